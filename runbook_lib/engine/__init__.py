@@ -1,0 +1,1 @@
+"""The papermill engine and the sequence runner."""

@@ -1,0 +1,1 @@
+"""The embedded outside world: AWS, GitLab, Slack, the edge, the web front."""

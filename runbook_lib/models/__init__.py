@@ -1,0 +1,1 @@
+"""Frozen models and enums that cross a boundary."""

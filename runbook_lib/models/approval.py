@@ -1,0 +1,67 @@
+"""What is asked of an approver, and what the approver answered."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from .base import Model
+from .exposure import Exposure
+from .findings import Finding
+from .plan import PlanSummary
+
+__all__ = ["ApprovalRequest", "Decision", "DecisionRecord"]
+
+
+class ApprovalRequest(Model):
+    """One plan file, and all that an approver must know of it: the model of request.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+    schema_: Literal["runbook/approval-request/v1"] = Field(default="runbook/approval-request/v1", alias="schema")
+    run_id: str
+    stack: str
+    plan_sha256: str
+    commit: str
+    state_lineage: str
+    state_serial: int | None
+    policy_sha256: str
+    summary: PlanSummary
+    exposure: Exposure
+    findings: tuple[Finding, ...] = ()
+    requester: str
+    author: str = ""
+    approvers: tuple[str, ...]
+    quorum: int
+    created_at: datetime
+    expires_at: datetime
+    url: str = ""
+
+
+class Decision(Model):
+    """One person's answer. `source` is the system that vouches for `user`; `plan_sha256` is what was answered."""
+
+    source: str
+    user: str
+    approved: bool
+    at: datetime
+    plan_sha256: str
+    reason: str = ""
+    reference: str = ""
+
+
+class DecisionRecord(Model):
+    """The model of decision.json: every decision seen, whether they suffice, and the reasons if not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+    schema_: Literal["runbook/decision/v1"] = Field(default="runbook/decision/v1", alias="schema")
+    run_id: str
+    plan_sha256: str
+    decisions: tuple[Decision, ...] = ()
+    approved: bool
+    rejected: bool = False
+    reasons: tuple[str, ...] = ()
+    checked_at: datetime

@@ -1,0 +1,68 @@
+"""What a Terraform plan says it will do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import Model
+
+__all__ = ["Plan", "PlanSummary", "ResourceChange"]
+
+
+class ResourceChange(Model):
+    """One entry of `resource_changes` in Terraform's plan JSON, as Terraform wrote it.
+
+    `before` is None for a creation and `after` for a deletion. What is only known after apply is absent from `after`
+    and true in `after_unknown`, at any depth.
+    """
+
+    address: str
+    type: str
+    name: str
+    mode: str = "managed"
+    provider: str = ""
+    actions: tuple[str, ...]
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    after_unknown: dict[str, Any] = {}
+    before_sensitive: Any = None
+    after_sensitive: Any = None
+    deposed: str = ""
+    previous_address: str = ""
+    importing: bool = False
+
+
+class Plan(Model):
+    """A parsed plan. `prior_resources` and `configuration` are Terraform's own JSON, for the readers of rules."""
+
+    format_version: str
+    terraform_version: str = ""
+    changes: tuple[ResourceChange, ...] = ()
+    drift: tuple[ResourceChange, ...] = ()
+    errored: bool = False
+    prior_state: dict[str, Any] = {}
+    planned_values: dict[str, Any] = {}
+    configuration: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
+
+
+class PlanSummary(Model):
+    """The counts that a person and GitLab's merge-request widget read. A replacement counts as create and delete."""
+
+    create: int = 0
+    update: int = 0
+    delete: int = 0
+    replace: int = 0
+    forget: int = 0
+    import_: int = 0
+    move: int = 0
+    addresses: dict[str, tuple[str, ...]] = {}
+    plan_sha256: str = ""
+    state_lineage: str = ""
+    state_serial: int | None = None
+    terraform_version: str = ""
+
+    @property
+    def changes(self) -> int:
+        """How many resources the plan touches; zero means there is nothing to apply."""
+        return self.create + self.update + self.delete + self.forget + self.import_ + self.move

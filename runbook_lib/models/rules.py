@@ -1,0 +1,49 @@
+"""A security-group rule in its one normalised shape, wherever it was read."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from .base import UNKNOWN, Model, Unknown
+
+__all__ = ["Direction", "Rule", "SourceKind"]
+
+
+class Direction(StrEnum):
+    """Which way the traffic goes, seen from the member of the group."""
+
+    INGRESS = "ingress"
+    EGRESS = "egress"
+
+
+class SourceKind(StrEnum):
+    """What the other end of a rule is."""
+
+    NETWORK = "network"
+    PREFIX_LIST = "prefix_list"
+    GROUP = "group"
+    SELF = "self"
+    UNKNOWN = "unknown"
+
+
+class Rule(Model):
+    """One protocol, one port interval, one other end.
+
+    `protocol` is tcp, udp, icmp, icmpv6, all, or the number of another protocol. `from_port` and `to_port` are None
+    where the protocol has no ports or all of them are meant; for ICMP they are type and code, -1 meaning any.
+    `source` is the other end: a network, the id or Terraform address of a prefix list or group, or `self`; for an
+    egress rule it is the destination. `entries` are the networks of a prefix list, where they are known.
+    `group` is the id or address of the group that holds the rule; `address` is Terraform's address of the resource
+    that declares it, empty for a rule that Terraform does not manage.
+    """
+
+    direction: Direction | Unknown
+    protocol: str | Unknown
+    from_port: int | Unknown | None
+    to_port: int | Unknown | None
+    source: str | Unknown
+    source_kind: SourceKind = SourceKind.NETWORK
+    entries: tuple[str, ...] | Unknown | None = None
+    description: str | Unknown | None = None
+    group: str | Unknown = UNKNOWN
+    address: str = ""

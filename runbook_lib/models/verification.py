@@ -1,0 +1,38 @@
+"""Repository against state against AWS."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from .base import Model, Outcome
+from .rules import Rule
+
+__all__ = ["Difference", "DifferenceKind", "Verification"]
+
+
+class DifferenceKind(StrEnum):
+    """Where a rule is and where it is missing."""
+
+    CHANGED = "changed"
+    MISSING = "missing"
+    UNMANAGED = "unmanaged"
+    STATE_ONLY = "state_only"
+    REPOSITORY_ONLY = "repository_only"
+
+
+class Difference(Model):
+    """One rule on which the three do not agree; `fields` maps a field to its value by place (state, aws…)."""
+
+    kind: DifferenceKind
+    group: str
+    rule: Rule | None
+    fields: dict[str, dict[str, Any]] = {}
+
+
+class Verification(Model):
+    """The model of verification.json."""
+
+    outcome: Outcome
+    in_sync: int
+    differences: tuple[Difference, ...] = ()

@@ -1,0 +1,1 @@
+"""What people see: tables, charts, messages, pages and exchange formats."""

@@ -1,0 +1,1 @@
+"""One module a step: adapters, then domain, then a StepResult."""
