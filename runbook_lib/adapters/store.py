@@ -1,0 +1,165 @@
+"""The run folder: outputs/<run_id>/. Every write is atomic, so a reader never meets half a file."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import mimetypes
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ..errors import InputError, StoreError, UsageError
+from ..models.base import Step
+from ..models.results import Artifact, StepResult
+
+__all__ = ["RunStore", "sha256_file", "write_atomic"]
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+MEDIA_TYPES = {
+    ".ipynb": "application/x-ipynb+json",
+    ".jsonl": "application/jsonl",
+    ".tfplan": "application/zip",
+    ".sarif": "application/sarif+json",
+}
+
+
+def sha256_file(path: Path) -> str:
+    """The hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write beside the target, flush to disk, rename over it; StoreError if the disk refuses."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes files that only their owner may read; artifacts follow the umask as other files do.
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink(missing_ok=True)
+        raise StoreError(f"{path}: can't be written: {error.strerror}", "Check the disk's space and rights.") from error
+
+
+class RunStore:
+    """The files of one run. Paths are relative to the run folder; `mask` removes secrets from every text written."""
+
+    def __init__(self, outputs: Path, run_id: str, mask: Callable[[str], str] | None = None) -> None:
+        if not RUN_ID.fullmatch(run_id):
+            raise UsageError(
+                f"run id {run_id!r} can't name a folder", "Use letters, digits, '.', '_' and '-', 100 at most."
+            )
+        self.outputs = outputs
+        self.run_id = run_id
+        self.dir = outputs / run_id
+        self._mask = mask or (lambda text: text)
+
+    def path(self, relative: str) -> Path:
+        """The absolute path of a file of this run; UsageError if it would lie outside the run folder."""
+        path = (self.dir / relative).resolve()
+        if not path.is_relative_to(self.dir.resolve()):
+            raise UsageError(f"{relative!r} lies outside the run folder", "Name a file inside it.")
+        return path
+
+    def step_dir(self, step: Step) -> Path:
+        """The step's folder, made if need be."""
+        folder = self.dir / step.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def exists(self, relative: str) -> bool:
+        """Whether the file is there."""
+        return self.path(relative).is_file()
+
+    def write_bytes(self, relative: str, data: bytes) -> Path:
+        """Write bytes as they are: for files that a mask would break, such as a plan."""
+        path = self.path(relative)
+        write_atomic(path, data)
+        return path
+
+    def write_text(self, relative: str, text: str) -> Path:
+        """Write text, secrets masked."""
+        return self.write_bytes(relative, self._mask(text).encode())
+
+    def write_json(self, relative: str, content: BaseModel | Any) -> Path:
+        """Write a model or plain JSON data, indented, secrets masked."""
+        if isinstance(content, BaseModel):
+            content = content.model_dump(mode="json")
+        return self.write_text(relative, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
+
+    def read_text(self, relative: str) -> str:
+        """Read text; InputError if the file is missing."""
+        try:
+            return self.path(relative).read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            step = relative.partition("/")[0].partition("_")[2]
+            remedy = f"Run the step {step} first." if step in list(Step) else "Name a run that has it."
+            raise InputError(f"run {self.run_id} has no {relative}", remedy) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{self.dir / relative}: can't be read: {error}", "Restore it from the artifacts."
+            ) from error
+
+    def read_json(self, relative: str) -> Any:
+        """Read JSON data; InputError if it is missing or broken."""
+        try:
+            return json.loads(self.read_text(relative))
+        except ValueError as error:
+            raise InputError(f"{self.dir / relative}: is no JSON: {error}", "Run the step again.") from error
+
+    def read_model(self, relative: str, model: type[ModelT]) -> ModelT:
+        """Read one model; InputError if the file is missing or not what it should be."""
+        try:
+            return model.model_validate_json(self.read_text(relative))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(map(str, first["loc"]))
+            raise InputError(f"{self.dir / relative}: {field}: {first['msg']}", "Run the step again.") from error
+
+    def write_result(self, result: StepResult) -> Path:
+        """Write the step's result.json."""
+        return self.write_json(f"{result.step.folder}/result.json", result)
+
+    def read_result(self, step: Step) -> StepResult | None:
+        """The step's result, or None if it has not ended yet."""
+        relative = f"{step.folder}/result.json"
+        return self.read_model(relative, StepResult) if self.exists(relative) else None
+
+    def results(self) -> tuple[StepResult, ...]:
+        """The results that are there, in the order of the steps."""
+        return tuple(result for step in Step if (result := self.read_result(step)))
+
+    def artifact(self, relative: str) -> Artifact:
+        """What result.json says of one file."""
+        path = self.path(relative)
+        media = MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        return Artifact(path=relative, sha256=sha256_file(path), bytes=path.stat().st_size, media_type=media)
+
+    def artifacts(self, step: Step) -> tuple[Artifact, ...]:
+        """All files of a step but its notebook and result, which are written later than this is asked."""
+        late = {"notebook.ipynb", "notebook.html", "result.json"}
+        files = sorted(path for path in self.step_dir(step).rglob("*") if path.is_file())
+        keep = [path for path in files if path.name not in late and not path.name.startswith(".")]
+        return tuple(self.artifact(path.relative_to(self.dir).as_posix()) for path in keep)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

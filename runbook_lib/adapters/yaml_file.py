@@ -1,0 +1,130 @@
+"""YAML files that people write: parsed with line numbers, so that an error can name file, line and field."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ..errors import ConfigError
+
+__all__ = ["YamlDocument", "load_model", "load_yaml", "validate"]
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class YamlDocument:
+    """Parsed YAML (`data`: plain dicts, lists and scalars) that remembers where each key stands."""
+
+    path: Path
+    data: Any
+    marks: dict[tuple[str | int, ...], int]
+
+    def line(self, *keys: str | int) -> int:
+        """The 1-based line of the innermost part of `keys` that the file really has."""
+        while keys and keys not in self.marks:
+            keys = keys[:-1]
+        return self.marks.get(keys, 1)
+
+
+def load_yaml(path: Path) -> YamlDocument:
+    """Read one YAML document; ConfigError for a missing file, bad syntax and duplicate keys."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        tree = YAML(typ="rt", pure=True).load(text)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file", "Create it, or name another one.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: can't be read: {error}", "Check its permissions and that it is UTF-8.") from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}: {error.problem}", "Correct the YAML syntax there.") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: {error}", "Correct the YAML syntax.") from error
+    marks: dict[tuple[str | int, ...], int] = {(): 1}
+    _collect_marks(tree, (), marks)
+    return YamlDocument(path, _plain(tree), marks)
+
+
+def load_model(path: Path, model: type[ModelT]) -> ModelT:
+    """Read one YAML file as `model`; every problem becomes a ConfigError naming file, line and field."""
+    document = load_yaml(path)
+    if not isinstance(document.data, dict):
+        raise ConfigError(f"{path}, line 1: a mapping is expected", f"Write it as the fields of {model.__name__}.")
+    return validate(document, document.data, model)
+
+
+def validate(document: YamlDocument, data: Any, model: type[ModelT], prefix: Sequence[str | int] = ()) -> ModelT:
+    """Make a `model` of `data`, which stands in `document` at `prefix`; ConfigError naming file, line and field."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise _config_error(document, error, model, tuple(prefix)) from error
+
+
+def _config_error(
+    document: YamlDocument, error: ValidationError, model: type[BaseModel], prefix: tuple[str | int, ...]
+) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    location = tuple(first["loc"])
+    line = document.line(*prefix, *location)
+    field = ".".join(str(part) for part in (*prefix, *location)) or "document"
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    remedy = f"Correct the field {field}."
+    if first["type"] == "missing":
+        reason, remedy = "is missing", f"Add the field {field}."
+    elif first["type"] == "extra_forbidden":
+        reason = "is not a known field"
+        close = difflib.get_close_matches(str(location[-1]), _names(model, location[:-1]), n=1)
+        remedy = f"Did you mean {close[0]!r}?" if close else "Remove it."
+    more = error.error_count() - 1
+    suffix = f" (and {more} more)" if more else ""
+    return ConfigError(f"{document.path}, line {line}: {field}: {reason}{suffix}", remedy)
+
+
+def _names(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
+    # Walks the nested models along the location; a name is a suggestion only, so giving up returns fewer of them.
+    found: type[BaseModel] = model
+    for part in location:
+        field = found.model_fields.get(str(part))
+        candidates = _models_in(field.annotation) if field else _models_in(found)
+        if candidates:
+            found = candidates[0]
+    return list(found.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
+
+
+def _collect_marks(node: Any, path: tuple[str | int, ...], marks: dict[tuple[str | int, ...], int]) -> None:
+    positions = getattr(getattr(node, "lc", None), "data", None) or {}
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in children:
+        if key in positions:
+            marks[(*path, key)] = positions[key][0] + 1
+        _collect_marks(value, (*path, key), marks)
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    if isinstance(node, bool) or node is None:
+        return node
+    for kind in (int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node

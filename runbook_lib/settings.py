@@ -1,0 +1,156 @@
+"""Settings: the environment over runbook.yml. The one place that reads environment variables by name."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .adapters.yaml_file import load_model
+from .errors import ConfigError
+from .models.config import RunbookConfig
+
+__all__ = ["CONFIG_NAME", "Environment", "Settings", "find_root"]
+
+CONFIG_NAME = "runbook.yml"
+
+
+def _env(*names: str, default: Any = "") -> Any:
+    return Field(default=default, validation_alias=AliasChoices(*names))
+
+
+class Environment(BaseSettings):
+    """What the environment says. Empty variables count as not set: CI defines many of them empty."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, case_sensitive=True)
+
+    root: str = _env("RUNBOOK_ROOT")
+    outputs: str = _env("RUNBOOK_OUTPUTS")
+    config: str = _env("RUNBOOK_CONFIG")
+    terraform: str = _env("RUNBOOK_TERRAFORM")
+    provider_mirror: str = _env("RUNBOOK_PROVIDER_MIRROR")
+    connect_to: str = _env("RUNBOOK_CONNECT_TO")
+    signing_key: SecretStr = _env("RUNBOOK_SIGNING_KEY", default=SecretStr(""))
+
+    in_ci: bool = _env("GITLAB_CI", default=False)
+    gitlab_api: str = _env("CI_API_V4_URL")
+    gitlab_url: str = _env("CI_SERVER_URL")
+    gitlab_project: str = _env("CI_PROJECT_ID")
+    project_path: str = _env("CI_PROJECT_PATH")
+    pipeline_id: str = _env("CI_PIPELINE_ID")
+    pipeline_url: str = _env("CI_PIPELINE_URL")
+    job_id: str = _env("CI_JOB_ID")
+    job_url: str = _env("CI_JOB_URL")
+    commit: str = _env("CI_COMMIT_SHA")
+    ref: str = _env("CI_COMMIT_REF_NAME")
+    gitlab_token: SecretStr = _env("GITLAB_TOKEN", default=SecretStr(""))
+    job_token: SecretStr = _env("CI_JOB_TOKEN", default=SecretStr(""))
+    tf_username: str = _env("TF_HTTP_USERNAME")
+    tf_password: SecretStr = _env("TF_HTTP_PASSWORD", default=SecretStr(""))
+
+    slack_token: SecretStr = _env("SLACK_BOT_TOKEN", default=SecretStr(""))
+    slack_app_token: SecretStr = _env("SLACK_APP_TOKEN", default=SecretStr(""))
+    slack_webhook: SecretStr = _env("SLACK_WEBHOOK_URL", default=SecretStr(""))
+    slack_channel: str = _env("SLACK_CHANNEL")
+    slack_api_url: str = _env("SLACK_API_URL", default="https://slack.com/api/")
+
+    aws_secret: SecretStr = _env("AWS_SECRET_ACCESS_KEY", default=SecretStr(""))
+    aws_session: SecretStr = _env("AWS_SESSION_TOKEN", default=SecretStr(""))
+
+
+class Settings:
+    """The environment over runbook.yml, resolved once. `load` is how to make one."""
+
+    def __init__(self, environment: Environment, root: Path, config: RunbookConfig) -> None:
+        self.environment = environment
+        self.root = root
+        self.config = config
+
+    @classmethod
+    def load(cls, root: Path | None = None) -> Settings:
+        """Read the environment and the nearest runbook.yml; ConfigError naming the variable or the line."""
+        try:
+            environment = Environment()
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            raise ConfigError(f"{first['loc'][0]}: {first['msg']}", "Correct this environment variable.") from error
+        named = Path(environment.config) if environment.config else None
+        root = root or (Path(environment.root) if environment.root else None)
+        root = (root or (named.parent if named else find_root(Path.cwd()))).resolve()
+        return cls(environment, root, load_model(named or root / CONFIG_NAME, RunbookConfig))
+
+    def __repr__(self) -> str:
+        return f"Settings(root={str(self.root)!r}, gitlab={self.gitlab_api!r}, slack={self.slack_channel!r})"
+
+    @property
+    def outputs(self) -> Path:
+        """The folder that holds the run folders."""
+        return Path(self.environment.outputs).resolve() if self.environment.outputs else self.root / "outputs"
+
+    @property
+    def notebooks(self) -> Path:
+        """The folder of the six notebooks."""
+        return self.root / "notebooks"
+
+    @property
+    def terraform_binary(self) -> str:
+        """The binary that was asked for, or empty: then PATH decides."""
+        return self.environment.terraform or self.config.terraform.binary
+
+    @property
+    def gitlab_url(self) -> str:
+        """GitLab's address without the API's path."""
+        if self.environment.gitlab_url:
+            return self.environment.gitlab_url.rstrip("/")
+        if self.environment.gitlab_api:
+            return self.environment.gitlab_api.rstrip("/").removesuffix("/api/v4")
+        return self.config.gitlab.url.rstrip("/")
+
+    @property
+    def gitlab_api(self) -> str:
+        """The address of GitLab's REST API."""
+        return self.environment.gitlab_api.rstrip("/") or f"{self.gitlab_url}/api/v4"
+
+    @property
+    def gitlab_project(self) -> str:
+        """The project's id or path; empty when there is none."""
+        return self.environment.gitlab_project or self.config.gitlab.project
+
+    @property
+    def gitlab_token(self) -> SecretStr:
+        """The token for GitLab's API, empty when there is none."""
+        return self.environment.gitlab_token
+
+    @property
+    def uses_gitlab(self) -> bool:
+        """Whether there is a project and something to authenticate with."""
+        token = self.environment.gitlab_token.get_secret_value() or self.environment.job_token.get_secret_value()
+        return bool(self.gitlab_project and token)
+
+    @property
+    def slack_channel(self) -> str:
+        """The channel to tell."""
+        return self.environment.slack_channel or self.config.slack.channel
+
+    @cached_property
+    def secrets(self) -> dict[str, str]:
+        """Every secret value by the name of its variable: what no file, log or message may hold."""
+        found: dict[str, str] = {}
+        for name, field in Environment.model_fields.items():
+            value = getattr(self.environment, name)
+            if isinstance(value, SecretStr) and value.get_secret_value():
+                alias = field.validation_alias
+                key = str(alias.choices[0]) if isinstance(alias, AliasChoices) else name
+                found[key] = value.get_secret_value()
+        return found
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder, upwards, that holds runbook.yml; ConfigError if there is none."""
+    for folder in (start, *start.parents):
+        if (folder / CONFIG_NAME).is_file():
+            return folder
+    raise ConfigError(f"no {CONFIG_NAME} in {start} or above it", "Run inside the repository, or set RUNBOOK_ROOT.")
