@@ -1,0 +1,149 @@
+"""Terraform, or OpenTofu, by its command line."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import TerraformError
+from .terraform_binary import TerraformBinary
+from .terraform_errors import Diagnostic, map_failure
+
+__all__ = ["Completed", "Terraform"]
+
+# Credentials never stand in an argument list, where `ps` and the plan file would show them: environment only.
+COMMON = ("-input=false", "-no-color")
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ended: its status and what it wrote."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """Commands on one root module. `on_line` gets each line of output as it comes."""
+
+    directory: Path
+    binary: TerraformBinary
+    environment: Mapping[str, str]
+    on_line: Callable[[str], None] = field(default=lambda line: None)
+
+    def init(self, *options: str) -> None:
+        """Prepare the folder: providers and backend."""
+        self.run("init", *COMMON, *options)
+
+    def validate(self) -> tuple[Diagnostic, ...]:
+        """Check syntax and types against the providers' schemas; the errors found, none if it is valid."""
+        done = self.run("validate", "-json", check=False)
+        try:
+            report = json.loads(done.stdout)
+        except ValueError:
+            raise map_failure("validate", done.status, done.stderr + done.stdout) from None
+        return tuple(_diagnostic(item) for item in report.get("diagnostics", []) if item.get("severity") == "error")
+
+    def plan(self, out: Path, *options: str) -> str:
+        """Write the plan to `out` and give the text that a person reads."""
+        return self.run("plan", *COMMON, f"-out={out}", *options).stdout
+
+    def plan_differs(self, out: Path, *options: str) -> bool:
+        """Whether repository and state (refreshed from the provider) differ; the plan is left in `out`."""
+        done = self.run("plan", *COMMON, "-detailed-exitcode", f"-out={out}", *options, check=False)
+        if done.status not in {0, 2}:
+            raise map_failure("plan", done.status, done.stderr)
+        return done.status == 2
+
+    def show_plan(self, plan: Path) -> str:
+        """The plan as Terraform's JSON text."""
+        return self.run("show", "-json", "-no-color", str(plan), quiet=True).stdout
+
+    def apply(self, plan: Path, *options: str) -> Completed:
+        """Apply that saved plan and nothing else; JSON lines on stdout. The status is the caller's to judge."""
+        return self.run("apply", "-json", "-input=false", *options, str(plan), check=False)
+
+    def state_pull(self) -> dict[str, Any]:
+        """The state document, empty if there is no state yet."""
+        text = self.run("state", "pull", quiet=True).stdout
+        try:
+            return dict(json.loads(text)) if text.strip() else {}
+        except ValueError as error:
+            raise TerraformError(f"the state is no JSON: {error}", "Look at the state's last version.") from error
+
+    def output(self) -> dict[str, Any]:
+        """The outputs by name, as `terraform output -json` writes them."""
+        return dict(json.loads(self.run("output", "-json", "-no-color", quiet=True).stdout))
+
+    def run(self, *arguments: str, check: bool = True, quiet: bool = False) -> Completed:
+        """Run one command to its end; on an interrupt it gets exactly one SIGINT and is waited for."""
+        on_line = (lambda line: None) if quiet else self.on_line
+        try:
+            process = subprocess.Popen(
+                [*self.binary.command, *arguments],
+                cwd=self.directory,
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                # An interrupted kernel's whole process group gets SIGINT. Terraform would take that and ours for two,
+                # and a second one kills it with the state locked: in a session of its own it gets ours alone.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise TerraformError(
+                f"{self.binary.command[0]} can't be started: {error}", "Check RUNBOOK_TERRAFORM."
+            ) from error
+        completed = _collect(process, on_line)
+        if check and completed.status:
+            raise map_failure(arguments[0], completed.status, completed.stderr or completed.stdout)
+        return completed
+
+
+def _collect(process: subprocess.Popen[str], on_line: Callable[[str], None]) -> Completed:
+    lines: dict[str, list[str]] = {"stdout": [], "stderr": []}
+
+    def read(name: str, stream: IO[str]) -> None:
+        for line in stream:
+            lines[name].append(line)
+            on_line(line.rstrip("\n"))
+
+    streams = (("stdout", process.stdout), ("stderr", process.stderr))
+    readers = [threading.Thread(target=read, args=(name, stream), daemon=True) for name, stream in streams]
+    for reader in readers:
+        reader.start()
+    _wait(process)
+    for reader in readers:
+        reader.join()
+    return Completed(process.returncode, "".join(lines["stdout"]), "".join(lines["stderr"]))
+
+
+def _wait(process: subprocess.Popen[str]) -> None:
+    interrupted: BaseException | None = None
+    while process.poll() is None:
+        try:
+            process.wait()
+        except (KeyboardInterrupt, SystemExit) as error:
+            if interrupted is None:
+                process.send_signal(signal.SIGINT)
+            interrupted = interrupted or error
+    if interrupted is not None:
+        raise interrupted
+
+
+def _diagnostic(item: Mapping[str, Any]) -> Diagnostic:
+    place = item.get("range") or {}
+    line = int(place["start"]["line"]) if place.get("filename") else 0
+    detail = " ".join(str(item.get("detail") or "").split())
+    return Diagnostic(str(item.get("summary")), detail, str(place.get("filename") or ""), line)

