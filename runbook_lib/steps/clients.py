@@ -1,0 +1,96 @@
+"""The outside systems, made from the settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..adapters.terraform import Terraform
+from ..adapters.terraform_binary import cli_configuration, find_binary
+from ..errors import ConfigError, UsageError
+from ..models.config import StackConfig
+from ..settings import Settings
+
+if TYPE_CHECKING:
+    from ..adapters.gitlab import GitLab
+    from ..adapters.slack import Slack
+
+__all__ = ["gitlab_client", "slack_client", "stack_config", "terraform_client"]
+
+
+def stack_config(settings: Settings, name: str) -> StackConfig:
+    """The stack by name, the default one if the name is empty; UsageError for an unknown one."""
+    stacks = settings.config.stacks
+    name = name or settings.config.default_stack or next(iter(stacks))
+    if name not in stacks:
+        raise UsageError(f"unknown stack {name!r}", f"runbook.yml has: {', '.join(stacks)}.")
+    return stacks[name]
+
+
+def terraform_client(settings: Settings, stack: str, on_line: Callable[[str], None] | None = None) -> Terraform:
+    """Terraform on the stack's folder, its state in GitLab by environment variables alone."""
+    config = stack_config(settings, stack)
+    directory = settings.root / config.path
+    if not directory.is_dir():
+        raise ConfigError(f"the stack's folder {config.path} is not there", "Correct stacks in runbook.yml.")
+    environment = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    environment |= _state_environment(settings, config)
+    environment |= cli_configuration(_cache(settings), settings.environment.provider_mirror, environment)
+    binary = find_binary(settings.terraform_binary, settings.config.terraform.minimum, environment)
+    return Terraform(directory, binary, environment, on_line or (lambda line: None))
+
+
+def gitlab_client(settings: Settings) -> GitLab | None:
+    """GitLab's API, or None when no project or token is configured."""
+    if not settings.uses_gitlab:
+        return None
+    from ..adapters.gitlab import GitLab
+
+    token, job_token = settings.environment.gitlab_token, settings.environment.job_token
+    return GitLab(
+        settings.gitlab_api, token.get_secret_value(), settings.gitlab_project, job_token=job_token.get_secret_value()
+    )
+
+
+def slack_client(settings: Settings) -> Slack | None:
+    """Slack by bot token or incoming webhook, or None when there is neither."""
+    token = settings.environment.slack_token.get_secret_value()
+    webhook = settings.environment.slack_webhook.get_secret_value()
+    if not (token or webhook):
+        return None
+    if token and not settings.slack_channel:
+        raise ConfigError("SLACK_BOT_TOKEN is set, but no channel", "Set SLACK_CHANNEL, or slack.channel in runbook.yml.")
+    from ..adapters.slack import Slack
+
+    return Slack(token, settings.slack_channel, api_url=settings.environment.slack_api_url, webhook=webhook)
+
+
+def _state_environment(settings: Settings, config: StackConfig) -> dict[str, str]:
+    if not settings.gitlab_project:
+        return {}
+    from ..adapters.gitlab import state_address
+
+    values = {**state_address(settings.gitlab_api, settings.gitlab_project, config.state)}
+    if not settings.environment.tf_password.get_secret_value():
+        values |= _state_credentials(settings)
+    return values
+
+
+def _state_credentials(settings: Settings) -> dict[str, str]:
+    job_token = settings.environment.job_token.get_secret_value()
+    if settings.environment.in_ci and job_token:
+        return {"TF_HTTP_USERNAME": "gitlab-ci-token", "TF_HTTP_PASSWORD": job_token}
+    token = settings.environment.gitlab_token.get_secret_value()
+    client = gitlab_client(settings) if token else None
+    if client is None:
+        return {}
+    return {
+        "TF_HTTP_USERNAME": settings.environment.tf_username or client.current_user(),
+        "TF_HTTP_PASSWORD": token,
+    }
+
+
+def _cache(settings: Settings) -> Path:
+    return settings.outputs / ".terraform-cli"
