@@ -55,24 +55,6 @@ data "aws_iam_policy_document" "picture" {
       values   = ["${aws_eip.front.public_ip}/32"]
     }
   }
-
-  statement {
-    sid       = "NothingWithoutTls"
-    effect    = "Deny"
-    actions   = ["s3:*"]
-    resources = [aws_s3_bucket.picture.arn, "${aws_s3_bucket.picture.arn}/*"]
-
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-
-    condition {
-      test     = "Bool"
-      variable = "aws:SecureTransport"
-      values   = ["false"]
-    }
-  }
 }
 
 resource "aws_s3_bucket_policy" "picture" {
