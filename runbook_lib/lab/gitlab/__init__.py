@@ -1,0 +1,1 @@
+"""A GitLab that answers as python-gitlab, Terraform and the runners call it."""

@@ -1,0 +1,26 @@
+"""The application: `create_app(default_world())`, to be served on loopback."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from . import control, deployments, graphql, jobs, merge_requests, people, pipelines, state
+from .config import GitLabWorld, default_world
+from .data import GitLabData
+from .errors import add_error_handlers
+from .middleware import Faults, ProjectPaths
+
+__all__ = ["create_app"]
+
+
+def create_app(world: GitLabWorld | None = None) -> FastAPI:
+    """Make a GitLab with these people and this project, and nothing in it yet."""
+    app = FastAPI(title="GitLab of the lab", openapi_url=None, docs_url=None, redoc_url=None)
+    data = GitLabData(world or default_world())
+    app.state.data = data
+    add_error_handlers(app)
+    app.add_middleware(Faults, data=data)
+    app.add_middleware(ProjectPaths, data=data)
+    for part in (people, merge_requests, pipelines, jobs, deployments, state, graphql, control):
+        app.include_router(part.router)
+    return app

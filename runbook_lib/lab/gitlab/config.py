@@ -1,0 +1,129 @@
+"""Who and what exists in the lab's GitLab when it starts."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+__all__ = [
+    "DEVELOPER",
+    "MAINTAINER",
+    "OUTSIDER",
+    "REPORTER",
+    "GitLabWorld",
+    "JobSpec",
+    "LabProject",
+    "LabUser",
+    "default_world",
+]
+
+OUTSIDER = 0
+REPORTER = 20
+DEVELOPER = 30
+MAINTAINER = 40
+
+
+@dataclass(frozen=True)
+class LabUser:
+    """A person or a bot. `access_level` is GitLab's number; 0 is no member of the project."""
+
+    id: int
+    username: str
+    name: str
+    token: str = field(repr=False)
+    access_level: int = DEVELOPER
+    scopes: tuple[str, ...] = ("api",)
+    expired: bool = False
+
+    @property
+    def email(self) -> str:
+        """The address in the commits and in `GET /user`."""
+        return f"{self.username}@example.com"
+
+
+@dataclass(frozen=True)
+class LabProject:
+    """The one project. It is private, as one with infrastructure is."""
+
+    id: int = 42
+    path: str = "platform/network-access"
+    branch: str = "main"
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """A job of the pipeline, as .gitlab-ci.yml declares it. `when` is on_success, manual or on_failure."""
+
+    name: str
+    stage: str
+    when: str = "on_success"
+    allow_failure: bool = False
+    environment: str = ""
+
+
+_JOBS = (
+    JobSpec("prepare", "prepare"),
+    JobSpec("compliance", "validate"),
+    JobSpec("plan", "plan"),
+    JobSpec("approval", "approval"),
+    JobSpec("apply", "deploy", when="manual", environment="production"),
+    JobSpec("verification", "verify"),
+    JobSpec("service_tests", "services"),
+    JobSpec("failure", "failure", when="on_failure"),
+)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class GitLabWorld:
+    """Everything that `create_app` needs.
+
+    `required_approvals` above zero makes the environments protected, as Premium can; zero is the Free tier.
+    `folder`, if given, receives every version of every state. `job_token_prefix` is what real job tokens begin with.
+    """
+
+    users: tuple[LabUser, ...]
+    project: LabProject = LabProject()
+    jobs: tuple[JobSpec, ...] = _JOBS
+    required_approvals: int = 0
+    folder: Path | None = None
+    max_state_bytes: int = 50_000_000
+    clock: Callable[[], datetime] = _now
+    job_token_prefix: str = "glcbt-"  # noqa: S105  # a prefix, not a token
+
+    def user(self, username: str) -> LabUser | None:
+        """The user of that name, whatever its case."""
+        return next((u for u in self.users if u.username == username.lower()), None)
+
+
+_PEOPLE = (
+    ("riley", "Riley Requester", DEVELOPER, ("api",)),
+    ("alex", "Alex Approver", MAINTAINER, ("api",)),
+    ("sam", "Sam Second", MAINTAINER, ("api",)),
+    ("project_42_bot", "runbook", DEVELOPER, ("read_api",)),
+    ("casey", "Casey Colleague", OUTSIDER, ("api",)),
+)
+
+
+def default_world(tokens: Mapping[str, str] | None = None, folder: Path | None = None) -> GitLabWorld:
+    """Make the lab's usual people: riley asks, alex and sam approve, the bot reads, casey is no member.
+
+    `tokens` gives a user's personal access token by name; who is not named gets a random one.
+    """
+    known = dict(tokens or {})
+    users = tuple(
+        LabUser(n, who, name, known.get(who) or f"glpat-{secrets.token_urlsafe(15)}", level, scopes)
+        for n, (who, name, level, scopes) in enumerate(_PEOPLE, start=101)
+    )
+    return GitLabWorld(users=users, folder=folder)

@@ -1,0 +1,140 @@
+"""What a person or the demo does behind the API's back: push commits, be the runner, break things."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from .auth import Data
+from .config import LabUser
+from .data import Commit, GitLabData, Job, MergeRequest
+from .errors import ApiError
+from .flow import finish_job, start_job
+from .http import base_url, body_of, required
+from .jobs import find_job
+from .views import job_view, pipeline_view
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/lab/gitlab")
+
+
+def _user(data: GitLabData, name: str) -> LabUser:
+    user = data.world.user(name)
+    if user is None:
+        raise ApiError.bad_request(f"no user {name}")
+    return user
+
+
+@router.get("/pipelines")
+async def pipelines(request: Request, data: Data) -> list[dict[str, Any]]:
+    """List all pipelines, newest first, each with its jobs in order: what the lab's page shows."""
+    base = base_url(request)
+    return [
+        pipeline_view(p, data.world, base) | {"jobs": [job_view(j, data.world, base) for j in p.current]}
+        for p in sorted(data.pipelines.values(), key=lambda p: -p.id)
+    ]
+
+
+@router.get("/states")
+async def states(data: Data) -> dict[str, Any]:
+    """Tell every state's serials and who holds its lock."""
+    return {s.name: {"serials": sorted(s.versions), "lock": s.lock} for s in data.states.values()}
+
+
+@router.post("/commits", status_code=201)
+async def push(request: Request, data: Data) -> dict[str, str]:
+    """Push a commit: `author` (a user), `ref` (default branch), `sha` and `title` may be given."""
+    body = await body_of(request)
+    author = _user(data, required(body, "author"))
+    title = str(body.get("title") or "A change")
+    # A commit's id is its digest in git too; SHA-1 because git says so, not for safety.
+    made = hashlib.sha1(f"{title}{len(data.commits)}".encode(), usedforsecurity=False).hexdigest()
+    sha = str(body.get("sha") or made)
+    ref = str(body.get("ref") or data.world.project.branch)
+    data.push(ref, Commit(sha, title, author.name, author.email, data.now()))
+    return {"sha": sha, "ref": ref}
+
+
+@router.post("/merge_requests", status_code=201)
+async def open_merge_request(request: Request, data: Data) -> dict[str, Any]:
+    """Open a merge request: `author` and `sha`."""
+    body = await body_of(request)
+    iid = len(data.merge_requests) + 1
+    author, sha = _user(data, required(body, "author")), required(body, "sha")
+    data.merge_requests[iid] = MergeRequest(iid, sha, author, str(body.get("title") or "A change"), data.now())
+    return {"iid": iid}
+
+
+@router.post("/jobs/{job_id}/start")
+async def start(job_id: int, request: Request, data: Data) -> dict[str, Any]:
+    """Pick a pending job up, as a runner: answers its token and the variables of its environment."""
+    job = start_job(data, find_job(data, job_id))
+    return {"id": job.id, "token": job.token, "variables": _variables(data, job, base_url(request))}
+
+
+def _variables(data: GitLabData, job: Job, base: str) -> dict[str, str]:
+    project, pipeline = data.world.project, job.pipeline
+    own = {
+        "CI": "true",
+        "GITLAB_CI": "true",
+        "CI_SERVER_URL": base,
+        "CI_API_V4_URL": f"{base}/api/v4",
+        "CI_PROJECT_ID": str(project.id),
+        "CI_PROJECT_PATH": project.path,
+        "CI_PIPELINE_ID": str(pipeline.id),
+        "CI_PIPELINE_URL": f"{base}/{project.path}/-/pipelines/{pipeline.id}",
+        "CI_JOB_ID": str(job.id),
+        "CI_JOB_NAME": job.spec.name,
+        "CI_JOB_STAGE": job.spec.stage,
+        "CI_JOB_TOKEN": job.token,
+        "CI_JOB_URL": f"{base}/{project.path}/-/jobs/{job.id}",
+        "CI_COMMIT_SHA": pipeline.sha,
+        "CI_COMMIT_REF_NAME": pipeline.ref,
+        "GITLAB_USER_LOGIN": job.user.username,
+    }
+    return pipeline.variables | job.variables | own
+
+
+@router.post("/jobs/{job_id}/finish")
+async def finish(job_id: int, request: Request, data: Data) -> dict[str, Any]:
+    """End a running job: `status` success or failed, with `failure_reason` and `trace` if wanted."""
+    job, body = find_job(data, job_id), await body_of(request)
+    status = required(body, "status")
+    if status not in {"success", "failed", "canceled"}:
+        raise ApiError.bad_request(f"status {status} is none a job ends with")
+    if job.status != "running":
+        raise ApiError(409, {"message": f"409 Conflict - job is {job.status}, not running"})
+    job.trace += str(body.get("trace") or "")
+    finish_job(data, job, status, str(body.get("failure_reason") or ""))
+    return job_view(job, data.world, base_url(request))
+
+
+@router.get("/faults")
+async def faults(data: Data) -> list[dict[str, Any]]:
+    """List the faults that are still to come."""
+    return data.faults
+
+
+@router.post("/faults", status_code=201)
+async def add_fault(request: Request, data: Data) -> dict[str, Any]:
+    """Let the next `count` calls fail with `status`, those whose method and path (a regular expression) fit.
+
+    `retry_after` (seconds) becomes the header; `after` true does the work and then loses the answer; `drop` true
+    breaks the connection.
+    """
+    fault = {"status": 503, "count": 1, "method": "", "path": "", "after": False, "drop": False} | await body_of(
+        request
+    )
+    data.faults.append(fault)
+    return fault
+
+
+@router.delete("/faults")
+async def clear_faults(data: Data) -> Response:
+    """Forget every fault that has not happened yet."""
+    data.faults.clear()
+    return JSONResponse([])

@@ -1,0 +1,74 @@
+"""Deployments and their approvals, which exist where environments are protected: a Premium feature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from .auth import Data, JobReader, Reporter
+from .config import LabUser
+from .data import Approval, Deployment, GitLabData
+from .errors import ApiError
+from .flow import finish_job
+from .http import base_url, body_of, page_of, required
+from .views import approval_view, deployment_view
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/v4/projects/{project_id}/deployments")
+
+
+def _find(data: GitLabData, deployment_id: int) -> Deployment:
+    deployment = data.deployments.get(deployment_id)
+    if deployment is None:
+        raise ApiError.not_found()
+    return deployment
+
+
+@router.get("")
+async def deployments(project_id: str, _: JobReader, request: Request, data: Data) -> Response:
+    """List the deployments, oldest first, by environment and status."""
+    views = [deployment_view(d, data.world, base_url(request)) for d in data.deployments.values()]
+    environment, status = request.query_params.get("environment"), request.query_params.get("status")
+    views = [v for v in views if environment in {None, v["environment"]["name"]} and status in {None, v["status"]}]
+    return page_of(request, sorted(views, key=lambda v: v["id"], reverse=request.query_params.get("sort") == "desc"))
+
+
+@router.get("/{deployment_id}")
+async def deployment(project_id: str, deployment_id: int, _: JobReader, request: Request, data: Data) -> dict[str, Any]:
+    """Answer one deployment."""
+    return deployment_view(_find(data, deployment_id), data.world, base_url(request))
+
+
+@router.post("/{deployment_id}/approval", status_code=201)
+async def approve(
+    project_id: str, deployment_id: int, caller: Reporter, request: Request, data: Data
+) -> dict[str, Any]:
+    """Approve or reject. An approval unblocks the job but does not start it; a rejection fails it."""
+    found, body = _find(data, deployment_id), await body_of(request)
+    status = required(body, "status")
+    if status not in {"approved", "rejected"}:
+        raise ApiError(400, {"error": "status does not have a valid value"})
+    if not data.world.required_approvals:
+        raise ApiError.not_found()
+    _check(found, caller.user, status)
+    approval = _record(data, found, Approval(caller.user, status, data.now(), str(body.get("comment") or "")))
+    return approval_view(approval, base_url(request))
+
+
+def _check(deployment: Deployment, user: LabUser, status: str) -> None:
+    if not deployment.blocked or deployment.job.status != "manual":
+        raise ApiError(400, {"message": "This deployment is not waiting for approvals."})
+    if status == "approved" and user == deployment.job.pipeline.user:
+        raise ApiError(400, {"message": "You cannot approve your own deployment."})
+
+
+def _record(data: GitLabData, deployment: Deployment, approval: Approval) -> Approval:
+    deployment.approvals = [a for a in deployment.approvals if a.user != approval.user] + [approval]
+    if approval.status == "rejected":
+        finish_job(data, deployment.job, "failed", "deployment_rejected")
+    approved = sum(a.status == "approved" for a in deployment.approvals)
+    deployment.blocked = approved < data.world.required_approvals
+    return approval

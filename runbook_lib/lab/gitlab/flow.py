@@ -1,0 +1,140 @@
+"""How a pipeline goes on: which job may start next, and what the pipeline's status is."""
+
+from __future__ import annotations
+
+import secrets
+
+from .config import JobSpec, LabUser
+from .data import Deployment, GitLabData, Job, Pipeline
+from .errors import ApiError
+
+__all__ = [
+    "advance",
+    "cancel_job",
+    "create_pipeline",
+    "finish_job",
+    "pipeline_status",
+    "play_job",
+    "retry_job",
+    "start_job",
+]
+
+ENDED = frozenset({"success", "failed", "canceled", "skipped"})
+
+
+def create_pipeline(data: GitLabData, ref: str, user: LabUser, variables: dict[str, str]) -> Pipeline:
+    """Start a pipeline on the head of a branch."""
+    now = data.now()
+    pipeline = Pipeline(data.new_id(), data.refs[ref], ref, user, now, now, variables=variables)
+    data.pipelines[pipeline.id] = pipeline
+    for spec in data.world.jobs:
+        _add_job(data, pipeline, spec, user)
+    advance(data, pipeline)
+    return pipeline
+
+
+def _add_job(data: GitLabData, pipeline: Pipeline, spec: JobSpec, user: LabUser) -> Job:
+    job = Job(data.new_id(), pipeline, spec, user, data.now())
+    pipeline.jobs.append(job)
+    data.jobs[job.id] = job
+    if spec.environment:
+        blocked = data.world.required_approvals > 0
+        deployment = Deployment(data.new_id(), job, spec.environment, data.now(), blocked)
+        data.deployments[deployment.id] = deployment
+    return job
+
+
+def advance(data: GitLabData, pipeline: Pipeline) -> None:
+    """Let the jobs go on whose earlier stages have ended."""
+    pipeline.updated_at = data.now()
+    stages = list(dict.fromkeys(j.spec.stage for j in pipeline.current))
+    failed = False
+    for stage in stages:
+        jobs = [j for j in pipeline.current if j.spec.stage == stage]
+        for job in jobs:
+            if job.status == "created":
+                _enter(data, job, failed)
+        if any(_blocks(j) for j in jobs):
+            return
+        failed = failed or any(j.status in {"failed", "canceled"} and not j.spec.allow_failure for j in jobs)
+
+
+def _enter(data: GitLabData, job: Job, failed: bool) -> None:
+    runs = failed if job.spec.when == "on_failure" else not failed
+    if not runs:
+        job.status = "skipped"
+    elif job.spec.when == "manual":
+        job.status = "manual"
+    else:
+        job.status, job.queued_at = "pending", data.now()
+
+
+def _blocks(job: Job) -> bool:
+    if job.status == "manual":
+        return not job.spec.allow_failure
+    return job.status not in ENDED
+
+
+def pipeline_status(pipeline: Pipeline) -> str:
+    """GitLab's one word for all the jobs."""
+    jobs = pipeline.current
+    seen = {j.status for j in jobs if not (j.spec.allow_failure and j.status in {"manual", "failed"})}
+    for status in ("running", "pending"):
+        if status in seen:
+            return "running" if any(j.started_at for j in pipeline.jobs) else status
+    for status in ("manual", "failed", "canceled"):
+        if status in seen:
+            return status
+    return "created" if "created" in seen else "success"
+
+
+def play_job(data: GitLabData, job: Job, user: LabUser, variables: dict[str, str]) -> Job:
+    """Start a manual job: from now on it is the player's job."""
+    deployment = next((d for d in data.deployments.values() if d.job is job), None)
+    if job.status != "manual" or (deployment is not None and deployment.blocked):
+        raise ApiError.bad_request("Unplayable Job")
+    job.user, job.status, job.queued_at = user, "pending", data.now()
+    job.variables.update(variables)
+    advance(data, job.pipeline)
+    return job
+
+
+def start_job(data: GitLabData, job: Job) -> Job:
+    """Do what a runner does when it picks a job up; the job's token works from here until the job ends."""
+    if job.status != "pending":
+        raise ApiError(409, {"message": f"409 Conflict - job is {job.status}, not pending"})
+    job.status, job.started_at = "running", data.now()
+    job.token = data.world.job_token_prefix + secrets.token_urlsafe(20)
+    advance(data, job.pipeline)
+    return job
+
+
+def finish_job(data: GitLabData, job: Job, status: str, failure_reason: str = "") -> Job:
+    """End a running job as success, failed or canceled."""
+    job.status, job.finished_at = status, data.now()
+    job.failure_reason = (failure_reason or "script_failure") if status == "failed" else ""
+    advance(data, job.pipeline)
+    return job
+
+
+def cancel_job(data: GitLabData, job: Job) -> Job:
+    """Cancel a job that has not ended; an ended one stays as it is."""
+    if job.status not in ENDED:
+        finish_job(data, job, "canceled")
+    return job
+
+
+def retry_job(data: GitLabData, job: Job, user: LabUser) -> Job:
+    """Replace an ended job by a new one of the same name, owned by who retried it; what was skipped waits again."""
+    if job.status not in {"success", "failed", "canceled"} or job.retried:
+        raise ApiError(403, {"message": "403 Forbidden - Job is not retryable"})
+    job.retried = True
+    again = _add_job(data, job.pipeline, job.spec, user)
+    job.pipeline.jobs.remove(again)
+    job.pipeline.jobs.insert(job.pipeline.jobs.index(job) + 1, again)
+    again.status, again.queued_at = "pending", data.now()
+    for later in job.pipeline.current:
+        if later.status == "skipped":
+            later.status = "created"
+    advance(data, job.pipeline)
+    return again

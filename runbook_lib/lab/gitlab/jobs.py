@@ -1,0 +1,114 @@
+"""Jobs: get, play, cancel, retry, trace, artifacts, and the job that a job token belongs to."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Request, UploadFile
+from fastapi.responses import PlainTextResponse, Response
+
+from .auth import Data, Developer, JobReader, Reporter, job_of_token
+from .data import GitLabData, Job
+from .errors import ApiError
+from .flow import cancel_job, play_job, retry_job
+from .http import base_url, body_of, page_of
+from .pipelines import in_scope, variables_of
+from .views import job_view
+
+__all__ = ["find_job", "router"]
+
+router = APIRouter(prefix="/api/v4")
+
+
+def find_job(data: GitLabData, job_id: int) -> Job:
+    """The job of that id."""
+    job = data.jobs.get(job_id)
+    if job is None:
+        raise ApiError.not_found()
+    return job
+
+
+def _view(request: Request, data: GitLabData, job: Job) -> dict[str, Any]:
+    return job_view(job, data.world, base_url(request), data.commits.get(job.pipeline.sha))
+
+
+@router.get("/job")
+async def job_of_this_token(request: Request, data: Data) -> dict[str, Any]:
+    """Answer the running job whose token this is; its `user` is who started it."""
+    token = request.headers.get("job-token") or request.query_params.get("job_token", "")
+    job = job_of_token(data, token)
+    if job is None:
+        raise ApiError.unauthorized()
+    return _view(request, data, job)
+
+
+@router.get("/projects/{project_id}/jobs")
+async def jobs(project_id: str, _: Reporter, request: Request, data: Data) -> Response:
+    """List the project's jobs, newest first."""
+    found = in_scope(request, sorted(data.jobs.values(), key=lambda j: -j.id))
+    return page_of(request, [_view(request, data, j) for j in found])
+
+
+@router.get("/projects/{project_id}/jobs/{job_id}")
+async def job(project_id: str, job_id: int, _: Reporter, request: Request, data: Data) -> dict[str, Any]:
+    """Answer one job."""
+    return _view(request, data, find_job(data, job_id))
+
+
+@router.post("/projects/{project_id}/jobs/{job_id}/play")
+async def play(project_id: str, job_id: int, caller: Developer, request: Request, data: Data) -> dict[str, Any]:
+    """Start a manual job, with variables of the player's; 400 if it can't be played (again)."""
+    found, body = find_job(data, job_id), await body_of(request)
+    return _view(request, data, play_job(data, found, caller.user, variables_of(body, "job_variables_attributes")))
+
+
+@router.post("/projects/{project_id}/jobs/{job_id}/cancel", status_code=201)
+async def cancel(project_id: str, job_id: int, _: Developer, request: Request, data: Data) -> dict[str, Any]:
+    """Cancel a job."""
+    return _view(request, data, cancel_job(data, find_job(data, job_id)))
+
+
+@router.post("/projects/{project_id}/jobs/{job_id}/retry", status_code=201)
+async def retry(project_id: str, job_id: int, caller: Developer, request: Request, data: Data) -> dict[str, Any]:
+    """Run an ended job again, as a new job of the caller's."""
+    return _view(request, data, retry_job(data, find_job(data, job_id), caller.user))
+
+
+@router.get("/projects/{project_id}/jobs/{job_id}/trace")
+async def trace(project_id: str, job_id: int, _: Reporter, data: Data) -> Response:
+    """Answer the job's log."""
+    return PlainTextResponse(find_job(data, job_id).trace)
+
+
+@router.get("/projects/{project_id}/jobs/{job_id}/artifacts")
+async def artifacts(project_id: str, job_id: int, _: JobReader, data: Data) -> Response:
+    """Answer the artifacts as one zip."""
+    return Response(_archive(data, job_id), media_type="application/zip")
+
+
+@router.get("/projects/{project_id}/jobs/{job_id}/artifacts/{path:path}")
+async def artifact(project_id: str, job_id: int, path: str, _: JobReader, data: Data) -> Response:
+    """Answer one file out of the artifacts."""
+    with zipfile.ZipFile(io.BytesIO(_archive(data, job_id))) as archive:
+        if path not in archive.namelist():
+            raise ApiError.not_found()
+        return Response(archive.read(path), media_type="application/octet-stream")
+
+
+def _archive(data: GitLabData, job_id: int) -> bytes:
+    found = find_job(data, job_id)
+    if found.artifacts is None:
+        raise ApiError.not_found()
+    return found.artifacts
+
+
+@router.post("/jobs/{job_id}/artifacts", status_code=201)
+async def upload(job_id: int, file: Annotated[UploadFile, File()], request: Request, data: Data) -> dict[str, str]:
+    """Take the artifacts from the runner, which shows the job's own token."""
+    found = job_of_token(data, request.headers.get("job-token", ""))
+    if found is None or found.id != job_id:
+        raise ApiError.forbidden()
+    found.artifacts = await file.read()
+    return {"message": "201 Created"}

@@ -1,0 +1,86 @@
+"""Merge requests, as much of them as their approvals need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from .auth import Caller, Data, Developer, Reporter
+from .data import Approval, GitLabData, MergeRequest
+from .errors import ApiError
+from .http import base_url, body_of, page_of
+from .views import user_view, when
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/v4/projects/{project_id}")
+
+
+def _find(data: GitLabData, iid: int) -> MergeRequest:
+    found = data.merge_requests.get(iid)
+    if found is None:
+        raise ApiError.not_found()
+    return found
+
+
+def _view(found: MergeRequest, base: str) -> dict[str, Any]:
+    return {
+        "iid": found.iid,
+        "title": found.title,
+        "sha": found.sha,
+        "state": "opened",
+        "author": user_view(found.author, base),
+        "created_at": when(found.created_at),
+        "web_url": f"{base}/-/merge_requests/{found.iid}",
+    }
+
+
+def _approvals(found: MergeRequest, caller: Caller, base: str) -> dict[str, Any]:
+    mine = any(a.user == caller.user for a in found.approvals)
+    return {
+        "approved": bool(found.approvals),
+        "user_has_approved": mine,
+        "user_can_approve": not mine and caller.user != found.author,
+        "approved_by": [{"user": user_view(a.user, base), "approved_at": when(a.created_at)} for a in found.approvals],
+    }
+
+
+@router.get("/repository/commits/{sha}/merge_requests")
+async def of_commit(project_id: str, sha: str, _: Reporter, request: Request, data: Data) -> Response:
+    """List the merge requests that hold a commit."""
+    found = [m for m in data.merge_requests.values() if m.sha == sha]
+    return page_of(request, [_view(m, base_url(request)) for m in found])
+
+
+@router.get("/merge_requests/{iid}")
+async def merge_request(project_id: str, iid: int, _: Reporter, request: Request, data: Data) -> dict[str, Any]:
+    """Answer one merge request."""
+    return _view(_find(data, iid), base_url(request))
+
+
+@router.get("/merge_requests/{iid}/approvals")
+async def approvals(project_id: str, iid: int, caller: Reporter, request: Request, data: Data) -> dict[str, Any]:
+    """Say who approved, and when."""
+    return _approvals(_find(data, iid), caller, base_url(request))
+
+
+@router.post("/merge_requests/{iid}/approve")
+async def approve(project_id: str, iid: int, caller: Developer, request: Request, data: Data) -> Response:
+    """Approve; 401 for the author or a second time, 409 if `sha` is not the head any more."""
+    found, body = _find(data, iid), await body_of(request)
+    if body.get("sha") not in {None, "", found.sha}:
+        raise ApiError(409, {"message": f"SHA does not match HEAD of source branch: {found.sha}"})
+    if caller.user == found.author or any(a.user == caller.user for a in found.approvals):
+        raise ApiError.unauthorized()
+    found.approvals.append(Approval(caller.user, "approved", data.now()))
+    return JSONResponse(_approvals(found, caller, base_url(request)), 201)
+
+
+@router.post("/merge_requests/{iid}/unapprove")
+async def unapprove(project_id: str, iid: int, caller: Developer, request: Request, data: Data) -> Response:
+    """Take one's approval back."""
+    found = _find(data, iid)
+    found.approvals = [a for a in found.approvals if a.user != caller.user]
+    return JSONResponse(_approvals(found, caller, base_url(request)), 201)

@@ -1,0 +1,128 @@
+"""Pipelines: create, list, get, their jobs, cancel and retry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from .auth import Caller, Data, Developer, Reporter
+from .data import GitLabData, Job, Pipeline
+from .errors import ApiError
+from .flow import cancel_job, create_pipeline, pipeline_status, retry_job
+from .http import base_url, body_of, page_of, required
+from .views import job_view, pipeline_view
+
+__all__ = ["find_pipeline", "in_scope", "router"]
+
+router = APIRouter(prefix="/api/v4/projects/{project_id}")
+_SCOPES = frozenset({"created", "pending", "running", "failed", "success", "canceled", "skipped", "manual"})
+
+
+def find_pipeline(data: GitLabData, pipeline_id: int) -> Pipeline:
+    """The pipeline of that id."""
+    pipeline = data.pipelines.get(pipeline_id)
+    if pipeline is None:
+        raise ApiError.not_found()
+    return pipeline
+
+
+def in_scope(request: Request, jobs: list[Job]) -> list[Job]:
+    """The jobs whose status `scope` or `scope[]` asks for; all without it."""
+    scopes = set(request.query_params.getlist("scope[]") + request.query_params.getlist("scope"))
+    if scopes - _SCOPES:
+        raise ApiError(400, {"error": "scope does not have a valid value"})
+    return [j for j in jobs if not scopes or j.status in scopes]
+
+
+def variables_of(body: dict[str, Any], field: str) -> dict[str, str]:
+    """The variables of a list of `{"key", "value"}`."""
+    found = body.get(field) or []
+    if not isinstance(found, list) or not all(isinstance(v, dict) and "key" in v and "value" in v for v in found):
+        raise ApiError(400, {"error": f"{field} is invalid"})
+    return {str(v["key"]): str(v["value"]) for v in found}
+
+
+@router.post("/pipeline", status_code=201)
+async def create(project_id: str, caller: Developer, request: Request, data: Data) -> dict[str, Any]:
+    """Start a pipeline on a branch, with variables."""
+    body = await body_of(request)
+    ref = required(body, "ref")
+    if ref not in data.refs:
+        raise ApiError(400, {"message": {"base": ["Reference not found"]}})
+    pipeline = create_pipeline(data, ref, caller.user, variables_of(body, "variables"))
+    return pipeline_view(pipeline, data.world, base_url(request))
+
+
+@router.get("/pipelines")
+async def pipelines(project_id: str, _: Reporter, request: Request, data: Data) -> Response:
+    """List the pipelines, newest first, by ref, sha, status or username."""
+    query = request.query_params
+    found = sorted(data.pipelines.values(), key=lambda p: -p.id)
+    found = [p for p in found if query.get("ref", p.ref) == p.ref and query.get("sha", p.sha) == p.sha]
+    found = [p for p in found if query.get("status", pipeline_status(p)) == pipeline_status(p)]
+    found = [p for p in found if query.get("username", p.user.username) == p.user.username]
+    return page_of(request, [pipeline_view(p, data.world, base_url(request)) for p in found])
+
+
+@router.get("/pipelines/latest")
+async def latest(project_id: str, _: Reporter, request: Request, data: Data) -> dict[str, Any]:
+    """Answer the newest pipeline of a ref, the default branch if none is named."""
+    ref = request.query_params.get("ref", data.world.project.branch)
+    found = [p for p in data.pipelines.values() if p.ref == ref]
+    if not found:
+        raise ApiError.not_found()
+    return pipeline_view(max(found, key=lambda p: p.id), data.world, base_url(request))
+
+
+@router.get("/pipelines/{pipeline_id}")
+async def pipeline(project_id: str, pipeline_id: int, _: Reporter, request: Request, data: Data) -> dict[str, Any]:
+    """Answer one pipeline."""
+    return pipeline_view(find_pipeline(data, pipeline_id), data.world, base_url(request))
+
+
+@router.get("/pipelines/{pipeline_id}/variables")
+async def variables(project_id: str, pipeline_id: int, _: Developer, data: Data) -> Response:
+    """List the variables that the pipeline was started with."""
+    found = find_pipeline(data, pipeline_id).variables
+    return JSONResponse([{"variable_type": "env_var", "key": k, "value": v, "raw": False} for k, v in found.items()])
+
+
+@router.get("/pipelines/{pipeline_id}/bridges")
+async def bridges(project_id: str, pipeline_id: int, _: Reporter, request: Request, data: Data) -> Response:
+    """List the child pipelines: the lab has none."""
+    find_pipeline(data, pipeline_id)
+    return page_of(request, [])
+
+
+@router.get("/pipelines/{pipeline_id}/jobs")
+async def jobs(project_id: str, pipeline_id: int, _: Reporter, request: Request, data: Data) -> Response:
+    """List a pipeline's jobs, newest first; those that a retry replaced only with `include_retried`."""
+    found = find_pipeline(data, pipeline_id)
+    every = request.query_params.get("include_retried", "").lower() == "true"
+    listed = in_scope(request, list(reversed(found.jobs if every else found.current)))
+    commit = data.commits.get(found.sha)
+    return page_of(request, [job_view(j, data.world, base_url(request), commit) for j in listed])
+
+
+@router.post("/pipelines/{pipeline_id}/cancel", status_code=201)
+async def cancel(project_id: str, pipeline_id: int, _: Developer, request: Request, data: Data) -> dict[str, Any]:
+    """Cancel every job that has not ended."""
+    found = find_pipeline(data, pipeline_id)
+    for job in found.current:
+        cancel_job(data, job)
+    return pipeline_view(found, data.world, base_url(request))
+
+
+@router.post("/pipelines/{pipeline_id}/retry", status_code=201)
+async def retry(project_id: str, pipeline_id: int, caller: Developer, request: Request, data: Data) -> dict[str, Any]:
+    """Run the failed and canceled jobs again."""
+    found = find_pipeline(data, pipeline_id)
+    _retry_failed(data, found, caller)
+    return pipeline_view(found, data.world, base_url(request))
+
+
+def _retry_failed(data: GitLabData, pipeline: Pipeline, caller: Caller) -> None:
+    for job in [j for j in pipeline.current if j.status in {"failed", "canceled"}]:
+        retry_job(data, job, caller.user)

@@ -1,0 +1,179 @@
+"""What the lab remembers, in the JSON that GitLab's API gives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from .config import GitLabWorld, LabUser
+from .data import Approval, Commit, Deployment, Job, Pipeline
+from .flow import pipeline_status
+
+__all__ = [
+    "approval_view",
+    "commit_view",
+    "deployment_view",
+    "environment_view",
+    "job_view",
+    "pipeline_view",
+    "project_view",
+    "user_view",
+    "when",
+]
+
+
+def when(moment: datetime | None) -> str | None:
+    """A time as GitLab writes it, with milliseconds."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z" if moment else None
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return (end - start).total_seconds() if start and end else None
+
+
+def user_view(user: LabUser, base: str) -> dict[str, Any]:
+    """A user as others see him."""
+    return {
+        "id": user.id,
+        "username": user.username,
+        "name": user.name,
+        "state": "active",
+        "locked": False,
+        "avatar_url": None,
+        "web_url": f"{base}/{user.username}",
+        "bot": user.username.endswith("_bot"),
+    }
+
+
+def commit_view(commit: Commit) -> dict[str, Any]:
+    """A commit."""
+    return {
+        "id": commit.sha,
+        "short_id": commit.sha[:8],
+        "title": commit.title,
+        "message": commit.title,
+        "author_name": commit.author_name,
+        "author_email": commit.author_email,
+        "authored_date": when(commit.created_at),
+        "committer_name": commit.author_name,
+        "committer_email": commit.author_email,
+        "created_at": when(commit.created_at),
+    }
+
+
+def project_view(world: GitLabWorld, base: str) -> dict[str, Any]:
+    """The project, the fields that clients read."""
+    project = world.project
+    return {
+        "id": project.id,
+        "name": project.name,
+        "path": project.name,
+        "path_with_namespace": project.path,
+        "default_branch": project.branch,
+        "visibility": "private",
+        "archived": False,
+        "web_url": f"{base}/{project.path}",
+    }
+
+
+def _brief(pipeline: Pipeline, world: GitLabWorld, base: str) -> dict[str, Any]:
+    return {
+        "id": pipeline.id,
+        "iid": pipeline.id,
+        "project_id": world.project.id,
+        "sha": pipeline.sha,
+        "ref": pipeline.ref,
+        "status": pipeline_status(pipeline),
+        "source": pipeline.source,
+        "created_at": when(pipeline.created_at),
+        "updated_at": when(pipeline.updated_at),
+        "web_url": f"{base}/{world.project.path}/-/pipelines/{pipeline.id}",
+    }
+
+
+def pipeline_view(pipeline: Pipeline, world: GitLabWorld, base: str) -> dict[str, Any]:
+    """A pipeline with who started it."""
+    started = min((j.started_at for j in pipeline.jobs if j.started_at), default=None)
+    finished = max((j.finished_at for j in pipeline.jobs if j.finished_at), default=None)
+    more = {
+        "before_sha": "0" * 40,
+        "tag": False,
+        "user": user_view(pipeline.user, base),
+        "started_at": when(started),
+        "finished_at": when(finished),
+        "duration": _seconds(started, finished),
+    }
+    return _brief(pipeline, world, base) | more
+
+
+def job_view(job: Job, world: GitLabWorld, base: str, commit: Commit | None = None) -> dict[str, Any]:
+    """A job. `user` is who started it, for a manual job who played it."""
+    return {
+        "id": job.id,
+        "status": job.status,
+        "stage": job.spec.stage,
+        "name": job.spec.name,
+        "ref": job.pipeline.ref,
+        "tag": False,
+        "allow_failure": job.spec.allow_failure,
+        "created_at": when(job.created_at),
+        "started_at": when(job.started_at),
+        "finished_at": when(job.finished_at),
+        "duration": _seconds(job.started_at, job.finished_at),
+        "queued_duration": _seconds(job.queued_at, job.started_at),
+        "failure_reason": job.failure_reason or None,
+        "user": user_view(job.user, base),
+        "commit": commit_view(commit) if commit else None,
+        "pipeline": _brief(job.pipeline, world, base),
+        "web_url": f"{base}/{world.project.path}/-/jobs/{job.id}",
+        "project": {"ci_job_token_scope_enabled": True},
+        "artifacts_file": _archive(job),
+        "artifacts": [],
+        "runner": None,
+        "tag_list": [],
+    }
+
+
+def _archive(job: Job) -> dict[str, Any] | None:
+    return {"filename": "artifacts.zip", "size": len(job.artifacts)} if job.artifacts is not None else None
+
+
+def environment_view(name: str, number: int) -> dict[str, Any]:
+    """An environment."""
+    return {"id": number, "name": name, "slug": name, "external_url": None, "state": "available", "tier": name}
+
+
+def approval_view(approval: Approval, base: str) -> dict[str, Any]:
+    """What one person said of a deployment."""
+    return {
+        "user": user_view(approval.user, base),
+        "status": approval.status,
+        "created_at": when(approval.created_at),
+        "comment": approval.comment,
+    }
+
+
+_STATUS = {"pending": "created", "manual": "created", "skipped": "skipped"}
+
+
+def deployment_view(deployment: Deployment, world: GitLabWorld, base: str) -> dict[str, Any]:
+    """A deployment; with its approvals where the environment is protected, as Premium does."""
+    job = deployment.job
+    status = "blocked" if deployment.blocked and job.status == "manual" else _STATUS.get(job.status, job.status)
+    view = {
+        "id": deployment.id,
+        "iid": deployment.id,
+        "ref": job.pipeline.ref,
+        "sha": job.pipeline.sha,
+        "status": status,
+        "created_at": when(deployment.created_at),
+        "updated_at": when(job.pipeline.updated_at),
+        "user": user_view(job.user, base),
+        "environment": environment_view(deployment.environment, 1),
+        "deployable": job_view(job, world, base),
+    }
+    if world.required_approvals:
+        approved = sum(a.status == "approved" for a in deployment.approvals)
+        view["pending_approval_count"] = max(0, world.required_approvals - approved)
+        view["approvals"] = [approval_view(a, base) for a in deployment.approvals]
+    return view
