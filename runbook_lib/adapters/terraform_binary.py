@@ -98,20 +98,23 @@ def cli_configuration(folder: Path, setting: str, environment: Mapping[str, str]
 def _configuration_text(folder: Path, mirror: Path | None) -> str:
     if mirror is None:
         return "# Providers come from the registry.\n"
-    paths = [_linked_mirror(folder, mirror, registry) for registry in (REGISTRY, OPENTOFU_REGISTRY)]
+    paths = [mirror, _opentofu_mirror(folder, mirror)]
     served = [f"{registry}/{name}" for registry in (REGISTRY, OPENTOFU_REGISTRY) for name in _providers(mirror)]
     blocks = "".join(f"  filesystem_mirror {{\n    path = {json.dumps(str(path))}\n  }}\n" for path in paths)
     # Without the exclusion the registry would be asked too, and an unreachable one is an error.
     return f"provider_installation {{\n{blocks}  direct {{\n    exclude = {json.dumps(served)}\n  }}\n}}\n"
 
 
-def _linked_mirror(folder: Path, mirror: Path, registry: str) -> Path:
-    # OpenTofu looks for the same providers under its own registry's name.
-    link = folder / "mirrors" / registry / registry
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.is_symlink():
-        link.symlink_to(mirror / REGISTRY, target_is_directory=True)
-    return link.parent
+def _opentofu_mirror(folder: Path, mirror: Path) -> Path:
+    # OpenTofu looks for the same providers under its own registry's name. Only the last folder may be a link: neither
+    # tool follows links further up.
+    linked = folder / "opentofu-mirror"
+    for package in sorted((mirror / REGISTRY).glob("*/*/*/*")):
+        link = linked / OPENTOFU_REGISTRY / package.relative_to(mirror / REGISTRY)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(package, target_is_directory=True)
+    return linked
 
 
 def _command(wanted: str, path: str | None) -> tuple[str, ...]:
