@@ -1,0 +1,178 @@
+"""Who can newly reach what through a change of rules, and who no longer can."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from runbook_lib.models.base import UNKNOWN, Unknown
+from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource
+from runbook_lib.models.rules import Direction, Rule, SourceKind
+
+from .gain import Party, gains, kind_of
+from .intervals import Intervals, network_interval
+from .reach import ALL_PORTS, NAMED_PROTOCOLS, Reach, known_entries, reaches
+from .sentence import sentence
+
+__all__ = ["OTHER", "exposure"]
+
+# In an entry, every protocol that no rule of the group names: what is left of `all` when some were open before.
+OTHER: Final = "other"
+_PROTOCOL_ORDER: Final = {name: rank for rank, name in enumerate(("all", *NAMED_PROTOCOLS))}
+
+
+_Key = tuple[str, str]  # direction and group
+_Labels = Callable[[str], str]
+
+
+def exposure(before: Iterable[Rule], after: Iterable[Rule], names: Mapping[str, str] | None = None) -> Exposure:
+    """Compare all rules before and after a change; `names` gives a group's name by id or address.
+
+    Exact on ports and networks, with two things said as people say them: whoever gains most of the internet through
+    rules that span all addresses is the internet, even if some network had access before; and a group is taken to
+    reach what all of IPv4 reaches. For an egress rule the group is the source and the other end the target. What a
+    rule leaves unknown is listed apart: it opens at least nothing, and `closed` does not count on it.
+    """
+    old, new = tuple(before), tuple(after)
+    entries = known_entries((*old, *new))
+    label = _labels((*old, *new), names or {})
+    was, was_unknown = _by_target(old, entries)
+    now, now_unknown = _by_target(new, entries)
+    opened: list[ExposureEntry] = []
+    closed: list[ExposureEntry] = []
+    for key in sorted(set(was) | set(now), key=lambda key: (label(key[1]), key)):
+        earlier, later = was.get(key, []), now.get(key, [])
+        if Counter(earlier) != Counter(later):
+            opened += _entries(key, later, earlier, label)
+            closed += _entries(key, earlier, later, label)
+    known_before = {_unknown_entry(rule, label) for rule in was_unknown}
+    unknown = dict.fromkeys(_unknown_entry(rule, label) for rule in now_unknown)
+    found = Exposure(
+        opened=tuple(opened),
+        closed=tuple(closed),
+        unknown=tuple(entry for entry in unknown if entry not in known_before),
+    )
+    return found.model_copy(update={"sentence": sentence(found)})
+
+
+def _by_target(
+    rules: Iterable[Rule], entries: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[_Key, list[Reach]], list[Rule]]:
+    known: dict[_Key, list[Reach]] = {}
+    unknown: list[Rule] = []
+    for rule in rules:
+        found = reaches(rule, entries)
+        if found is None:
+            unknown.append(rule)
+        else:
+            known.setdefault((str(rule.direction), str(rule.group)), []).extend(found)
+    return known, unknown
+
+
+def _labels(rules: Iterable[Rule], names: Mapping[str, str]) -> _Labels:
+    # Two groups of one name would read as one: then the id is said too.
+    ids = {str(rule.group) for rule in rules} | {str(rule.source) for rule in rules}
+    count = Counter(names[identity] for identity in ids if identity in names)
+
+    def label(identity: str) -> str:
+        name = names.get(identity, "")
+        return f"{name} ({identity})" if name and count[name] > 1 else name or identity
+
+    return label
+
+
+def _entries(key: _Key, winners: list[Reach], losers: list[Reach], label: _Labels) -> list[ExposureEntry]:
+    found: dict[Party, dict[str, Intervals]] = {}
+    protocols = _protocols((*winners, *losers))
+    for protocol in protocols:
+        gaining = [reach for reach in winners if reach.protocol in {protocol, "all"}]
+        losing = [reach for reach in losers if reach.protocol in {protocol, "all"}]
+        for party, ports in gains(gaining, losing).items():
+            found.setdefault(party, {})[protocol] = ports
+    return [
+        _entry(key, party, (protocol, ports), label)
+        for party in sorted(found)
+        for protocol, ports in _intervals(found[party], protocols)
+    ]
+
+
+def _protocols(rules: Iterable[Reach]) -> list[str]:
+    named = {reach.protocol for reach in rules}
+    if "all" in named:
+        named = (named - {"all"}) | {*NAMED_PROTOCOLS, OTHER}
+    return sorted(named, key=lambda name: (_PROTOCOL_ORDER.get(name, 9), name.zfill(5)))
+
+
+def _intervals(
+    by_protocol: Mapping[str, Intervals], protocols: Iterable[str]
+) -> Iterator[tuple[str, tuple[int | None, int | None]]]:
+    if OTHER in by_protocol and all(by_protocol.get(name) == (ALL_PORTS,) for name in protocols):
+        yield "all", (None, None)
+        return
+    for protocol, intervals in by_protocol.items():
+        for low, high in intervals:
+            for ports in _as_written(protocol, low, high):
+                yield protocol, ports
+
+
+def _as_written(protocol: str, low: int, high: int) -> Iterator[tuple[int | None, int | None]]:
+    if protocol not in NAMED_PROTOCOLS:
+        yield None, None
+    elif protocol in {"tcp", "udp"}:
+        yield (None, None) if (low, high) == ALL_PORTS else (low, high)
+    elif (low, high) == ALL_PORTS:
+        yield -1, -1
+    else:
+        while low <= high:
+            whole_type = low % 256 == 0 and low + 255 <= high
+            yield (low // 256, -1) if whole_type else divmod(low, 256)
+            low += 256 if whole_type else 1
+
+
+def _entry(key: _Key, party: Party, what: tuple[str, tuple[int | None, int | None]], label: _Labels) -> ExposureEntry:
+    direction, group = key
+    other_end, kind = label(party.source), party.kind
+    protocol, (from_port, to_port) = what
+    outward = direction == Direction.EGRESS
+    return ExposureEntry(
+        source=label(group) if outward else other_end,
+        source_kind=ExposureSource.GROUP if outward else kind,
+        target=other_end if outward else label(group),
+        target_kind=kind.value if outward else ExposureSource.GROUP.value,
+        protocol=protocol,
+        from_port=from_port,
+        to_port=to_port,
+    )
+
+
+def _unknown_entry(rule: Rule, label: _Labels) -> ExposureEntry:
+    group: str | Unknown = UNKNOWN if rule.group is UNKNOWN else label(str(rule.group))
+    other_end: str | Unknown = UNKNOWN if rule.source is UNKNOWN else label(str(rule.source))
+    if rule.source_kind is SourceKind.SELF:
+        other_end = group
+    kind = _unknown_kind(rule)
+    outward = rule.direction is Direction.EGRESS
+    return ExposureEntry(
+        source=group if outward else other_end,
+        source_kind=ExposureSource.GROUP if outward else kind,
+        target=other_end if outward else group,
+        target_kind=(str(kind) if outward else ExposureSource.GROUP.value),
+        protocol=rule.protocol,
+        from_port=rule.from_port,
+        to_port=rule.to_port,
+    )
+
+
+def _unknown_kind(rule: Rule) -> ExposureSource | Unknown:
+    if rule.source_kind is SourceKind.PREFIX_LIST:
+        return ExposureSource.PREFIX_LIST
+    if rule.source_kind in {SourceKind.GROUP, SourceKind.SELF}:
+        return ExposureSource.GROUP
+    if rule.source is UNKNOWN or rule.source_kind is SourceKind.UNKNOWN:
+        return UNKNOWN
+    try:
+        version, addresses = network_interval(str(rule.source))
+    except ValueError:
+        return UNKNOWN
+    return kind_of(version, (addresses,))

@@ -1,0 +1,127 @@
+"""Who gains on one set of rules compared with another, port by port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from runbook_lib.models.exposure import ExposureSource
+from runbook_lib.models.rules import SourceKind
+
+from .intervals import (
+    PRIVATE,
+    PUBLIC,
+    WHOLE,
+    Interval,
+    Intervals,
+    contains,
+    network_interval,
+    networks,
+    size,
+    subtract,
+    union,
+)
+from .reach import Reach
+
+__all__ = ["Party", "gains", "kind_of"]
+
+_WORLD = {4: "0.0.0.0/0", 6: "::/0"}
+
+
+class Party(NamedTuple):
+    """Somebody who gains or loses; sorts the internet first, then networks by address, then lists and groups."""
+
+    rank: int
+    version: int
+    first: int
+    source: str
+    kind: ExposureSource
+
+
+def gains(winners: Iterable[Reach], losers: Iterable[Reach]) -> dict[Party, Intervals]:
+    """The ports that each party can reach by `winners` and could not by `losers`; all of one protocol."""
+    found: dict[Party, list[Interval]] = {}
+    for ports, winning, losing in _slabs(list(winners), list(losers)):
+        for party in _parties(winning, losing):
+            found.setdefault(party, []).append(ports)
+    return {party: union(ports) for party, ports in found.items()}
+
+
+def kind_of(version: int, addresses: Intervals) -> ExposureSource:
+    """Whether these addresses are the internet (all of it), private (nothing else), or some network."""
+    if contains(addresses, PUBLIC[version]):
+        return ExposureSource.INTERNET
+    return ExposureSource.PRIVATE if contains(PRIVATE[version], addresses) else ExposureSource.NETWORK
+
+
+def _slabs(winners: list[Reach], losers: list[Reach]) -> Iterator[tuple[Interval, list[Reach], list[Reach]]]:
+    # Between two neighbouring cuts the same rules hold for every port, so each stretch is judged once.
+    events: dict[int, list[tuple[bool, int, int]]] = {}
+    for side, group in enumerate((winners, losers)):
+        for index, reach in enumerate(group):
+            events.setdefault(reach.ports[0], []).append((True, side, index))
+            events.setdefault(reach.ports[1] + 1, []).append((False, side, index))
+    active: tuple[dict[int, Reach], dict[int, Reach]] = ({}, {})
+    cuts = sorted(events)
+    for low, following in pairwise(cuts):
+        for starts, side, index in events[low]:
+            if starts:
+                active[side][index] = (winners, losers)[side][index]
+            else:
+                del active[side][index]
+        if active[0]:
+            yield (low, following - 1), list(active[0].values()), list(active[1].values())
+
+
+def _parties(winning: list[Reach], losing: list[Reach]) -> Iterator[Party]:
+    before = {version: _addresses(losing, version) for version in WHOLE}
+    for version in WHOLE:
+        after = _addresses(winning, version)
+        fresh = subtract(after, before[version])
+        if fresh:
+            yield from _address_parties(version, fresh, after, winning)
+    # A member of any group has an IPv4 address, so whoever let in all of IPv4 let in the group; the addresses of
+    # an unresolved prefix list may be of either version.
+    covered = {reach.token for reach in losing}
+    open_4, open_6 = (before[version] == (WHOLE[version],) for version in WHOLE)
+    for reach in winning:
+        if reach.version or reach.token in covered:
+            continue
+        if not (open_4 and (open_6 or reach.kind is SourceKind.GROUP)):
+            yield _token_party(reach)
+
+
+def _addresses(reaches: list[Reach], version: int) -> Intervals:
+    return union(span for reach in reaches if reach.version == version for span in reach.addresses)
+
+
+def _address_parties(version: int, fresh: Intervals, after: Intervals, winning: list[Reach]) -> Iterator[Party]:
+    if after == (WHOLE[version],) and _most_of_the_internet(version, fresh):
+        yield Party(0, version, 0, _WORLD[version], ExposureSource.INTERNET)
+        return
+    rest = fresh
+    for reach in winning:
+        if reach.version == version and reach.token and contains(fresh, reach.addresses):
+            internet = kind_of(version, reach.addresses) is ExposureSource.INTERNET
+            yield Party(0, version, 1, reach.token, ExposureSource.INTERNET) if internet else _token_party(reach)
+            rest = subtract(rest, reach.addresses)
+    kind = ExposureSource.INTERNET if contains(rest, PUBLIC[version]) else None
+    for network in networks(version, rest):
+        span = network_interval(network)[1]
+        yield Party(1, version, span[0], network, kind or kind_of(version, (span,)))
+
+
+def _most_of_the_internet(version: int, fresh: Intervals) -> bool:
+    # The complement of an office network is twenty networks that nobody would recognise as the internet.
+    return 2 * size(_common(fresh, PUBLIC[version])) > size(PUBLIC[version])
+
+
+def _common(points: Intervals, others: Intervals) -> Intervals:
+    return subtract(points, subtract(points, others))
+
+
+def _token_party(reach: Reach) -> Party:
+    if reach.kind is SourceKind.PREFIX_LIST:
+        return Party(2, 0, 0, reach.token, ExposureSource.PREFIX_LIST)
+    return Party(3, 0, 0, reach.token, ExposureSource.GROUP)

@@ -1,0 +1,59 @@
+"""An exposure in plain English, for an approver who has two minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from runbook_lib.models.base import UNKNOWN, Unknown
+from runbook_lib.models.exposure import Exposure, ExposureEntry
+
+from .ports import join, together
+
+__all__ = ["sentence"]
+
+_MOST: Final = 3
+_INTERNET: Final = "the internet"
+
+
+def sentence(exposure: Exposure) -> str:
+    """Say it all, as in `The internet can newly reach web on tcp 80; nobody loses access.`, or the gist of much."""
+    opened = _statements(exposure.opened, "can newly reach")
+    closed = _statements(exposure.closed, "can no longer reach")
+    if exposure.unknown:
+        # What is not known can't be denied: no word on who gains or loses nothing.
+        return " ".join(f"{text}." for text in (opened, closed, _unknown(len(exposure.unknown))) if text)
+    if opened and closed:
+        return f"{opened}. {closed}."
+    if opened:
+        return f"{opened}; nobody loses access."
+    return f"{closed}; nobody gains access." if closed else "Nobody gains or loses access."
+
+
+def _statements(entries: Iterable[ExposureEntry], verb: str) -> str:
+    pairs: dict[tuple[str, str], list[ExposureEntry]] = {}
+    for entry in entries:
+        source, target = _party(entry.source, entry.source_kind), _party(entry.target, entry.target_kind)
+        pairs.setdefault((source, "itself" if source == target else target), []).append(entry)
+    sources: dict[tuple[str, str], list[str]] = {}
+    for (source, target), held in pairs.items():
+        sources.setdefault((target, together(held)), []).append(source)
+    ordered = sorted(sources.items(), key=lambda item: _INTERNET not in {*item[1], item[0][0]})
+    said = [f"{join(group)} {verb} {target} on {texts}" for (target, texts), group in ordered]
+    if len(said) > _MOST:
+        said = [*said[: _MOST - 1], f"{len(said) - _MOST + 1} more such changes"]
+    text = "; ".join(said)
+    # A group's name keeps its spelling; only our own words start with a capital.
+    return f"T{text[1:]}" if text.startswith(_INTERNET) else text
+
+
+def _party(name: str | Unknown, kind: object) -> str:
+    if str(kind) == "internet":
+        return _INTERNET
+    if name is UNKNOWN:
+        return "somebody unknown"
+    return f"prefix list {name}" if str(kind) == "prefix_list" else str(name)
+
+
+def _unknown(count: int) -> str:
+    return f"Whom {count} rule{'s let' if count > 1 else ' lets'} in is known only after apply"
