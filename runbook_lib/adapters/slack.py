@@ -1,0 +1,190 @@
+"""Slack through slack_sdk: a bot token's threads and uploads, or the incoming webhook's plain messages."""
+
+from __future__ import annotations
+
+import html
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConfigError, SlackError
+from ..models.messages import Message, Reference
+from .slack_client import web_client, webhook_client
+from .slack_errors import FOREIGN, translate, webhook_refused
+
+__all__ = ["API_URL", "NEEDED_SCOPES", "Slack", "SlackIdentity"]
+
+API_URL = "https://slack.com/api/"
+NEEDED_SCOPES = ("chat:write", "files:write")
+SNIPPET = 2_800
+CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{6,}")
+EVENT = "runbook_message"
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "runbook-toolkit")
+
+
+@dataclass(frozen=True)
+class SlackIdentity:
+    """Whom the token speaks for, and what it may do."""
+
+    team: str
+    user: str
+    url: str
+    scopes: tuple[str, ...]
+
+    @property
+    def missing_scopes(self) -> tuple[str, ...]:
+        """The scopes that a run needs and the token lacks."""
+        return tuple(scope for scope in NEEDED_SCOPES if scope not in self.scopes)
+
+
+class Slack:
+    """One channel. `channel` is an id or a name, with or without `#`.
+
+    With a token: threads, updates, uploads. With a webhook alone: messages one after the other in the webhook's
+    channel, and the beginning of each text that would have been a file. With neither: ConfigError.
+    """
+
+    def __init__(self, token: str, channel: str, api_url: str = API_URL, webhook: str = "") -> None:
+        if not token and not webhook:
+            raise ConfigError("neither a Slack token nor a webhook is set", "Set SLACK_BOT_TOKEN or SLACK_WEBHOOK_URL.")
+        if token and not channel:
+            raise ConfigError("no Slack channel is named", "Set SLACK_CHANNEL, or slack.channel in runbook.yml.")
+        self.channel = channel
+        self.threads = bool(token)
+        self._channel_id = channel if CHANNEL_ID.fullmatch(channel) else ""
+        self._web = web_client(token, api_url)
+        self._webhook = webhook_client(webhook)
+
+    def __repr__(self) -> str:
+        return f"Slack(channel={self.channel!r}, {'token' if self.threads else 'webhook'}='***')"
+
+    def post(self, message: Message, thread_ts: str | None = None, broadcast: bool = False, key: str = "") -> Reference:
+        """Post a message, `key` keeping Slack from taking it twice; its files are the caller's to upload."""
+        if not self.threads:
+            return self._post_to_webhook(message)
+        extra: dict[str, Any] = {}
+        if key:
+            extra["client_msg_id"] = str(uuid.uuid5(NAMESPACE, key))
+            extra["metadata"] = {"event_type": EVENT, "event_payload": {"key": key}}
+        if thread_ts:
+            extra |= {"thread_ts": thread_ts, "reply_broadcast": broadcast}
+        with self._mapped():
+            answer = self._web.chat_postMessage(
+                channel=self._channel_id or self.channel,
+                text=message.text,
+                blocks=list(message.blocks) or None,
+                unfurl_links=False,
+                unfurl_media=False,
+                **extra,
+            )
+        self._channel_id = str(answer["channel"])
+        return self._reference(str(answer["ts"]))
+
+    def update(self, reference: Reference, message: Message) -> Reference:
+        """Replace a message's content; what a webhook posted can't be changed and stays."""
+        if self.threads and reference.ts:
+            with self._mapped():
+                self._web.chat_update(
+                    channel=reference.channel, ts=reference.ts, text=message.text, blocks=list(message.blocks) or None
+                )
+        return reference
+
+    def upload(self, name: str, content: str, title: str = "", thread_ts: str | None = None) -> None:
+        """Put a text into the thread as a file; through a webhook, its beginning as a message."""
+        if not self.threads:
+            self._post_to_webhook(_snippet(title or name, content))
+            return
+        channel = self.channel_id()
+        with self._mapped():
+            # An empty file is refused; a newline says as much.
+            self._web.files_upload_v2(
+                content=content or "\n", filename=name, title=title or name, channel=channel, thread_ts=thread_ts
+            )
+
+    def find(self, key: str, thread_ts: str | None = None) -> Reference | None:
+        """The message that was posted with this key, or None, also where the token may not read the channel."""
+        if not self.threads:
+            return None
+        for message in self._recent(thread_ts):
+            metadata = message.get("metadata") or {}
+            if metadata.get("event_type") == EVENT and metadata.get("event_payload", {}).get("key") == key:
+                return self._reference(str(message["ts"]))
+        return None
+
+    def has_file(self, name: str, thread_ts: str | None = None) -> bool:
+        """Whether a file of this name is in the thread; False also where the token may not read the channel."""
+        messages = self._recent(thread_ts) if self.threads else []
+        return any(file.get("name") == name for message in messages for file in message.get("files") or ())
+
+    def identity(self) -> SlackIdentity:
+        """Who the token is; SlackError if it is not valid."""
+        with self._mapped():
+            answer = self._web.auth_test()
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        scopes = tuple(scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",") if scope.strip())
+        return SlackIdentity(str(answer["team"]), str(answer["user"]), str(answer["url"]), scopes)
+
+    def channel_id(self) -> str:
+        """The channel's id, looked up by name if need be; SlackError if there is none of this name."""
+        if not self._channel_id:
+            name = self.channel.removeprefix("#")
+            with self._mapped():
+                pages = self._web.conversations_list(exclude_archived=True, limit=1000, types="public_channel")
+                found = [c["id"] for page in pages for c in page["channels"] if c["name"] == name]
+            if not found:
+                raise SlackError(
+                    f"Slack: there is no channel {self.channel} (channel_not_found)",
+                    "Check the spelling; for a private channel set SLACK_CHANNEL to its id and invite the app.",
+                )
+            self._channel_id = str(found[0])
+        return self._channel_id
+
+    def _recent(self, thread_ts: str | None) -> list[dict[str, Any]]:
+        try:
+            with self._mapped():
+                channel = self._channel_id or self.channel_id()
+                if thread_ts:
+                    answer = self._web.conversations_replies(
+                        channel=channel, ts=thread_ts, include_all_metadata=True, limit=200
+                    )
+                else:
+                    answer = self._web.conversations_history(channel=channel, include_all_metadata=True, limit=100)
+        except SlackError:
+            # Without channels:history nobody can look: better a message twice than none.
+            return []
+        return list(answer["messages"] or ())
+
+    def _reference(self, ts: str) -> Reference:
+        link = ""
+        with suppress(SlackError), self._mapped():
+            answer = self._web.chat_getPermalink(channel=self._channel_id, message_ts=ts)
+            link = str(answer["permalink"])
+        return Reference(channel=self._channel_id, ts=ts, permalink=link)
+
+    def _post_to_webhook(self, message: Message) -> Reference:
+        with self._mapped():
+            answer = self._webhook.send(text=message.text, blocks=list(message.blocks) or None)
+            if answer.status_code != 200:
+                raise webhook_refused(answer, self.channel or "the webhook's channel")
+        return Reference()
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except SlackError:
+            raise
+        except FOREIGN as error:
+            # The SDK's error holds the whole request, and so the token: it must not travel on as a cause.
+            raise translate(error, self.channel) from None
+
+
+def _snippet(title: str, content: str) -> Message:
+    # Cut after escaping, so that no entity is cut in two: each & is followed by at most four letters and a semicolon.
+    shown = re.sub(r"&\w{0,4}$", "", html.escape(content, quote=False).replace("```", "'''")[:SNIPPET])
+    cut = "\n…" if len(shown) < len(content) else ""
+    text = f"*{html.escape(title, quote=False)[:150]}*\n```{shown}{cut}```"
+    return Message(text=title, blocks=({"type": "section", "text": {"type": "mrkdwn", "text": text}},))

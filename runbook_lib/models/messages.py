@@ -1,0 +1,33 @@
+"""A message as Slack takes it, and where it ended up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import Model
+
+__all__ = ["Message", "MessageFile", "Reference"]
+
+
+class MessageFile(Model):
+    """A text too long for a message, to be uploaded beside it."""
+
+    name: str
+    title: str
+    content: str
+
+
+class Message(Model):
+    """Slack blocks (dicts of Block Kit), the plain text for notifications and terminals, and files to put beside."""
+
+    text: str
+    blocks: tuple[dict[str, Any], ...] = ()
+    files: tuple[MessageFile, ...] = ()
+
+
+class Reference(Model):
+    """A message in Slack: channel id and `ts` name it. All are empty for what went through an incoming webhook."""
+
+    channel: str = ""
+    ts: str = ""
+    permalink: str = ""

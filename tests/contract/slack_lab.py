@@ -1,0 +1,58 @@
+"""A lab Slack on a loopback port, for tests that hold the real SDK against it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+import uvicorn
+
+from runbook_lib.lab.slack import SlackLabConfig, create_app
+
+
+@dataclass(frozen=True)
+class RunningSlack:
+    url: str
+    config: SlackLabConfig
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.url}/api/"
+
+    @property
+    def webhook(self) -> str:
+        return self.url + self.config.webhook_path
+
+    def fault(self, **fault: Any) -> None:
+        answer = requests.post(f"{self.url}/lab/slack/faults", json=fault, timeout=10)
+        answer.raise_for_status()
+
+    def messages(self, channel: str = "") -> list[dict[str, Any]]:
+        answer = requests.get(f"{self.url}/lab/slack/messages", params={"channel": channel}, timeout=10)
+        return list(answer.json()["messages"])
+
+
+@contextmanager
+def running_slack(config: SlackLabConfig) -> Iterator[RunningSlack]:
+    server = uvicorn.Server(uvicorn.Config(create_app(config), host="127.0.0.1", port=0, log_level="warning"))
+    ready = threading.Event()
+    startup = server.startup
+
+    async def started(sockets: Any = None) -> None:
+        await startup(sockets)
+        ready.set()
+
+    server.startup = started  # type: ignore[method-assign]
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    assert ready.wait(20)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield RunningSlack(f"http://127.0.0.1:{port}", config)
+    finally:
+        server.should_exit = True
+        thread.join(10)
