@@ -1,0 +1,117 @@
+"""What tokens look like: secrets that nobody told us of, known by their shape."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["DEFAULT_PATTERNS", "SENSITIVE_NAME", "SecretPattern"]
+
+SENSITIVE_NAME = re.compile(
+    r"(?i)(?:^|[_.\-])(?:password|passwd|passphrase|secret|token|api_?key|private_?key|secret_?key|access_?key|credentials?)$"
+)
+
+
+@dataclass(frozen=True)
+class SecretPattern:
+    """A regular expression, tried only where one of `hints` occurs (a plain search is far faster than a pattern).
+
+    The group named `secret` is what is masked, or the whole match; `judge` may still refuse a candidate.
+    """
+
+    name: str
+    hints: tuple[str, ...]
+    regex: re.Pattern[str]
+    judge: Callable[[str], bool] = lambda secret: True
+
+    def mask(self, text: str, mask: str) -> str:
+        """The text with this pattern's secrets replaced."""
+        if self.hints and not any(hint in text for hint in self.hints):
+            return text
+
+        def replace(match: re.Match[str]) -> str:
+            group = "secret" if "secret" in self.regex.groupindex else 0
+            secret = match.group(group)
+            if not secret or mask in secret or not self.judge(secret):
+                return match.group()
+            start, end = match.span(group)
+            return match.group()[: start - match.start()] + mask + match.group()[end - match.start() :]
+
+        return self.regex.sub(replace, text)
+
+
+def _random(secret: str) -> bool:
+    # A commit's SHA is 40 characters too; an AWS secret has all kinds of characters and no pattern among them.
+    kinds = (str.isupper, str.islower, str.isdigit)
+    if not all(any(kind(character) for character in secret) for kind in kinds):
+        return False
+    counts = Counter(secret).values()
+    entropy = -sum(n / len(secret) * math.log2(n / len(secret)) for n in counts)
+    return entropy > 4.3
+
+
+GITLAB = ("glpat-", "gldt-", "glft-", "glsoat-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glimt-", "glagent-", "gloas-")
+NAMES = ("assword", "ASSWORD", "asswd", "ASSWD", "ecret", "ECRET", "oken", "OKEN", "ey", "EY")
+
+DEFAULT_PATTERNS = (
+    SecretPattern(
+        "AWS access key id",
+        ("A3T", "AKIA", "ASIA", "ABIA", "ACCA"),
+        re.compile(r"(?<![A-Z0-9])(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Z0-9])"),
+    ),
+    SecretPattern(
+        "AWS secret access key",
+        (),
+        re.compile(r"(?<![A-Za-z0-9/+=_.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_.-])"),
+        _random,
+    ),
+    SecretPattern(
+        "GitLab token",
+        GITLAB,
+        re.compile(r"(?<![A-Za-z0-9])gl(?:pat|dt|ft|soat|rtr|rt|cbt|ptt|imt|agent|oas)-[A-Za-z0-9_.\-]{18,1024}"),
+    ),
+    SecretPattern("GitLab runner registration token", ("GR1348941",), re.compile(r"GR1348941[A-Za-z0-9_\-]{20,}")),
+    SecretPattern(
+        "Slack token",
+        ("xox", "xapp-", "xwfp-"),
+        re.compile(r"(?i)(?:xox[a-z](?:\.xox[a-z])?|xapp|xwfp)-[A-Za-z0-9\-]{10,}"),
+    ),
+    SecretPattern(
+        "Slack webhook",
+        ("hooks.slack",),
+        re.compile(r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/(?P<secret>[A-Za-z0-9/_+\-]{20,})"),
+    ),
+    SecretPattern(
+        "GitHub token",
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+        re.compile(r"(?:gh[pousr]_[A-Za-z0-9_]{36,}|github_pat_[A-Za-z0-9_]{22,})"),
+    ),
+    SecretPattern(
+        "JSON web token", ("eyJ",), re.compile(r"eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]*)?")
+    ),
+    SecretPattern(
+        "private key",
+        ("-----BEGIN",),
+        re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?P<secret>.*?)(?:-----END|\Z)", re.DOTALL),
+    ),
+    SecretPattern("password in a URL", ("://",), re.compile(r"://[^\s/:@\"'<>]*:(?P<secret>[^\s/@\"'<>]{3,})@")),
+    SecretPattern(
+        "HTTP authorization",
+        ("uthorization", "UTHORIZATION", "earer"),
+        re.compile(
+            r"(?i)(?:authorization[\"']?\s*[:=]\s*[\"']?(?:basic|bearer|token)?\s*|\bbearer\s+)"
+            r"(?P<secret>[A-Za-z0-9+/_.=\-]{16,})"
+        ),
+    ),
+    SecretPattern(
+        "value of a name that secrets bear",
+        NAMES,
+        re.compile(
+            r"(?i)(?:password|passwd|passphrase|secret|token|api_?key|private_?key|access_?key)"
+            r"[\"']?(?:\s*:\s*[a-z]+)?\s*[:=]\s*(?P<quote>[\"'])(?P<secret>[^\"'\n]{4,}?)(?P=quote)"
+        ),
+    ),
+)
