@@ -1,0 +1,91 @@
+"""The edge: for each public address and port a listener on loopback, which lets in whom the security groups let in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+
+from .rules import SecurityGroups
+
+__all__ = ["PORTS", "Edge"]
+
+# The ports at which somebody may knock; a listener each, whether anything is served there or not.
+PORTS = (22, 80, 443, 8000, 8080)
+
+log = logging.getLogger(__name__)
+
+Target = Callable[[str, int], int | None]
+Visitor = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Edge:
+    """`target` tells the loopback port that serves a public address and port, or None if nothing does."""
+
+    def __init__(self, groups: SecurityGroups, target: Target) -> None:
+        self._groups = groups
+        self._target = target
+        self._servers: dict[tuple[str, int], asyncio.Server] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="edge", daemon=True)
+
+    def start(self) -> None:
+        """Run; there are no listeners yet."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close every listener and connection."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=3)
+        for server in self._servers.values():
+            server.close()
+
+    def refresh(self) -> dict[tuple[str, int], int]:
+        """Listen for every public address that AWS knows now; the loopback port of each address and port."""
+        wanted = [(address, port) for address in self._groups.public_addresses() for port in PORTS]
+        asyncio.run_coroutine_threadsafe(self._listen(wanted), self._loop).result(timeout=10)
+        return {place: server.sockets[0].getsockname()[1] for place, server in self._servers.items()}
+
+    async def _listen(self, wanted: list[tuple[str, int]]) -> None:
+        for place in wanted:
+            if place not in self._servers:
+                self._servers[place] = await asyncio.start_server(self._visitor(*place), "127.0.0.1", 0)
+
+    def _visitor(self, address: str, port: int) -> Visitor:
+        async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                local = await asyncio.to_thread(self._admitted, address, port)
+                if local is not None:
+                    await _forward(reader, writer, local)
+            except OSError as error:
+                log.info("%s:%d: %s", address, port, error)
+            finally:
+                # AWS drops the packets of whom it keeps out; here he is cut off at once, which is quicker to notice.
+                writer.transport.abort()
+
+        return visit
+
+    def _admitted(self, address: str, port: int) -> int | None:
+        allowed = self._groups.allow(address, port)
+        log.info("%s:%d: %s by the security groups", address, port, "let in" if allowed else "kept out")
+        return self._target(address, port) if allowed else None
+
+
+async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+    inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
+        writer.close()
+        await writer.wait_closed()
+    finally:
+        inner_writer.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    with contextlib.suppress(OSError):
+        writer.write_eof()

@@ -1,0 +1,135 @@
+"""Start, find and stop the process of a lab, and talk to its control routes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import AdapterError, UsageError
+from .faults import FaultOrder
+from .serve import READY
+from .statefile import LOG, alive, end_strays, find_world, sweep
+from .world import World
+
+__all__ = ["control", "give_faults", "running_world", "start_process", "stop_process"]
+
+LOCK = "lock"
+# The servers take three seconds to import; a busy machine ten times as long.
+START_SECONDS = 120
+STOP_SECONDS = 10
+
+
+def start_process(folder: Path, root: Path) -> World:
+    """Start the lab of this folder and wait until every server listens; UsageError if one runs there already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder) as lock:
+        sweep(folder)
+        arguments = [sys.executable, "-m", "runbook_lib.lab.serve", str(folder), str(root), str(os.getpid())]
+        with (folder / LOG).open("w", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                # The lab inherits the lock and keeps it for as long as it lives, however it ends.
+                pass_fds=(lock,),
+            )
+    if not _said_ready(process):
+        process.kill()
+        process.wait()
+        raise AdapterError(f"the lab did not start: {_last_line(folder / LOG)}", f"Its log is {folder / LOG}.")
+    return running_world(folder)
+
+
+def running_world(folder: Path) -> World:
+    """The lab that runs in this folder; UsageError if none does."""
+    world = find_world(folder)
+    if world is None:
+        raise UsageError(f"no lab is running in {folder}", "Start one: runbook lab up")
+    return world
+
+
+def stop_process(folder: Path) -> World | None:
+    """Stop the lab of this folder with everything that belongs to it; None if none was running."""
+    world = find_world(folder)
+    process = alive(world.process) if world else None
+    if process is not None:
+        family = [process, *process.children(recursive=True)]
+        process.terminate()
+        _reap(family)
+    if folder.is_dir():
+        end_strays(folder)
+    return world
+
+
+def control(world: World, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Call one of the lab's control routes."""
+    import requests
+
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            answer = session.request(method, world.control_url + path, json=body, timeout=30)
+            answer.raise_for_status()
+            return dict(answer.json())
+        except (requests.RequestException, ValueError) as error:
+            raise AdapterError(
+                f"the lab does not answer: {error}", "Start it anew: runbook lab down, lab up"
+            ) from error
+
+
+def give_faults(world: World, order: FaultOrder) -> None:
+    """Let something fail, or heal it."""
+    control(world, "POST", "/lab/faults", order.model_dump(mode="json", exclude_unset=True))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[int]:
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise UsageError(_taken(folder), "Use it (runbook lab env), or end it first: runbook lab down") from None
+    try:
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _taken(folder: Path) -> str:
+    world = find_world(folder)
+    if world is None:
+        return f"a lab is just being started in {folder}"
+    return (
+        f"a lab is already running in {folder}: process {world.process.pid}, started {world.started_at:%Y-%m-%d %H:%M} "
+        f"UTC, its page is {world.slack_url}/"
+    )
+
+
+def _said_ready(process: subprocess.Popen[bytes]) -> bool:
+    assert process.stdout is not None  # noqa: S101  # asked for above
+    with process.stdout as stream:
+        readable, _, _ = select.select([stream], [], [], START_SECONDS)
+        return bool(readable) and stream.readline().decode().strip() == READY
+
+
+def _reap(family: list[Any]) -> None:
+    import psutil
+
+    for process in psutil.wait_procs(family, timeout=STOP_SECONDS)[1]:
+        process.kill()
+    psutil.wait_procs(family, timeout=STOP_SECONDS)
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines() if path.is_file() else []
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,52 @@
+"""Whether AWS would let a connection in: the security groups of the interface that has the public address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+__all__ = ["OUTSIDE", "SecurityGroups"]
+
+# Where the lab's visitors come from: an address that belongs to examples.
+OUTSIDE = "203.0.113.10"
+
+
+@dataclass(frozen=True)
+class SecurityGroups:
+    """Asks AWS anew for every connection. `ec2` is a boto3 client."""
+
+    ec2: Any
+
+    def public_addresses(self) -> dict[str, dict[str, Any]]:
+        """The network interface behind each public address."""
+        pages = self.ec2.get_paginator("describe_network_interfaces").paginate()
+        interfaces = [found for page in pages for found in page["NetworkInterfaces"]]
+        return {i["Association"]["PublicIp"]: i for i in interfaces if i.get("Association", {}).get("PublicIp")}
+
+    def allow(self, address: str, port: int, source: str = OUTSIDE) -> bool:
+        """Whether a TCP connection from `source` reaches this port of the public address."""
+        interface = self.public_addresses().get(address)
+        groups = [group["GroupId"] for group in (interface or {}).get("Groups", [])]
+        return any(self._admits(rule, port, source) for rule in self._ingress(groups))
+
+    def _ingress(self, groups: list[str]) -> Iterator[dict[str, Any]]:
+        if not groups:
+            return
+        pages = self.ec2.get_paginator("describe_security_group_rules")
+        for page in pages.paginate(Filters=[{"Name": "group-id", "Values": groups}]):
+            yield from (rule for rule in page["SecurityGroupRules"] if not rule["IsEgress"])
+
+    def _admits(self, rule: dict[str, Any], port: int, source: str) -> bool:
+        every = rule["IpProtocol"] == "-1"
+        if not every and (rule["IpProtocol"] not in {"tcp", "6"} or not rule["FromPort"] <= port <= rule["ToPort"]):
+            return False
+        return any(ip_address(source) in ip_network(network) for network in self._networks(rule))
+
+    def _networks(self, rule: dict[str, Any]) -> list[str]:
+        # A visitor from outside is no member of a group, so a rule that refers to one has no network to offer.
+        if prefix_list := rule.get("PrefixListId"):
+            entries = self.ec2.get_managed_prefix_list_entries(PrefixListId=prefix_list)["Entries"]
+            return [entry["Cidr"] for entry in entries]
+        return [rule[name] for name in ("CidrIpv4", "CidrIpv6") if rule.get(name)]

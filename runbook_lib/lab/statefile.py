@@ -1,0 +1,85 @@
+"""The state folder of a lab: its state.json, and whether the lab that wrote it still lives."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import psutil
+from pydantic import ValidationError
+
+from .world import ProcessId, World
+
+__all__ = ["LOG", "STATE", "alive", "end_strays", "find_world", "process_id", "sweep", "write_world"]
+
+STATE = "state.json"
+LOG = "lab.log"
+
+
+def process_id(pid: int | None = None) -> ProcessId:
+    """Identify a process by its number; without one, the process that asks."""
+    process = psutil.Process(pid)
+    return ProcessId(pid=process.pid, create_time=process.create_time())
+
+
+def alive(process: ProcessId) -> psutil.Process | None:
+    """The process, unless it is gone or its number now belongs to another one."""
+    try:
+        found = psutil.Process(process.pid)
+        # The start is counted in clock ticks from boot; a correction of the clock may shift it a little.
+        same = abs(found.create_time() - process.create_time) < 1
+        return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.Error:
+        return None
+
+
+def write_world(world: World) -> None:
+    """Write state.json whole, readable by its owner alone: it holds tokens."""
+    path = world.folder / STATE
+    temporary = path.with_suffix(".new")
+    temporary.touch(mode=0o600)
+    temporary.write_text(world.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def find_world(folder: Path) -> World | None:
+    """The lab that runs in this folder; None if there is none, or what is left of one that was killed."""
+    try:
+        world = World.model_validate_json((folder / STATE).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return world if alive(world.process) else None
+
+
+def sweep(folder: Path) -> None:
+    """Remove what an earlier lab left in the folder, but not its log."""
+    end_strays(folder)
+    (folder / STATE).unlink(missing_ok=True)
+    shutil.rmtree(folder / "workspaces", ignore_errors=True)
+
+
+def end_strays(folder: Path) -> None:
+    """End the Terraform processes that still work in this folder: their AWS is gone, and they would retry for long."""
+    strays = [process for process in psutil.process_iter() if _is_stray(process, folder)]
+    for process in strays:
+        _signal(process, hard=False)
+    for process in psutil.wait_procs(strays, timeout=3)[1]:
+        _signal(process, hard=True)
+
+
+def _is_stray(process: psutil.Process, folder: Path) -> bool:
+    try:
+        words = " ".join(process.cmdline()[:3])
+        return ("terraform" in words or "tofu" in words) and Path(process.cwd()).is_relative_to(folder)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _signal(process: psutil.Process, *, hard: bool) -> None:
+    try:
+        if hard:
+            process.kill()
+        else:
+            process.terminate()
+    except psutil.NoSuchProcess:
+        return
