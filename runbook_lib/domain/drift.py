@@ -1,0 +1,179 @@
+"""Repository against state against AWS, rule by rule."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from runbook_lib.models.base import UNKNOWN, Outcome
+from runbook_lib.models.rules import Direction, Rule, SourceKind
+from runbook_lib.models.verification import Difference, DifferenceKind, Verification
+
+from .canonical import canonical, is_default_egress
+from .matching import FIELDS, identity, pair, pair_changed, value
+
+__all__ = ["compare", "governed_groups"]
+
+_REFERENCES: Final = {SourceKind.GROUP, SourceKind.PREFIX_LIST}
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One rule as each of the three places has it."""
+
+    repository: Rule | None = None
+    state: Rule | None = None
+    aws: Rule | None = None
+
+    @property
+    def places(self) -> dict[str, Rule]:
+        every = {"repository": self.repository, "state": self.state, "aws": self.aws}
+        return {place: rule for place, rule in every.items() if rule is not None}
+
+
+def governed_groups(repository: Iterable[Rule], state: Iterable[Rule]) -> tuple[str, ...]:
+    """The ids of the groups in which the stack holds rules: whatever else AWS has in them is nobody's."""
+    known = {str(rule.group) for rule in (*state, *repository) if rule.group is not UNKNOWN}
+    return tuple(sorted(group for group in known if group.startswith("sg-")))
+
+
+def compare(
+    repository: Iterable[Rule], state: Iterable[Rule], aws: Iterable[Rule], groups: Iterable[str] = ()
+) -> Verification:
+    """Find every rule on which the three do not agree.
+
+    `groups` are governed besides those in which repository or state hold a rule; rules of AWS elsewhere are not
+    looked at. A field that the repository leaves unknown fits anything. The egress rule that AWS gives every new
+    group counts only where the stack says something about the group's egress. Nothing to compare is a warning.
+    """
+    in_state = _once(canonical(rule) for rule in state)
+    in_aws = _once(canonical(rule) for rule in aws)
+    in_repository = _resolved(_once(canonical(rule) for rule in repository), in_state, in_aws)
+    governed = {rule.group for rule in (*in_state, *in_repository)} | set(groups)
+    egress = {rule.group for rule in (*in_state, *in_repository) if rule.direction is Direction.EGRESS}
+    in_aws = [rule for rule in in_aws if rule.group in governed]
+    in_aws = [rule for rule in in_aws if rule.group in egress or not is_default_egress(rule)]
+    differences = []
+    in_sync = 0
+    for row in _rows(in_repository, in_state, in_aws):
+        difference = _difference(row)
+        if difference is None:
+            in_sync += 1
+        else:
+            differences.append(difference)
+    outcome = Outcome.BLOCKED if differences else Outcome.PASSED if in_sync else Outcome.WARNED
+    return Verification(outcome=outcome, in_sync=in_sync, differences=tuple(sorted(differences, key=_order)))
+
+
+def _once(rules: Iterable[Rule]) -> list[Rule]:
+    # A group's own resource repeats, in the state, the rules that other resources gave it: the latter say more.
+    found: dict[Hashable, Rule] = {}
+    for rule in rules:
+        key = identity(rule) if UNKNOWN not in {value(rule, field) for field in FIELDS} else (rule.address, rule)
+        if key not in found or ("_rule." in rule.address and "_rule." not in found[key].address):
+            found[key] = rule
+    return list(found.values())
+
+
+def _resolved(repository: list[Rule], state: list[Rule], aws: list[Rule]) -> list[Rule]:
+    """Put ids for the Terraform addresses of groups and lists, as far as the state tells them; else unknown."""
+    elsewhere = [*state, *aws]
+    ids = {str(rule.group) for rule in elsewhere}
+    ids |= {str(rule.source) for rule in elsewhere if rule.source_kind in _REFERENCES}
+    alias = _aliases(repository, state)
+
+    def resolve(reference: object) -> object:
+        text = str(reference)
+        if reference is UNKNOWN or text in ids or text.startswith(("sg-", "pl-")):
+            return reference
+        return alias.get(text, UNKNOWN)
+
+    resolved = []
+    for rule in repository:
+        update = {"group": resolve(rule.group)}
+        if rule.source_kind in _REFERENCES:
+            update["source"] = resolve(rule.source)
+        resolved.append(canonical(rule.model_copy(update=update)))
+    return resolved
+
+
+def _aliases(repository: Iterable[Rule], state: Iterable[Rule]) -> dict[str, str]:
+    held: dict[str, list[Rule]] = {}
+    for rule in state:
+        held.setdefault(rule.address, []).append(rule)
+    alias: dict[str, str] = {}
+    for rule in repository:
+        twins = held.get(rule.address, []) if rule.address else []
+        if twins:
+            alias.setdefault(str(rule.group), str(twins[0].group))
+        # Where one resource holds several rules there is no telling which of them is the twin.
+        if len(twins) == 1 and rule.source_kind is twins[0].source_kind and rule.source_kind in _REFERENCES:
+            alias.setdefault(str(rule.source), str(twins[0].source))
+    return alias
+
+
+def _rows(repository: list[Rule], state: list[Rule], aws: list[Rule]) -> list[_Row]:
+    written = pair_changed(pair(repository, state), (_address_and_source, _address_and_service, _address))
+    by_state = {id(known): wanted for wanted, known in written if known is not None}
+    unknown_to_state = [wanted for wanted, known in written if known is None and wanted is not None]
+    found = pair(state, aws)
+    strangers = [present for known, present in found if known is None and present is not None]
+    by_hand = [(wanted, present) for wanted, present in pair(unknown_to_state, strangers) if wanted]
+    taken = {id(present) for _, present in by_hand if present is not None}
+    found = pair_changed([pair_ for pair_ in found if id(pair_[1]) not in taken], (_source, _service))
+    rows = [_Row(wanted, None, present) for wanted, present in by_hand]
+    return rows + [_Row(by_state.get(id(known)), known, present) for known, present in found]
+
+
+def _source(rule: Rule) -> Hashable:
+    return rule.group, rule.direction, rule.source_kind, rule.source
+
+
+def _service(rule: Rule) -> Hashable:
+    return rule.group, rule.direction, rule.protocol, rule.from_port, rule.to_port
+
+
+def _address(rule: Rule) -> Hashable:
+    return rule.address or None
+
+
+def _address_and_source(rule: Rule) -> Hashable:
+    return (rule.address, _source(rule)) if rule.address else None
+
+
+def _address_and_service(rule: Rule) -> Hashable:
+    return (rule.address, _service(rule)) if rule.address else None
+
+
+def _difference(row: _Row) -> Difference | None:
+    fields = _differing(row.places)
+    kind = _kind(row, fields)
+    if kind is None:
+        return None
+    shown = row.state or row.aws or row.repository
+    return Difference(kind=kind, group=str(shown.group) if shown else "", rule=shown, fields=fields)
+
+
+def _kind(row: _Row, fields: dict[str, dict[str, Any]]) -> DifferenceKind | None:
+    if row.state is None:
+        return DifferenceKind.REPOSITORY_ONLY if row.aws is None else DifferenceKind.UNMANAGED
+    if row.repository is None:
+        return DifferenceKind.STATE_ONLY
+    if row.aws is None:
+        return DifferenceKind.MISSING
+    return DifferenceKind.CHANGED if fields else None
+
+
+def _differing(places: dict[str, Rule]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for field in FIELDS:
+        values = {place: value(rule, field) for place, rule in places.items()}
+        if len({known for known in values.values() if known is not UNKNOWN}) > 1:
+            found[field] = {place: str(each) if each is UNKNOWN else each for place, each in values.items()}
+    return found
+
+
+def _order(difference: Difference) -> tuple[str, str, str]:
+    rule = difference.rule
+    return difference.group, difference.kind.value, rule.model_dump_json() if rule else ""

@@ -1,0 +1,102 @@
+"""Which rule of one place is which rule of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import Final
+
+from runbook_lib.models.base import UNKNOWN
+from runbook_lib.models.rules import Rule, SourceKind
+
+__all__ = ["FIELDS", "compatible", "identity", "pair", "pair_changed", "value"]
+
+FIELDS: Final = ("direction", "group", "protocol", "from_port", "to_port", "source_kind", "source", "description")
+
+Key = Callable[[Rule], Hashable]
+Pair = tuple[Rule | None, Rule | None]
+
+
+def value(rule: Rule, field: str) -> Hashable:
+    """A field's value; a kind of source that is not known is unknown like any other field."""
+    found: Hashable = getattr(rule, field)
+    return UNKNOWN if found is SourceKind.UNKNOWN else found
+
+
+def identity(rule: Rule) -> Hashable:
+    """What makes two rules one to AWS: everything but the description."""
+    return tuple(value(rule, field) for field in FIELDS[:-1])
+
+
+def compatible(left: Rule, right: Rule) -> bool:
+    """Whether every field that both know is the same."""
+    return all(UNKNOWN in {value(left, f), value(right, f)} or value(left, f) == value(right, f) for f in FIELDS)
+
+
+def pair(left: Iterable[Rule], right: Iterable[Rule]) -> list[Pair]:
+    """Match rules that mean the same, by Terraform's address where it helps; each is in exactly one pair."""
+    pairs, rest_left, rest_right = _by_keys(left, right, (_exact, _exact_content, _placed, identity))
+    rest_left, rest_right = _unknowns(pairs, rest_left, rest_right)
+    return [*pairs, *((rule, None) for rule in rest_left), *((None, rule) for rule in rest_right)]
+
+
+def pair_changed(pairs: Sequence[Pair], keys: Sequence[Key]) -> list[Pair]:
+    """Match what is left on both sides as one changed rule, where one of `keys` is the same."""
+    left = [a for a, b in pairs if a is not None and b is None]
+    right = [b for a, b in pairs if a is None and b is not None]
+    found, rest_left, rest_right = _by_keys(left, right, keys)
+    matched = [(a, b) for a, b in pairs if a is not None and b is not None]
+    return [*matched, *found, *((rule, None) for rule in rest_left), *((None, rule) for rule in rest_right)]
+
+
+def _exact(rule: Rule) -> Hashable:
+    return rule.address, rule.description, identity(rule)
+
+
+def _exact_content(rule: Rule) -> Hashable:
+    return rule.description, identity(rule)
+
+
+def _placed(rule: Rule) -> Hashable:
+    return rule.address, identity(rule)
+
+
+def _by_keys(
+    left: Iterable[Rule], right: Iterable[Rule], keys: Iterable[Key]
+) -> tuple[list[Pair], list[Rule], list[Rule]]:
+    pairs: list[Pair] = []
+    rest_left, rest_right = list(left), list(right)
+    for key in keys:
+        waiting: dict[Hashable, list[Rule]] = {}
+        for rule in reversed(rest_right):
+            waiting.setdefault(key(rule), []).append(rule)
+        unmatched = []
+        for rule in rest_left:
+            wanted = key(rule)
+            if wanted is not None and waiting.get(wanted):
+                pairs.append((rule, waiting[wanted].pop()))
+            else:
+                unmatched.append(rule)
+        rest_left = unmatched
+        still = {id(rule) for rules in waiting.values() for rule in rules}
+        rest_right = [rule for rule in rest_right if id(rule) in still]
+    return pairs, rest_left, rest_right
+
+
+def _unknowns(pairs: list[Pair], left: list[Rule], right: list[Rule]) -> tuple[list[Rule], list[Rule]]:
+    # A rule with gaps takes the rule that fits at its own address, else any that fits.
+    rest = []
+    for rule in left:
+        fitting = next(_fitting(rule, right), None)
+        if fitting is None:
+            rest.append(rule)
+        else:
+            pairs.append((rule, fitting))
+            right = [other for other in right if other is not fitting]
+    return rest, right
+
+
+def _fitting(rule: Rule, candidates: Sequence[Rule]) -> Iterator[Rule]:
+    if UNKNOWN not in {value(rule, field) for field in FIELDS}:
+        return
+    yield from (other for other in candidates if rule.address == other.address and compatible(rule, other))
+    yield from (other for other in candidates if compatible(rule, other))
