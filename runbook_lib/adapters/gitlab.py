@@ -1,0 +1,190 @@
+"""GitLab's API by python-gitlab: who is who, pipelines and jobs, states and their locks, approvals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from ..errors import GitLabError
+from .gitlab_data import GitLabJob, GitLabPipeline, GitLabProject, StateLock
+from .gitlab_data_approvals import (
+    DeploymentApproval,
+    DeploymentReference,
+    MergeRequestApproval,
+    MergeRequestReference,
+    parse_deployment_approvals,
+)
+from .gitlab_errors import GitLabRefusalError
+from .gitlab_http import TOKEN, GitLabHttp
+
+__all__ = ["GitLab", "state_address"]
+
+RETRIES = 4
+STARTED = frozenset({"pending", "running", "success", "failed"})
+NOREPLY = re.compile(r"(?:\d+-)?([\w.-]+)@users\.noreply\.")
+LOCK_QUERY = """
+query($project: ID!, $name: String!) {
+  project(fullPath: $project) {
+    terraformState(name: $name) { lockedAt lockedByUser { username } }
+  }
+}
+"""
+
+
+def state_address(api_url: str, project: str, name: str) -> dict[str, str]:
+    """The environment that points Terraform's http backend at a state in GitLab, without the credentials."""
+    address = f"{api_url.rstrip('/')}/projects/{quote(project, safe='')}/terraform/state/{quote(name, safe='')}"
+    return {
+        "TF_HTTP_ADDRESS": address,
+        "TF_HTTP_LOCK_ADDRESS": f"{address}/lock",
+        "TF_HTTP_UNLOCK_ADDRESS": f"{address}/lock",
+        "TF_HTTP_LOCK_METHOD": "POST",
+        "TF_HTTP_UNLOCK_METHOD": "DELETE",
+    }
+
+
+class GitLab:
+    """One project of one GitLab. `token` reads (and plays, with the api scope); `job_token` is the running job's."""
+
+    def __init__(self, api_url: str, token: str, project: str, *, job_token: str = "", retries: int = RETRIES) -> None:
+        self.url = api_url.rstrip("/").removesuffix("/api/v4").rstrip("/")
+        self.project = project
+        self._http = GitLabHttp(self.url, token, job_token, retries)
+        self._path = f"/projects/{quote(project, safe='')}"
+
+    def __repr__(self) -> str:
+        return f"GitLab({self.url!r}, project={self.project!r})"
+
+    @property
+    def has_token(self) -> bool:
+        """Whether there is a token beside the job's: without one, little more than the job itself can be read."""
+        return self._http.has_token
+
+    def current_user(self) -> str:
+        """The login that the token belongs to."""
+        return self._http.get("/user", "ask whose token this is", _login)
+
+    def whose_job(self) -> GitLabJob:
+        """The running job that CI_JOB_TOKEN belongs to; its `user` is who started or played it."""
+        return self._http.get("/job", "ask whose job this is", GitLabJob.parse, as_job=True)
+
+    def project_info(self) -> GitLabProject:
+        """The project."""
+        return self._http.get(self._path, f"read the project {self.project}", GitLabProject.parse)
+
+    def pipeline(self, pipeline_id: int) -> GitLabPipeline:
+        """A pipeline; with a job token alone, its own: `user` is then who started this job, the nearest it may know."""
+        if self.has_token:
+            path = f"{self._path}/pipelines/{pipeline_id}"
+            return self._http.get(path, f"read the pipeline {pipeline_id}", GitLabPipeline.parse)
+        job = self.whose_job()
+        if job.pipeline_id != pipeline_id:
+            raise GitLabError(
+                f"could not read the pipeline {pipeline_id}: it is not this job's", f"Set {TOKEN}: it may read others."
+            )
+        return GitLabPipeline(pipeline_id, "running", job.user, "", job.commit, "")
+
+    def pipeline_jobs(self, pipeline_id: int) -> tuple[GitLabJob, ...]:
+        """The jobs of a pipeline in the order of their ids, those that a retry replaced left out."""
+        path = f"{self._path}/pipelines/{pipeline_id}/jobs"
+        found = self._http.list(path, f"list the jobs of pipeline {pipeline_id}", GitLabJob.parse)
+        return tuple(sorted(found, key=lambda job: job.id))
+
+    def job(self, job_id: int) -> GitLabJob:
+        """One job."""
+        return self._http.get(f"{self._path}/jobs/{job_id}", f"read the job {job_id}", GitLabJob.parse)
+
+    def play(self, job_id: int, variables: Mapping[str, str] | None = None) -> GitLabJob:
+        """Start a manual job as the token's user, with variables; GitLabRefusalError 400 if it can't be played."""
+        body = {"job_variables_attributes": [{"key": k, "value": v} for k, v in (variables or {}).items()]}
+        try:
+            return self._http.post(f"{self._path}/jobs/{job_id}/play", f"play the job {job_id}", GitLabJob.parse, body)
+        except GitLabRefusalError as refusal:
+            played = self.job(job_id) if refusal.status == 400 else None
+            # The answer to a first try may have been lost: then the job is ours already.
+            if played and played.status in STARTED and played.user == self.current_user():
+                return played
+            raise
+
+    def state(self, name: str, serial: int | None = None) -> bytes | None:
+        """A Terraform state, the latest version or that of a serial; None if there is none."""
+        version = "" if serial is None else f"/versions/{serial}"
+        path = f"{self._path}/terraform/state/{quote(name, safe='')}{version}"
+        try:
+            return self._http.raw(path, f"read the state {name}") or None
+        except GitLabRefusalError as refusal:
+            # GitLab answers 404 for a project you may not see, too; then the message names the project.
+            if refusal.status == 404 and "Project" not in refusal.message:
+                return None
+            raise
+
+    def state_lock(self, name: str) -> StateLock | None:
+        """Who holds the state's lock; None if nobody. By GraphQL: REST tells only who tries to take the lock."""
+        project = self.project if "/" in self.project else self.project_info().path
+        body = {"query": LOCK_QUERY, "variables": {"project": project, "name": name}}
+        doing = f"ask who locked the state {name}"
+        return self._http.post(f"{self.url}/api/graphql", doing, lambda answer: StateLock.parse(name, answer), body)
+
+    def commit_author(self, sha: str, fallback: str = "") -> str:
+        """The login of who wrote a commit; the e-mail address where GitLab does not tell whose it is."""
+        email = self._author_email(sha) or fallback
+        known = NOREPLY.match(email)
+        if known:
+            return known[1]
+        if not (self.has_token and email):
+            return email
+        found = self._http.list("/users", "look for the commit's author", _login, {"search": email})
+        return found[0] if len(found) == 1 else email
+
+    def _author_email(self, sha: str) -> str:
+        if not self.has_token:
+            job = self.whose_job()
+            return job.commit_author if job.commit == sha else ""
+        try:
+            path = f"{self._path}/repository/commits/{quote(sha, safe='')}"
+            return self._http.get(path, f"read the commit {sha}", lambda commit: str(commit["author_email"]))
+        except GitLabRefusalError as refusal:
+            if refusal.status == 404 and "Project" not in refusal.message:
+                # A commit that was not pushed: what git says is all there is.
+                return ""
+            raise
+
+    def deployment_approvals(self, pipeline_id: int, job: str) -> tuple[DeploymentApproval, ...]:
+        """What was said of the deployment by this job of this pipeline; nothing on the Free tier."""
+        path, doing = f"{self._path}/deployments", f"read the approvals of pipeline {pipeline_id}'s deployment"
+        wanted = [j for j in self.pipeline_jobs(pipeline_id) if j.name == job]
+        if not wanted:
+            return ()
+        # Deployments can't be asked for by job: take those that changed since the job was made.
+        query = {"order_by": "updated_at", "sort": "desc", "updated_after": _iso(wanted[-1])}
+        found = self._http.list(path, doing, DeploymentReference.parse, {k: v for k, v in query.items() if v})
+        mine = [d.id for d in found if d.job_id == wanted[-1].id]
+        return self._http.get(f"{path}/{mine[0]}", doing, parse_deployment_approvals) if mine else ()
+
+    def merge_request_approvals(self, commit: str) -> tuple[MergeRequestApproval, ...]:
+        """Who approved the merge requests whose head is this very commit."""
+        doing = "read the merge request's approvals"
+        path = f"{self._path}/repository/commits/{quote(commit, safe='')}/merge_requests"
+        found = self._http.list(path, doing, MergeRequestReference.parse)
+        approvals: list[MergeRequestApproval] = []
+        for request in (r for r in found if r.sha == commit):
+            approvals += self._http.get(
+                f"{self._path}/merge_requests/{request.iid}/approvals", doing, request.approvals
+            )
+        return tuple(approvals)
+
+    def download_artifact(self, job_id: int, path: str = "") -> bytes:
+        """A job's artifacts as one zip, or one file of them. A job token may, too."""
+        name = f"/{quote(path)}" if path else ""
+        address = f"{self._path}/jobs/{job_id}/artifacts{name}"
+        return self._http.raw(address, f"download the artifacts of job {job_id}", as_job=not self.has_token)
+
+
+def _login(user: dict[str, Any]) -> str:
+    return str(user["username"])
+
+
+def _iso(job: GitLabJob) -> str:
+    return job.created_at.isoformat() if job.created_at else ""
