@@ -62,6 +62,11 @@ class GitLab:
         """Whether there is a token beside the job's: without one, little more than the job itself can be read."""
         return self._http.has_token
 
+    @property
+    def has_job_token(self) -> bool:
+        """Whether this runs inside a job, and `whose_job` can be asked."""
+        return self._http.has_job_token
+
     def current_user(self) -> str:
         """The login that the token belongs to."""
         return self._http.get("/user", "ask whose token this is", _login)

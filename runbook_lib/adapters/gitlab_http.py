@@ -25,6 +25,7 @@ class GitLabHttp:
     def __init__(self, url: str, token: str, job_token: str, retries: int) -> None:
         self.url = url
         self.has_token = bool(token)
+        self.has_job_token = bool(job_token)
         self._token = token
         self._job_token = job_token
         self._retries = retries

@@ -1,0 +1,54 @@
+"""Decisions recorded in the run folder by `runbook approve` and `runbook reject`."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from ...models.approval import ApprovalRequest, Decision
+from ...models.base import Step
+from ..gitlab import GitLab
+from ..store import RunStore
+
+__all__ = ["TerminalApprovals", "record_decision"]
+
+FOLDER = f"{Step.APPROVAL.folder}/decisions"
+
+
+class TerminalApprovals:
+    """The files of 03_approval/decisions. Whoever can write there can decide: not a source for a pipeline."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+
+    def decisions(self, request: ApprovalRequest) -> Sequence[Decision]:
+        """All that were recorded, also those for an earlier plan of this run; InputError for a file that is none."""
+        files = sorted((self._store.dir / FOLDER).glob("*.json"))
+        found = [self._store.read_model(f"{FOLDER}/{file.name}", Decision) for file in files]
+        return tuple(sorted(found, key=lambda decision: decision.at))
+
+
+def record_decision(
+    store: RunStore, request: ApprovalRequest, gitlab: GitLab | None, answer: tuple[bool, str], now: datetime
+) -> Decision:
+    """Write down the answer (whether approved, and why) of the person at this terminal, and give it back.
+
+    GitLab says who that is, by the person's own token. Without GitLab it is the system's user as `local:name`, which
+    counts only where runbook.yml names an approver exactly so.
+    """
+    user = gitlab.current_user() if gitlab else f"local:{getpass.getuser()}"
+    approved, reason = answer
+    decision = Decision(
+        source="terminal",
+        user=user,
+        approved=approved,
+        at=now,
+        plan_sha256=request.plan_sha256,
+        reason=reason,
+        reference="runbook approve" if approved else "runbook reject",
+    )
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", f"{now:%Y%m%dT%H%M%S%f}-{user}")
+    store.write_json(f"{FOLDER}/{name}.json", decision)
+    return decision
