@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
-from .base import Model
+from pydantic import ConfigDict, Field
 
-__all__ = ["ServiceResult", "ServiceTest"]
+from .base import Model, Outcome
+
+__all__ = ["Member", "ServiceReport", "ServiceResult", "ServiceTest"]
+
+
+class Member(Model):
+    """One network interface in a group. `id` is what it belongs to: an instance, a load balancer, or itself.
+
+    `address` is its public address, empty if it has none.
+    """
+
+    id: str
+    kind: str
+    address: str = ""
+    private_address: str = ""
+    name: str = ""
 
 
 class ServiceTest(Model):
@@ -33,3 +49,22 @@ class ServiceResult(Model):
     attempts: int = 1
     error: str = ""
     at: datetime
+
+
+class ServiceReport(Model):
+    """The model of results.json. `untested` names the services for which nothing could be asked, with the reason.
+
+    Against a baseline, `regressions` and `fixed` are the tests whose verdict changed, and `gone` those of the
+    baseline that this run does not have; each as `name address`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+    schema_: Literal["runbook/service-report/v1"] = Field(default="runbook/service-report/v1", alias="schema")
+    outcome: Outcome
+    summary: str
+    results: tuple[ServiceResult, ...] = ()
+    untested: dict[str, str] = {}
+    regressions: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from runbook_lib.domain.evidence import build_manifest, by_step, check_manifest, is_evidence, statement
+from runbook_lib.models.base import Outcome
+from runbook_lib.models.evidence import Manifest, ManifestFile
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+PATHS = ("01_compliance/result.json", "02_plan/plan.tfplan", "02_plan/result.json", "run.json")
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def manifest(*paths: str) -> Manifest:
+    files = [ManifestFile(path=path, sha256=digest(path), bytes=len(path)) for path in paths or PATHS]
+    return build_manifest("run-1", by_step(files), {"compliance": Outcome.PASSED, "plan": Outcome.PASSED}, NOW)
+
+
+def folder(**changes: str) -> dict[str, str]:
+    return {path: digest(path) for path in PATHS} | {"manifest.json": digest("x"), "index.html": digest("y")} | changes
+
+
+def test_a_whole_folder_verifies() -> None:
+    report = check_manifest(manifest(), folder())
+    assert (report.valid, report.files, report.problems) == (True, 4, ())
+
+
+def test_steps_are_listed_in_the_order_in_which_they_run() -> None:
+    made = manifest("04_apply/a", "03_approval/b", "01_compliance/c", "06_service_tests/d")
+    assert [step.step for step in made.steps] == ["compliance", "approval", "apply", "service_tests"]
+
+
+def test_a_changed_file_is_named() -> None:
+    report = check_manifest(manifest(), folder(**{"02_plan/plan.tfplan": digest("another plan")}))
+    assert (report.valid, report.problems) == (False, ("02_plan/plan.tfplan was changed",))
+
+
+def test_a_missing_file_is_named() -> None:
+    found = folder()
+    del found["run.json"]
+    assert check_manifest(manifest(), found).problems == ("run.json is missing",)
+
+
+def test_an_added_file_is_named() -> None:
+    found = folder(**{"03_approval/decision.json": digest("forged")})
+    assert check_manifest(manifest(), found).problems == ("03_approval/decision.json was added",)
+
+
+def test_the_seal_the_page_and_the_messages_are_outside_the_manifest() -> None:
+    assert [path for path in ("manifest.json", "manifest.dsse.json", "index.html", "slack.json", "outbox/1.json")
+            if is_evidence(path)] == []  # fmt: skip
+    assert is_evidence("02_plan/index.html")
+
+
+def test_a_manifest_edited_to_fit_a_changed_file_breaks_the_chain_at_its_step() -> None:
+    document = manifest().model_dump(mode="json")
+    document["steps"][0]["files"][0]["sha256"] = digest("forged")
+    report = check_manifest(
+        Manifest.model_validate(document), folder(**{"01_compliance/result.json": digest("forged")})
+    )
+    assert report.problems == ("the chain is broken at step compliance",)
+
+
+def test_a_step_taken_out_of_the_manifest_breaks_the_chain() -> None:
+    document = manifest().model_dump(mode="json")
+    del document["steps"][0]
+    found = folder()
+    del found["01_compliance/result.json"]
+    assert check_manifest(Manifest.model_validate(document), found).problems == ("the chain is broken at step plan",)
+
+
+def test_the_chain_can_be_made_again_with_sha256sum() -> None:
+    made = manifest()
+    first = hashlib.sha256(f"run-1\n{digest(PATHS[0])}  {PATHS[0]}\n".encode()).hexdigest()
+    assert made.steps[0].chain == first
+
+
+def test_a_step_without_a_result_is_interrupted() -> None:
+    assert manifest("05_verification/notebook.ipynb").steps[0].outcome == "interrupted"
+
+
+@pytest.mark.parametrize("key", ["_type", "predicateType", "subject", "predicate"])
+def test_the_statement_is_an_in_toto_statement(key: str) -> None:
+    assert key in json.loads(statement(manifest()))
+
+
+def test_the_statement_names_every_file_with_its_digest() -> None:
+    document = json.loads(statement(manifest()))
+    assert document["_type"] == "https://in-toto.io/Statement/v1"
+    assert {s["name"]: s["digest"]["sha256"] for s in document["subject"]} == {path: digest(path) for path in PATHS}
+
+
+def test_the_same_manifest_always_makes_the_same_bytes() -> None:
+    made = manifest()
+    assert statement(made) == statement(Manifest.model_validate_json(made.model_dump_json()))
