@@ -1,0 +1,101 @@
+"""`runbook lab`: the embedded outside world, up, down, asked and entered."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+if TYPE_CHECKING:
+    from ..lab.world import World
+
+__all__ = ["lab_folder", "register"]
+
+Folder = Annotated[
+    Path | None,
+    typer.Option("--dir", envvar="RUNBOOK_LAB_DIR", help="The lab's state folder; .lab beside runbook.yml by default."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    group = typer.Typer(no_args_is_help=True, help="The embedded world: AWS, GitLab, Slack, the edge, the web front.")
+    group.command("up")(up)
+    group.command("down")(down)
+    group.command("status")(status)
+    group.command("env")(env)
+    app.add_typer(group, name="lab")
+
+
+def up(folder: Folder = None) -> None:
+    """Start the lab and build its base with Terraform."""
+    from ..settings import Settings
+    from .lab_base import lab_up
+
+    settings = Settings.load()
+    world = lab_up(settings, lab_folder(folder), lambda line: typer.echo(f"lab: {line}", err=True))
+    _show(world)
+    typer.echo('Enter it with: eval "$(runbook lab env)"', err=True)
+
+
+def down(folder: Folder = None) -> None:
+    """End the lab and everything that belongs to it."""
+    from .lab_base import lab_down
+
+    world = lab_down(lab_folder(folder))
+    typer.echo(f"lab: process {world.process.pid} ended" if world else "lab: none was running", err=True)
+
+
+def status(folder: Folder = None) -> None:
+    """Show the addresses of the running lab, and whether something answers there."""
+    _show(_running(folder))
+
+
+def env(folder: Folder = None) -> None:
+    """Print the exports that point a shell at the lab."""
+    for name, value in _running(folder).environment().items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+def lab_folder(given: Path | None) -> Path:
+    """The lab's state folder: as given, else .lab beside runbook.yml."""
+    if given is not None:
+        return given.resolve()
+    from ..settings import find_root
+
+    return find_root(Path(os.environ.get("RUNBOOK_ROOT") or Path.cwd())) / ".lab"
+
+
+def _running(folder: Path | None) -> World:
+    from ..lab.process import running_world
+
+    return running_world(lab_folder(folder))
+
+
+def _show(world: World) -> None:
+    places = {
+        "page": (world.slack_url, "the Slack channel and the pipeline"),
+        "front": (world.front_url, "the web front's public address, through the security groups"),
+        "gitlab": (world.gitlab_url, "GitLab"),
+        "aws": (world.aws_url, "AWS"),
+        "control": (world.control_url, "failures on order"),
+    }
+    typer.echo(f"lab {world.phase}: process {world.process.pid}, started {world.started_at:%Y-%m-%d %H:%M:%S} UTC")
+    for name, (url, meaning) in places.items():
+        typer.echo(f"  {name:<8} {'up  ' if _listens(url) else 'down'} {url.rstrip('/') or '-':<24} {meaning}")
+
+
+def _listens(url: str) -> bool:
+    if not url:
+        return False
+    place = urlsplit(url)
+    try:
+        with socket.create_connection((str(place.hostname), int(place.port or 80)), timeout=2):
+            return True
+    except OSError:
+        return False

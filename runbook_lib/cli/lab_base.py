@@ -1,0 +1,118 @@
+"""The lab's base: both Terraform stacks applied, as they were before the change."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..adapters.gitlab import state_address
+from ..adapters.terraform import Completed, Terraform
+from ..adapters.terraform_binary import cli_configuration, find_binary
+from ..errors import ConfigError
+from ..lab import world as lab_world
+from ..lab.process import control, running_world, start_process, stop_process
+from ..lab.world import World
+from ..settings import Settings
+
+__all__ = ["BASE_RULES", "lab_down", "lab_up"]
+
+# The rules as the story begins, with the web rule on the wrong port, whatever a working copy holds by now.
+BASE_RULES = Path(lab_world.__file__).with_name("base.auto.tfvars")
+
+# What the access stack looks up. Once these are there it need not wait for the instances, which take ten seconds.
+_GROUPS = frozenset(f"aws_security_group.{name}" for name in ("admin", "web", "front_to_back"))
+_APPLY = ("-auto-approve", "-input=false", "-no-color", "-parallelism=20")
+
+Tell = Callable[[str], None]
+
+
+def lab_up(settings: Settings, folder: Path, tell: Tell, *, tied: bool = False) -> World:
+    """Start a lab and build its base; `tied` ends the lab with this process, even if that is killed.
+
+    On any failure nothing is left running.
+    """
+    tell("starting AWS, GitLab, Slack and the edge")
+    world = start_process(folder.resolve(), settings.root)
+    try:
+        _Base(settings, world, tell).build()
+        control(world, "POST", "/lab/ready", {"tied": tied})
+        return running_world(world.folder)
+    except BaseException:
+        stop_process(world.folder)
+        raise
+
+
+def lab_down(folder: Path) -> World | None:
+    """End the lab of this folder and all that belongs to it; None if none was running."""
+    return stop_process(folder.resolve())
+
+
+@dataclass
+class _Base:
+    settings: Settings
+    world: World
+    tell: Tell
+    created: int = 0
+    groups: set[str] = field(default_factory=set)
+    groups_there: threading.Event = field(default_factory=threading.Event)
+
+    def build(self) -> None:
+        """Apply network, and access as soon as the groups are there."""
+        network, access = self._terraform("network"), self._terraform("access")
+        shutil.copyfile(BASE_RULES, access.directory / "rules.auto.tfvars")
+        self.tell("network: terraform init")
+        network.init()
+        self.tell("network: terraform apply")
+        pool = ThreadPoolExecutor(max_workers=1)
+        applied = pool.submit(network.run, "apply", *_APPLY)
+        try:
+            self._build_access(access, applied)
+            applied.result()
+        finally:
+            pool.shutdown(wait=False)
+        self.tell(f"base built: {self.created} resources, the web rule on port 8000")
+
+    def _build_access(self, access: Terraform, network: Future[Completed]) -> None:
+        access.init()
+        network.add_done_callback(lambda _: self.groups_there.set())
+        self.groups_there.wait()
+        if len(self.groups) < len(_GROUPS):
+            network.result()
+        self.tell("access: terraform apply")
+        access.run("apply", *_APPLY)
+
+    def _terraform(self, stack: str) -> Terraform:
+        config = self.settings.config.stacks.get(stack)
+        if config is None:
+            raise ConfigError(f"runbook.yml has no stack {stack!r}", "The lab builds the stacks network and access.")
+        directory = self.world.workspaces / stack
+        _copy_stack(self.settings.root / config.path, directory)
+        environment = {**os.environ, **self.world.environment(), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        environment |= state_address(self.world.gitlab_api, str(lab_world.PROJECT_ID), config.state)
+        environment |= cli_configuration(self.world.folder, self.settings.environment.provider_mirror, environment)
+        minimum = self.settings.config.terraform.minimum
+        binary = find_binary(self.settings.terraform_binary, minimum, environment)
+        return Terraform(directory, binary, environment, self._line)
+
+    def _line(self, line: str) -> None:
+        resource, done, _ = line.partition(": Creation complete")
+        if not done:
+            return
+        self.created += 1
+        if resource in _GROUPS:
+            self.groups.add(resource)
+        if self.groups == _GROUPS:
+            self.groups_there.set()
+
+
+def _copy_stack(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        raise ConfigError(f"{source} is not there", "The lab needs the repository's terraform folder.")
+    # What an init or a plan left in the working copy belongs to another state.
+    ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfplan", "__pycache__")
+    shutil.copytree(source, target, ignore=ignored)
