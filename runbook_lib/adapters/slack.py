@@ -74,7 +74,7 @@ class Slack:
         with self._mapped():
             answer = self._web.chat_postMessage(
                 channel=self._channel_id or self.channel,
-                text=message.text,
+                text=_escaped(message.text),
                 blocks=list(message.blocks) or None,
                 unfurl_links=False,
                 unfurl_media=False,
@@ -88,7 +88,10 @@ class Slack:
         if self.threads and reference.ts:
             with self._mapped():
                 self._web.chat_update(
-                    channel=reference.channel, ts=reference.ts, text=message.text, blocks=list(message.blocks) or None
+                    channel=reference.channel,
+                    ts=reference.ts,
+                    text=_escaped(message.text),
+                    blocks=list(message.blocks) or None,
                 )
         return reference
 
@@ -166,7 +169,7 @@ class Slack:
 
     def _post_to_webhook(self, message: Message) -> Reference:
         with self._mapped():
-            answer = self._webhook.send(text=message.text, blocks=list(message.blocks) or None)
+            answer = self._webhook.send(text=_escaped(message.text), blocks=list(message.blocks) or None)
             if answer.status_code != 200:
                 raise webhook_refused(answer, self.channel or "the webhook's channel")
         return Reference()
@@ -182,9 +185,14 @@ class Slack:
             raise translate(error, self.channel) from None
 
 
+def _escaped(text: str) -> str:
+    # Slack reads &, < and > as its own signs; a Message's text is plain.
+    return html.escape(text, quote=False)
+
+
 def _snippet(title: str, content: str) -> Message:
     # Cut after escaping, so that no entity is cut in two: each & is followed by at most four letters and a semicolon.
-    shown = re.sub(r"&\w{0,4}$", "", html.escape(content, quote=False).replace("```", "'''")[:SNIPPET])
+    shown = re.sub(r"&\w{0,4}$", "", _escaped(content).replace("```", "'''")[:SNIPPET])
     cut = "\n…" if len(shown) < len(content) else ""
-    text = f"*{html.escape(title, quote=False)[:150]}*\n```{shown}{cut}```"
+    text = f"*{_escaped(title)[:150]}*\n```{shown}{cut}```"
     return Message(text=title, blocks=({"type": "section", "text": {"type": "mrkdwn", "text": text}},))

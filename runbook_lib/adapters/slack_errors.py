@@ -17,7 +17,11 @@ FOREIGN = (SlackClientError, HTTPException, OSError, ValueError)
 
 
 class SlackMessageError(SlackError):
-    """Slack refuses this very message: sending it again would not help."""
+    """Slack refuses this very message: sending it again would not help. `code` is Slack's word for why."""
+
+    def __init__(self, message: str, remedy: str = "", code: str = "") -> None:
+        super().__init__(message, remedy)
+        self.code = code
 
 
 _TOKEN = "Set SLACK_BOT_TOKEN to the bot token (xoxb-…) of an app that is installed in the workspace."  # noqa: S105
@@ -117,7 +121,7 @@ def refused(code: str, channel: str, details: list[str] | None = None) -> SlackE
         message, remedy = _KNOWN[code]
         return SlackError(f"Slack: {message.format(channel=channel or '(none named)')} ({code})", remedy)
     if code in _CONTENT:
-        return SlackMessageError(": ".join(["Slack refuses the message", code, *(details or [])[:3]]), _REPORT)
+        return SlackMessageError(": ".join(["Slack refuses the message", code, *(details or [])[:3]]), _REPORT, code)
     if code in _LIMITED:
         return _limited({})
     if code in _AILING:

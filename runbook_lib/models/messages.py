@@ -6,7 +6,7 @@ from typing import Any
 
 from .base import Model
 
-__all__ = ["Message", "MessageFile", "Reference"]
+__all__ = ["Message", "MessageFile", "OutboxEntry", "Reference"]
 
 
 class MessageFile(Model):
@@ -31,3 +31,17 @@ class Reference(Model):
     channel: str = ""
     ts: str = ""
     permalink: str = ""
+
+
+class OutboxEntry(Model):
+    """One message, or one of its files, that waits to be sent. `key` names it in the run, `id` in Slack.
+
+    `tried` means that an earlier attempt may have arrived without our knowing.
+    """
+
+    key: str
+    id: str
+    message: Message | None = None
+    file: MessageFile | None = None
+    broadcast: bool = False
+    tried: bool = False

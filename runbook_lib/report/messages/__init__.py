@@ -1,0 +1,9 @@
+"""What a run tells: pure functions from models to Slack messages."""
+
+from __future__ import annotations
+
+from .approval import approval_request, decision
+from .board import status_board
+from .steps import failure, step_result
+
+__all__ = ["approval_request", "decision", "failure", "status_board", "step_result"]

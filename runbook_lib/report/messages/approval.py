@@ -1,0 +1,129 @@
+"""The approval request, in the order in which an approver thinks, and the answer to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ...models.approval import ApprovalRequest, Decision, DecisionRecord
+from ...models.base import UNKNOWN, Unknown
+from ...models.exposure import Exposure, ExposureEntry
+from ...models.findings import Finding, Verdict
+from ...models.messages import Message
+from ...models.plan import PlanSummary
+from .blocks import Block, actions, bullets, compose, context, fields, header, link_button, section
+from .text import code, line, moment, plural, prose
+from .words import attached, finding_line, sorted_findings, waiver_line
+
+__all__ = ["approval_request", "decision"]
+
+MOST_ENTRIES = 8
+MOST_FINDINGS = 6
+MOST_ADDRESSES = 8
+_NO_CHANGE = "Nothing in AWS becomes or stops being reachable."
+
+
+def approval_request(request: ApprovalRequest, texts: Mapping[str, str] | None = None, plan_url: str = "") -> Message:
+    """Ask for a decision: what becomes reachable, the counts, findings and waivers, who asks, until when, and where.
+
+    `texts` are long texts by path to upload beside it; `plan_url` leads to the plan where GitLab keeps it.
+    """
+    sentence = request.exposure.sentence or _NO_CHANGE
+    body = [
+        header(f":lock: {line(request.stack, 80)}: approval needed"),
+        section(f"*What becomes reachable*\n*{line(sentence, 900)}*"),
+        *_exposure(request.exposure),
+        section(f"*What changes*\n{_counts(request.summary)}"),
+        *_findings(request.findings),
+        fields(_people(request)),
+    ]
+    buttons = actions(
+        link_button("Approve in GitLab", request.url, "primary"),
+        link_button("See the plan", plan_url if plan_url != request.url else ""),
+    )
+    digest = f"Approving lets this very plan be applied, and nothing else: sha256 {code(request.plan_sha256[:16], 16)}"
+    tail = [*buttons, context(digest, f"Run {code(request.run_id, 100)}")]
+    text = f"{request.stack}: approval needed: {sentence} Asked by {request.requester}. {request.url}"
+    return compose(text, body, tail, attached(texts))
+
+
+def _exposure(exposure: Exposure) -> list[Block]:
+    groups = (
+        (":unlock: opens", exposure.opened),
+        (":question: may open", exposure.unknown),
+        (":lock: closes", exposure.closed),
+    )
+    return [
+        section(bullets([f"{sign} {_entry(entry)}" for entry in entries], MOST_ENTRIES))
+        for sign, entries in groups
+        if entries
+    ]
+
+
+def _entry(entry: ExposureEntry) -> str:
+    source = "the internet" if str(entry.source_kind) == "internet" else str(entry.source)
+    written = f" ({code(str(entry.source), 60)})" if source == "the internet" and entry.source is not UNKNOWN else ""
+    return f"*{line(source, 100)}*{written} → {code(str(entry.target), 120)} on {_ports(entry)}"
+
+
+def _ports(entry: ExposureEntry) -> str:
+    protocol = line(str(entry.protocol), 20)
+    low, high = entry.from_port, entry.to_port
+    if low is None or high is None:
+        return "all ports and protocols" if protocol == "all" else f"{protocol}, all ports"
+    if isinstance(low, Unknown) or isinstance(high, Unknown):
+        return f"{protocol}, ports unknown"
+    return f"{protocol} {low}" if low == high else f"{protocol} {low}-{high}"
+
+
+def _counts(summary: PlanSummary) -> str:
+    rare = ((summary.replace, "of them replaced"), (summary.forget, "to forget"), (summary.import_, "to import"))
+    parts = [f"*{summary.create}* to add", f"*{summary.update}* to change", f"*{summary.delete}* to destroy"]
+    parts += [f"*{count}* {words}" for count, words in (*rare, (summary.move, "to move")) if count]
+    listed = [f"• {line(action, 30)} {code(a)}" for action, found in summary.addresses.items() for a in found]
+    return ", ".join(parts) + ("\n" + bullets(listed, MOST_ADDRESSES) if listed else "")
+
+
+def _findings(findings: Iterable[Finding]) -> list[Block]:
+    listed = sorted_findings(f for f in findings if f.verdict is not Verdict.PASSED)
+    waived = [waiver_line(f) for f in listed if f.verdict is Verdict.WAIVED]
+    found = [finding_line(f) for f in listed if f.verdict is not Verdict.WAIVED]
+    said = f"*{plural(len(found), 'finding')}*\n{bullets(found, MOST_FINDINGS)}" if found else "*No findings*"
+    blocks = [section(said)]
+    if waived:
+        blocks.append(section(f"*{plural(len(waived), 'waiver')} in force*\n{bullets(waived, MOST_FINDINGS)}"))
+    return blocks
+
+
+def _people(request: ApprovalRequest) -> list[tuple[str, str]]:
+    approvers = ", ".join(line(name, 40) for name in request.approvers[:20]) or "nobody is named"
+    pairs = [("Asked by", line(request.requester, 80) or "unknown"), ("Expires", moment(request.expires_at))]
+    if request.author and request.author != request.requester:
+        pairs.append(("Commit by", line(request.author, 80)))
+    pairs.append(("May approve", f"{request.quorum} of {approvers}"))
+    serial = "none yet" if request.state_serial is None else str(request.state_serial)
+    pairs += [("Commit", code(request.commit[:8], 8) or "none"), ("State serial", serial)]
+    return pairs
+
+
+def decision(record: DecisionRecord) -> Message:
+    """What was decided, by whom, and what does not count."""
+    sign, word = _verdict(record)
+    lines = [f"{sign} *{word}*", *(_decision_line(one) for one in record.decisions[:10])]
+    body = [section("\n".join(lines))]
+    if record.reasons:
+        body.append(section("*Why it does not count*\n" + bullets([f"• {line(r)}" for r in record.reasons], 8)))
+    who = ", ".join(one.user for one in record.decisions) or "nobody"
+    small = context(f"Plan sha256 {code(record.plan_sha256[:16], 16)}", f"checked {moment(record.checked_at)}")
+    return compose(f"{word} by {who} (run {record.run_id})", body, [small])
+
+
+def _verdict(record: DecisionRecord) -> tuple[str, str]:
+    if record.approved:
+        return ":white_check_mark:", "Approved"
+    return (":no_entry:", "Rejected") if record.rejected else (":hourglass_flowing_sand:", "Not approved")
+
+
+def _decision_line(one: Decision) -> str:
+    said = "approved" if one.approved else "rejected"
+    reason = f": {prose(one.reason, 500)}" if one.reason else ""
+    return f"*{line(one.user, 80)}* {said} {moment(one.at)} ({line(one.source, 60)}){reason}"

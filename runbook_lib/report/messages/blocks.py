@@ -1,0 +1,87 @@
+"""Block Kit blocks as dicts, within Slack's limits whatever they are given."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ...models.messages import Message, MessageFile
+from .text import clean, clip
+
+__all__ = ["Block", "actions", "bullets", "compose", "context", "fields", "header", "link_button", "section"]
+
+Block = dict[str, Any]
+
+# Below Slack's figures: it may count otherwise than in characters.
+MAX_BLOCKS = 45
+MAX_BYTES = 12_500
+SECTION = 2_900
+FIELD = 1_900
+_WEB = re.compile(r"https?://[^\s<>|\"'`]+")
+
+
+def _mrkdwn(text: str, limit: int) -> Block:
+    # verbatim: Slack must not make links or mentions of what merely looks like one.
+    return {"type": "mrkdwn", "text": clip(text, limit) or " ", "verbatim": True}
+
+
+def header(text: str) -> Block:
+    """A title; plain text, in which emoji names count."""
+    return {"type": "header", "text": {"type": "plain_text", "text": clip(text, 148) or "-", "emoji": True}}
+
+
+def section(text: str) -> Block:
+    """A paragraph of mrkdwn whose outside parts are escaped already."""
+    return {"type": "section", "text": _mrkdwn(text, SECTION)}
+
+
+def fields(pairs: Iterable[tuple[str, str]]) -> Block:
+    """Two columns of label and value, ten pairs at most; values escaped already."""
+    return {"type": "section", "fields": [_mrkdwn(f"*{label}*\n{value}", FIELD) for label, value in pairs][:10]}
+
+
+def context(*texts: str) -> Block:
+    """Small print; up to ten pieces, escaped already."""
+    return {"type": "context", "elements": [_mrkdwn(text, 500) for text in texts if text][:10]}
+
+
+def link_button(label: str, url: str, style: str = "") -> Block | None:
+    """A button that opens an address, or None if Slack would not take the address."""
+    if len(url) > 3_000 or not _WEB.fullmatch(url):
+        return None
+    made: Block = {"type": "button", "text": {"type": "plain_text", "text": clip(label, 75), "emoji": True}, "url": url}
+    made["action_id"] = "open-" + re.sub(r"[^a-z]+", "-", label.lower()).strip("-")[:40]
+    return made | ({"style": style} if style else {})
+
+
+def actions(*buttons: Block | None) -> list[Block]:
+    """A row of the buttons that there are; no row without one."""
+    given = [button for button in buttons if button]
+    return [{"type": "actions", "elements": given}] if given else []
+
+
+def bullets(lines: Sequence[str], most: int) -> str:
+    """One line each, and how many more there are."""
+    shown = list(lines[:most])
+    if len(lines) > most:
+        shown.append(f"… and {len(lines) - most} more")
+    return "\n".join(shown)
+
+
+def compose(text: str, body: Sequence[Block], tail: Sequence[Block] = (), files: Sequence[MessageFile] = ()) -> Message:
+    """A message: `text` for notifications, as much of the body as Slack takes, and all of the tail."""
+    kept: list[Block] = []
+    room = MAX_BYTES - _size(tail) - 300
+    for block in body:
+        room -= _size([block])
+        if room < 0 or len(kept) + len(tail) >= MAX_BLOCKS:
+            kept.append(context(f"… {len(body) - len(kept)} more parts did not fit; the run folder has them."))
+            break
+        kept.append(block)
+    return Message(text=clip(" ".join(clean(text).split()), 1_000), blocks=(*kept, *tail), files=tuple(files))
+
+
+def _size(blocks: Sequence[Block]) -> int:
+    return len(json.dumps(list(blocks), ensure_ascii=False).encode("utf-8", "replace"))

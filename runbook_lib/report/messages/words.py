@@ -1,0 +1,72 @@
+"""The words and signs that all messages share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ...models.base import Outcome, Step
+from ...models.findings import Action, Finding, Severity, Verdict
+from ...models.messages import MessageFile
+from .text import clean, code, line
+
+__all__ = ["SIGNS", "TITLES", "attached", "blocking", "finding_line", "sorted_findings", "waiver_line"]
+
+SIGNS = {
+    Outcome.PASSED: ":white_check_mark:",
+    Outcome.WARNED: ":warning:",
+    Outcome.BLOCKED: ":no_entry:",
+    Outcome.ERRORED: ":x:",
+    Outcome.SKIPPED: ":fast_forward:",
+    Outcome.INTERRUPTED: ":octagonal_sign:",
+}
+TITLES = {
+    Step.COMPLIANCE: "Compliance",
+    Step.PLAN: "Plan",
+    Step.APPROVAL: "Approval",
+    Step.APPLY: "Apply",
+    Step.VERIFICATION: "Verification",
+    Step.SERVICE_TESTS: "Service tests",
+}
+_FINDING_SIGNS = {Action.BLOCK: ":no_entry:", Action.APPROVE: ":lock:", Action.WARN: ":warning:"}
+_FILE_TITLES = {
+    "compliance.txt": "Compliance report",
+    "plan.txt": "Terraform plan",
+    "apply.txt": "Terraform apply",
+}
+
+
+def blocking(finding: Finding) -> bool:
+    """Whether this finding alone stops a run."""
+    return finding.action is Action.BLOCK and finding.verdict in {Verdict.FAILED, Verdict.UNKNOWN}
+
+
+def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """What a reader must see first: blocking ones, then by severity."""
+    severities = list(Severity)
+    return sorted(findings, key=lambda f: (not blocking(f), severities.index(f.severity), f.policy, f.address))
+
+
+def finding_line(finding: Finding) -> str:
+    """One finding on one line, with its remedy."""
+    unsure = " (can't be told before apply)" if finding.verdict is Verdict.UNKNOWN else ""
+    where = f" in {code(finding.address)}" if finding.address else ""
+    remedy = f" _{line(finding.remedy, 200)}_" if finding.remedy else ""
+    head = f"{_FINDING_SIGNS[finding.action]} *{finding.severity.value}* {code(finding.policy, 80)}{where}"
+    return f"{head}: {line(finding.message, 250)}{unsure}{remedy}"
+
+
+def waiver_line(finding: Finding) -> str:
+    """One accepted finding: who answers for it, why, until when."""
+    waiver = finding.waiver
+    who = f"{line(waiver.owner, 60)} until {line(waiver.expires, 20)}: {line(waiver.reason, 200)}" if waiver else ""
+    return f":busts_in_silhouette: {code(finding.policy, 80)} in {code(finding.address)}, accepted by {who or 'nobody'}"
+
+
+def attached(texts: Mapping[str, str] | None) -> list[MessageFile]:
+    """Texts by path as files to upload, empty ones left out."""
+    files = []
+    for path, content in (texts or {}).items():
+        name = path.rpartition("/")[2]
+        if content.strip():
+            files.append(MessageFile(name=name, title=_FILE_TITLES.get(name, name), content=clean(content)))
+    return files
