@@ -15,41 +15,47 @@ from ..models.plan import PlanSummary
 from ..models.run import Run
 from .approval_checks import ApplyFacts, count_approvals, moment, rejections, request_problems
 
-__all__ = ["ApplyFacts", "PlannedChange", "judge_decisions", "make_request"]
+__all__ = ["ApplyFacts", "RequestFacts", "judge_decisions", "make_request"]
 
 
 @dataclass(frozen=True)
-class PlannedChange:
-    """What the plan step found: the plan's counts and digest, what it exposes, and under which policies."""
+class RequestFacts:
+    """What an approver must know: the run, the plan's counts and digest, what it exposes, under which policies.
 
+    `url` is where to decide.
+    """
+
+    run: Run
     summary: PlanSummary
     exposure: Exposure
     policy_sha256: str
     findings: tuple[Finding, ...] = ()
+    url: str = ""
 
 
-def make_request(run: Run, change: PlannedChange, config: ApprovalConfig, now: datetime) -> ApprovalRequest:
+def make_request(facts: RequestFacts, config: ApprovalConfig, now: datetime) -> ApprovalRequest:
     """Ask for one plan file, from now until the configured time is over; InputError if the plan has no digest."""
-    if not change.summary.plan_sha256:
+    run, summary = facts.run, facts.summary
+    if not summary.plan_sha256:
         raise InputError("the plan's summary has no digest, so nobody can approve it", "Run the plan step again.")
     return ApprovalRequest(
         run_id=run.run_id,
         stack=run.stack,
-        plan_sha256=change.summary.plan_sha256,
+        plan_sha256=summary.plan_sha256,
         commit=run.commit,
-        state_lineage=change.summary.state_lineage,
-        state_serial=change.summary.state_serial,
-        policy_sha256=change.policy_sha256,
-        summary=change.summary,
-        exposure=change.exposure,
-        findings=change.findings,
+        state_lineage=summary.state_lineage,
+        state_serial=summary.state_serial,
+        policy_sha256=facts.policy_sha256,
+        summary=summary,
+        exposure=facts.exposure,
+        findings=facts.findings,
         requester=run.requester,
         author=run.author,
         approvers=config.approvers,
         quorum=config.quorum,
         created_at=moment(now),
         expires_at=moment(now) + config.expires_after,
-        url=run.pipeline_url,
+        url=facts.url or run.pipeline_url,
     )
 
 
@@ -65,13 +71,13 @@ def judge_decisions(
     problems = request_problems(request, facts, now)
     rejected = rejections(request, decisions, facts)
     approvals = count_approvals(request, decisions, facts, now)
-    reasons = (*rejected, *problems, *approvals.reasons)
+    approved = not rejected and not problems and approvals.enough
     return DecisionRecord(
         run_id=request.run_id,
         plan_sha256=facts.plan_sha256,
         decisions=tuple(decisions),
-        approved=not (rejected or problems) and approvals.enough,
+        approved=approved,
         rejected=bool(rejected),
-        reasons=() if not (rejected or problems) and approvals.enough else reasons,
+        reasons=() if approved else (*rejected, *problems, *approvals.reasons),
         checked_at=now,
     )

@@ -1,16 +1,16 @@
 """Sources of decisions: one Protocol, one leaf a file."""
 
-from .gitlab_deployment import GitLabDeploymentApprovals
-from .gitlab_job import GitLabJobApprovals
-from .gitlab_merge_request import GitLabMergeRequestApprovals
+from .gitlab_deployment import GitLabDeployment
+from .gitlab_job import GitLabManualJob
+from .gitlab_merge_request import GitLabMergeRequest
 from .source import ApprovalSource
-from .terminal import TerminalApprovals, record_decision
+from .terminal import Terminal, record_decision
 
 __all__ = [
     "ApprovalSource",
-    "GitLabDeploymentApprovals",
-    "GitLabJobApprovals",
-    "GitLabMergeRequestApprovals",
-    "TerminalApprovals",
+    "GitLabDeployment",
+    "GitLabManualJob",
+    "GitLabMergeRequest",
+    "Terminal",
     "record_decision",
 ]

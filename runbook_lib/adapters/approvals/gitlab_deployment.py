@@ -7,19 +7,22 @@ from collections.abc import Sequence
 from ...models.approval import ApprovalRequest, Decision
 from ..gitlab import GitLab
 
-__all__ = ["GitLabDeploymentApprovals"]
+__all__ = ["GitLabDeployment"]
 
 
-class GitLabDeploymentApprovals:
+class GitLabDeployment:
     """The approvals and rejections of the deployment by the job named `job` in the pipeline."""
 
-    def __init__(self, gitlab: GitLab, job: str, pipeline_id: int) -> None:
+    def __init__(self, gitlab: GitLab, pipeline_id: int, job: str) -> None:
         self._gitlab = gitlab
         self._job = job
         self._pipeline_id = pipeline_id
 
     def decisions(self, request: ApprovalRequest) -> Sequence[Decision]:
         """One decision a person, the latest; none on the Free tier, or where GitLab does not say when."""
+        if not self._gitlab.has_token:
+            # A job's own token can't read them.
+            return ()
         return tuple(
             Decision(
                 source="gitlab_deployment",

@@ -8,13 +8,13 @@ from ...models.approval import ApprovalRequest, Decision
 from ..gitlab import GitLab
 from ..gitlab_data import GitLabJob
 
-__all__ = ["GitLabJobApprovals"]
+__all__ = ["GitLabManualJob"]
 
 # In all other states the job was not played: its `user` is still who started the pipeline.
 PLAYED = frozenset({"running", "success", "failed", "canceled", "canceling"})
 
 
-class GitLabJobApprovals:
+class GitLabManualJob:
     """The job named `job` in the pipeline.
 
     A manual job can only be played, so a rejection is played too: with the variable RUNBOOK_DECISION=reject, which
@@ -22,7 +22,7 @@ class GitLabJobApprovals:
     never the other way; who it was, GitLab alone says.
     """
 
-    def __init__(self, gitlab: GitLab, job: str, pipeline_id: int, *, rejected: bool = False, reason: str = "") -> None:
+    def __init__(self, gitlab: GitLab, pipeline_id: int, job: str, *, rejected: bool = False, reason: str = "") -> None:
         self._gitlab = gitlab
         self._job = job
         self._pipeline_id = pipeline_id

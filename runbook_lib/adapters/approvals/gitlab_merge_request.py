@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from ...models.approval import ApprovalRequest, Decision
 from ..gitlab import GitLab
 
-__all__ = ["GitLabMergeRequestApprovals"]
+__all__ = ["GitLabMergeRequest"]
 
 
-class GitLabMergeRequestApprovals:
+class GitLabMergeRequest:
     """The approvals of merge requests whose head is the request's commit. There is no rejection among them."""
 
     def __init__(self, gitlab: GitLab) -> None:
@@ -18,7 +18,7 @@ class GitLabMergeRequestApprovals:
 
     def decisions(self, request: ApprovalRequest) -> Sequence[Decision]:
         """Who approves now: one taken back is not told of, nor one that GitLab does not date."""
-        if not request.commit:
+        if not (request.commit and self._gitlab.has_token):
             return ()
         return tuple(
             Decision(

@@ -12,12 +12,12 @@ from ...models.base import Step
 from ..gitlab import GitLab
 from ..store import RunStore
 
-__all__ = ["TerminalApprovals", "record_decision"]
+__all__ = ["Terminal", "record_decision"]
 
 FOLDER = f"{Step.APPROVAL.folder}/decisions"
 
 
-class TerminalApprovals:
+class Terminal:
     """The files of 03_approval/decisions. Whoever can write there can decide: not a source for a pipeline."""
 
     def __init__(self, store: RunStore) -> None:
