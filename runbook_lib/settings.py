@@ -33,6 +33,8 @@ class Environment(BaseSettings):
     terraform: str = _env("RUNBOOK_TERRAFORM")
     provider_mirror: str = _env("RUNBOOK_PROVIDER_MIRROR")
     connect_to: str = _env("RUNBOOK_CONNECT_TO")
+    decision: str = _env("RUNBOOK_DECISION")
+    reason: str = _env("RUNBOOK_REASON")
     signing_key: SecretStr = _env("RUNBOOK_SIGNING_KEY", default=SecretStr(""))
 
     in_ci: bool = _env("GITLAB_CI", default=False)

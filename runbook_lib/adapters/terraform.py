@@ -134,7 +134,7 @@ def _wait(process: subprocess.Popen[str]) -> None:
     while process.poll() is None:
         try:
             process.wait()
-        except (KeyboardInterrupt, SystemExit) as error:
+        except BaseException as error:  # noqa: BLE001 - whatever interrupts the wait is raised after Terraform ended
             if interrupted is None:
                 process.send_signal(signal.SIGINT)
             interrupted = interrupted or error

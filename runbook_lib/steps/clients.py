@@ -61,7 +61,9 @@ def slack_client(settings: Settings) -> Slack | None:
     if not (token or webhook):
         return None
     if token and not settings.slack_channel:
-        raise ConfigError("SLACK_BOT_TOKEN is set, but no channel", "Set SLACK_CHANNEL, or slack.channel in runbook.yml.")
+        raise ConfigError(
+            "SLACK_BOT_TOKEN is set, but no channel", "Set SLACK_CHANNEL, or slack.channel in runbook.yml."
+        )
     from ..adapters.slack import Slack
 
     return Slack(token, settings.slack_channel, api_url=settings.environment.slack_api_url, webhook=webhook)

@@ -84,7 +84,9 @@ class StepContext:
         Teller(self.settings, self.store, self.run).tell_step(result)
 
     def _result(self, outcome: Outcome, summary: str, **more: Any) -> StepResult:
-        inputs = [InputFile(path=name, sha256=sha256_file(path)) for name, path in self._inputs.items() if path.is_file()]
+        inputs = [
+            InputFile(path=name, sha256=sha256_file(path)) for name, path in self._inputs.items() if path.is_file()
+        ]
         return StepResult(
             run_id=self.run.run_id,
             step=self.step,

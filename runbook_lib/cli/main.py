@@ -1,0 +1,79 @@
+"""The command `runbook`: the one place that prints errors and chooses the exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from .. import __version__
+from ..errors import InterruptedRunError, RunbookError
+from . import approve, check, demo, doctor, evidence, exposure, lab, notify, params, run, services, verify
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="runbook",
+    help="Carry one infrastructure change through check, plan, approval, apply and proof.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (run, check, exposure, approve, verify, services, evidence, params, notify, doctor, lab, demo):
+    command.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"runbook {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001 - typer calls back with it
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    if debug:
+        os.environ["RUNBOOK_DEBUG"] = "1"
+
+
+def main() -> NoReturn:
+    """Run the command line; never returns."""
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except BrokenPipeError:
+        # Who read our output went away, as `head` does: nothing is left to tell anybody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 128 + signal.SIGPIPE
+    except RunbookError as error:
+        status = _report(error, error.message, error.remedy, error.exit_status)
+    except Exception as error:  # noqa: BLE001 - the last resort
+        message = f"{type(error).__name__}: {error}"
+        status = _report(error, message, "This is a defect. Run it again with --debug and report what it prints.", 3)
+    else:
+        status = 0
+    sys.exit(status)
+
+
+def _report(error: Exception, message: str, remedy: str, status: int) -> int:
+    if os.environ.get("RUNBOOK_DEBUG"):
+        raise error
+    typer.echo(f"error: {message}", err=True)
+    if remedy:
+        typer.echo(f"hint: {remedy}", err=True)
+    return status
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of a handler
+    raise InterruptedRunError(number)

@@ -1,0 +1,146 @@
+"""The apply step: every check of the approval once more, then that saved plan and nothing else."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..adapters.store import sha256_file
+from ..adapters.terraform import Completed
+from ..adapters.terraform_errors import map_failure
+from ..adapters.terraform_init import ensure_initialised
+from ..errors import ApprovalError, TerraformError
+from ..models.approval import DecisionRecord
+from ..models.base import Outcome, Step
+from ..report.result_view import ResultView
+from .clients import terraform_client
+from .context import StepContext, describe, open_step, recorded
+from .deciding import PLAN_PATH, collect, facts_now, plan_digest, read_request, write_record
+from .preflight import Check, CheckResult, preflight
+from .telling import Teller
+
+__all__ = ["Applied", "apply_plan", "check_ready", "confirm_approval", "decide", "start"]
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What Terraform did: counts, and each resource with its action and seconds."""
+
+    added: int
+    changed: int
+    destroyed: int
+    resources: tuple[dict[str, Any], ...]
+    outputs: dict[str, Any]
+
+
+def start(run_id: str = "", stack: str = "") -> StepContext:
+    """Begin the step."""
+    return open_step(Step.APPLY, run_id, stack)
+
+
+def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
+    """Ask for the plan, the request and Terraform."""
+    return preflight(
+        context,
+        Check("plan", lambda: plan_digest(context.store)[:12]),
+        Check("request", lambda: f"asked by {read_request(context.store).requester}"),
+    )
+
+
+@recorded
+def confirm_approval(context: StepContext) -> DecisionRecord:
+    """Collect the decisions and check all of them against the plan and the state as they are now."""
+    context.uses(context.store.path(PLAN_PATH))
+    request = read_request(context.store)
+    record = collect(context, request, facts_now(context, request))
+    write_record(context.store, record)
+    Teller(context.settings, context.store, context.run).tell_decision(record)
+    if not record.approved:
+        raise ApprovalError("; ".join(record.reasons) or "the plan is not approved", "Have this very plan approved.")
+    return record
+
+
+@recorded
+def apply_plan(context: StepContext, record: DecisionRecord) -> Applied:
+    """Apply the approved plan file; what Terraform said is kept in apply.jsonl and apply.txt whatever happens."""
+    path = context.store.path(PLAN_PATH)
+    # The file is digested once more at the last moment: what is applied is what was approved.
+    if not record.approved or sha256_file(path) != record.plan_sha256:
+        raise ApprovalError("the plan file is not the one that was approved", "Run the plan step again.")
+    terraform = terraform_client(context.settings, context.run.stack, _print_event)
+    ensure_initialised(terraform)
+    timeout = context.settings.config.terraform.lock_timeout
+    began = time.time()
+    done = terraform.apply(path, f"-lock-timeout={timeout}")
+    _keep(context, done, began)
+    if done.status:
+        raise _failure(done)
+    applied = _applied(done)
+    context.store.write_json(context.file("outputs.json"), applied.outputs)
+    return applied
+
+
+@recorded
+def decide(context: StepContext, applied: Applied) -> ResultView:
+    """End the step with what was done."""
+    counts = {"added": applied.added, "changed": applied.changed, "destroyed": applied.destroyed}
+    context.metrics |= counts
+    return context.finish(Outcome.PASSED, f"Applied: {describe(counts) or 'nothing to change'}.")
+
+
+def _events(text: str) -> Iterator[dict[str, Any]]:
+    for line in text.splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            yield event
+
+
+def _print_event(line: str) -> None:
+    for event in _events(line):
+        print(event.get("@message", ""))  # noqa: T201 - the notebook's own progress, one line an event
+
+
+def _keep(context: StepContext, done: Completed, began: float) -> None:
+    context.store.write_text(context.file("apply.jsonl"), done.stdout)
+    messages = [str(event.get("@message", "")) for event in _events(done.stdout)]
+    context.store.write_text(context.file("apply.txt"), "\n".join([*messages, done.stderr]).strip() + "\n")
+    # A state that could not be uploaded is the only copy: it is kept with the evidence, and said.
+    left = context.stack_dir / "errored.tfstate"
+    if left.is_file() and left.stat().st_mtime >= began - 1:
+        context.store.write_bytes(context.file("errored.tfstate"), left.read_bytes())
+        context.metrics["errored_state"] = context.file("errored.tfstate")
+
+
+def _failure(done: Completed) -> TerraformError:
+    errors = [event for event in _events(done.stdout) if event.get("@level") == "error"]
+    applied = sum(1 for event in _events(done.stdout) if event.get("type") == "apply_complete")
+    if not errors:
+        return map_failure("apply", done.status, done.stderr)
+    diagnostic = errors[0].get("diagnostic") or {}
+    text = f"Error: {diagnostic.get('summary') or errors[0].get('@message')}\n\n{diagnostic.get('detail') or ''}"
+    error = map_failure("apply", done.status, text)
+    half = f"; {applied} resources were changed before it" if applied else ""
+    return type(error)(f"{error.message}{half}", f"{error.remedy} Then run from the plan step: the state has moved.")
+
+
+def _applied(done: Completed) -> Applied:
+    events = list(_events(done.stdout))
+    changes = next((e["changes"] for e in reversed(events) if e.get("type") == "change_summary"), {})
+    outputs = next((e["outputs"] for e in reversed(events) if e.get("type") == "outputs"), {})
+    hooks = [event["hook"] for event in events if event.get("type") == "apply_complete"]
+    resources = tuple(
+        {"address": hook["resource"]["addr"], "action": hook["action"], "seconds": hook.get("elapsed_seconds", 0)}
+        for hook in hooks
+    )
+    added, changed, destroyed = (int(changes.get(name, 0)) for name in ("add", "change", "remove"))
+    return Applied(added, changed, destroyed, resources, _public(outputs))
+
+
+def _public(outputs: dict[str, Any]) -> dict[str, Any]:
+    return {name: "(sensitive)" if item.get("sensitive") else item.get("value") for name, item in outputs.items()}

@@ -1,0 +1,131 @@
+"""The approval step: one plan put before people who may say yes, and by hand the wait for their answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from ..domain.approval import PlannedChange, make_request
+from ..errors import ConfigError, InputError
+from ..models.approval import ApprovalRequest, DecisionRecord
+from ..models.base import Outcome, Step
+from ..models.exposure import Exposure
+from ..models.findings import Finding
+from ..models.plan import PlanSummary
+from ..models.results import StepResult
+from ..report.result_view import ResultView
+from .clients import gitlab_client
+from .context import StepContext, open_step, recorded
+from .deciding import REQUEST, collect, planned_facts, read_request, write_record
+from .judging import policy_digest
+from .plan import PLAN_FILE
+from .preflight import Check, CheckResult, preflight
+from .telling import Teller
+
+__all__ = ["check_ready", "decide", "request_approval", "start", "wait_for_decision"]
+
+POLL_SECONDS = 2.0
+
+
+def start(run_id: str = "", stack: str = "") -> StepContext:
+    """Begin the step."""
+    return open_step(Step.APPROVAL, run_id, stack)
+
+
+def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
+    """Ask for the plan's result and for approvers."""
+    return preflight(
+        context,
+        Check("plan", lambda: _plan_result(context).summary),
+        Check("approvers", lambda: _approvers(context)),
+    )
+
+
+@recorded
+def request_approval(context: StepContext) -> ApprovalRequest:
+    """Write request.json and send the request; a request that still stands for this plan is not asked again."""
+    context.uses(context.store.path(f"{Step.PLAN.folder}/{PLAN_FILE}"))
+    result = _plan_result(context)
+    request = _standing_request(context) or _make_request(context, result.findings)
+    context.store.write_json(REQUEST, request)
+    Teller(context.settings, context.store, context.run).ask_approval(request)
+    return request
+
+
+@recorded
+def wait_for_decision(
+    context: StepContext, request: ApprovalRequest, *, wait: bool = True, sleep: Callable[[float], None] = time.sleep
+) -> DecisionRecord:
+    """Collect decisions until they suffice, one rejects, or the request expires.
+
+    Under GitLab, and with `wait` false, they are collected once: the manual apply job collects them again.
+    """
+    waits = wait and not context.settings.environment.in_ci
+    if waits:
+        print(f"Waiting for {request.quorum} of {', '.join(request.approvers)} until {request.expires_at:%H:%M} UTC …")  # noqa: T201
+    while True:
+        record = collect(context, request, planned_facts(context))
+        expired = context.clock() >= request.expires_at
+        if record.approved or record.rejected or expired or not waits:
+            break
+        sleep(POLL_SECONDS)
+    write_record(context.store, record)
+    if record.decisions:
+        Teller(context.settings, context.store, context.run).tell_decision(record)
+    return record
+
+
+@recorded
+def decide(context: StepContext, request: ApprovalRequest, record: DecisionRecord) -> ResultView:
+    """End the step: approved, refused, or (under GitLab, or without waiting) asked."""
+    context.metrics |= {"plan_sha256": request.plan_sha256, "approved": record.approved}
+    if record.approved:
+        names = ", ".join(decision.user for decision in record.decisions if decision.approved)
+        return context.finish(Outcome.PASSED, f"Approved by {names}: plan {request.plan_sha256[:12]}.")
+    expired = context.clock() >= request.expires_at
+    if record.rejected or expired:
+        return context.finish(Outcome.BLOCKED, f"Not approved: {'; '.join(record.reasons)}.".replace("..", "."))
+    until = f"{request.expires_at:%Y-%m-%d %H:%M} UTC"
+    return context.finish(Outcome.PASSED, f"Approval of plan {request.plan_sha256[:12]} is asked for until {until}.")
+
+
+def _plan_result(context: StepContext) -> StepResult:
+    result = context.store.read_result(Step.PLAN)
+    if result is None or result.outcome.stops:
+        raise InputError(f"run {context.run.run_id} has no plan that may be approved", "Run the plan step first.")
+    return result
+
+
+def _approvers(context: StepContext) -> str:
+    names = context.settings.config.approval.approvers
+    if not names:
+        raise ConfigError("runbook.yml names no approver", "Add logins to approval.approvers.")
+    return ", ".join(names)
+
+
+def _standing_request(context: StepContext) -> ApprovalRequest | None:
+    if not context.store.exists(REQUEST):
+        return None
+    request = read_request(context.store)
+    summary = context.store.read_model(f"{Step.PLAN.folder}/summary.json", PlanSummary)
+    stands = request.plan_sha256 == summary.plan_sha256 and context.clock() < request.expires_at
+    return request if stands else None
+
+
+def _make_request(context: StepContext, findings: tuple[Finding, ...]) -> ApprovalRequest:
+    summary = context.store.read_model(f"{Step.PLAN.folder}/summary.json", PlanSummary)
+    exposure = context.store.read_model(f"{Step.PLAN.folder}/exposure.json", Exposure)
+    change = PlannedChange(summary, exposure, policy_digest(context), findings)
+    request = make_request(context.run, change, context.settings.config.approval, datetime.now(UTC))
+    return request.model_copy(update={"url": _approval_url(context)})
+
+
+def _approval_url(context: StepContext) -> str:
+    # The manual job's own page has the play button; without one the pipeline's page is the nearest.
+    gitlab, pipeline = gitlab_client(context.settings), context.settings.environment.pipeline_id
+    if gitlab is None or not pipeline:
+        return context.run.pipeline_url
+    name = context.settings.config.approval.job
+    urls = [job.web_url for job in gitlab.pipeline_jobs(int(pipeline)) if job.name == name]
+    return urls[-1] if urls else context.run.pipeline_url

@@ -1,0 +1,117 @@
+"""The plan step: what Terraform would do, judged again with everything resolved, and whom it exposes."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+
+from ..adapters.store import sha256_file
+from ..adapters.terraform_init import ensure_initialised
+from ..domain.exposure import exposure
+from ..domain.group_names import group_names
+from ..domain.plan import parse_plan, summarise
+from ..domain.plan_masking import mask_plan
+from ..domain.rules import rules_from_plan
+from ..errors import InputError
+from ..models.base import Outcome, Step
+from ..models.compliance import ComplianceReport
+from ..models.exposure import Exposure
+from ..models.plan import Plan, PlanSummary
+from ..report.result_view import ResultView
+from .clients import terraform_client
+from .context import StepContext, describe, open_step, recorded
+from .judging import judge_plan, write_reports
+from .preflight import Check, CheckResult, preflight
+
+__all__ = ["Planned", "check_ready", "decide", "make_plan", "read_lineage", "start"]
+
+PLAN_FILE = "plan.tfplan"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan and all that was found out about it."""
+
+    plan: Plan
+    summary: PlanSummary
+    report: ComplianceReport
+    exposure: Exposure
+
+
+def start(run_id: str = "", stack: str = "") -> StepContext:
+    """Begin the step."""
+    return open_step(Step.PLAN, run_id, stack)
+
+
+def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
+    """Ask for Terraform, its state and AWS credentials."""
+    return preflight(context, Check("terraform", lambda: _terraform_version(context)))
+
+
+@recorded
+def make_plan(context: StepContext, *, lock: bool = True) -> Planned:
+    """Plan, keep the file and its text, judge it, and write summary.json, exposure.json and gl-terraform.json."""
+    context.uses_repository()
+    terraform = terraform_client(context.settings, context.run.stack, print)
+    path = context.store.path(context.file(PLAN_FILE))
+    ensure_initialised(terraform)
+    text = terraform.plan(path, f"-lock={str(lock).lower()}", *_lock_timeout(context, lock))
+    context.store.write_text(context.file("plan.txt"), text)
+    document = json.loads(terraform.show_plan(path))
+    context.store.write_json(context.file("plan.json"), mask_plan(document))
+    return _judge(context, parse_plan(document))
+
+
+@recorded
+def decide(context: StepContext, change: Planned) -> ResultView:
+    """End the step: blocked by the judgement, or passed with what the plan would do."""
+    summary = change.summary
+    counts = {"to add": summary.create, "to change": summary.update, "to destroy": summary.delete}
+    what = describe({**counts, "to forget": summary.forget, "to import": summary.import_}) or "nothing to change"
+    context.metrics |= {"create": summary.create, "update": summary.update, "delete": summary.delete}
+    context.metrics |= {"plan_sha256": summary.plan_sha256, "exposure": change.exposure.sentence}
+    outcome = change.report.outcome
+    line = f"Plan: {what}. {change.exposure.sentence}"
+    if outcome is Outcome.BLOCKED:
+        line = f"{change.report.sentence} Plan: {what}."
+    return context.finish(outcome, line.strip(), change.report.findings)
+
+
+def read_lineage(plan: bytes) -> tuple[str, int | None]:
+    """Lineage and serial of the state that a plan file was made against (the file is a zip that holds it)."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(plan)) as archive:
+            state = json.loads(archive.read("tfstate"))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise InputError(f"the plan file can't be read: {error}", "Run the plan step again.") from error
+    lineage = str(state.get("lineage", ""))
+    # Terraform writes serial 0 and a lineage of its own where there was no state yet.
+    return lineage, int(state.get("serial", 0))
+
+
+def _judge(context: StepContext, plan: Plan) -> Planned:
+    rules = rules_from_plan(plan)
+    report = judge_plan(context, plan)
+    write_reports(context, report)
+    exposed = exposure(rules.before, rules.after, group_names(plan))
+    path = context.store.path(context.file(PLAN_FILE))
+    lineage, serial = read_lineage(path.read_bytes())
+    summary = summarise(plan).model_copy(
+        update={"plan_sha256": sha256_file(path), "state_lineage": lineage, "state_serial": serial}
+    )
+    context.store.write_json(context.file("summary.json"), summary)
+    context.store.write_json(context.file("exposure.json"), exposed)
+    counts = {"create": summary.create, "update": summary.update, "delete": summary.delete}
+    context.store.write_json(context.file("gl-terraform.json"), counts)
+    return Planned(plan, summary, report, exposed)
+
+
+def _terraform_version(context: StepContext) -> str:
+    binary = terraform_client(context.settings, context.run.stack).binary
+    return f"{binary.product} {binary.version}"
+
+
+def _lock_timeout(context: StepContext, lock: bool) -> tuple[str, ...]:
+    return (f"-lock-timeout={context.settings.config.terraform.lock_timeout}",) if lock else ()
