@@ -22,9 +22,9 @@ class SlackUser:
 
 
 _PEOPLE = (
-    SlackUser("U0RILEY", "riley", "Riley Chen"),
-    SlackUser("U0ALEX", "alex", "Alex Moreau"),
-    SlackUser("U0SAM", "sam", "Sam Okafor"),
+    SlackUser("U0RILEY", "riley", "Riley Requester"),
+    SlackUser("U0ALEX", "alex", "Alex Approver"),
+    SlackUser("U0SAM", "sam", "Sam Second"),
 )
 
 

@@ -110,8 +110,9 @@ def decision(record: DecisionRecord) -> Message:
     sign, word = _verdict(record)
     lines = [f"{sign} *{word}*", *(_decision_line(one) for one in record.decisions[:10])]
     body = [section("\n".join(lines))]
-    if record.reasons:
-        body.append(section("*Why it does not count*\n" + bullets([f"• {line(r)}" for r in record.reasons], 8)))
+    # A rejection's reasons are the decisions themselves.
+    if record.reasons and not record.rejected:
+        body.append(section("*Why the plan is not approved*\n" + bullets([f"• {line(r)}" for r in record.reasons], 8)))
     who = ", ".join(one.user for one in record.decisions) or "nobody"
     small = context(f"Plan sha256 {code(record.plan_sha256[:16], 16)}", f"checked {moment(record.checked_at)}")
     return compose(f"{word} by {who} (run {record.run_id})", body, [small])

@@ -70,6 +70,7 @@ function byline(message, context) {
   const line = node("div", "by", node("strong", "", user?.real_name || "someone"));
   if (message.bot_id) line.append(node("span", "app", "APP"));
   line.append(clock(message.ts));
+  if (message.subtype === "thread_broadcast") line.append(node("span", "also", "also sent to the channel"));
   return [line, (user?.real_name || "?").slice(0, 1)];
 }
 

@@ -4,12 +4,12 @@
 const GLYPHS = {
   white_check_mark: ["✓", "good"], heavy_check_mark: ["✓", "good"], x: ["✕", "bad"], no_entry: ["–", "bad round"],
   octagonal_sign: ["■", "bad round"], rotating_light: ["!", "bad round"], warning: ["!", "warn"],
-  hourglass_flowing_sand: ["…", "info round"], arrow_forward: ["▶", "info"], white_circle: ["", "round"],
-  fast_forward: ["»", ""], lock: ["L", "warn"], unlock: ["U", "bad"], globe_with_meridians: ["G", "info round"],
+  hourglass_flowing_sand: ["…", "info round"], arrow_forward: ["▶", "info"], white_circle: ["", "empty round"],
+  fast_forward: ["»", ""], lock: ["lock", "warn drawn"], unlock: ["unlock", "bad drawn"], globe_with_meridians: ["globe", "info drawn"],
   question: ["?", "warn"], information_source: ["i", "info"], zap: ["!", "warn"], large_green_circle: ["", "good round"],
   red_circle: ["", "bad round"], large_yellow_circle: ["", "warn round"], large_blue_circle: ["", "info round"],
-  heavy_plus_sign: ["+", "good"], heavy_minus_sign: ["−", "bad"], pencil2: ["~", "warn"], stopwatch: ["T", "info round"],
-  page_facing_up: ["≡", "info"], busts_in_silhouette: ["P", "info"],
+  heavy_plus_sign: ["+", "good"], heavy_minus_sign: ["−", "bad"], pencil2: ["~", "warn"], stopwatch: ["clock", "info drawn"],
+  page_facing_up: ["≡", "info"], busts_in_silhouette: ["people", "info drawn"],
 };
 
 export const unescape = (text) => text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
@@ -21,10 +21,28 @@ export function node(tag, className, ...children) {
   return made;
 }
 
+const DRAWINGS = {
+  lock: "M4 7h8v6H4zM5.5 7V5a2.5 2.5 0 0 1 5 0v2",
+  unlock: "M4 7h8v6H4zM5.5 7V4.5a2.5 2.5 0 0 1 4.8-.8",
+  globe: "M2.5 8a5.5 5.5 0 1 0 11 0a5.5 5.5 0 1 0-11 0M2.5 8h11M8 2.5c-3 3.5-3 7.5 0 11c3-3.5 3-7.5 0-11",
+  people: "M8 3.200a2.3 2.3 0 1 0 .01 0M3.5 13.500c0-5.5 9-5.5 9 0z",
+  clock: "M2.5 8a5.5 5.5 0 1 0 11 0a5.5 5.5 0 1 0-11 0M8 4.500V8l2.5 1.5",
+};
+
+function drawing(name) {
+  const space = "http://www.w3.org/2000/svg";
+  const made = document.createElementNS(space, "svg");
+  made.setAttribute("viewBox", "0 0 16 16");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", DRAWINGS[name]);
+  made.append(path);
+  return made;
+}
+
 function emoji(name) {
   const glyph = GLYPHS[name];
   if (!glyph) return document.createTextNode(`:${name}:`);
-  const made = node("span", `glyph ${glyph[1]}`, glyph[0]);
+  const made = node("span", `glyph ${glyph[1]}`, DRAWINGS[glyph[0]] ? drawing(glyph[0]) : glyph[0]);
   made.title = `:${name}:`;
   made.setAttribute("role", "img");
   made.setAttribute("aria-label", name.replace(/_/g, " "));

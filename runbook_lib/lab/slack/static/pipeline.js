@@ -8,8 +8,9 @@ const person = (user) => (typeof user === "string" ? user : user?.username || ""
 
 function job(item) {
   const made = node("div", "job", node("span", `badge ${kind(item.status)}`, SIGNS[kind(item.status)]), node("span", "", item.name));
-  const words = item.status === "success" || item.status === "created" ? "" : item.status;
-  made.append(node("span", "who", [words, item.status === "created" ? "" : person(item.user)].filter(Boolean).join(" · ")));
+  const words = { success: "", created: "", manual: "waits for approval" }[item.status] ?? item.status;
+  const who = ["success", "failed", "running"].includes(item.status) ? person(item.user) : "";
+  made.append(node("span", "who", [words, who].filter(Boolean).join(" · ")));
   made.title = `${item.stage}: ${item.status}`;
   return made;
 }
