@@ -49,11 +49,16 @@ def exposure(before: Iterable[Rule], after: Iterable[Rule], names: Mapping[str, 
     known_before = {_unknown_entry(rule, label) for rule in was_unknown}
     unknown = dict.fromkeys(_unknown_entry(rule, label) for rule in now_unknown)
     found = Exposure(
-        opened=tuple(opened),
-        closed=tuple(closed),
+        opened=tuple(sorted(opened, key=_aside_from_internet)),
+        closed=tuple(sorted(closed, key=_aside_from_internet)),
         unknown=tuple(entry for entry in unknown if entry not in known_before),
     )
     return found.model_copy(update={"sentence": sentence(found)})
+
+
+def _aside_from_internet(entry: ExposureEntry) -> bool:
+    # The internet comes first: it is what an approver looks for.
+    return ExposureSource.INTERNET.value not in {str(entry.source_kind), entry.target_kind}
 
 
 def _by_target(

@@ -1,0 +1,143 @@
+"""A table that reads the same in JupyterLab, in a saved page, in a terminal and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["TONES", "Badge", "Code", "Table"]
+
+# Dark enough for white letters (contrast 4.5 and more), the same on JupyterLab's light and dark ground.
+TONES: Final = {
+    "good": "#1a7f37",
+    "warn": "#9a6700",
+    "bad": "#cf222e",
+    "error": "#8250df",
+    "quiet": "#57606a",
+    "info": "#0969da",
+}
+_TABLE: Final = "border-collapse:collapse;font-size:13px;line-height:1.45;margin:.4em 0;text-align:left;width:auto"
+_HEAD: Final = (
+    "text-align:left;padding:4px 14px 4px 0;border-bottom:2px solid #8c959f;font-weight:600;white-space:nowrap"
+)
+_CELL: Final = "text-align:left;padding:4px 14px 4px 0;border-bottom:1px solid #8c959f55;vertical-align:top"
+_CAPTION: Final = "font-weight:600;margin:.6em 0 .2em 0"
+_NOTE: Final = "color:#6e7781;font-size:12px;margin:.2em 0"
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A word on coloured ground; `tone` is one of TONES."""
+
+    text: str
+    tone: str = "quiet"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text in fixed width: an address, a path, a digest."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under columns. Every text is escaped on its way into HTML, wherever it came from.
+
+    `empty` is what is said in place of a table without rows; `limit` is how many rows HTML shows.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    caption: str = ""
+    empty: str = "Nothing to show."
+    limit: int = 500
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The same as a DataFrame of plain values, for whoever wants to compute on it."""
+        import pandas as pd
+
+        plain = [[str(cell) if isinstance(cell, Badge | Code) else cell for cell in row] for row in self.rows]
+        return pd.DataFrame(plain, columns=list(self.columns))
+
+    def csv(self) -> str:
+        """RFC 4180 with a header; a text that a spreadsheet would take for a formula is quoted by an apostrophe."""
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows([_safe(_text(cell)) for cell in row] for row in self.rows)
+        return stream.getvalue()
+
+    def text(self) -> str:
+        """Columns aligned by spaces, for a terminal; control characters are shown, not sent."""
+        if not self.rows:
+            return self.empty
+        lines = [list(self.columns), *([_visible(_text(cell)) for cell in row] for row in self.rows)]
+        widths = [max(len(line[index]) for line in lines) for index in range(len(self.columns))]
+        ruler = ["─" * width for width in widths]
+        shown = [lines[0], ruler, *lines[1:]]
+        padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in shown)
+        return "\n".join(line.rstrip() for line in padded)
+
+    def html(self) -> str:
+        """A table with inline styles only, so that it survives every sanitiser and mail."""
+        caption = f'<div style="{_CAPTION}">{escape(self.caption)}</div>' if self.caption else ""
+        if not self.rows:
+            return f'{caption}<div style="{_NOTE}">{escape(self.empty)}</div>'
+        head = "".join(f'<th style="{_HEAD}">{escape(column)}</th>' for column in self.columns)
+        body = "".join(f"<tr>{_html_row(row)}</tr>" for row in self.rows[: self.limit])
+        table = f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        return f'{caption}<div style="overflow-x:auto">{table}</div>{self._more()}'
+
+    def _more(self) -> str:
+        hidden = len(self.rows) - self.limit
+        return f'<div style="{_NOTE}">and {hidden} more rows</div>' if hidden > 0 else ""
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Mapping[str, Any]:
+        caption = f"{self.caption}\n" if self.caption else ""
+        return {"text/html": self.html(), "text/plain": caption + self.text()}
+
+
+def _html_row(row: Iterable[object]) -> str:
+    return "".join(f'<td style="{_CELL}">{_html(cell)}</td>' for cell in row)
+
+
+def _html(cell: object) -> str:
+    text = escape(_visible(_text(cell)))
+    if isinstance(cell, Badge):
+        ground = TONES.get(cell.tone, TONES["quiet"])
+        style = f"background:{ground};color:#fff;border-radius:4px;padding:1px 7px;font-weight:600;white-space:nowrap"
+        return f'<span style="{style}">{text}</span>'
+    if isinstance(cell, Code):
+        return f'<code style="font-size:12px;background:none;color:inherit">{text}</code>'
+    return text
+
+
+def _text(cell: object) -> str:
+    if cell is None:
+        return ""
+    return f"{cell:.2f}" if isinstance(cell, float) else str(cell)
+
+
+def _visible(text: str) -> str:
+    # An escape sequence in a description must not move the cursor of whoever reads the report.
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _safe(text: str) -> str:
+    dangerous = text[:1] in {"=", "+", "-", "@", "\t", "\r"} and not text.lstrip("+-").replace(".", "", 1).isdigit()
+    return f"'{text}" if dangerous else text

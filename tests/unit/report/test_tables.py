@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from runbook_lib.errors import ConfigError
+from runbook_lib.models.base import UNKNOWN, Outcome
+from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource
+from runbook_lib.models.findings import Finding, Severity, Verdict, WaiverReference
+from runbook_lib.models.plan import Plan, ResourceChange
+from runbook_lib.models.rules import Rule
+from runbook_lib.models.services import ServiceReport, ServiceResult, ServiceTest
+from runbook_lib.models.verification import Difference, DifferenceKind, Verification
+from runbook_lib.report import tables
+from runbook_lib.report.table import Badge, Code, Table
+
+HOSTILE = "<script>alert(1)</script>"
+RULE = Rule.model_validate(
+    {"direction": "ingress", "protocol": "tcp", "from_port": 80, "to_port": 90, "source": "0.0.0.0/0", "group": "sg-1"}
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    passed: bool
+    found: str
+    error: Exception | None = None
+
+
+def finding(**fields: object) -> Finding:
+    known = {"policy": "sg-world-ssh", "verdict": "failed", "severity": "low", "address": "a.b", "message": "open"}
+    return Finding.model_validate(known | fields)
+
+
+def service(**fields: object) -> ServiceResult:
+    test = ServiceTest(name="web", address="203.0.113.1", url="http://203.0.113.1/")
+    return ServiceResult.model_validate({"test": test, "passed": True, "at": datetime(2026, 1, 2, tzinfo=UTC)} | fields)
+
+
+def test_every_text_from_outside_is_escaped_in_html() -> None:
+    shown = Table((HOSTILE,), [(HOSTILE,), (Badge(HOSTILE),), (Code(HOSTILE),)], caption=HOSTILE).html()
+    assert "<script" not in shown
+    assert shown.count("&lt;script&gt;") == 5
+
+
+def test_an_unknown_tone_can_not_break_out_of_the_style() -> None:
+    assert '"evil' not in Table(("a",), [(Badge("x", '"evil'),)]).html()
+
+
+def test_escape_sequences_are_shown_and_not_sent_to_the_terminal() -> None:
+    assert "\x1b" not in Table(("a",), [("\x1b[31mred",)]).text()
+    assert "\x1b" not in Table(("a",), [("\x1b[31mred",)]).html()
+
+
+def test_a_table_without_rows_says_so() -> None:
+    empty = Table(("a",), [], empty="Nobody.")
+    assert empty.text() == "Nobody."
+    assert "Nobody." in empty.html()
+
+
+def test_columns_are_aligned_in_plain_text() -> None:
+    lines = Table(("a", "b"), [("long", 1), ("x", None)]).text().splitlines()
+    assert lines == ["a     b", "────  ─", "long  1", "x"]
+
+
+def test_a_long_table_says_how_many_rows_it_leaves_out() -> None:
+    shown = Table(("n",), [(n,) for n in range(12)], limit=5).html()
+    assert shown.count("<tr>") == 6
+    assert "and 7 more rows" in shown
+
+
+def test_csv_can_be_read_back_and_holds_no_formula() -> None:
+    text = Table(("a", "b"), [("=cmd()", 'say "hi", you'), ("-1", "@x")]).csv()
+    assert list(csv.reader(io.StringIO(text))) == [["a", "b"], ["'=cmd()", 'say "hi", you'], ["-1", "'@x"]]
+
+
+def test_the_frame_holds_plain_values() -> None:
+    frame = Table(("a", "b"), [(Badge("ok", "good"), 3)]).frame
+    assert frame.to_dict("records") == [{"a": "ok", "b": 3}]
+
+
+def test_a_failed_check_shows_its_remedy() -> None:
+    table = tables.checks([Check("token", False, "no token", ConfigError("no token", "Set GITLAB_TOKEN."))])
+    assert [str(cell) for cell in table.rows[0]] == ["missing", "token", "no token", "Set GITLAB_TOKEN."]
+
+
+def test_the_worst_finding_comes_first_and_a_waived_one_last() -> None:
+    waiver = WaiverReference(owner="sam", reason="until the move", expires="2026-12-31")
+    waived = finding(severity=Severity.CRITICAL, verdict=Verdict.WAIVED, waiver=waiver)
+    table = tables.findings([waived, finding(), finding(severity=Severity.CRITICAL)])
+    assert [str(row[0]) for row in table.rows] == ["critical", "low", "critical"]
+    assert table.rows[-1][5] == "waived by sam until 2026-12-31: until the move"
+
+
+def test_exposure_is_headed_by_its_sentence() -> None:
+    entry = ExposureEntry(source="0.0.0.0/0", source_kind=ExposureSource.INTERNET, target="web", target_kind="group",
+                          protocol="tcp", from_port=80, to_port=80)  # fmt: skip
+    unknown = entry.model_copy(update={"source": UNKNOWN, "source_kind": UNKNOWN})
+    table = tables.exposure(Exposure(opened=(entry,), unknown=(unknown,), sentence="All of it."))
+    assert table.caption == "All of it."
+    assert [[str(cell) for cell in row] for row in table.rows] == [
+        ["opens", "the internet (0.0.0.0/0)", "→", "web (group)", "tcp 80"],
+        ["unknown", "unknown", "→", "web (group)", "tcp 80"],
+    ]
+
+
+def test_differences_say_what_each_place_has() -> None:
+    fields = {"from_port": {"state": 80, "aws": 8080}}
+    difference = Difference(kind=DifferenceKind.CHANGED, group="sg-1", rule=RULE, fields=fields)
+    table = tables.differences(Verification(outcome=Outcome.BLOCKED, in_sync=3, differences=(difference,)))
+    assert table.caption == "3 rules agree, 1 do not"
+    assert [str(cell) for cell in table.rows[0]] == [
+        "changed", "sg-1", "← 0.0.0.0/0 tcp 80-90", "from_port: 80 (state), 8080 (aws)",
+    ]  # fmt: skip
+
+
+def test_untested_and_failing_services_come_first() -> None:
+    report = ServiceReport(
+        outcome=Outcome.BLOCKED,
+        summary="",
+        results=(service(), service(passed=False, error="refused: nobody")),
+        untested={"api": "its group has no members"},
+    )
+    assert [str(row[0]) for row in tables.services(report).rows] == ["untested", "failed", "passed"]
+
+
+def test_a_replacement_is_one_line_and_untouched_resources_are_none() -> None:
+    changes = (
+        ResourceChange(address="a.b", type="a", name="b", actions=("delete", "create")),
+        ResourceChange(address="a.c", type="a", name="c", actions=("no-op",)),
+    )
+    table = tables.plan_changes(Plan(format_version="1.2", changes=changes))
+    assert [[str(cell) for cell in row] for row in table.rows] == [["replace", "a.b", ""]]
+
+
+def test_rules_name_the_other_end_by_its_kind() -> None:
+    group = RULE.model_copy(update={"source": "sg-2", "source_kind": "group"})
+    assert [row[1] for row in tables.rules([RULE, group]).rows] == ["0.0.0.0/0", "group sg-2"]
