@@ -1,21 +1,22 @@
-"""Messages on their way: one file each in the run folder, until Slack has them."""
+"""Messages on their way: kept in the run folder until Slack has them, and where those are that it has."""
 
 from __future__ import annotations
 
 import re
-import uuid
-from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import ValidationError
-
-from ..errors import StoreError
-from ..models.messages import Message, OutboxEntry, Reference
+from ..errors import SlackError
+from ..models.messages import Message, MessageFile, OutboxEntry, Reference, Thread
 from .slack_errors import SlackMessageError
-from .store import write_atomic
+from .store import RunStore
 
-__all__ = ["Messenger", "Outbox"]
+__all__ = ["Delivery", "Messenger", "Outbox"]
+
+LEDGER = "slack.json"
+FOLDER = "outbox"
+REFUSED = "outbox/refused"
 
 
 class Messenger(Protocol):
@@ -23,6 +24,9 @@ class Messenger(Protocol):
 
     def post(self, message: Message, thread_ts: str | None = None, broadcast: bool = False, key: str = "") -> Reference:
         """Post a message; the same key twice makes one message."""
+
+    def update(self, reference: Reference, message: Message) -> Reference:
+        """Replace a message's content."""
 
     def upload(self, name: str, content: str, title: str = "", thread_ts: str | None = None) -> None:
         """Put a text into the thread as a file."""
@@ -34,111 +38,148 @@ class Messenger(Protocol):
         """Whether a file of this name is in the thread."""
 
 
-class Outbox:
-    """The outgoing messages of one run, oldest first. Nothing is lost: what Slack did not take stays a file.
+@dataclass(frozen=True)
+class Delivery:
+    """What one delivery did: keys sent, keys still waiting, keys that Slack will never take, and what went wrong."""
 
-    Nothing is sent twice either: Slack is given each entry's own id and, where the end of an earlier attempt is not
-    known, asked for it. Only an incoming webhook, which can't be asked, may show a message again after a crash.
-    `mask` removes secrets from what is written.
+    sent: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    error: SlackError | None = None
+
+
+class Outbox:
+    """The outgoing messages of one run, oldest first: outbox/ holds what waits, slack.json says where the rest is.
+
+    Nothing is lost: what Slack did not take stays a file, in outbox/refused/ if it never will. Nothing is sent twice
+    either: Slack is given each entry's own id and, where the end of an earlier attempt is not known, asked for it.
+    Only an incoming webhook, which can't be asked, may show a message again after a crash.
     """
 
-    def __init__(self, folder: Path, mask: Callable[[str], str] | None = None) -> None:
-        self._folder = folder
-        self._mask = mask or (lambda text: text)
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
 
-    def put(self, key: str, message: Message, *, broadcast: bool = False) -> None:
-        """Queue a message, and each of its files after it; nothing happens for a key that is queued."""
-        if any(entry.key == key and entry.message for entry in self.waiting()):
-            return
-        plain = message.model_copy(update={"files": ()})
-        entries = [OutboxEntry(key=key, id=_fresh(), message=plain, broadcast=broadcast)]
-        entries += [OutboxEntry(key=key, id=_fresh(), file=file) for file in message.files]
-        first = max((int(path.name[:6]) for path in self._paths()), default=0) + 1
-        # The message comes last: its presence says that all of it is queued.
-        for number, entry in reversed(list(enumerate(entries, start=first))):
-            self._write(self._folder / f"{number:06d}-{_slug(key)}.json", entry)
+    @property
+    def references(self) -> dict[str, Reference]:
+        """Where the messages that were sent are, by key."""
+        return dict(self._store.read_model(LEDGER, Thread).messages) if self._store.exists(LEDGER) else {}
 
-    def discard(self, key: str) -> None:
-        """Forget a message that nobody will ever send, and its files."""
-        for path, entry in self._entries():
-            if entry.key == key:
-                path.unlink(missing_ok=True)
-
+    @property
     def waiting(self) -> tuple[OutboxEntry, ...]:
         """What Slack does not have yet, oldest first."""
-        return tuple(entry for _, entry in self._entries())
+        return tuple(self._read(relative) for relative in self._queue())
 
-    def deliver(self, slack: Messenger, thread_ts: str = "") -> Iterator[tuple[str, Reference]]:
-        """Send what waits into the thread; give each message's key and place once it is there.
+    def add(self, key: str, message: Message, thread: str = "", broadcast: bool = False) -> None:
+        """Queue a message for the thread of the key `thread`, and its files; nothing happens for a key known."""
+        plain = message.model_copy(update={"files": ()})
+        if not self._known(key, "post"):
+            self._write(OutboxEntry(key=key, kind="post", message=plain, thread=thread, broadcast=broadcast))
+        for file in message.files:
+            self.add_file(f"{key}/{file.name}", file, thread or key)
 
-        Without a thread the first message opens one. The file goes only when the caller comes back for more, so what
-        the caller notes of a message is noted before. SlackError at the first failure; a message that Slack refuses
-        for its content stays, and is told only after the ones behind it went out.
-        """
-        refusal: SlackMessageError | None = None
-        for path, entry in self._entries():
+    def add_file(self, key: str, file: MessageFile, thread: str) -> None:
+        """Queue a file for a thread; nothing happens for a key known."""
+        if not self._known(key, "file"):
+            self._write(OutboxEntry(key=key, kind="file", file=file, thread=thread))
+
+    def add_update(self, key: str, message: Message) -> None:
+        """Queue new content for the message of this key; it takes the place of an update that still waits."""
+        entry = OutboxEntry(key=key, kind="update", message=message.model_copy(update={"files": ()}))
+        self._write(entry, self._find(key, "update"))
+
+    def deliver(self, slack: Messenger | None) -> Delivery:
+        """Send what waits, oldest first, until Slack fails; without Slack, everything goes on waiting."""
+        sent: list[str] = []
+        refused: list[str] = []
+        error: SlackError | None = None
+        for relative in self._queue() if slack else ():
+            entry = self._read(relative)
             try:
-                reference = self._send(slack, path, entry, thread_ts)
-            except SlackMessageError as error:
-                refusal = refusal or error
-                continue
-            thread_ts = thread_ts or reference.ts
-            if entry.message:
-                yield entry.key, reference
-            path.unlink(missing_ok=True)
-        if refusal:
-            raise refusal
+                self._send(slack, relative, entry)
+                sent.append(entry.key)
+            except SlackMessageError as refusal:
+                error = error or refusal
+                refused.append(entry.key)
+                self._set_aside(relative)
+            except SlackError as failure:
+                error = failure
+                break
+        return Delivery(tuple(sent), tuple(entry.key for entry in self.waiting), tuple(refused), error)
 
-    def _send(self, slack: Messenger, path: Path, entry: OutboxEntry, thread_ts: str) -> Reference:
-        thread = thread_ts or None
-        if entry.tried:
-            found = self._arrived(slack, entry, thread)
-            if found:
-                return found
-        self._write(path, entry.model_copy(update={"tried": True}))
-        if entry.file:
-            slack.upload(entry.file.name, entry.file.content, entry.file.title, thread)
-            return Reference()
-        return _post(slack, entry, thread)
+    def _send(self, slack: Messenger | None, relative: str, entry: OutboxEntry) -> None:
+        if slack is None:
+            return
+        if entry.kind == "update":
+            self._update(slack, entry)
+        elif entry.key not in self.references:
+            parent = self._parent(entry)
+            reference = _arrived(slack, entry, parent) if entry.tried else None
+            if reference is None:
+                self._store.write_json(relative, entry.model_copy(update={"tried": True}))
+                reference = _hand_over(slack, entry, parent)
+            self._store.write_json(LEDGER, Thread(messages=self.references | {entry.key: reference}))
+        self._store.path(relative).unlink(missing_ok=True)
 
-    def _arrived(self, slack: Messenger, entry: OutboxEntry, thread: str | None) -> Reference | None:
-        if entry.file:
-            return Reference() if slack.has_file(entry.file.name, thread) else None
-        return slack.find(entry.id, thread)
+    def _update(self, slack: Messenger, entry: OutboxEntry) -> None:
+        reference = self.references.get(entry.key)
+        if reference and entry.message:
+            slack.update(reference, entry.message)
 
-    def _write(self, path: Path, entry: OutboxEntry) -> None:
-        write_atomic(path, self._mask(entry.model_dump_json(indent=2)).encode())
+    def _parent(self, entry: OutboxEntry) -> str | None:
+        reference = self.references.get(entry.thread) if entry.thread else None
+        return (reference.ts or None) if reference else None
 
-    def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("[0-9]*.json")) if self._folder.is_dir() else []
+    def _set_aside(self, relative: str) -> None:
+        path = self._store.path(relative)
+        target = self._store.path(f"{REFUSED}/{path.name}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
 
-    def _entries(self) -> list[tuple[Path, OutboxEntry]]:
-        return [(path, _read(path)) for path in self._paths()]
+    def _known(self, key: str, kind: str) -> bool:
+        return key in self.references or bool(self._find(key, kind))
+
+    def _find(self, key: str, kind: str) -> str:
+        for relative in self._queue():
+            entry = self._read(relative)
+            if (entry.key, entry.kind) == (key, kind):
+                return relative
+        return ""
+
+    def _write(self, entry: OutboxEntry, relative: str = "") -> None:
+        if not relative:
+            # Those set aside count too: no file ever takes the name of another.
+            taken = [int(path.name[:6]) for path in self._folder().rglob("[0-9]*.json")]
+            name = re.sub(r"[^A-Za-z0-9]+", "-", entry.key)[:40].strip("-")
+            relative = f"{FOLDER}/{max(taken, default=0) + 1:06d}-{name}-{entry.kind}.json"
+        self._store.write_json(relative, entry)
+
+    def _read(self, relative: str) -> OutboxEntry:
+        return self._store.read_model(relative, OutboxEntry)
+
+    def _folder(self) -> Path:
+        return self._store.path(FOLDER)
+
+    def _queue(self) -> list[str]:
+        return [f"{FOLDER}/{path.name}" for path in sorted(self._folder().glob("[0-9]*.json"))]
 
 
-def _fresh() -> str:
-    return str(uuid.uuid4())
+def _arrived(slack: Messenger, entry: OutboxEntry, parent: str | None) -> Reference | None:
+    if entry.file:
+        return Reference() if slack.has_file(entry.file.name, parent) else None
+    return slack.find(entry.id, parent)
 
 
-def _slug(key: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", key)[:40].strip("-")
-
-
-def _read(path: Path) -> OutboxEntry:
-    try:
-        return OutboxEntry.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise StoreError(f"{path}: is no message of the outbox", "Restore it, or move it out of outbox/.") from error
-
-
-def _post(slack: Messenger, entry: OutboxEntry, thread: str | None) -> Reference:
+def _hand_over(slack: Messenger, entry: OutboxEntry, parent: str | None) -> Reference:
+    if entry.file:
+        slack.upload(entry.file.name, entry.file.content, entry.file.title, parent)
+        return Reference()
     message = entry.message or Message(text=entry.key)
     try:
-        return slack.post(message, thread, entry.broadcast, entry.id)
+        return slack.post(message, parent, entry.broadcast, entry.id)
     except SlackMessageError as refusal:
         if refusal.code == "thread_not_found":
             # Somebody deleted the thread; its news must still be read.
             return slack.post(message, None, False, entry.id)
-        if message.blocks and refusal.code != "duplicate_message_not_found":
-            return slack.post(Message(text=message.text), thread, entry.broadcast, entry.id)
+        if refusal.code in {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}:
+            return slack.post(Message(text=message.text), parent, entry.broadcast, entry.id)
         raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ NEEDED_SCOPES = ("chat:write", "files:write")
 SNIPPET = 2_800
 CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{6,}")
 EVENT = "runbook_message"
-NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "runbook-toolkit")
 
 
 @dataclass(frozen=True)
@@ -62,12 +60,15 @@ class Slack:
         return f"Slack(channel={self.channel!r}, {'token' if self.threads else 'webhook'}='***')"
 
     def post(self, message: Message, thread_ts: str | None = None, broadcast: bool = False, key: str = "") -> Reference:
-        """Post a message, `key` keeping Slack from taking it twice; its files are the caller's to upload."""
+        """Post a message; its files are the caller's to upload.
+
+        `key`, a UUID, keeps Slack from taking the message twice.
+        """
         if not self.threads:
             return self._post_to_webhook(message)
         extra: dict[str, Any] = {}
         if key:
-            extra["client_msg_id"] = str(uuid.uuid5(NAMESPACE, key))
+            extra["client_msg_id"] = key
             extra["metadata"] = {"event_type": EVENT, "event_payload": {"key": key}}
         if thread_ts:
             extra |= {"thread_ts": thread_ts, "reply_broadcast": broadcast}

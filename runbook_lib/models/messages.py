@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import uuid
+from typing import Any, Literal
+
+from pydantic import Field
 
 from .base import Model
 
-__all__ = ["Message", "MessageFile", "OutboxEntry", "Reference"]
+__all__ = ["Message", "MessageFile", "OutboxEntry", "Reference", "Thread"]
 
 
 class MessageFile(Model):
@@ -34,14 +37,22 @@ class Reference(Model):
 
 
 class OutboxEntry(Model):
-    """One message, or one of its files, that waits to be sent. `key` names it in the run, `id` in Slack.
+    """One thing to send. `key` names it in the run, `id` in Slack; `thread` is the key of the parent.
 
     `tried` means that an earlier attempt may have arrived without our knowing.
     """
 
     key: str
-    id: str
+    kind: Literal["post", "update", "file"]
+    id: str = Field(default_factory=lambda: str(uuid.uuid4()))
     message: Message | None = None
     file: MessageFile | None = None
+    thread: str = ""
     broadcast: bool = False
     tried: bool = False
+
+
+class Thread(Model):
+    """The model of slack.json: where each message of the run ended up, by key."""
+
+    messages: dict[str, Reference] = {}
