@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,14 +27,21 @@ def run(
     parameters: Annotated[
         list[str] | None, typer.Option("-p", "--parameter", metavar="STEP.NAME=VALUE", help="A notebook's parameter.")
     ] = None,
+    file: Annotated[Path | None, typer.Option("--parameters", "-f", help="A YAML file of parameters by step.")] = None,
 ) -> None:
     """Execute the notebooks in order; stop at the first that is blocked or fails."""
-    from ..steps.sequence import SequenceRequest, execute
+    from ..engine.runbook import RunRequest, execute
+    from ..settings import Settings
 
-    request = SequenceRequest(
-        steps=chosen_steps(steps or [], start), stack=stack, run_id=run_id, resume=resume, assignments=parameters or []
+    request = RunRequest(
+        steps=chosen_steps(steps or [], start),
+        stack=stack,
+        run_id=run_id,
+        resume=resume,
+        assignments=tuple(parameters or ()),
+        parameter_file=file,
     )
-    raise typer.Exit(execute(request))
+    raise typer.Exit(execute(request, Settings.load()).exit_status)
 
 
 def chosen_steps(names: list[str], start: str) -> tuple[Step, ...]:

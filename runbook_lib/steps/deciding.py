@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..adapters.approvals.gitlab_deployment import GitLabDeployment
-from ..adapters.approvals.gitlab_job import GitLabManualJob
-from ..adapters.approvals.gitlab_merge_request import GitLabMergeRequest
-from ..adapters.approvals.source import ApprovalSource
-from ..adapters.approvals.terminal import Terminal
+from ..adapters.approvals import ApprovalSource, GitLabDeployment, GitLabManualJob, GitLabMergeRequest, Terminal
 from ..adapters.store import RunStore, sha256_file
 from ..adapters.terraform_init import ensure_initialised
 from ..domain.approval import ApplyFacts, judge_decisions

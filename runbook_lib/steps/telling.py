@@ -9,7 +9,7 @@ from ..adapters.store import RunStore
 from ..errors import ConfigError, SlackError
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.base import Step
-from ..models.messages import Message, MessageFile, Reference
+from ..models.messages import Message, Reference
 from ..models.results import StepResult
 from ..models.run import Run
 from ..report import messages
@@ -19,12 +19,12 @@ from .clients import slack_client
 __all__ = ["Teller", "failed_result"]
 
 BOARD = "board"
-# What goes up as a file beside a step's message: file name in the step's folder, title.
+# What goes up as files beside a step's message, by their path in the run folder.
 FILES = {
-    Step.COMPLIANCE: (("compliance.txt", "Compliance report"),),
-    Step.PLAN: (("compliance.txt", "Compliance report of the plan"), ("plan.txt", "Terraform plan")),
-    Step.APPLY: (("apply.txt", "What Terraform did"),),
+    Step.COMPLIANCE: (f"{Step.COMPLIANCE.folder}/compliance.txt",),
+    Step.APPLY: (f"{Step.APPLY.folder}/apply.txt",),
 }
+REQUEST_FILES = (f"{Step.PLAN.folder}/compliance.txt", f"{Step.PLAN.folder}/plan.txt")
 
 
 class Teller:
@@ -50,8 +50,7 @@ class Teller:
     def tell_step(self, result: StepResult) -> Delivery:
         """Reply with a step's result and renew the board; the same result twice is told once."""
         self._outbox.add(BOARD, self._board())
-        message = messages.step_result(self._run, result)
-        message = message.model_copy(update={"files": (*message.files, *self._files(result.step))})
+        message = messages.step_result(self._run, result, self._texts(FILES.get(result.step, ())))
         self._outbox.add(f"{result.step}:{result.started_at.isoformat()}", message, BOARD)
         return self._renew_board()
 
@@ -59,7 +58,7 @@ class Teller:
         """Send the approval request to the channel, not only the thread; an error if it reached nobody."""
         self._outbox.add(BOARD, self._board())
         key = f"request:{request.plan_sha256[:16]}:{request.created_at.isoformat()}"
-        self._outbox.add(key, messages.approval_request(request), BOARD, broadcast=True)
+        self._outbox.add(key, messages.approval_request(request, self._texts(REQUEST_FILES)), BOARD, broadcast=True)
         delivery = self._outbox.deliver(self._slack)
         if self._slack is None and self._settings.environment.in_ci:
             raise ConfigError(
@@ -93,15 +92,11 @@ class Teller:
     def _board(self) -> Message:
         return messages.status_board(self._run, self._store.results())
 
-    def _files(self, step: Step) -> Iterable[MessageFile]:
-        for name, title in FILES.get(step, ()):
-            relative = f"{step.folder}/{name}"
-            if self._store.exists(relative):
-                yield MessageFile(name=name, title=title, content=self._store.read_text(relative))
+    def _texts(self, paths: Iterable[str]) -> dict[str, str]:
+        return {path: self._store.read_text(path) for path in paths if self._store.exists(path)}
 
 
 def failed_result(results: Iterable[StepResult]) -> StepResult | None:
     """The result that stopped a run, if one did."""
     stopped = [result for result in results if result.outcome.stops]
     return stopped[-1] if stopped else None
-

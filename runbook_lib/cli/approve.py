@@ -1,0 +1,44 @@
+"""`runbook approve` and `runbook reject`: a decision from the terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["register"]
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add both commands."""
+    app.command("approve")(approve)
+    app.command("reject")(reject)
+
+
+def approve(
+    run: RunId,
+    reason: Annotated[str, typer.Option(help="Why; kept with the decision.")] = "",
+    digest: Annotated[str, typer.Option(help="The plan's digest, or its beginning, as the request shows it.")] = "",
+) -> None:
+    """Approve the run's plan, as the user that GITLAB_TOKEN belongs to."""
+    _record(run, digest, (True, reason))
+
+
+def reject(
+    run: RunId,
+    reason: Annotated[str, typer.Option(help="Why; kept with the decision and told to Slack.")],
+    digest: Annotated[str, typer.Option(help="The plan's digest, or its beginning, as the request shows it.")] = "",
+) -> None:
+    """Reject the run's plan, as the user that GITLAB_TOKEN belongs to. A rejection is final for this plan."""
+    _record(run, digest, (False, reason))
+
+
+def _record(run: str, digest: str, answer: tuple[bool, str]) -> None:
+    from ..settings import Settings
+    from ..steps.answering import answer_request
+
+    decision = answer_request(Settings.load(), run, digest, answer)
+    word = "approved" if decision.approved else "rejected"
+    typer.echo(f"{decision.user} {word} plan {decision.plan_sha256[:12]} of run {run}.")

@@ -1,0 +1,62 @@
+"""The runbook on its engine: a run opened, its notebooks executed in order, what happened told and sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..models.base import Step
+from ..settings import Settings
+from ..steps.lifecycle import Lifecycle
+from ..steps.runs import latest_run_id, open_run, redactor
+from .parameter_sources import ParameterSet, collect_parameters
+from .sequence import SequenceJob, SequenceSummary, run_sequence
+
+__all__ = ["RunRequest", "execute"]
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What was asked on the command line. `assignments` are texts STEP.NAME=VALUE."""
+
+    steps: tuple[Step, ...]
+    stack: str = ""
+    run_id: str = ""
+    resume: bool = False
+    assignments: tuple[str, ...] = ()
+    parameter_file: Path | None = None
+
+
+def execute(request: RunRequest, settings: Settings) -> SequenceSummary:
+    """Carry out the steps. Wrong parameters are errors before a run is made or a kernel starts."""
+    if not settings.notebooks.is_dir():
+        raise ConfigError(f"{settings.notebooks} is not there", "The runbook's notebooks lie beside runbook.yml.")
+    chosen = collect_parameters(settings.notebooks, request.steps, request.assignments, request.parameter_file)
+    store, run = open_run(settings, _run_id(request, settings), request.stack, _named(chosen))
+    job = SequenceJob(
+        notebooks=settings.notebooks,
+        run_dir=store.dir,
+        steps=request.steps,
+        run_id=run.run_id,
+        stack=run.stack,
+        cwd=settings.root,
+        parameters=chosen.values,
+        environment={"RUNBOOK_ROOT": str(settings.root), "RUNBOOK_OUTPUTS": str(settings.outputs)},
+        resume=request.resume,
+        redactor=redactor(settings),
+    )
+    return run_sequence(job, Lifecycle(settings, store, run))
+
+
+def _run_id(request: RunRequest, settings: Settings) -> str:
+    # Steps after the first go on with a run that is there; the first begins one of its own.
+    first = request.steps[0] if request.steps else Step.COMPLIANCE
+    if request.run_id or first in {Step.COMPLIANCE, Step.SERVICE_TESTS}:
+        return request.run_id
+    return latest_run_id(settings, request.stack)
+
+
+def _named(chosen: ParameterSet) -> Mapping[str, Mapping[str, object]]:
+    return {step.value: dict(values) for step, values in chosen.values.items() if values}

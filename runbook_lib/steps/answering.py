@@ -1,0 +1,48 @@
+"""An answer to an approval request, given at a terminal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from ..adapters.approvals import record_decision
+from ..errors import ApprovalError, UsageError
+from ..models.approval import ApprovalRequest, Decision
+from ..settings import Settings
+from .clients import gitlab_client
+from .deciding import REQUEST, read_request
+from .runs import run_store
+
+__all__ = ["answer_request"]
+
+
+def answer_request(settings: Settings, run_id: str, digest: str, answer: tuple[bool, str]) -> Decision:
+    """Record an answer (whether approved, and why) to the run's request, refusing what could never count."""
+    store = run_store(settings, run_id)
+    if not store.exists(REQUEST):
+        raise UsageError(f"run {run_id} asks for no approval", "Look for its id in outputs/, or run the approval step.")
+    request, now = read_request(store), datetime.now(UTC)
+    if digest and not request.plan_sha256.startswith(digest.lower()):
+        raise ApprovalError(
+            f"the request is for plan {request.plan_sha256[:12]}, not {digest}", "Read the request as it stands now."
+        )
+    if now >= request.expires_at:
+        raise ApprovalError(
+            f"the request expired at {request.expires_at:%Y-%m-%d %H:%M} UTC", "Run the plan step again."
+        )
+    gitlab = gitlab_client(settings)
+    decision = record_decision(store, request, gitlab, answer, now)
+    _warn_if_worthless(request, decision)
+    return decision
+
+
+def _warn_if_worthless(request: ApprovalRequest, decision: Decision) -> None:
+    # It is kept as evidence all the same: who tried to approve a change of their own is worth knowing.
+    names = {name.casefold() for name in request.approvers}
+    if decision.user.casefold() not in names:
+        raise ApprovalError(f"{decision.user} is no approver: it was recorded and does not count", _who(request))
+    if decision.approved and decision.user.casefold() in {request.requester.casefold(), request.author.casefold()}:
+        raise ApprovalError(f"{decision.user} asked for this change: it was recorded and does not count", _who(request))
+
+
+def _who(request: ApprovalRequest) -> str:
+    return f"Approvers are {', '.join(request.approvers)}."
