@@ -45,9 +45,9 @@ def up(folder: Folder = None) -> None:
 
 def down(folder: Folder = None) -> None:
     """End the lab and everything that belongs to it."""
-    from .lab_base import lab_down
+    from ..lab.process import stop_process
 
-    world = lab_down(lab_folder(folder))
+    world = stop_process(lab_folder(folder))
     typer.echo(f"lab: process {world.process.pid} ended" if world else "lab: none was running", err=True)
 
 

@@ -19,7 +19,7 @@ from ..lab.process import control, running_world, start_process, stop_process
 from ..lab.world import World
 from ..settings import Settings
 
-__all__ = ["BASE_RULES", "lab_down", "lab_up"]
+__all__ = ["BASE_RULES", "lab_up"]
 
 # The rules as the story begins, with the web rule on the wrong port, whatever a working copy holds by now.
 BASE_RULES = Path(lab_world.__file__).with_name("base.auto.tfvars")
@@ -45,11 +45,6 @@ def lab_up(settings: Settings, folder: Path, tell: Tell, *, tied: bool = False) 
     except BaseException:
         stop_process(world.folder)
         raise
-
-
-def lab_down(folder: Path) -> World | None:
-    """End the lab of this folder and all that belongs to it; None if none was running."""
-    return stop_process(folder.resolve())
 
 
 @dataclass

@@ -59,7 +59,7 @@ class Aws:
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         gate = Gate(DomainDispatcherApplication(create_backend_app), faults)
         self._server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=MotoRequestHandler)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="aws", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="aws", daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def start(self) -> None:

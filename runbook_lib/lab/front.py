@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
+from .clients import AwsClients
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -38,17 +39,16 @@ def front_app(root: Path, picture_url: str) -> FastAPI:
 
 @dataclass(frozen=True)
 class Front:
-    """The instance that serves the page. `ec2` and `s3` are boto3 clients."""
+    """The instance that serves the page, as AWS knows it."""
 
-    ec2: Any
-    s3: Any
+    aws: AwsClients
 
     def address(self) -> str:
         """Its public address; empty as long as there is none."""
         instance = self._instance()
         if instance is None:
             return ""
-        found = self.ec2.describe_addresses(Filters=[{"Name": "instance-id", "Values": [instance["InstanceId"]]}])
+        found = self.aws.ec2.describe_addresses(Filters=[{"Name": "instance-id", "Values": [instance["InstanceId"]]}])
         return next((str(address["PublicIp"]) for address in found["Addresses"]), "")
 
     def picture(self) -> bytes | None:
@@ -57,10 +57,10 @@ class Front:
 
         try:
             bucket, key = self._picture_place()
-            policy = json.loads(self.s3.get_bucket_policy(Bucket=bucket)["Policy"])
+            policy = json.loads(self.aws.s3.get_bucket_policy(Bucket=bucket)["Policy"])
             if not policy_allows(policy, "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", self.address()):
                 return None
-            return bytes(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+            return bytes(self.aws.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         except (ClientError, LookupError):
             return None
 
@@ -69,14 +69,14 @@ class Front:
             {"Name": "tag:Name", "Values": ["*-web-front"]},
             {"Name": "instance-state-name", "Values": ["running"]},
         ]
-        reservations = self.ec2.describe_instances(Filters=filters)["Reservations"]
+        reservations = self.aws.ec2.describe_instances(Filters=filters)["Reservations"]
         return next((instance for reservation in reservations for instance in reservation["Instances"]), None)
 
     def _picture_place(self) -> tuple[str, str]:
         instance = self._instance()
         if instance is None:
             raise LookupError("there is no web front")
-        told = self.ec2.describe_instance_attribute(InstanceId=instance["InstanceId"], Attribute="userData")
+        told = self.aws.ec2.describe_instance_attribute(InstanceId=instance["InstanceId"], Attribute="userData")
         user_data = base64.b64decode(told["UserData"]["Value"]).decode()
         found = _PICTURE.search(user_data)
         if found is None:

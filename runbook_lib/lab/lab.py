@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from . import control as control_app
 from .aws import Aws
+from .clients import AwsClients
 from .edge import Edge
 from .faults import Faults
 from .front import Front, front_app
@@ -44,9 +45,9 @@ class Lab:
             control_url=self._servers["control"].url,
             credentials=Credentials.make(),
         )
-        ec2, s3 = self._client("ec2"), self._client("s3")
-        self._front = Front(ec2, s3)
-        self._edge = Edge(SecurityGroups(ec2), self._served_by)
+        self._clients = AwsClients(self.world.aws_url, self.world.credentials)
+        self._front = Front(self._clients)
+        self._edge = Edge(SecurityGroups(self._clients), self._served_by)
 
     def start(self) -> None:
         """Start every server, then write state.json: who finds it may call them all."""
@@ -59,6 +60,7 @@ class Lab:
         self._servers["front"].start(front_app(self.world.root, picture_url))
         self._edge.start()
         write_world(self.world)
+        threading.Thread(target=self._clients.warm, name="warm", daemon=True).start()
 
     def stop(self) -> None:
         """Stop every server, whatever one of them says."""
@@ -85,20 +87,6 @@ class Lab:
     def _served_by(self, address: str, port: int) -> int | None:
         served = port == 80 and not self.faults.web_down and address == self._front.address()
         return self._servers["front"].port if served else None
-
-    def _client(self, service: str) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        credentials = self.world.credentials
-        return boto3.client(
-            service,
-            region_name="eu-west-1",
-            endpoint_url=self._aws.url,
-            aws_access_key_id=credentials.aws_key,
-            aws_secret_access_key=credentials.aws_secret,
-            config=Config(proxies={}, retries={"total_max_attempts": 1}),
-        )
 
 
 def _gitlab_world(world: World) -> GitLabWorld:

@@ -14,8 +14,7 @@ from typing import Any
 
 from ..errors import AdapterError, UsageError
 from .faults import FaultOrder
-from .serve import READY
-from .statefile import LOG, alive, end_strays, find_world, sweep
+from .statefile import LOG, READY, alive, end_strays, find_world, sweep
 from .world import World
 
 __all__ = ["control", "give_faults", "running_world", "start_process", "stop_process"]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from .clients import AwsClients
+
 __all__ = ["OUTSIDE", "SecurityGroups"]
 
 # Where the lab's visitors come from: an address that belongs to examples.
@@ -15,13 +17,13 @@ OUTSIDE = "203.0.113.10"
 
 @dataclass(frozen=True)
 class SecurityGroups:
-    """Asks AWS anew for every connection. `ec2` is a boto3 client."""
+    """Asks AWS anew for every connection."""
 
-    ec2: Any
+    aws: AwsClients
 
     def public_addresses(self) -> dict[str, dict[str, Any]]:
         """The network interface behind each public address."""
-        pages = self.ec2.get_paginator("describe_network_interfaces").paginate()
+        pages = self.aws.ec2.get_paginator("describe_network_interfaces").paginate()
         interfaces = [found for page in pages for found in page["NetworkInterfaces"]]
         return {i["Association"]["PublicIp"]: i for i in interfaces if i.get("Association", {}).get("PublicIp")}
 
@@ -34,7 +36,7 @@ class SecurityGroups:
     def _ingress(self, groups: list[str]) -> Iterator[dict[str, Any]]:
         if not groups:
             return
-        pages = self.ec2.get_paginator("describe_security_group_rules")
+        pages = self.aws.ec2.get_paginator("describe_security_group_rules")
         for page in pages.paginate(Filters=[{"Name": "group-id", "Values": groups}]):
             yield from (rule for rule in page["SecurityGroupRules"] if not rule["IsEgress"])
 
@@ -47,6 +49,6 @@ class SecurityGroups:
     def _networks(self, rule: dict[str, Any]) -> list[str]:
         # A visitor from outside is no member of a group, so a rule that refers to one has no network to offer.
         if prefix_list := rule.get("PrefixListId"):
-            entries = self.ec2.get_managed_prefix_list_entries(PrefixListId=prefix_list)["Entries"]
+            entries = self.aws.ec2.get_managed_prefix_list_entries(PrefixListId=prefix_list)["Entries"]
             return [entry["Cidr"] for entry in entries]
         return [rule[name] for name in ("CidrIpv4", "CidrIpv6") if rule.get(name)]

@@ -13,13 +13,10 @@ from pathlib import Path
 import psutil
 
 from .lab import Lab
-from .statefile import LOG, STATE, end_strays, process_id
+from .statefile import LOG, READY, STATE, end_strays, process_id
 from .world import ProcessId
 
-__all__ = ["READY", "main"]
-
-# What the starter reads on our standard output once every server listens.
-READY = "ready"
+__all__ = ["main"]
 
 
 def main(folder: Path, root: Path, builder_pid: int) -> None:
@@ -38,6 +35,9 @@ def main(folder: Path, root: Path, builder_pid: int) -> None:
     lab.stop()
     end_strays(folder)
     (folder / STATE).unlink(missing_ok=True)
+    logging.shutdown()
+    # Taking moto's memory apart object by object would take seconds.
+    os._exit(0)
 
 
 def _watch(lab: Lab, builder: ProcessId, ended: threading.Event) -> None:

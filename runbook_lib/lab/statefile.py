@@ -10,10 +10,12 @@ from pydantic import ValidationError
 
 from .world import ProcessId, World
 
-__all__ = ["LOG", "STATE", "alive", "end_strays", "find_world", "process_id", "sweep", "write_world"]
+__all__ = ["LOG", "READY", "STATE", "alive", "end_strays", "find_world", "process_id", "sweep", "write_world"]
 
 STATE = "state.json"
 LOG = "lab.log"
+# What the starter reads on the lab's standard output once every server listens.
+READY = "ready"
 
 
 def process_id(pid: int | None = None) -> ProcessId:

@@ -1,0 +1,55 @@
+"""The lab's own boto3 clients, made when first used: boto3 takes half a second to import."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from .world import REGION, Credentials
+
+__all__ = ["AwsClients"]
+
+
+class AwsClients:
+    """Clients of the AWS at this address, shared by every thread of the lab."""
+
+    def __init__(self, url: str, credentials: Credentials) -> None:
+        self._url = url
+        self._credentials = credentials
+        self._lock = threading.Lock()
+        self._made: dict[str, Any] = {}
+
+    @property
+    def ec2(self) -> Any:
+        """EC2."""
+        return self._client("ec2")
+
+    @property
+    def s3(self) -> Any:
+        """S3."""
+        return self._client("s3")
+
+    def warm(self) -> None:
+        """Make the first calls, which load the services: moto and boto3 read theirs when they are first asked."""
+        self.ec2.describe_vpcs()
+        self.s3.list_buckets()
+
+    def _client(self, service: str) -> Any:
+        # boto3's default session may not make two clients at once.
+        with self._lock:
+            if service not in self._made:
+                self._made[service] = self._make(service)
+            return self._made[service]
+
+    def _make(self, service: str) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(
+            service,
+            region_name=REGION,
+            endpoint_url=self._url,
+            aws_access_key_id=self._credentials.aws_key,
+            aws_secret_access_key=self._credentials.aws_secret,
+            config=Config(proxies={}, retries={"total_max_attempts": 1}),
+        )
