@@ -25,6 +25,7 @@ __all__ = [
     "StateReader",
     "StateWriter",
     "get_data",
+    "is_known",
     "job_of_token",
 ]
 
@@ -107,6 +108,15 @@ def _member(level: int, ways: frozenset[str]) -> Callable[[Request, str], Caller
 
 def _known(request: Request) -> Caller:
     return _identify(request, frozenset())
+
+
+def is_known(request: Request) -> bool:
+    """Whether the request shows a person's token that works."""
+    try:
+        _known(request)
+    except ApiError:
+        return False
+    return True
 
 
 _TOKEN: frozenset[str] = frozenset()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Request, UploadFile
 from fastapi.responses import PlainTextResponse, Response
 
-from .auth import Data, Developer, JobReader, Reporter, job_of_token
+from .auth import Data, Developer, JobReader, Reporter, is_known, job_of_token
 from .data import GitLabData, Job
 from .errors import ApiError
 from .flow import cancel_job, play_job, retry_job
@@ -40,7 +40,8 @@ async def job_of_this_token(request: Request, data: Data) -> dict[str, Any]:
     token = request.headers.get("job-token") or request.query_params.get("job_token", "")
     job = job_of_token(data, token)
     if job is None:
-        raise ApiError.unauthorized()
+        # A person's token is taken, and belongs to no job; a finished job's is not even taken.
+        raise ApiError.unauthorized() if token or not is_known(request) else ApiError.not_found("Job")
     return _view(request, data, job)
 
 

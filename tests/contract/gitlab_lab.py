@@ -1,0 +1,92 @@
+"""A lab GitLab on a loopback port, for tests that hold the real clients against it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+import uvicorn
+
+from runbook_lib.adapters.gitlab import GitLab
+from runbook_lib.lab.gitlab.app import create_app
+from runbook_lib.lab.gitlab.config import GitLabWorld
+
+PROJECT = "platform/network-access"
+BEFORE_APPLY = ("prepare", "compliance", "plan", "approval")
+
+
+@dataclass(frozen=True)
+class RunningGitLab:
+    url: str
+    world: GitLabWorld
+
+    def token(self, user: str) -> str:
+        found = self.world.user(user)
+        assert found
+        return found.token
+
+    def client(self, user: str, project: str = PROJECT, **options: Any) -> GitLab:
+        return GitLab(f"{self.url}/api/v4", self.token(user), project, **options)
+
+    def call(self, method: str, path: str, user: str = "", **options: Any) -> requests.Response:
+        headers = {"PRIVATE-TOKEN": self.token(user)} if user else {}
+        headers |= options.pop("headers", {})
+        return requests.request(method, f"{self.url}{path}", headers=headers, timeout=10, **options)
+
+    def control(self, path: str, **body: Any) -> dict[str, Any]:
+        answer = requests.post(f"{self.url}/lab/gitlab/{path}", json=body, timeout=10)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def push(self, author: str = "riley") -> str:
+        return str(self.control("commits", author=author)["sha"])
+
+    def pipeline(self, user: str = "riley") -> int:
+        self.push()
+        answer = self.call("POST", "/api/v4/projects/42/pipeline", user, json={"ref": "main"})
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["id"])
+
+    def job(self, pipeline: int, name: str) -> int:
+        answer = self.call("GET", f"/api/v4/projects/42/pipelines/{pipeline}/jobs?per_page=100", "riley")
+        return next(int(job["id"]) for job in answer.json() if job["name"] == name)
+
+    def start(self, job: int) -> str:
+        return str(self.control(f"jobs/{job}/start")["token"])
+
+    def run(self, job: int, status: str = "success") -> None:
+        self.start(job)
+        self.control(f"jobs/{job}/finish", status=status)
+
+    def pipeline_before_apply(self) -> tuple[int, int]:
+        """A pipeline whose apply job waits to be played, and that job."""
+        pipeline = self.pipeline()
+        for name in BEFORE_APPLY:
+            self.run(self.job(pipeline, name))
+        return pipeline, self.job(pipeline, "apply")
+
+
+@contextmanager
+def running_gitlab(world: GitLabWorld) -> Iterator[RunningGitLab]:
+    server = uvicorn.Server(uvicorn.Config(create_app(world), host="127.0.0.1", port=0, log_level="critical"))
+    ready = threading.Event()
+    startup = server.startup
+
+    async def started(sockets: Any = None) -> None:
+        await startup(sockets)
+        ready.set()
+
+    server.startup = started  # type: ignore[method-assign]
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    assert ready.wait(20)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield RunningGitLab(f"http://127.0.0.1:{port}", world)
+    finally:
+        server.should_exit = True
+        thread.join(10)
