@@ -69,6 +69,14 @@ class Redactor:
             return [self.mask_tree(item) for item in node]
         return node
 
+    def cut_beginning(self, text: str) -> str:
+        """The text without an end with which a known value may begin."""
+        for literal in self._literals:
+            for length in range(min(len(literal) - 1, len(text)), SHORTEST - 1, -1):
+                if text.endswith(literal[:length]):
+                    return text[:-length]
+        return text
+
     def stream(self) -> StreamMask:
         """A mask for text that comes in pieces."""
         return StreamMask(self)
@@ -115,6 +123,10 @@ class StreamMask:
         rest = "".join(self._held)
         self._hold("")
         return self._redactor.mask(rest)
+
+    def peek(self) -> str:
+        """The rest as it may be shown while more can come: an end that could begin a secret is left out."""
+        return self._redactor.cut_beginning(self._redactor.mask("".join(self._held)))
 
     def _hold(self, text: str) -> None:
         self._held = [text] if text else []

@@ -39,7 +39,6 @@ def execute(request: RunRequest, settings: Settings) -> SequenceSummary:
         notebooks=settings.notebooks,
         run_dir=store.dir,
         steps=request.steps,
-        run_id=run.run_id,
         stack=run.stack,
         cwd=settings.root,
         parameters=chosen.values,

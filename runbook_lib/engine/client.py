@@ -1,0 +1,83 @@
+"""nbclient's client with outputs that are masked and bounded as they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionComplete
+from nbformat import NotebookNode
+from nbformat.v4 import output_from_msg
+
+from .kernels import Kernel
+from .outputs import CellOutputs
+
+__all__ = ["SECRETS_TARGET", "CellClient"]
+
+SECRETS_TARGET = "runbook.secrets"
+
+
+class CellClient(NotebookClient):
+    """Executes single cells on a kernel that is there already."""
+
+    def __init__(
+        self, nb: NotebookNode, kernel: Kernel, outputs: CellOutputs, learn: Callable[[list[str]], None]
+    ) -> None:
+        super().__init__(nb, km=kernel.manager, record_timing=False, raise_on_iopub_timeout=False)
+        self.kc = kernel.client
+        self.outputs = outputs
+        self._learn = learn
+        self._current: list[Any] | None = None
+
+    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
+        """Take one message of the kernel; raises nbclient's CellExecutionComplete at the cell's end."""
+        kind, content = msg["msg_type"], msg["content"]
+        if kind == "stream" and not self.clear_before_next_output and not self._hooked(msg):
+            return self.outputs.stream(cell.outputs, content["name"], content["text"])  # the fast path
+        if kind == "status":
+            if content["execution_state"] == "idle":
+                raise CellExecutionComplete
+            return None
+        if kind == "comm_open" and content.get("target_name") == SECRETS_TARGET:
+            # A step tells what must not be shown; the message itself is kept nowhere.
+            self._learn([str(value) for value in content["data"].get("values", [])])
+            return None
+        return super().process_message(msg, cell, cell_index)
+
+    def output(
+        self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
+    ) -> NotebookNode | None:
+        """Take one output that is no plain stream."""
+        if self._hooked(msg):
+            return super().output(outs, msg, display_id, cell_index)
+        if self.clear_before_next_output:
+            self.outputs.clear()
+            outs[:] = []
+            self.clear_display_id_mapping(cell_index)
+            self.clear_before_next_output = False
+        if msg["msg_type"] == "stream":
+            return self.outputs.stream(outs, msg["content"]["name"], msg["content"]["text"])
+        try:
+            out: NotebookNode = output_from_msg(msg)
+        except ValueError:
+            return None
+        if not self.outputs.accept(outs, out):
+            return None
+        if display_id:
+            self._display_id_map.setdefault(display_id, {}).setdefault(cell_index, []).append(len(outs))
+        outs.append(out)
+        return out
+
+    def clear_output(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
+        """The kernel clears the cell's output."""
+        if not self._hooked(msg) and not msg["content"].get("wait"):
+            self.outputs.clear()
+        super().clear_output(outs, msg, cell_index)
+
+    def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
+        msg["content"]["data"] = self.outputs.clean_data(msg["content"]["data"])
+        super()._update_display_id(display_id, msg)
+
+    def _hooked(self, msg: dict[str, Any]) -> bool:
+        return bool(self.output_hook_stack.get(msg["parent_header"].get("msg_id", "")))

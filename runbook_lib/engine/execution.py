@@ -1,0 +1,184 @@
+"""The execution of one notebook: cell after cell, until it ends in one of the ways of `endings`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat import NotebookNode
+
+from ..domain.redaction import Redactor
+from ..errors import StoreError
+from .client import CellClient
+from .endings import CellStatus, Ending, EndingKind
+from .kernel_setup import FAILED_COMMAND
+from .kernels import Kernel
+from .options import EngineOptions
+from .outputs import CellOutputs, OutputListener
+from .record import NotebookRecord
+from .saving import Destination, Saver
+from .signals import StopRequest
+from .stopping import stop_kernel
+from .streams import SideFiles
+
+__all__ = ["Execution", "ExecutionListener"]
+
+COMMAND = re.compile(r"(?m)(^|=)\s*!|^\s*%")
+
+
+class ExecutionListener(OutputListener, Protocol):
+    """Hears how far the notebook is, besides what it writes."""
+
+    def cell_started(self, index: int, total: int) -> None:
+        """The cell, counted from 0, is about to run."""
+
+
+@dataclass
+class Execution:
+    """Everything that one execution needs. `run` does it and gives the ending; it raises nothing."""
+
+    nb: NotebookNode
+    redactor: Redactor
+    options: EngineOptions
+    listener: ExecutionListener
+    stop: StopRequest
+    destination: Destination | None = None
+    side: SideFiles | None = None
+    record: NotebookRecord = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.record = NotebookRecord(self.nb, self.redactor)
+        self.saver = Saver(self.record, self.destination, self.options.save_every)
+        self._outputs = CellOutputs(self.redactor, self.options, self.listener)
+        self._cell = 0
+
+    def begin(self) -> None:
+        """Clear the notebook and save it, before a kernel is there; StoreError if it can't be written."""
+        self.record.begin()
+        self.saver.save()
+
+    async def run(self, kernel: Kernel) -> Ending:
+        """Execute all cells on the kernel."""
+        self.nb.metadata["language_info"] = kernel.language_info
+        client = CellClient(self.nb, kernel, self._outputs, self._learn)
+        client.reset_execution_trackers()
+        saving = asyncio.ensure_future(self.saver.keep_saving(self._outputs.pump, self._refresh))
+        stopping = asyncio.ensure_future(self.stop.wait())
+        try:
+            ending = await self._cells(client, kernel, (stopping, saving))
+        finally:
+            for task in (saving, stopping):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, StoreError):
+                    await task
+        client.set_widgets_metadata()
+        return self.finish(ending)
+
+    def finish(self, ending: Ending) -> Ending:
+        """Write the truth down; the ending may become another one if the disk refuses."""
+        with contextlib.suppress(OSError):
+            self._outputs.finish()
+        self.record.end(ending)
+        try:
+            self.saver.save()
+        except StoreError as error:
+            ending = ending if not ending.good else Ending(EndingKind.DISK_FULL, "StoreError", str(error))
+            self.record.end(ending)
+        return ending
+
+    async def _cells(self, client: CellClient, kernel: Kernel, watched: tuple[asyncio.Future[Any], ...]) -> Ending:
+        deadline = self._after(self.options.notebook_timeout)
+        for index, cell in enumerate(self.nb.cells):
+            self._cell = index
+            if self.stop.count:
+                return Ending.by_signal(self.stop.number, index)
+            if cell.cell_type == "code" and client.skip_cells_with_tag in cell.metadata.get("tags", []):
+                self.record.cell_skipped(index)
+                continue
+            self.record.cell_started(index)
+            ending = None
+            if cell.cell_type == "code" and cell.source.strip():
+                self.listener.cell_started(index, len(self.nb.cells))
+                self._outputs.begin(index, self.side)
+                ending = await self._code(client, kernel, watched, deadline)
+                self._outputs.finish()
+            self.record.cell_ended(index, ending.cell_status if ending else CellStatus.COMPLETED)
+            if ending:
+                return ending
+        return Ending(EndingKind.COMPLETED)
+
+    async def _code(
+        self, client: CellClient, kernel: Kernel, watched: tuple[asyncio.Future[Any], ...], deadline: float | None
+    ) -> Ending | None:
+        task = asyncio.ensure_future(client.async_execute_cell(self.nb.cells[self._cell], self._cell))
+        limits = {
+            EndingKind.CELL_TIMEOUT: self._after(self.options.cell_timeout),
+            EndingKind.NOTEBOOK_TIMEOUT: deadline,
+        }
+        kind, limit = min(limits.items(), key=lambda item: item[1] or float("inf"))
+        patience = None if limit is None else max(0.0, limit - time.monotonic())
+        await asyncio.wait({task, *watched}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return self._judge(task, kernel)
+        ending = self._cause(kind, watched)
+        answered = await stop_kernel(kernel, task, self.stop, self.options)
+        if not answered:
+            message = f"{ending.message}; the kernel did not answer the interrupt and was killed"
+            ending = Ending(ending.kind, ending.error_type, message, ending.number, ending.cell_index)
+        return ending
+
+    def _cause(self, kind: EndingKind, watched: tuple[asyncio.Future[Any], ...]) -> Ending:
+        if self.stop.count:
+            return Ending.by_signal(self.stop.number, self._cell)
+        if watched[1].done():
+            return Ending(EndingKind.DISK_FULL, "StoreError", str(watched[1].exception()), 0, self._cell)
+        seconds = getattr(self.options, kind.value)
+        what = "cell" if kind is EndingKind.CELL_TIMEOUT else "notebook"
+        return Ending(kind, "TimeoutError", f"the {what} took longer than {seconds:g} s", 0, self._cell)
+
+    def _judge(self, task: asyncio.Future[Any], kernel: Kernel) -> Ending | None:
+        error = task.exception()
+        if error is None:
+            return None
+        if isinstance(error, CellExecutionError):
+            return self._raised(error)
+        if isinstance(error, OSError | StoreError):
+            return Ending(EndingKind.DISK_FULL, type(error).__name__, str(error), 0, self._cell)
+        if isinstance(error, DeadKernelError):
+            return Ending(EndingKind.KERNEL_DIED, "DeadKernelError", _death(kernel.returncode), 0, self._cell)
+        return Ending(EndingKind.EXCEPTION, type(error).__name__, str(error), 0, self._cell)
+
+    def _raised(self, error: CellExecutionError) -> Ending:
+        name, value = error.ename, self.redactor.mask(error.evalue)
+        if name == "SystemExit":
+            number = int(value) if value.lstrip("-").isdigit() else int(value not in {"", "None"})
+            return Ending(EndingKind.SYSTEM_EXIT, name, f"sys.exit({value})", number & 0xFF, self._cell)
+        if name == "KeyboardInterrupt" and self.stop.count:
+            return Ending.by_signal(self.stop.number, self._cell)
+        command = name == FAILED_COMMAND and COMMAND.search(self.nb.cells[self._cell].source)
+        kind = EndingKind.COMMAND_FAILED if command else EndingKind.EXCEPTION
+        return Ending(kind, name, value, 0, self._cell)
+
+    def _refresh(self) -> None:
+        if self._outputs.render():
+            self.record.touch(self._cell)
+
+    def _learn(self, values: list[str]) -> None:
+        self.redactor.add(values)
+        self.record.clean_metadata()
+
+    @staticmethod
+    def _after(seconds: float | None) -> float | None:
+        return None if seconds is None else time.monotonic() + seconds
+
+
+def _death(status: int | None) -> str:
+    if status is not None and status < 0:
+        hint = ", perhaps for lack of memory" if status == -9 else ""
+        return f"the kernel was killed by signal {-status}{hint}"
+    return f"the kernel ended by itself with status {status}"

@@ -1,0 +1,177 @@
+"""Kernels: started early, over IPC, asked to leave without a second interrupt."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EngineError
+from .kernel_setup import setup_code
+
+if TYPE_CHECKING:
+    from jupyter_client.asynchronous.client import AsyncKernelClient
+    from jupyter_client.manager import AsyncKernelManager
+
+__all__ = ["Kernel", "KernelRequest", "start_kernel"]
+
+# A socket's path may be 107 characters long at most.
+LONGEST_FOLDER = 80
+
+
+@dataclass(frozen=True)
+class KernelRequest:
+    """Which kernel, where, with what around it; `preload` are modules that it imports while it waits."""
+
+    name: str
+    cwd: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    preload: tuple[str, ...] = ()
+    start_timeout: float = 60
+
+
+@dataclass
+class Kernel:
+    """A kernel that is ready, and the client that talks to it."""
+
+    manager: AsyncKernelManager
+    client: AsyncKernelClient
+    folder: Path
+    language_info: dict[str, Any]
+
+    @property
+    def pid(self) -> int:
+        """The kernel's process id, which is also its process group's; 0 if it is not a local process."""
+        return int(getattr(self.manager.provisioner, "pid", None) or 0)
+
+    @property
+    def returncode(self) -> int | None:
+        """The process's exit status, -N for signal N, None while it is alive or if nobody knows."""
+        process = getattr(self.manager.provisioner, "process", None)
+        return None if process is None else process.poll()
+
+    async def alive(self) -> bool:
+        """Whether the process is there."""
+        return bool(await self.manager.is_alive())
+
+    async def interrupt(self) -> None:
+        """One SIGINT to the kernel's process group, or a message to a kernel that wants one."""
+        with contextlib.suppress(RuntimeError, OSError):
+            await self.manager.interrupt_kernel()
+
+    async def leave(self, patience: float = 5) -> None:
+        """Ask the kernel to go, so that its exit hooks run; kill it when patience ends.
+
+        jupyter_client's shutdown_kernel would interrupt the process group first: a second SIGINT for Terraform.
+        """
+        with contextlib.suppress(RuntimeError, OSError):
+            if await self.alive():
+                await self.manager.request_shutdown()
+                deadline = asyncio.get_running_loop().time() + patience
+                while await self.alive() and asyncio.get_running_loop().time() < deadline:
+                    await asyncio.sleep(0.02)
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End it at once and remove what it leaves."""
+        with contextlib.suppress(RuntimeError, OSError):
+            if await self.alive():
+                await self.manager.signal_kernel(9)
+                await self.manager.provisioner.wait()  # type: ignore[union-attr]
+        self.client.stop_channels()
+        await self.manager.cleanup_resources()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+async def start_kernel(request: KernelRequest) -> Kernel:
+    """Start a kernel and wait until it is ready; EngineError if it never is."""
+    from jupyter_client.kernelspec import NoSuchKernel
+    from jupyter_client.manager import AsyncKernelManager
+
+    folder = _short_folder()
+    manager = AsyncKernelManager(kernel_name=request.name, connection_file=str(folder / "k.json"))
+    try:
+        ipython = any("ipykernel" in part for part in manager.kernel_spec.argv)  # type: ignore[union-attr]
+    except NoSuchKernel as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise EngineError(f"there is no kernel named {request.name!r}", "See `jupyter kernelspec list`.") from error
+    if ipython:
+        # ipykernel warns about unencrypted TCP on every start; not every other kernel speaks IPC.
+        manager.transport = "ipc"
+    with (folder / "stderr").open("wb") as stderr:
+        await manager.start_kernel(
+            cwd=str(request.cwd),
+            env=_environment(request.environment),
+            stderr=stderr,
+            extra_arguments=["--HistoryManager.hist_file=:memory:"] if ipython else [],
+        )
+    client = manager.client()
+    client.start_channels()
+    client.allow_stdin = False
+    kernel = Kernel(manager, client, folder, {})
+    try:
+        kernel.language_info = await asyncio.wait_for(_ready(kernel), request.start_timeout)
+        if ipython:
+            await _execute_silently(kernel, setup_code(request.preload))
+    except (TimeoutError, EngineError) as error:
+        said = (folder / "stderr").read_text(errors="replace").strip()[-500:]
+        await kernel.kill()
+        raise EngineError(
+            f"kernel {request.name!r} did not start: {said or error or 'no answer in time'}",
+            "Start it by hand: `jupyter console --kernel " + request.name + "`.",
+        ) from error
+    return kernel
+
+
+async def _ready(kernel: Kernel) -> dict[str, Any]:
+    # The first answer on the shell channel says that it is up, the first message on the other that nothing gets lost.
+    request = kernel.client.kernel_info()
+    info: dict[str, Any] = {}
+    subscribed = False
+    while not (info and subscribed):
+        if not info and (message := await _message(kernel.client.shell_channel, 0.5)):
+            info = message["content"].get("language_info", {})
+        elif info and not subscribed:
+            subscribed = bool(await _message(kernel.client.iopub_channel, 0.5))
+            if not subscribed:
+                request = kernel.client.kernel_info()
+        if not await kernel.alive():
+            raise EngineError(f"it ended with status {kernel.returncode}")
+    del request
+    return info
+
+
+async def _message(channel: Any, timeout: float) -> dict[str, Any] | None:
+    from queue import Empty
+
+    try:
+        message: dict[str, Any] = await channel.get_msg(timeout=timeout)
+    except Empty:
+        return None
+    return message
+
+
+async def _execute_silently(kernel: Kernel, code: str) -> None:
+    request = kernel.client.execute(code, silent=True, store_history=False)
+    while True:
+        message = await _message(kernel.client.shell_channel, 0.5)
+        if message and message["parent_header"].get("msg_id") == request:
+            return
+        if not message and not await kernel.alive():
+            raise EngineError(f"it ended with status {kernel.returncode} while it was set up")
+
+
+def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+    # Frozen modules make the debugger warn in every kernel; nobody debugs here.
+    return {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **extra}
+
+
+def _short_folder() -> Path:
+    base = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="rb-", dir=base if len(base) <= LONGEST_FOLDER else "/tmp"))  # noqa: S108  a private folder
