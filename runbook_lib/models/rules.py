@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
+
+from pydantic import model_validator
 
 from .base import UNKNOWN, Model, Unknown
 
@@ -47,3 +50,14 @@ class Rule(Model):
     description: str | Unknown | None = None
     group: str | Unknown = UNKNOWN
     address: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_unknown(cls, data: Any) -> Any:
+        # In JSON the word `unknown` also fits a field that takes text: written by us it means the unknown value.
+        if isinstance(data, dict):
+            return {key: UNKNOWN if value == "unknown" and key in _MAY_BE_UNKNOWN else value for key, value in data.items()}
+        return data
+
+
+_MAY_BE_UNKNOWN = {"direction", "protocol", "from_port", "to_port", "source", "entries", "description", "group"}

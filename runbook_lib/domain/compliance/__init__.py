@@ -1,0 +1,8 @@
+"""Judge a change against policies, with three verdicts: failed, passed and unknown."""
+
+from __future__ import annotations
+
+from .judge import combine, judge, outcome_of
+from .sarif import findings_from_sarif
+
+__all__ = ["combine", "findings_from_sarif", "judge", "outcome_of"]

@@ -1,0 +1,117 @@
+"""Every policy against every rule and resource of a change, and what comes of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import Literal
+
+from runbook_lib.models.base import Outcome
+from runbook_lib.models.compliance import Checked, ComplianceReport, JudgeOptions, Scope, Waiver
+from runbook_lib.models.findings import Action, Finding, Severity, Verdict
+from runbook_lib.models.policies import Policy
+from runbook_lib.models.rules import Rule
+
+from ..rules import RuleChanges
+from ..waivers import apply_waivers
+from .expression import compile_expression
+from .logic import Truth
+from .match import Matcher
+from .together import Slice, world_together
+from .wording import message_for
+
+__all__ = ["combine", "judge", "outcome_of"]
+
+_ORDER = list(Severity)
+
+
+def judge(
+    changes: RuleChanges,
+    policies: Sequence[Policy],
+    waivers: Sequence[Waiver] = (),
+    options: JudgeOptions | None = None,
+    today: date | None = None,
+) -> ComplianceReport:
+    """Judge what a change adds or alters, or with `Scope.ALL` all that stands after it; waivers count on `today`."""
+    options = options or JudgeOptions()
+    everything = options.scope is Scope.ALL
+    indexes = range(len(changes.after)) if everything else sorted(changes.touched)
+    findings = [*_rule_findings(changes, indexes, policies, options), *_resource_findings(changes, policies, options)]
+    findings.sort(key=lambda f: (_ORDER.index(f.severity), f.verdict is not Verdict.FAILED, f.address, f.policy))
+    checked = Checked(resources=changes.resources, rules=len(indexes), policies=len(policies))
+    found, states = apply_waivers(findings, waivers, today or date.min)
+    return ComplianceReport(outcome=outcome_of(found), checked=checked, findings=found, waivers=states)
+
+
+def combine(report: ComplianceReport, others: Iterable[Finding], waivers: Sequence[Waiver], today: date) -> ComplianceReport:
+    """The report with what other tools found; a waiver may name `tool:rule` as its policy."""
+    foreign, states = apply_waivers(list(others), waivers, today)
+    used = {(state.waiver.policy, state.waiver.address): state for state in states if state.findings}
+    merged = tuple(used.get((s.waiver.policy, s.waiver.address), s) if not s.findings else s for s in report.waivers)
+    findings = (*report.findings, *foreign)
+    return report.model_copy(update={"findings": findings, "outcome": outcome_of(findings), "waivers": merged})
+
+
+def outcome_of(findings: Iterable[Finding]) -> Literal[Outcome.PASSED, Outcome.WARNED, Outcome.BLOCKED]:
+    """Blocked by one finding that blocks, warned by any other that no waiver hides."""
+    actions = {finding.action for finding in findings if finding.verdict is not Verdict.WAIVED}
+    if Action.BLOCK in actions:
+        return Outcome.BLOCKED
+    return Outcome.WARNED if actions else Outcome.PASSED
+
+
+def _rule_findings(
+    changes: RuleChanges, indexes: Sequence[int], policies: Sequence[Policy], options: JudgeOptions
+) -> Iterator[Finding]:
+    matchers = [(p, Matcher.of(p.rule, changes.default_groups)) for p in policies if p.rule is not None]
+    slices = world_together(changes.after) if any(matcher.world for _, matcher in matchers) else {}
+    nothing: list[Slice] = []
+    for index in indexes:
+        rule, parts = changes.after[index], slices.get(index, nothing)
+        for policy, matcher in matchers:
+            truth = matcher(rule, parts)
+            if truth is not False:
+                together = bool(parts) and matcher.world and matcher(rule, nothing) is not truth
+                yield _finding(policy, truth, rule, options, together=together)
+
+
+def _finding(policy: Policy, truth: Truth, rule: Rule, options: JudgeOptions, *, together: bool) -> Finding:
+    message = message_for(policy, rule, certain=truth is True, together=together)
+    return _made(policy, truth, options, (rule.address, rule, message))
+
+
+def _resource_findings(changes: RuleChanges, policies: Sequence[Policy], options: JudgeOptions) -> Iterator[Finding]:
+    by_type: dict[str, list[Policy]] = defaultdict(list)
+    for policy in policies:
+        for kind in policy.resource.types if policy.resource else ():
+            by_type[kind].append(policy)
+    if not by_type:
+        return
+    programs = {p.id: compile_expression(p.resource.when) for p in policies if p.resource}
+    for view in changes.resources_of(by_type.keys()):
+        if not view.touched and options.scope is not Scope.ALL:
+            continue
+        for policy in by_type[view.type]:
+            truth = programs[policy.id](view)
+            if truth is not False:
+                message = message_for(policy, None, certain=truth is True)
+                yield _made(policy, truth, options, (view.address, None, message))
+
+
+def _made(policy: Policy, truth: Truth, options: JudgeOptions, what: tuple[str, Rule | None, str]) -> Finding:
+    action = options.actions.get(policy.id, policy.action) if truth else policy.on_unknown
+    if truth is None and options.early:
+        action = Action.WARN
+    address, rule, message = what
+    return Finding(
+        policy=policy.id,
+        verdict=Verdict.FAILED if truth else Verdict.UNKNOWN,
+        severity=options.severities.get(policy.id, policy.severity),
+        address=address,
+        rule=rule,
+        message=message,
+        remedy=policy.remedy,
+        controls=policy.controls,
+        action=action,
+    )

@@ -1,0 +1,89 @@
+"""What a rule opens: predicates on protocol and ports, of which any may be unknown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from runbook_lib.models.base import UNKNOWN, Unknown
+from runbook_lib.models.policies import PortMatch
+from runbook_lib.models.rules import Rule
+
+from ..intervals import contains, union
+from .logic import Truth, any_of
+
+__all__ = ["Opening", "opens_all_ports", "opens_all_protocols", "opens_any", "opens_beyond", "opening_of"]
+
+_WITH_PORTS = {"tcp", "udp"}
+_ICMP = {"icmp", "icmpv6"}
+
+
+class Opening(NamedTuple):
+    """A protocol and its ports, as in a Rule."""
+
+    protocol: str | Unknown
+    low: int | Unknown | None
+    high: int | Unknown | None
+
+
+def opening_of(rule: Rule) -> Opening:
+    """What the rule opens."""
+    return Opening(rule.protocol, rule.from_port, rule.to_port)
+
+
+def opens_any(opening: Opening, wanted: tuple[PortMatch, ...]) -> Truth:
+    """Whether it opens at least one of the wanted ports."""
+    if opening.protocol == "all":
+        return True
+    if opening.protocol is UNKNOWN:
+        return None
+    if opening.protocol not in _WITH_PORTS:
+        return False
+    return any_of(
+        _overlaps(opening, low, high)
+        for match in wanted
+        if match.protocol in {"any", opening.protocol}
+        for low, high in match.intervals
+    )
+
+
+def opens_beyond(opening: Opening, allowed: tuple[PortMatch, ...]) -> Truth:
+    """Whether it opens anything but the allowed ports. ICMP has none; a protocol that AWS can't filter has all."""
+    if opening.protocol is UNKNOWN:
+        return None
+    if opening.protocol not in _WITH_PORTS:
+        return opening.protocol not in _ICMP
+    permitted = union(i for match in allowed if match.protocol in {"any", opening.protocol} for i in match.intervals)
+    low, high = opening.low, opening.high
+    if not isinstance(low, int) or not isinstance(high, int):
+        return None
+    return low <= high and not contains(permitted, ((low, high),))
+
+
+def opens_all_ports(opening: Opening) -> Truth:
+    """Whether it opens every port of its protocol; port 0 is no port that anybody uses."""
+    if opening.protocol == "all":
+        return True
+    if opening.protocol is UNKNOWN:
+        return None
+    if opening.protocol not in _WITH_PORTS:
+        return False
+    low = None if not isinstance(opening.low, int) else opening.low <= 1
+    high = None if not isinstance(opening.high, int) else opening.high >= 65535
+    if False in (low, high):
+        return False
+    return None if None in (low, high) else True
+
+
+def opens_all_protocols(opening: Opening) -> Truth:
+    """Whether it opens every protocol."""
+    return None if opening.protocol is UNKNOWN else opening.protocol == "all"
+
+
+def _overlaps(opening: Opening, low: int, high: int) -> Truth:
+    # A known end that lies on the wrong side decides, whatever the other is. From above to is refused by AWS.
+    first, last = opening.low, opening.high
+    if (isinstance(first, int) and first > high) or (isinstance(last, int) and last < low):
+        return False
+    if isinstance(first, int) and isinstance(last, int):
+        return first <= last
+    return None

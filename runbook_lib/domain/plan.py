@@ -1,0 +1,189 @@
+"""Terraform's plan JSON, parsed once and trusted afterwards."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, Final
+
+from runbook_lib.errors import InputError
+from runbook_lib.models.plan import Plan, PlanSummary, ResourceChange
+
+from .strict_json import read_json
+
+__all__ = ["parse_plan", "summarise"]
+
+_ACTIONS: Final = {
+    ("no-op",), ("create",), ("read",), ("update",), ("delete",), ("forget",), ("delete", "create"), ("create", "delete"),
+    ("forget", "create"), ("create", "forget"), ("open",), ("renew",), ("close",), (),
+}  # fmt: skip
+_REMEDY: Final = "Write it with `terraform show -json PLANFILE`."
+
+
+def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
+    """Read a plan as `terraform show -json` gives it; InputError on anything that is none, or not a whole one."""
+    data = read_json(document, "the plan") if isinstance(document, str | bytes) else document
+    if not isinstance(data, Mapping):
+        raise InputError(f"the plan is no JSON object but {_kind(data)}", _REMEDY)
+    version = _version(data)
+    if data.get("errored") is True:
+        raise InputError("Terraform ended this plan with an error, so it is not whole", "Make the plan succeed first.")
+    deferred = [_deferred(entry) for entry in _list(data, "deferred_changes")]
+    return Plan.model_construct(
+        format_version=version,
+        terraform_version=_text(data, "terraform_version"),
+        changes=_changes([*_list(data, "resource_changes"), *deferred], "resource_changes"),
+        drift=_changes(_list(data, "resource_drift"), "resource_drift"),
+        errored=False,
+        prior_state=_object(data, "prior_state"),
+        planned_values=_object(data, "planned_values"),
+        configuration=_object(data, "configuration"),
+        variables=_object(data, "variables"),
+    )
+
+
+def summarise(plan: Plan) -> PlanSummary:
+    """Count what the plan does, and name the addresses by action."""
+    addresses: dict[str, list[str]] = defaultdict(list)
+    counts: dict[str, int] = defaultdict(int)
+    for change in plan.changes:
+        if change.mode != "managed":
+            continue
+        for action in _counted(change):
+            addresses[action].append(change.address)
+            counts[{"import": "import_"}.get(action, action)] += 1
+    # A replacement destroys and creates, and GitLab's widget has no word of its own for it.
+    counts["create"] += counts["replace"]
+    counts["delete"] += counts["replace"]
+    return PlanSummary(
+        **counts,
+        addresses={action: tuple(found) for action, found in addresses.items()},
+        terraform_version=plan.terraform_version,
+    )
+
+
+def _counted(change: ResourceChange) -> list[str]:
+    actions = set(change.actions)
+    found = []
+    if {"create", "delete"} <= actions:
+        found.append("replace")
+    elif {"create", "forget"} <= actions:
+        found += ["create", "forget"]
+    else:
+        found += [action for action in ("create", "update", "delete", "forget") if action in actions]
+    if change.importing:
+        found.append("import")
+    if change.previous_address and change.previous_address != change.address:
+        found.append("move")
+    return found
+
+
+def _version(data: Mapping[str, Any]) -> str:
+    version = data.get("format_version")
+    if not isinstance(version, str):
+        raise InputError("the plan has no format_version, so it is not Terraform's plan JSON", _REMEDY)
+    if version.partition(".")[0] != "1":
+        hint = "Use Terraform 1.1 or later." if version.startswith("0") else "Use a newer version of this program."
+        raise InputError(f"the plan's format_version is {version[:20]!r}; only 1.x is understood", hint)
+    if not {"resource_changes", "planned_values"} & data.keys():
+        what = "a state, not a plan" if "values" in data else "no plan: resource_changes is missing"
+        raise InputError(f"this is {what}", _REMEDY)
+    return version
+
+
+def _changes(entries: list[Any], name: str) -> tuple[ResourceChange, ...]:
+    return tuple(_change(entry, f"{name}[{index}]") for index, entry in enumerate(entries))
+
+
+def _change(entry: Any, where: str) -> ResourceChange:
+    if not isinstance(entry, dict):
+        raise InputError(f"the plan's {where} is no object but {_kind(entry)}", _REMEDY)
+    address = entry.get("address")
+    if not isinstance(address, str) or not address:
+        raise InputError(f"the plan's {where} has no address", _REMEDY)
+    change = entry.get("change")
+    if not isinstance(change, dict):
+        raise InputError(f"the plan's {where} ({address}) has no change", _REMEDY)
+    return ResourceChange.model_construct(
+        address=address,
+        type=_text(entry, "type", f"{where} ({address})") or _type_of(address),
+        name=_text(entry, "name"),
+        mode=_text(entry, "mode") or ("data" if ".data." in f".{address}" else "managed"),
+        provider=_text(entry, "provider_name"),
+        actions=_actions(change, f"{where} ({address})"),
+        before=_values(change, "before", where),
+        after=_values(change, "after", where),
+        after_unknown=_unknown(change.get("after_unknown"), where),
+        before_sensitive=change.get("before_sensitive"),
+        after_sensitive=change.get("after_sensitive"),
+        deposed=_text(entry, "deposed"),
+        previous_address=_text(entry, "previous_address"),
+        importing=bool(change.get("importing")),
+    )
+
+
+def _actions(change: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    found = change.get("actions")
+    if not isinstance(found, list) or not all(isinstance(action, str) for action in found):
+        raise InputError(f"the plan's {where} has no list of actions", _REMEDY)
+    if tuple(found) not in _ACTIONS:
+        raise InputError(f"the plan's {where} has the unknown actions {found}", "Use a newer version of this program.")
+    return tuple(found)
+
+
+def _values(change: Mapping[str, Any], key: str, where: str) -> dict[str, Any] | None:
+    found = change.get(key)
+    if found is not None and not isinstance(found, dict):
+        raise InputError(f"the plan's {where}: {key} is no object but {_kind(found)}", _REMEDY)
+    return found
+
+
+def _unknown(found: Any, where: str) -> dict[str, Any]:
+    if found is None or found is False:
+        return {}
+    if not isinstance(found, dict):
+        raise InputError(f"the plan's {where}: after_unknown is no object but {_kind(found)}", _REMEDY)
+    return found
+
+
+def _deferred(entry: Any) -> Any:
+    return entry.get("resource_change") if isinstance(entry, dict) else entry
+
+
+def _list(data: Mapping[str, Any], key: str) -> list[Any]:
+    found = data.get(key)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise InputError(f"the plan's {key} is no list but {_kind(found)}", _REMEDY)
+    return found
+
+
+def _object(data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = data.get(key)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise InputError(f"the plan's {key} is no object but {_kind(found)}", _REMEDY)
+    return found
+
+
+def _text(data: Mapping[str, Any], key: str, where: str = "") -> str:
+    found = data.get(key)
+    if found is None:
+        return ""
+    if not isinstance(found, str):
+        raise InputError(f"the plan's {f'{where} ' if where else ''}{key} is no text but {_kind(found)}", _REMEDY)
+    return found
+
+
+def _type_of(address: str) -> str:
+    # Only the last two parts of an address name the resource; keys in brackets may hold dots.
+    bare = address.partition("[")[0] if address.count("[") == 1 else address
+    parts = bare.split(".")
+    return parts[-2] if len(parts) > 1 else ""
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")

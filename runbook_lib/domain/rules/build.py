@@ -1,0 +1,221 @@
+"""The three ways in which Terraform writes rules, turned into normalised ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
+
+from runbook_lib.errors import InputError
+from runbook_lib.models.base import UNKNOWN, Unknown
+from runbook_lib.models.rules import Direction, Rule, SourceKind
+
+from .values import boolean, ports, protocol, text, texts
+
+__all__ = ["GROUP_TYPES", "RULE_TYPES", "Declaration", "Surroundings", "build_rules"]
+
+GROUP_TYPES: Final = frozenset({"aws_security_group", "aws_default_security_group"})
+_SEPARATE: Final = {
+    "aws_vpc_security_group_ingress_rule": Direction.INGRESS,
+    "aws_vpc_security_group_egress_rule": Direction.EGRESS,
+}
+_LISTS: Final = ("aws_ec2_managed_prefix_list", "aws_prefix_list")
+RULE_TYPES: Final = GROUP_TYPES | {"aws_security_group_rule", *_SEPARATE}
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One resource that holds rules, as it stands at one time; `values` with UNKNOWN where nothing is known."""
+
+    address: str
+    type: str
+    values: Mapping[str, Any]
+
+
+class Surroundings(Protocol):
+    """What a rule must ask of the rest of its plan, state or module."""
+
+    def refers_to(self, declaration: Declaration, attribute: str) -> tuple[str | Unknown, ...]:
+        """The addresses that an unknown id can be, UNKNOWN among them if there may be others."""
+
+    def entries(self, prefix_list: str | Unknown) -> tuple[tuple[str, ...] | Unknown | None, ...]:
+        """The networks of a prefix list, by id or address, and UNKNOWN besides if there may be more."""
+
+    def written(self, declaration: Declaration, attribute: str) -> bool:
+        """Whether the configuration sets the attribute, or may set it."""
+
+
+class _Other(NamedTuple):
+    """The other end of a rule."""
+
+    kind: SourceKind
+    source: str | Unknown
+    entries: tuple[str, ...] | Unknown | None = None
+
+
+def build_rules(declaration: Declaration, around: Surroundings) -> Iterator[Rule]:
+    """Every rule that one resource declares, one for each source."""
+    if declaration.type in GROUP_TYPES:
+        yield from _inline_rules(declaration, around)
+    elif declaration.type == "aws_security_group_rule":
+        yield from _classic_rules(declaration, around)
+    else:
+        yield from _separate_rules(declaration, around)
+
+
+def _inline_rules(declaration: Declaration, around: Surroundings) -> Iterator[Rule]:
+    known = declaration.values.get("id")
+    group = known if isinstance(known, str) else declaration.address
+    for direction in Direction:
+        blocks = declaration.values.get(direction.value)
+        where = f"{declaration.address}: {direction.value}"
+        if blocks is UNKNOWN:
+            # Without the attribute in the configuration it is unknown only because the provider computes it.
+            blocks = [UNKNOWN] if around.written(declaration, direction.value) else []
+        if not isinstance(blocks, list | tuple | None):
+            raise InputError(f"{where} is no list of rules", "Check where this input comes from.")
+        for block in blocks or ():
+            if block is UNKNOWN:
+                yield _unknown_rule(declaration, direction, group)
+            elif isinstance(block, Mapping):
+                common = _common(block, "protocol", where)
+                others = _listed_sources(block, declaration, around, direction.value)
+                yield from _rules(declaration.address, direction, group, common, others)
+            elif block is not None:
+                raise InputError(f"{where} holds something that is no rule", "Check where this input comes from.")
+
+
+def _classic_rules(declaration: Declaration, around: Surroundings) -> Iterator[Rule]:
+    values, where = declaration.values, declaration.address
+    kind = text(values, "type", where)
+    if not isinstance(kind, Unknown) and kind not in set(Direction):
+        raise InputError(f"{where}: type is neither ingress nor egress: {kind!r:.60}", "Check where this comes from.")
+    direction = UNKNOWN if isinstance(kind, Unknown) else Direction(str(kind))
+    others = _listed_sources(values, declaration, around, "")
+    yield from _rules(where, direction, _group(declaration, around), _common(values, "protocol", where), others)
+
+
+def _separate_rules(declaration: Declaration, around: Surroundings) -> Iterator[Rule]:
+    values, where = declaration.values, declaration.address
+    others = [
+        _Other(SourceKind.NETWORK, found)
+        for key in ("cidr_ipv4", "cidr_ipv6")
+        if (found := text(values, key, where)) is not None
+    ]
+    prefix_list = text(values, "prefix_list_id", where)
+    if prefix_list is not None:
+        others += _prefix_lists((prefix_list,), declaration, around, "prefix_list_id")
+    group = text(values, "referenced_security_group_id", where)
+    if group is not None:
+        others += _groups((group,), declaration, around, "referenced_security_group_id")
+    common = _common(values, "ip_protocol", where)
+    yield from _rules(where, _SEPARATE[declaration.type], _group(declaration, around), common, others)
+
+
+def _common(values: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
+    kind = protocol(values.get(key), where)
+    low, high = ports(kind, values.get("from_port"), values.get("to_port"), where)
+    description = text(values, "description", where)
+    return {"protocol": kind, "from_port": low, "to_port": high, "description": description}
+
+
+def _rules(
+    address: str, direction: Direction | Unknown, group: str | Unknown, common: dict[str, Any], others: list[_Other]
+) -> Iterator[Rule]:
+    for other in others:
+        # Ten thousand rules: the values are of the right types already, so validating them again buys nothing.
+        yield Rule.model_construct(
+            direction=direction,
+            **common,
+            source=other.source,
+            source_kind=other.kind,
+            entries=other.entries,
+            group=group,
+            address=address,
+        )
+
+
+def _listed_sources(
+    values: Mapping[str, Any], declaration: Declaration, around: Surroundings, prefix: str
+) -> list[_Other]:
+    where = declaration.address
+    others: list[_Other] = []
+    for key in ("cidr_blocks", "ipv6_cidr_blocks"):
+        networks = texts(values, key, where)
+        others += [_Other(SourceKind.NETWORK, source) for source in _listed(networks)]
+    lists = texts(values, "prefix_list_ids", where)
+    others += _prefix_lists(_listed(lists), declaration, around, prefix or "prefix_list_ids")
+    groups = texts(values, "security_groups", where)
+    others += _groups(_listed(groups), declaration, around, prefix or "security_groups")
+    single = text(values, "source_security_group_id", where)
+    if isinstance(single, str) or (single is UNKNOWN and _may_name_a_group(declaration, around)):
+        others += _groups((single,), declaration, around, "source_security_group_id")
+    itself = boolean(values, "self", where)
+    if itself:
+        others.append(_Other(SourceKind.SELF, "self" if itself is True else UNKNOWN))
+    return others
+
+
+def _may_name_a_group(declaration: Declaration, around: Surroundings) -> bool:
+    # The provider computes source_security_group_id, so it is unknown even where a network or self is the source,
+    # which exclude it.
+    rivals = ("cidr_blocks", "ipv6_cidr_blocks", "self")
+    excluded = any(declaration.values.get(key) not in (None, False, []) for key in rivals)
+    return not excluded and around.written(declaration, "source_security_group_id")
+
+
+def _listed(values: tuple[str | Unknown, ...] | Unknown) -> tuple[str | Unknown, ...]:
+    return (UNKNOWN,) if isinstance(values, Unknown) else values
+
+
+def _prefix_lists(
+    sources: tuple[str | Unknown, ...], declaration: Declaration, around: Surroundings, attribute: str
+) -> list[_Other]:
+    others = []
+    for source in sources:
+        candidates = around.refers_to(declaration, attribute) if source is UNKNOWN else (source,)
+        found = _of_type(candidates, *_LISTS)
+        # One expression may speak of several lists, or of values that could be the id of one: then it may be another.
+        foreign = len(found) + len(_of_type(candidates, *GROUP_TYPES, nothing=())) < len(candidates)
+        if len(found) > 1 and attribute != "prefix_list_ids":
+            found = (UNKNOWN,)
+        elif foreign and source is UNKNOWN:
+            found = tuple({*found, UNKNOWN})
+        for candidate in found:
+            others += [_Other(SourceKind.PREFIX_LIST, candidate, held) for held in around.entries(candidate)]
+    return others
+
+
+def _groups(
+    sources: tuple[str | Unknown, ...], declaration: Declaration, around: Surroundings, attribute: str
+) -> list[_Other]:
+    others = []
+    for source in sources:
+        candidates = around.refers_to(declaration, attribute) if source is UNKNOWN else (source,)
+        found = _of_type(candidates, *GROUP_TYPES, "default_security_group_id")
+        # Several groups can't be told apart, and need not be: none of them is a network.
+        others.append(_Other(SourceKind.GROUP, found[0] if len(found) == 1 else UNKNOWN))
+    return others
+
+
+def _of_type(
+    candidates: tuple[str | Unknown, ...], *types: str, nothing: tuple[Unknown, ...] = (UNKNOWN,)
+) -> tuple[str | Unknown, ...]:
+    # One expression refers to all sorts of resources: networks and groups in one block, for instance.
+    kept = [c for c in candidates if isinstance(c, Unknown) or "." not in c or any(kind in c for kind in types)]
+    return tuple(kept) or nothing
+
+
+def _group(declaration: Declaration, around: Surroundings) -> str | Unknown:
+    group = text(declaration.values, "security_group_id", declaration.address)
+    if not isinstance(group, Unknown):
+        return UNKNOWN if group is None else group
+    found = _of_type(around.refers_to(declaration, "security_group_id"), *GROUP_TYPES, "default_security_group_id")
+    return found[0] if len(found) == 1 else UNKNOWN
+
+
+def _unknown_rule(declaration: Declaration, direction: Direction, group: str) -> Rule:
+    return Rule.model_construct(
+        direction=direction, protocol=UNKNOWN, from_port=UNKNOWN, to_port=UNKNOWN, source=UNKNOWN,
+        source_kind=SourceKind.UNKNOWN, entries=None, description=UNKNOWN, group=group, address=declaration.address,
+    )  # fmt: skip

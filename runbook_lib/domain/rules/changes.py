@@ -1,0 +1,66 @@
+"""The rules before a change and after it, and which of them the change touches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runbook_lib.models.rules import Rule
+
+__all__ = ["ResourceView", "RuleChanges", "touched_rules"]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceView:
+    """One resource as it will stand: `values` with UNKNOWN in the place of what is not known."""
+
+    address: str
+    type: str
+    values: Mapping[str, Any]
+    touched: bool
+
+
+def _no_resources(_types: Collection[str]) -> Iterable[ResourceView]:
+    return ()
+
+
+@dataclass(frozen=True)
+class RuleChanges:
+    """Every rule before and after; `touched` are indexes into `after` of the rules that the change adds or alters.
+
+    `default_groups` are the ids or addresses of VPC default groups. `resources_of(types)` gives the resources of
+    these types as they will stand, for policies on other things than rules.
+    """
+
+    before: tuple[Rule, ...] = ()
+    after: tuple[Rule, ...] = ()
+    touched: frozenset[int] = frozenset()
+    default_groups: frozenset[str] = frozenset()
+    resources: int = 0
+    resources_of: Callable[[Collection[str]], Iterable[ResourceView]] = field(default=_no_resources, compare=False)
+
+    def __iter__(self) -> Iterator[tuple[Rule, ...]]:
+        return iter((self.before, self.after))
+
+
+def touched_rules(before: Iterable[Rule], after: Iterable[Rule], recreated: Collection[str]) -> frozenset[int]:
+    """Indexes of the `after` rules that have no equal before; those of a resource that is made anew count always."""
+    standing = Counter(_key(rule) for rule in before if rule.address not in recreated)
+    touched = []
+    for index, rule in enumerate(after):
+        key = _key(rule)
+        if standing[key] > 0:
+            standing[key] -= 1
+        else:
+            touched.append(index)
+    return frozenset(touched)
+
+
+def _key(rule: Rule) -> tuple[Any, ...]:
+    # An absent description and an empty one are the same rule in AWS.
+    return (
+        rule.address, rule.direction, rule.protocol, rule.from_port, rule.to_port, rule.source, rule.source_kind,
+        rule.entries, rule.description or "", rule.group,
+    )  # fmt: skip

@@ -1,0 +1,190 @@
+"""The rules before and after a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runbook_lib.models.base import UNKNOWN, Unknown
+from runbook_lib.models.plan import Plan, ResourceChange
+from runbook_lib.models.rules import Direction, Rule
+
+from .build import GROUP_TYPES, RULE_TYPES, Declaration, build_rules
+from .changes import ResourceView, RuleChanges, touched_rules
+from .prefix_lists import LIST_TYPES, PrefixLists
+from .references import Configuration
+from .values import join_unknown
+
+__all__ = ["rules_from_plan"]
+
+_ENTRY = "aws_ec2_managed_prefix_list_entry"
+_VPC_TYPES = {"aws_vpc", "aws_default_vpc", "aws_security_group"}
+
+
+@dataclass
+class _World:
+    """What stands at one time, and answers what a rule must ask of it."""
+
+    configuration: Configuration
+    declarations: list[Declaration] = field(default_factory=list)
+    lists: PrefixLists = field(default_factory=PrefixLists)
+    default_groups: set[str] = field(default_factory=set)
+
+    def refers_to(self, declaration: Declaration, attribute: str) -> tuple[str | Unknown, ...]:
+        return self.configuration.refers_to(declaration.address, attribute)
+
+    def entries(self, prefix_list: str | Unknown) -> tuple[tuple[str, ...] | Unknown | None, ...]:
+        return self.lists.entries(prefix_list)
+
+    def written(self, declaration: Declaration, attribute: str) -> bool:
+        return self.configuration.written(declaration.address, attribute)
+
+    def rules(self) -> tuple[Rule, ...]:
+        return tuple(rule for declaration in self.declarations for rule in build_rules(declaration, self))
+
+
+def rules_from_plan(plan: Plan) -> RuleChanges:
+    """Every security-group rule before and after the plan, and which of them the plan adds or alters."""
+    managed = [change for change in plan.changes if change.mode == "managed"]
+    configuration = Configuration(plan.configuration, (change.address for change in managed))
+    before, after = _World(configuration), _World(configuration)
+    for declaration in _untouched(plan):
+        _place(before, declaration)
+        _place(after, declaration)
+    recreated = set()
+    for change in managed:
+        if change.type in RULE_TYPES or change.type in LIST_TYPES or change.type in _VPC_TYPES:
+            _place_change(change, before, after)
+            if "create" in change.actions:
+                recreated.add(change.address)
+    _separate_entries(managed, before, after)
+    rules_before, rules_after = before.rules(), after.rules()
+    seen = _separate_keys(rules_before, before)
+    rules_before, rules_after = _without_seen(rules_before, before, seen), _without_seen(rules_after, after, seen)
+    return RuleChanges(
+        before=rules_before,
+        after=rules_after,
+        touched=touched_rules(rules_before, rules_after, recreated),
+        default_groups=frozenset(before.default_groups | after.default_groups),
+        resources=sum(1 for change in managed if _stands_after(change)),
+        resources_of=lambda types: _views(managed, types),
+    )
+
+
+def _place_change(change: ResourceChange, before: _World, after: _World) -> None:
+    # Moved or not, it is compared under the address that it will have.
+    old = Declaration(change.address, change.type, change.before) if change.before is not None else None
+    if old is not None:
+        _place(before, old)
+    if old is not None and "forget" in change.actions:
+        _place(after, old)  # forgotten by Terraform, and left in AWS as it was
+    new = _after(change)
+    if new is not None:
+        _place(after, new)
+
+
+def _after(change: ResourceChange) -> Declaration | None:
+    if change.after is None and not change.after_unknown:
+        return None
+    if set(change.actions) <= {"delete", "forget"}:
+        return None
+    return Declaration(change.address, change.type, join_unknown(change.after or {}, change.after_unknown))
+
+
+def _place(world: _World, declaration: Declaration) -> None:
+    kind, values = declaration.type, declaration.values
+    if kind in RULE_TYPES:
+        world.declarations.append(declaration)
+    if kind == "aws_default_security_group" or (kind == "aws_security_group" and values.get("name") == "default"):
+        world.default_groups.update((declaration.address, str(values.get("id"))))
+    elif kind in {"aws_vpc", "aws_default_vpc"}:
+        default = f"{declaration.address}.default_security_group_id"
+        world.default_groups.update((default, str(values.get("default_security_group_id"))))
+    elif kind in LIST_TYPES and kind != _ENTRY:
+        world.lists.add(declaration, world.configuration.written(declaration.address, "entry"))
+
+
+def _separate_entries(changes: Iterable[ResourceChange], before: _World, after: _World) -> None:
+    entries = [change for change in changes if change.type == _ENTRY]
+    for change in entries:
+        if change.before is not None:
+            prefix_list, network = change.before.get("prefix_list_id"), change.before.get("cidr")
+            before.lists.add_entry(prefix_list or UNKNOWN, network)
+            if change.actions != ("no-op",) and "forget" not in change.actions:
+                after.lists.remove_entry(prefix_list or UNKNOWN, network)
+    for change in entries:
+        new = _after(change)
+        if new is not None:
+            target = new.values.get("prefix_list_id")
+            candidates = after.refers_to(new, "prefix_list_id") if target is UNKNOWN else (target,)
+            for candidate in candidates:
+                after.lists.add_entry(candidate, new.values.get("cidr"))
+
+
+def _separate_keys(rules: Iterable[Rule], world: _World) -> set[tuple[Any, ...]]:
+    groups = {d.address for d in world.declarations if d.type in GROUP_TYPES}
+    return {_content(rule) for rule in rules if rule.address not in groups}
+
+
+def _without_seen(rules: tuple[Rule, ...], world: _World, seen: set[tuple[Any, ...]]) -> tuple[Rule, ...]:
+    """Leave out of a group that declares no rules those that the provider merely saw in AWS: other resources' rules."""
+    groups = {d.address for d in world.declarations if d.type in GROUP_TYPES}
+    written = {
+        (address, way.value) for address in groups for way in Direction if world.configuration.written(address, way.value)
+    }
+    return tuple(
+        rule
+        for rule in rules
+        if rule.address not in groups or (rule.address, rule.direction) in written or _content(rule) not in seen
+    )
+
+
+def _content(rule: Rule) -> tuple[Any, ...]:
+    # The provider shows a rule whose source is its own group as self.
+    source = "self" if rule.source == rule.group else rule.source
+    return rule.direction, rule.protocol, rule.from_port, rule.to_port, source, rule.description or "", rule.group
+
+
+def _untouched(plan: Plan) -> Iterator[Declaration]:
+    """What the prior state holds and the plan says nothing of: data sources, and all that a -target left out."""
+    changed = {change.address for change in plan.changes} | {change.previous_address for change in plan.changes}
+    values = plan.prior_state.get("values")
+    root = values.get("root_module") if isinstance(values, Mapping) else None
+    for resource in _state_resources(root):
+        if resource.get("address") not in changed and resource.get("type") in RULE_TYPES | LIST_TYPES | _VPC_TYPES:
+            held = resource.get("values")
+            if isinstance(held, dict):
+                kind = str(resource["type"])
+                if resource.get("mode") != "data" or kind not in RULE_TYPES:
+                    yield Declaration(str(resource["address"]), kind, held)
+                elif held.get("name") == "default":
+                    # A data source holds no rules, but it may be how the default group is found.
+                    yield Declaration(str(resource["address"]), "aws_vpc", {"default_security_group_id": held.get("id")})
+
+
+def _state_resources(module: Any) -> Iterator[Mapping[str, Any]]:
+    stack = [module]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, Mapping):
+            resources, children = current.get("resources"), current.get("child_modules")
+            yield from (entry for entry in (resources if isinstance(resources, list) else ()) if isinstance(entry, Mapping))
+            stack.extend(children if isinstance(children, list) else ())
+
+
+def _stands_after(change: ResourceChange) -> bool:
+    return change.after is not None or "forget" in change.actions
+
+
+def _views(changes: Iterable[ResourceChange], types: Collection[str]) -> Iterator[ResourceView]:
+    for change in changes:
+        if change.type in types:
+            new = _after(change)
+            if new is not None:
+                touched = change.actions not in {("no-op",), ("read",)}
+                yield ResourceView(change.address, change.type, new.values, touched)
+            if "forget" in change.actions and change.before is not None:
+                yield ResourceView(change.address, change.type, change.before, touched=False)
+
+

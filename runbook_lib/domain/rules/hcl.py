@@ -1,0 +1,94 @@
+"""The rules that Terraform files declare, before Terraform has resolved anything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runbook_lib.models.base import UNKNOWN, Unknown
+from runbook_lib.models.findings import Source
+from runbook_lib.models.rules import Rule
+
+from .build import RULE_TYPES, Declaration, build_rules
+from .changes import ResourceView, RuleChanges
+from .prefix_lists import LIST_TYPES, PrefixLists
+
+__all__ = ["HclModule", "HclResource", "hcl_changes", "rules_from_hcl"]
+
+
+@dataclass(frozen=True, slots=True)
+class HclResource:
+    """One resource block, or one instance of it; `values` with UNKNOWN for what is not certain.
+
+    `references` maps an attribute to the addresses that its expression names.
+    """
+
+    address: str
+    type: str
+    values: Mapping[str, Any]
+    source: Source
+    references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HclModule:
+    """A root module with all that it calls from local folders; `unread` are the calls that were not followed."""
+
+    resources: tuple[HclResource, ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+class _Module:
+    def __init__(self, module: HclModule) -> None:
+        self.references = {resource.address: resource.references for resource in module.resources}
+        self.lists = PrefixLists()
+        for resource in module.resources:
+            declaration = Declaration(resource.address, resource.type, resource.values)
+            if resource.type in LIST_TYPES and resource.type != "aws_ec2_managed_prefix_list_entry":
+                self.lists.add(declaration, entries_written="entry" in resource.values)
+        for resource in module.resources:
+            if resource.type == "aws_ec2_managed_prefix_list_entry":
+                named = resource.values.get("prefix_list_id")
+                targets = resource.references.get("prefix_list_id", (UNKNOWN,)) if named is UNKNOWN else (str(named),)
+                for target in targets:
+                    self.lists.add_entry(target, resource.values.get("cidr"))
+
+    def refers_to(self, declaration: Declaration, attribute: str) -> tuple[str | Unknown, ...]:
+        return self.references.get(declaration.address, {}).get(attribute) or (UNKNOWN,)
+
+    def entries(self, prefix_list: str | Unknown) -> tuple[tuple[str, ...] | Unknown | None, ...]:
+        return self.lists.entries(prefix_list)
+
+    def written(self, declaration: Declaration, attribute: str) -> bool:
+        return attribute in declaration.values
+
+
+def rules_from_hcl(module: HclModule) -> tuple[Rule, ...]:
+    """Every rule that the module declares."""
+    around = _Module(module)
+    found: list[Rule] = []
+    for resource in module.resources:
+        if resource.type in RULE_TYPES:
+            found += build_rules(Declaration(resource.address, resource.type, resource.values), around)
+    return tuple(found)
+
+
+def hcl_changes(module: HclModule) -> RuleChanges:
+    """The module as a change: files have no before, so all that they declare counts as touched."""
+    rules = rules_from_hcl(module)
+    defaults = {r.address for r in module.resources if r.type == "aws_default_security_group"}
+    vpcs = {f"{r.address}.default_security_group_id" for r in module.resources if r.type == "aws_vpc"}
+
+    def views(types: Collection[str]) -> Iterator[ResourceView]:
+        for resource in module.resources:
+            if resource.type in types:
+                yield ResourceView(resource.address, resource.type, resource.values, touched=True)
+
+    return RuleChanges(
+        after=rules,
+        touched=frozenset(range(len(rules))),
+        default_groups=frozenset(defaults | vpcs),
+        resources=len(module.resources),
+        resources_of=views,
+    )

@@ -1,0 +1,82 @@
+"""The networks that a customer-managed prefix list holds, at one time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from runbook_lib.models.base import UNKNOWN, Unknown
+
+from .build import Declaration
+
+__all__ = ["LIST_TYPES", "PrefixLists"]
+
+LIST_TYPES: Final = frozenset({"aws_ec2_managed_prefix_list", "aws_ec2_managed_prefix_list_entry", "aws_prefix_list"})
+
+
+@dataclass
+class _List:
+    networks: dict[str, None] = field(default_factory=dict)
+    more: bool = False
+
+
+class PrefixLists:
+    """Entries by id and by Terraform address; whoever asks for a list that was never seen gets UNKNOWN."""
+
+    def __init__(self) -> None:
+        self._lists: dict[str, _List] = {}
+
+    def add(self, declaration: Declaration, entries_written: bool) -> None:
+        """Take a prefix list, as a resource or as a data source."""
+        values = declaration.values
+        found = _List()
+        entries = values.get("entry", values.get("entries"))
+        if declaration.type == "aws_prefix_list":
+            networks = values.get("cidr_blocks")
+            entries = networks if networks is UNKNOWN else [{"cidr": network} for network in networks or ()]
+        if entries is UNKNOWN:
+            found.more = entries_written
+        for entry in entries if isinstance(entries, list | tuple) else ():
+            _take(found, entry)
+        self._lists[declaration.address] = found
+        if isinstance(values.get("id"), str):
+            self._lists[values["id"]] = found
+
+    def add_entry(self, prefix_list: str | Unknown, network: Any) -> None:
+        """Take one separate aws_ec2_managed_prefix_list_entry."""
+        for found in self._matching(prefix_list):
+            _take(found, {"cidr": network})
+
+    def remove_entry(self, prefix_list: str | Unknown, network: Any) -> None:
+        """Forget an entry that the change removes."""
+        for found in self._matching(prefix_list):
+            found.networks.pop(network, None)
+
+    def entries(self, prefix_list: str | Unknown) -> tuple[tuple[str, ...] | Unknown, ...]:
+        """The networks, and UNKNOWN besides if there may be more."""
+        found = self._lists.get(prefix_list) if isinstance(prefix_list, str) else None
+        if found is None:
+            return (UNKNOWN,)
+        known: tuple[tuple[str, ...] | Unknown, ...] = (tuple(sorted(found.networks)),)
+        if found.more:
+            return (*known, UNKNOWN) if found.networks else (UNKNOWN,)
+        return known
+
+    def _matching(self, prefix_list: str | Unknown) -> Iterable[_List]:
+        if isinstance(prefix_list, str) and prefix_list in self._lists:
+            return (self._lists[prefix_list],)
+        if isinstance(prefix_list, str) and not prefix_list.endswith("[*]"):
+            return ()
+        # It may go into any list: then no list is known for certain any more.
+        for found in self._lists.values():
+            found.more = True
+        return ()
+
+
+def _take(found: _List, entry: Any) -> None:
+    network = entry.get("cidr") if isinstance(entry, Mapping) else UNKNOWN
+    if isinstance(network, str):
+        found.networks[network] = None
+    else:
+        found.more = True

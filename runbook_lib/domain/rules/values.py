@@ -1,0 +1,116 @@
+"""Values of which some are unknown, and the names and numbers of protocols and ports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from runbook_lib.errors import InputError
+from runbook_lib.models.base import UNKNOWN, Unknown
+
+__all__ = ["boolean", "join_unknown", "ports", "protocol", "text", "texts"]
+
+_NAMES: Final = {
+    "-1": "all", "all": "all", "6": "tcp", "tcp": "tcp", "17": "udp", "udp": "udp", "1": "icmp", "icmp": "icmp",
+    "58": "icmpv6", "icmpv6": "icmpv6", "icmp6": "icmpv6", "ipv6-icmp": "icmpv6",
+    # Names that the provider or AWS takes for protocols that have a number only.
+    "ah": "51", "dccp": "33", "egp": "8", "esp": "50", "etherip": "97", "fc": "133", "ggp": "3", "gre": "47",
+    "hip": "139", "hopopt": "0", "idrp": "45", "igmp": "2", "igp": "9", "ipcomp": "108", "ipencap": "4", "ipip": "94",
+    "ipv6": "41", "ipv6-frag": "44", "ipv6-nonxt": "59", "ipv6-opts": "60", "ipv6-route": "43", "isis": "124",
+    "l2tp": "115", "mobility-header": "135", "mpls-in-ip": "137", "ospf": "89", "ospfigp": "89", "pim": "103",
+    "rdp": "27", "rsvp": "46", "sctp": "132", "udplite": "136", "vrrp": "112",
+}  # fmt: skip
+
+
+def join_unknown(known: Any, unknown: Any) -> Any:
+    """Put UNKNOWN into `known` wherever `unknown` (Terraform's `after_unknown`) is true, at any depth."""
+    if unknown is True:
+        return UNKNOWN
+    if not unknown:
+        return known
+    if isinstance(unknown, dict):
+        result = dict(known) if isinstance(known, dict) else {}
+        for key, part in unknown.items():
+            if part:
+                result[key] = join_unknown(result.get(key), part)
+        return result
+    if isinstance(unknown, list):
+        values = known if isinstance(known, list) else []
+        padded = [*values, *[None] * (len(unknown) - len(values))]
+        return [join_unknown(value, part) for value, part in zip(padded, [*unknown, *[False] * len(padded)], strict=False)]
+    return known
+
+
+def protocol(value: Any, where: str) -> str | Unknown:
+    """tcp, udp, icmp, icmpv6, all or a number; UNKNOWN for a name that nobody knows."""
+    if value is UNKNOWN:
+        return UNKNOWN
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        raise InputError(f"{where}: protocol is neither text nor a number", "Check where this input comes from.")
+    if value is None:
+        return UNKNOWN
+    name = str(int(value)) if isinstance(value, int | float) else value.strip().lower()
+    if name in _NAMES:
+        return _NAMES[name]
+    if name.isdecimal() and int(name) <= 255:
+        return _NAMES.get(str(int(name)), str(int(name)))
+    return UNKNOWN
+
+
+Ports = tuple[int | Unknown | None, int | Unknown | None]
+
+
+def ports(kind: str | Unknown, first: Any, last: Any, where: str) -> Ports:
+    """The two numbers as the protocol means them: type and code for ICMP, None for a protocol without ports."""
+    low, high = _number(first, "from_port", where), _number(last, "to_port", where)
+    if kind is UNKNOWN:
+        return low, high
+    if kind in {"icmp", "icmpv6"}:
+        return (-1 if low is None else low), (-1 if high is None else high)
+    if kind not in {"tcp", "udp"}:
+        return None, None
+    if low in {None, -1} and high in {None, -1}:
+        return 0, 65535
+    return (0 if low in {None, -1} else low), (65535 if high in {None, -1} else high)
+
+
+def _number(value: Any, name: str, where: str) -> int | Unknown | None:
+    if value is None or value is UNKNOWN:
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and len(value) < 10:
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or not -1 <= value <= 65535:
+        raise InputError(f"{where}: {name} is no port number: {value!r:.60}", "Check where this input comes from.")
+    return int(value)
+
+
+def text(values: Mapping[str, Any], key: str, where: str) -> str | Unknown | None:
+    """One text field; empty text is None."""
+    value = values.get(key)
+    if value is UNKNOWN:
+        return UNKNOWN
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"{where}: {key} is no text: {value!r:.60}", "Check where this input comes from.")
+    return value or None
+
+
+def texts(values: Mapping[str, Any], key: str, where: str) -> tuple[str | Unknown, ...] | Unknown:
+    """A list of texts, of which some may be unknown, or all of it."""
+    value = values.get(key)
+    if value is UNKNOWN:
+        return UNKNOWN
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str | Unknown | None) for item in value):
+        raise InputError(f"{where}: {key} is no list of texts: {value!r:.60}", "Check where this input comes from.")
+    return tuple(item for item in value if item is not None)
+
+
+def boolean(values: Mapping[str, Any], key: str, where: str) -> bool | Unknown:
+    """One truth value; null is false."""
+    value = values.get(key)
+    if value is None or value is UNKNOWN or isinstance(value, bool):
+        return value or False
+    if value in {"true", "false"}:
+        return bool(value == "true")
+    raise InputError(f"{where}: {key} is neither true nor false: {value!r:.60}", "Check where this input comes from.")

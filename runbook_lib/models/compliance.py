@@ -1,0 +1,103 @@
+"""Waivers, and what judging a change against the policies comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from .base import Model, Outcome
+from .findings import Action, Finding, Severity
+from .policies import Policy, PolicyFile
+
+__all__ = [
+    "Checked",
+    "ComplianceReport",
+    "JudgeOptions",
+    "Policy",
+    "PolicyFile",
+    "Scope",
+    "Waiver",
+    "WaiverFile",
+    "WaiverState",
+    "WaiverStatus",
+]
+
+
+class Scope(StrEnum):
+    """Whether only what the change adds or alters is judged, or everything that will stand afterwards."""
+
+    CHANGED = "changed"
+    ALL = "all"
+
+
+class Waiver(Model):
+    """A finding that somebody answers for until a day. `address` may hold `*`, which stands for any characters."""
+
+    policy: str = Field(min_length=1)
+    address: str = Field(min_length=1)
+    owner: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+    expires: date
+
+    @field_validator("expires", mode="before")
+    @classmethod
+    def _day(cls, value: object) -> object:
+        if isinstance(value, bool | int | float):
+            raise ValueError("a day is expected, as 2026-12-31")  # noqa: TRY004 - pydantic takes a ValueError
+        return value
+
+
+class WaiverFile(Model):
+    """All of waivers.yml."""
+
+    waivers: tuple[Waiver, ...] = ()
+
+
+class WaiverState(StrEnum):
+    """What became of a waiver in one judgement."""
+
+    IN_FORCE = "in_force"
+    EXPIRED = "expired"
+    UNUSED = "unused"
+
+
+class WaiverStatus(Model):
+    """One waiver, its state, and how many findings it hides."""
+
+    waiver: Waiver
+    state: WaiverState
+    findings: int = 0
+
+
+class JudgeOptions(Model):
+    """What a repository decides otherwise than the pack.
+
+    `early` says that Terraform has not resolved anything yet (HCL): what is unknown then can only warn, since the plan
+    decides.
+    """
+
+    scope: Scope = Scope.CHANGED
+    severities: Mapping[str, Severity] = {}
+    actions: Mapping[str, Action] = {}
+    early: bool = False
+
+
+class Checked(Model):
+    """How much was judged."""
+
+    resources: int = 0
+    rules: int = 0
+    policies: int = 0
+
+
+class ComplianceReport(Model):
+    """The verdict on a change: the model of findings.json and of `runbook check --format json`."""
+
+    outcome: Literal[Outcome.PASSED, Outcome.WARNED, Outcome.BLOCKED]
+    checked: Checked
+    findings: tuple[Finding, ...] = ()
+    waivers: tuple[WaiverStatus, ...] = ()

@@ -1,0 +1,143 @@
+"""What a policy file says: data that a person writes, a program checks and an auditor reads."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from .base import Model
+from .findings import Action, Control, Severity
+from .rules import Direction
+
+__all__ = ["Examples", "Policy", "PolicyFile", "PortMatch", "ResourceMatch", "RuleMatch", "SourceMatch", "Width"]
+
+PortRange = tuple[int, int]
+
+
+class PortMatch(Model):
+    """Some ports of one protocol; `ports` holds numbers and ranges like `9200-9300`, and none means all of them."""
+
+    protocol: Literal["tcp", "udp", "any"] = "any"
+    ports: tuple[int | str, ...] = ()
+
+    @field_validator("ports")
+    @classmethod
+    def _ports_exist(cls, value: tuple[int | str, ...]) -> tuple[int | str, ...]:
+        for port in value:
+            _interval(port)
+        return value
+
+    @property
+    def intervals(self) -> tuple[PortRange, ...]:
+        """First and last port of each entry."""
+        return tuple(_interval(port) for port in self.ports) or ((0, 65535),)
+
+
+class Width(Model):
+    """A prefix length for each family; a network is wider when its own is shorter."""
+
+    ipv4: int = Field(ge=0, le=32)
+    ipv6: int = Field(ge=0, le=128)
+
+
+class SourceMatch(Model):
+    """The other end of a rule: a source for ingress, a destination for egress. All that is given must hold.
+
+    `world` is the whole public internet of either family, alone or together with other rules of the same group;
+    `public_wider_than` a network that is not private and wider than that; `unknown` one that nobody knows before apply;
+    `outside` a network that none of the named ones holds.
+    """
+
+    world: Literal[True] | None = None
+    public_wider_than: Width | None = None
+    unknown: Literal[True] | None = None
+    outside: tuple[str, ...] | None = None
+
+    @field_validator("outside")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        import ipaddress
+
+        for network in value or ():
+            ipaddress.ip_network(network)
+        return value
+
+
+class RuleMatch(Model):
+    """A rule that the policy objects to: every condition that is given holds of it.
+
+    `reaches`: it opens at least one of these ports; `reaches_beyond`: it opens something else than these;
+    `all_ports`: every port of a protocol; `all_protocols`: protocol -1; `described: false`: it says not why it is there;
+    `default_group`: it belongs to a VPC's default group.
+    """
+
+    direction: Direction | None = None
+    source: SourceMatch | None = None
+    reaches: tuple[PortMatch, ...] | None = None
+    reaches_beyond: tuple[PortMatch, ...] | None = None
+    all_ports: Literal[True] | None = None
+    all_protocols: Literal[True] | None = None
+    described: Literal[False] | None = None
+    default_group: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> RuleMatch:
+        if all(getattr(self, name) is None for name in type(self).model_fields):
+            raise ValueError("a match without a condition would object to every rule")
+        return self
+
+
+class ResourceMatch(Model):
+    """A resource that the policy objects to: `when` is a CEL expression over `values`, `address` and `type`.
+
+    Whatever it can't decide, because a value is unknown or a field is missing, is unknown and never passed.
+    """
+
+    types: tuple[str, ...] = Field(min_length=1)
+    when: str = Field(min_length=1)
+
+
+class Examples(Model):
+    """Two pieces of Terraform that show the policy better than words."""
+
+    bad: str
+    good: str
+
+
+class Policy(Model):
+    """One policy. `action` is what a failed verdict does to the run, `on_unknown` what an unknown one does."""
+
+    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    title: str = Field(min_length=1)
+    severity: Severity
+    action: Action
+    on_unknown: Action
+    description: str = ""
+    remedy: str = Field(min_length=1)
+    controls: tuple[Control, ...] = ()
+    rule: RuleMatch | None = None
+    resource: ResourceMatch | None = None
+    examples: Examples | None = None
+
+    @model_validator(mode="after")
+    def _one_subject(self) -> Policy:
+        if (self.rule is None) == (self.resource is None):
+            raise ValueError("give either rule or resource, the thing that the policy objects to")
+        return self
+
+
+class PolicyFile(Model):
+    """All of one policy file."""
+
+    policies: tuple[Policy, ...] = Field(min_length=1)
+
+
+def _interval(port: int | str) -> PortRange:
+    first, dash, last = str(port).partition("-")
+    if not first.isdecimal() or (dash and not last.isdecimal()):
+        raise ValueError(f"{port!r} is neither a port nor a range like 9200-9300")
+    low, high = int(first), int(last) if dash else int(first)
+    if not low <= high <= 65535:
+        raise ValueError(f"{port!r} is no range of ports between 0 and 65535")
+    return low, high
