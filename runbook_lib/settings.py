@@ -41,6 +41,7 @@ class Environment(BaseSettings):
     gitlab_api: str = _env("CI_API_V4_URL")
     gitlab_url: str = _env("CI_SERVER_URL")
     gitlab_project: str = _env("CI_PROJECT_ID")
+    state_project: str = _env("RUNBOOK_STATE_PROJECT")
     project_path: str = _env("CI_PROJECT_PATH")
     pipeline_id: str = _env("CI_PIPELINE_ID")
     pipeline_url: str = _env("CI_PIPELINE_URL")
@@ -130,10 +131,19 @@ class Settings:
         return self.environment.gitlab_token
 
     @property
+    def state_project(self) -> str:
+        """The project that keeps the Terraform states: this one, unless another is named."""
+        return self.environment.state_project or self.gitlab_project
+
+    @property
+    def has_gitlab_token(self) -> bool:
+        """Whether there is something to authenticate with."""
+        return bool(self.environment.gitlab_token.get_secret_value() or self.environment.job_token.get_secret_value())
+
+    @property
     def uses_gitlab(self) -> bool:
         """Whether there is a project and something to authenticate with."""
-        token = self.environment.gitlab_token.get_secret_value() or self.environment.job_token.get_secret_value()
-        return bool(self.gitlab_project and token)
+        return bool(self.gitlab_project and self.has_gitlab_token)
 
     @property
     def slack_channel(self) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..adapters.gitlab import GitLab
     from ..adapters.slack import Slack
 
-__all__ = ["gitlab_client", "slack_client", "stack_config", "terraform_client"]
+__all__ = ["gitlab_client", "slack_client", "stack_config", "state_client", "terraform_client"]
 
 
 def stack_config(settings: Settings, name: str) -> StackConfig:
@@ -54,6 +54,18 @@ def gitlab_client(settings: Settings) -> GitLab | None:
     )
 
 
+def state_client(settings: Settings) -> GitLab | None:
+    """GitLab's API for the project that keeps the states: another one than this where service tests are included."""
+    if not (settings.state_project and settings.has_gitlab_token):
+        return None
+    from ..adapters.gitlab import GitLab
+
+    token, job_token = settings.environment.gitlab_token, settings.environment.job_token
+    return GitLab(
+        settings.gitlab_api, token.get_secret_value(), settings.state_project, job_token=job_token.get_secret_value()
+    )
+
+
 def slack_client(settings: Settings) -> Slack | None:
     """Slack by bot token or incoming webhook, or None when there is neither."""
     token = settings.environment.slack_token.get_secret_value()
@@ -70,11 +82,11 @@ def slack_client(settings: Settings) -> Slack | None:
 
 
 def _state_environment(settings: Settings, config: StackConfig) -> dict[str, str]:
-    if not settings.gitlab_project:
+    if not settings.state_project:
         return {}
     from ..adapters.gitlab import state_address
 
-    values = {**state_address(settings.gitlab_api, settings.gitlab_project, config.state)}
+    values = {**state_address(settings.gitlab_api, settings.state_project, config.state)}
     if not settings.environment.tf_password.get_secret_value():
         values |= _state_credentials(settings)
     return values

@@ -1,0 +1,40 @@
+"""`runbook demo`: the whole story on a lab of its own."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+__all__ = ["Break", "register"]
+
+
+class Break(StrEnum):
+    """The ways in which a run can be made to stop."""
+
+    COMPLIANCE = "compliance"
+    PLAN = "plan"
+    APPROVAL = "approval"
+    APPLY = "apply"
+    VERIFICATION = "verification"
+    SERVICES = "services"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo")(demo)
+
+
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab running, with the change applied.")] = False,
+    broken: Annotated[Break | None, typer.Option("--break", help="Show how a run stops at this step.")] = None,
+) -> None:
+    """Carry the web rule from port 8000 to 80 through the whole runbook, on the lab."""
+    from ..settings import Settings
+    from .demo_story import Story
+
+    story = Story(Settings.load(), keep=keep, broken=broken, tell=lambda line: typer.echo(line, err=True))
+    status = story.play()
+    typer.echo(story.summary())
+    raise typer.Exit(status)

@@ -1,0 +1,130 @@
+"""GitLab's side of the demo: the pipeline that was started, its runner, and the approver who plays the manual job."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import requests
+
+from ..adapters.gitlab import GitLab
+from ..errors import GitLabError
+from ..lab.world import PROJECT_ID, World
+from ..models.base import Step
+from ..models.results import StepResult
+
+__all__ = ["DemoRunner"]
+
+POLL_SECONDS = 0.2
+APPROVER = "alex"
+
+
+class DemoRunner:
+    """Follows the run folder and moves the pipeline's jobs along; approves, or rejects, as the lab's approver."""
+
+    def __init__(self, world: World, run_dir: Path, *, reject: bool, tell: Callable[[str], None]) -> None:
+        self._world = world
+        self._run_dir = run_dir
+        self._reject = reject
+        self._tell = tell
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._pipeline = 0
+        self._answered = False
+        self.before_approval: Callable[[], object] = lambda: None
+
+    def begin(self, commit: str) -> int:
+        """Push the commit and start the pipeline as the requester; its id."""
+        self._lab("POST", "/lab/gitlab/commits", {"author": "riley", "sha": commit, "title": "The change"})
+        address = f"{self._world.gitlab_api}/projects/{PROJECT_ID}/pipeline"
+        token = {"PRIVATE-TOKEN": self._world.credentials.gitlab["riley"]}
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.post(address, json={"ref": "main"}, headers=token, timeout=30)
+            answer.raise_for_status()
+        self._pipeline = int(answer.json()["id"])
+        return self._pipeline
+
+    def __enter__(self) -> DemoRunner:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+        self._move_jobs()
+
+    def _follow(self) -> None:
+        while not self._done.wait(POLL_SECONDS):
+            self._move_jobs()
+            if not self._answered and (self._run_dir / Step.APPROVAL.folder / "request.json").exists():
+                self._answer()
+
+    def _move_jobs(self) -> None:
+        # One job's end lets the next begin: go round until nothing moves any more.
+        while any(self._move(job) for job in self._jobs()):
+            pass
+
+    def _move(self, job: Mapping[str, Any]) -> bool:
+        if job["status"] == "pending":
+            self._lab("POST", f"/lab/gitlab/jobs/{job['id']}/start", {})
+            return True
+        ended = self._ended(str(job["name"])) if job["status"] == "running" else ""
+        if ended:
+            self._lab("POST", f"/lab/gitlab/jobs/{job['id']}/finish", {"status": ended})
+        return bool(ended)
+
+    def _ended(self, name: str) -> str:
+        if name not in set(Step):
+            return "success"
+        step = Step(name)
+        if step is Step.APPROVAL and (self._run_dir / step.folder / "request.json").exists():
+            # In a pipeline the approval job ends with the request, and the manual job waits.
+            return "success"
+        path = self._run_dir / step.folder / "result.json"
+        if not path.exists():
+            return ""
+        return "failed" if StepResult.model_validate_json(path.read_bytes()).outcome.stops else "success"
+
+    def _answer(self) -> None:
+        job = next(job for job in self._jobs() if job["name"] == Step.APPLY)
+        if job["status"] != "manual":
+            return
+        self._answered = True
+        self.before_approval()
+        if self._reject:
+            self._tell(f"demo: {APPROVER} rejects at a terminal")
+            self._run_reject()
+            return
+        self._tell(f"demo: {APPROVER} plays the manual job {job['name']} in GitLab")
+        token = self._world.credentials.gitlab[APPROVER]
+        try:
+            GitLab(self._world.gitlab_api, token, str(PROJECT_ID)).play(int(job["id"]))
+        except GitLabError as error:
+            self._tell(f"demo: {error.message}")
+
+    def _run_reject(self) -> None:
+        environment = {**os.environ, **self._world.environment(APPROVER), "RUNBOOK_OUTPUTS": str(self._run_dir.parent)}
+        environment["RUNBOOK_ROOT"] = str(self._world.repository)
+        reason = "Not during the sale."
+        arguments = ["reject", self._run_dir.name, "--reason", reason]
+        subprocess.run([sys.executable, "-m", "runbook_lib.cli", *arguments], env=environment, check=True)
+
+    def _jobs(self) -> list[dict[str, Any]]:
+        pipelines = self._lab("GET", "/lab/gitlab/pipelines", None)
+        return next((list(p["jobs"]) for p in pipelines if p["id"] == self._pipeline), [])
+
+    def _lab(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.request(method, self._world.gitlab_url + path, json=body, timeout=30)
+            answer.raise_for_status()
+            return answer.json()

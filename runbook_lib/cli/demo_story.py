@@ -1,0 +1,120 @@
+"""The story of the demo: a base with the web rule on the wrong port, a change that puts it right, and its proof."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..adapters.signing import generate_key
+from ..lab.process import give_faults
+from ..lab.world import World
+from ..models.base import Step
+from ..settings import Settings
+from .demo import Break
+from .demo_checks import add_rule_by_hand, look_at_page, prove
+from .demo_repository import Repository
+from .demo_runner import DemoRunner
+from .lab_base import lab_down, lab_up
+
+__all__ = ["Story"]
+
+BEFORE_APPROVAL = (Step.COMPLIANCE, Step.PLAN, Step.APPROVAL, Step.APPLY)
+
+
+@dataclass
+class Story:
+    """One telling. `seconds` is what the runbook itself took, without the lab's set-up."""
+
+    settings: Settings
+    keep: bool
+    broken: Break | None
+    tell: Callable[[str], None]
+    run_id: str = field(default_factory=lambda: f"demo-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}")
+    seconds: float = 0.0
+    _lines: list[str] = field(default_factory=list)
+
+    def play(self) -> int:
+        """Tell it from the lab's start to its end; the runbook's exit status."""
+        folder = self.settings.root / (".lab" if self.keep else ".lab/demo")
+        world = lab_up(self.settings, folder, lambda line: self.tell(f"lab: {line}"), tied=not self.keep)
+        try:
+            return self._on(world)
+        finally:
+            if not self.keep:
+                lab_down(folder)
+                self.tell("lab: ended")
+
+    def summary(self) -> str:
+        """What there is to see afterwards."""
+        return "\n".join(self._lines)
+
+    def _on(self, world: World) -> int:
+        self._say(f"before: {look_at_page(world)}")
+        repository = Repository(self.settings, world)
+        pipeline = DemoRunner(world, self._run_dir, reject=self.broken is Break.APPROVAL, tell=self.tell)
+        environment = repository.environment(pipeline.begin(repository.commit_change(self.broken)))
+        environment["RUNBOOK_SIGNING_KEY"] = str(self._signing_key(world))
+        with pipeline:
+            status = self._runbook(world, pipeline, environment)
+        self._say(f"after: {look_at_page(world)}")
+        self._say(f"runbook: exit status {status} after {self.seconds:.1f} s")
+        self._say(f"evidence: {prove(self._run_dir, self._public_key)}")
+        self._say(f"to read: {self._run_dir / 'index.html'}")
+        if self.keep:
+            self._say(f"Slack channel and pipeline: {world.slack_url}")
+            self._say(f"page: {world.front_url}")
+            self._say("the lab goes on; end it with: runbook lab down")
+        return status
+
+    def _runbook(self, world: World, pipeline: DemoRunner, environment: dict[str, str]) -> int:
+        if self.broken is Break.PLAN:
+            give_faults(world, {"aws": "deny"})
+        if self.broken is Break.APPLY:
+            pipeline.before_approval = lambda: give_faults(world, {"aws": "fail_after"})
+        if self.broken is Break.SERVICES:
+            give_faults(world, {"web": "down"})
+        if self.broken is not Break.VERIFICATION:
+            return self._command(environment)
+        status = self._command(environment, *BEFORE_APPROVAL)
+        if status:
+            return status
+        add_rule_by_hand(world)
+        self.tell("demo: somebody opened SSH to the world in the AWS console")
+        return self._command(environment, Step.VERIFICATION, Step.SERVICE_TESTS)
+
+    def _command(self, environment: dict[str, str], *steps: Step) -> int:
+        shown = " ".join(["runbook run", *steps, f"--run-id {self.run_id}"])
+        self.tell(f"$ {shown}")
+        arguments = [sys.executable, "-m", "runbook_lib.cli", "run", *steps, "--run-id", self.run_id]
+        began = time.monotonic()
+        done = subprocess.run(arguments, env={**os.environ, **environment}, check=False)
+        self.seconds += time.monotonic() - began
+        return done.returncode
+
+    def _signing_key(self, world: World) -> Path:
+        private, public = generate_key()
+        path = world.folder / "signing-key.pem"
+        path.touch(mode=0o600)
+        path.write_bytes(private)
+        self._public_key.write_bytes(public)
+        return path
+
+    @property
+    def _run_dir(self) -> Path:
+        return self.settings.outputs / self.run_id
+
+    @property
+    def _public_key(self) -> Path:
+        # Beside the run folders, not in one: evidence can't vouch for its own key.
+        return self.settings.outputs / "demo-signing-key.pub"
+
+    def _say(self, line: str) -> None:
+        self._lines.append(line)
+        self.tell(f"demo: {line}")

@@ -1,0 +1,101 @@
+"""What is gathered from several systems at once: the rules in three places, and the members of a group."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..adapters.aws import Aws
+from ..adapters.terraform import Terraform
+from ..adapters.terraform_init import ensure_initialised
+from ..domain.drift import compare, governed_groups
+from ..domain.plan import parse_plan
+from ..domain.rules import rules_from_aws, rules_from_plan, rules_from_state
+from ..errors import InputError
+from ..models.config import GroupReference
+from ..models.rules import Rule, SourceKind
+from ..models.services import Member
+from ..models.verification import Verification
+from ..settings import Settings
+from .clients import stack_config, state_client, terraform_client
+
+__all__ = ["Places", "compare_places", "gather_members", "gather_places", "read_state"]
+
+
+@dataclass(frozen=True)
+class Places:
+    """The rules as the repository wants them, as the state has them, and as AWS has them."""
+
+    repository: tuple[Rule, ...]
+    state: tuple[Rule, ...]
+    aws: tuple[Rule, ...]
+
+
+def compare_places(places: Places) -> Verification:
+    """The three, rule by rule."""
+    return compare(places.repository, places.state, places.aws, governed_groups(places.repository, places.state))
+
+
+def gather_places(settings: Settings, stack: str, on_line: Callable[[str], None]) -> Places:
+    """Ask Terraform what the repository wants, the backend for the state, and AWS for what is there."""
+    terraform = terraform_client(settings, stack, on_line)
+    ensure_initialised(terraform)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # Terraform stays in this thread: an interrupt comes here, and it must be the one to hear of it.
+        rest = pool.submit(_state_and_aws, terraform)
+        wanted = _planned_rules(terraform)
+        state, aws = rest.result()
+    return Places(state if wanted is None else wanted, state, aws)
+
+
+def read_state(settings: Settings, stack: str) -> dict[str, Any]:
+    """The state document of a stack: from GitLab, where no Terraform files are needed, else by Terraform."""
+    client = state_client(settings)
+    if client is None:
+        terraform = terraform_client(settings, stack)
+        ensure_initialised(terraform)
+        return terraform.state_pull()
+    name = stack_config(settings, stack).state
+    content = client.state(name)
+    if not content:
+        raise InputError(f"the state {name} of project {client.project} is empty", f"Apply the stack {stack} first.")
+    return dict(json.loads(content))
+
+
+def gather_members(settings: Settings, group: GroupReference) -> tuple[Member, ...]:
+    """Everything in AWS that has an interface in the group now."""
+    return Aws().members(group.id or _group_of(read_state(settings, group.stack), group))
+
+
+def _group_of(state: dict[str, Any], group: GroupReference) -> str:
+    outputs = state.get("outputs") or {}
+    value = (outputs.get(group.output) or {}).get("value")
+    if not isinstance(value, str) or not value.startswith("sg-"):
+        known = ", ".join(sorted(outputs)) or "none"
+        raise InputError(
+            f"the state of stack {group.stack} has no output {group.output!r} that is a group's id",
+            f"Correct services in runbook.yml; the outputs are: {known}.",
+        )
+    return value
+
+
+def _planned_rules(terraform: Terraform) -> tuple[Rule, ...] | None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "verification.tfplan"
+        # It only reads, so it takes no lock: who verifies may be a Developer.
+        if not terraform.plan_differs(path, "-lock=false"):
+            return None
+        return rules_from_plan(parse_plan(terraform.show_plan(path))).after
+
+
+def _state_and_aws(terraform: Terraform) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    state = rules_from_state(terraform.state_pull())
+    aws = Aws()
+    found = aws.rules(governed_groups((), state))
+    lists = {str(rule.source) for rule in state if rule.source_kind is SourceKind.PREFIX_LIST}
+    return state, rules_from_aws(found, aws.prefix_lists(lists))

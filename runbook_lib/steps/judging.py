@@ -1,0 +1,44 @@
+"""Judging by the repository's policies: what the compliance step does to the files and the plan step to the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from ..adapters.policies import check_policy_ids, load_policies, load_waivers, policy_sha256
+from ..domain.compliance import judge
+from ..domain.rules import RuleChanges
+from ..models.compliance import ComplianceReport, JudgeOptions, Policy, Scope, Waiver
+from ..settings import Settings
+from .context import StepContext
+
+__all__ = ["judge_changes", "policy_digest", "rulebook"]
+
+
+def policy_digest(context: StepContext) -> str:
+    """The digest of the policies and waivers in force."""
+    return policy_sha256(*_places(context.settings))
+
+
+def rulebook(settings: Settings, today: date) -> tuple[Sequence[Policy], Sequence[Waiver]]:
+    """Policies and waivers; ConfigError if one of them, or what runbook.yml says of them, is wrong."""
+    config = settings.config.compliance
+    folder, waivers = _places(settings)
+    policies = load_policies(folder)
+    check_policy_ids([*config.severities, *config.actions], policies, "runbook.yml: compliance")
+    found = load_waivers(waivers, policies, today, config.max_waiver_days) if waivers.is_file() else ()
+    return policies, found
+
+
+def judge_changes(context: StepContext, changes: RuleChanges, scope: str, *, early: bool = False) -> ComplianceReport:
+    """Judge as runbook.yml says; `early` where Terraform has resolved nothing yet."""
+    config, today = context.settings.config.compliance, context.clock().date()
+    policies, waivers = rulebook(context.settings, today)
+    options = JudgeOptions(scope=Scope(scope), severities=config.severities, actions=config.actions, early=early)
+    return judge(changes, policies, waivers, options, today)
+
+
+def _places(settings: Settings) -> tuple[Path, Path]:
+    config = settings.config.compliance
+    return settings.root / config.policies, settings.root / config.waivers

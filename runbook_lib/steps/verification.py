@@ -1,0 +1,51 @@
+"""The verification step: repository files against managed state against what AWS really has."""
+
+from __future__ import annotations
+
+from ..adapters.aws import Aws
+from ..models.base import Outcome, Step
+from ..models.verification import Verification
+from ..report import tables
+from ..report.result_view import ResultView
+from .clients import terraform_client
+from .context import StepContext, open_step, recorded
+from .gather import compare_places, gather_places
+from .preflight import Check, CheckResult, preflight
+
+__all__ = ["check_ready", "compare_all", "decide", "start"]
+
+
+def start(run_id: str = "", stack: str = "") -> StepContext:
+    """Begin the step."""
+    return open_step(Step.VERIFICATION, run_id, stack)
+
+
+def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
+    """Ask for Terraform and for AWS."""
+    return preflight(
+        context,
+        Check("terraform", lambda: terraform_client(context.settings, context.run.stack).binary.version),
+        Check("aws", lambda: Aws().identity()),
+    )
+
+
+@recorded
+def compare_all(context: StepContext) -> Verification:
+    """Compare the three, and write verification.json and verification.csv."""
+    found = compare_places(gather_places(context.settings, context.run.stack, print))
+    context.store.write_json(context.file("verification.json"), found)
+    context.store.write_text(context.file("verification.csv"), tables.differences(found).csv())
+    return found
+
+
+@recorded
+def decide(context: StepContext, found: Verification) -> ResultView:
+    """End the step: blocked by any difference."""
+    context.metrics |= {"in_sync": found.in_sync, "differences": len(found.differences)}
+    if not found.differences:
+        empty = found.outcome is not Outcome.PASSED
+        line = "There is no rule to compare." if empty else f"Repository, state and AWS agree on {found.in_sync} rules."
+        return context.finish(found.outcome, line)
+    kinds = sorted({difference.kind.value.replace("_", " ") for difference in found.differences})
+    line = f"{len(found.differences)} rules differ ({', '.join(kinds)}), {found.in_sync} agree."
+    return context.finish(found.outcome, line)
