@@ -37,7 +37,7 @@ class RunningGitLab:
         headers |= options.pop("headers", {})
         return requests.request(method, f"{self.url}{path}", headers=headers, timeout=10, **options)
 
-    def control(self, path: str, **body: Any) -> dict[str, Any]:
+    def control(self, path: str, /, **body: Any) -> dict[str, Any]:
         answer = requests.post(f"{self.url}/lab/gitlab/{path}", json=body, timeout=10)
         answer.raise_for_status()
         return dict(answer.json())

@@ -1,0 +1,253 @@
+"""Who may approve what, until when, and what is said if it does not count."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from runbook_lib.domain.approval import ApplyFacts, RequestFacts, judge_decisions, make_request
+from runbook_lib.domain.approval_checks import same_person
+from runbook_lib.errors import InputError
+from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecord
+from runbook_lib.models.config import ApprovalConfig
+from runbook_lib.models.exposure import Exposure
+from runbook_lib.models.plan import PlanSummary
+from runbook_lib.models.run import Run
+
+NOW = datetime(2026, 11, 5, 10, 0, tzinfo=UTC)
+DIGEST = "d" * 64
+RUN = Run(
+    run_id="1001",
+    stack="access",
+    commit="c" * 40,
+    requester="riley",
+    author="robin",
+    created_at=NOW - timedelta(minutes=5),
+    pipeline_url="https://gitlab.example.com/p/-/pipelines/1001",
+)
+SUMMARY = PlanSummary(create=1, plan_sha256=DIGEST, state_lineage="lineage", state_serial=7)
+CONFIG = ApprovalConfig(approvers=("alex", "sam", "Kim"), quorum=1, expires_after=timedelta(hours=4))
+FACTS = ApplyFacts(DIGEST, "lineage", 7, commit="c" * 40, policy_sha256="p" * 64)
+
+
+def _request(config: ApprovalConfig = CONFIG, **run: Any) -> ApprovalRequest:
+    facts = RequestFacts(RUN.model_copy(update=run), SUMMARY, Exposure(), "p" * 64)
+    return make_request(facts, config, NOW)
+
+
+def _says(user: str, approved: bool = True, minutes: float = 5, **more: Any) -> Decision:
+    at = NOW + timedelta(minutes=minutes)
+    fields: dict[str, Any] = {"source": "test", "plan_sha256": DIGEST} | more
+    return Decision(user=user, approved=approved, at=at, **fields)
+
+
+def _judge(
+    *decisions: Decision, request: ApprovalRequest | None = None, facts: ApplyFacts = FACTS, minutes: float = 10
+) -> DecisionRecord:
+    return judge_decisions(request or _request(), decisions, facts, NOW + timedelta(minutes=minutes))
+
+
+def test_a_request_carries_the_plan_the_people_and_its_end() -> None:
+    request = _request()
+    assert (request.plan_sha256, request.state_lineage, request.state_serial) == (DIGEST, "lineage", 7)
+    assert (request.requester, request.author, request.approvers) == ("riley", "robin", ("alex", "sam", "Kim"))
+    assert request.expires_at - request.created_at == timedelta(hours=4)
+    assert request.url == RUN.pipeline_url
+
+
+def test_a_request_points_to_the_job_where_one_decides() -> None:
+    facts = RequestFacts(RUN, SUMMARY, Exposure(), "p" * 64, url="https://gitlab.example.com/p/-/jobs/7")
+    assert make_request(facts, CONFIG, NOW).url == "https://gitlab.example.com/p/-/jobs/7"
+
+
+def test_a_plan_without_a_digest_cant_be_put_to_approval() -> None:
+    with pytest.raises(InputError, match="no digest"):
+        make_request(RequestFacts(RUN, PlanSummary(), Exposure(), ""), CONFIG, NOW)
+
+
+def test_one_approver_is_enough_when_one_is_asked_for() -> None:
+    record = _judge(_says("alex"))
+    assert (record.approved, record.rejected, record.reasons) == (True, False, ())
+    assert (record.plan_sha256, record.checked_at) == (DIGEST, NOW + timedelta(minutes=10))
+
+
+@pytest.mark.parametrize("name", ["ALEX", "Alex", "@alex", " alex "])
+def test_a_login_counts_whatever_its_case(name: str) -> None:
+    assert _judge(_says(name)).approved
+
+
+def test_nobody_having_decided_is_not_approved_and_says_whom_to_ask() -> None:
+    record = _judge()
+    assert not record.approved
+    assert record.reasons == ("1 approvals are needed and 0 given (none). Ask: alex, sam, Kim.",)
+
+
+def _reason(*decisions: Decision, **options: Any) -> str:
+    record = _judge(*decisions, **options)
+    assert not record.approved
+    assert all(reason.endswith(".") for reason in record.reasons)
+    return record.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (ApplyFacts("e" * 64, "lineage", 7), "The plan file is not the one"),
+        (ApplyFacts(DIGEST, "other", 7), "lineage differs"),
+        (ApplyFacts(DIGEST, "lineage", 8), "serial 8, not 7"),
+        (ApplyFacts(DIGEST, "lineage", None), "serial None, not 7"),
+        (ApplyFacts(DIGEST, "lineage", 7, commit="e" * 40), "The commit is eeeeeeeeeeee"),
+        (ApplyFacts(DIGEST, "lineage", 7, policy_sha256="q" * 64), "The policies changed"),
+    ],
+)
+def test_what_changed_since_the_request_takes_the_approval_away(facts: ApplyFacts, said: str) -> None:
+    reason = _reason(_says("alex"), facts=facts)
+    assert said in reason
+    assert "Run the plan step again" in reason
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        (_says("riley"), "riley asked for the change"),
+        (_says("Riley"), "Riley asked for the change"),
+        (_says("robin"), "robin wrote the commit"),
+        (_says("casey"), "casey is none of the approvers"),
+        (_says(""), "none of the approvers"),
+        (_says("local:alex"), "local:alex is none of the approvers"),
+        (_says("alex", plan_sha256="e" * 64), "given for another plan"),
+        (_says("alex", minutes=-1), "before the request was made"),
+        (_says("alex", minutes=13), "dated in the future"),
+    ],
+)
+def test_an_approval_that_does_not_count_says_why(decision: Decision, said: str) -> None:
+    assert said in _reason(decision)
+
+
+def test_a_request_that_is_over_is_over_though_it_was_approved_in_time() -> None:
+    assert _judge(_says("alex"), minutes=239).approved
+    assert "expired at 2026-11-05 14:00 UTC" in _reason(_says("alex"), minutes=240)
+
+
+def test_clocks_that_differ_a_little_do_no_harm() -> None:
+    assert _judge(_says("alex", minutes=11)).approved
+
+
+def test_an_approver_who_asked_for_the_change_does_not_count() -> None:
+    request = _request(requester="alex")
+    assert "alex asked for the change" in _reason(_says("alex"), request=request)
+    assert _judge(_says("sam"), request=request).approved
+
+
+@pytest.mark.parametrize("author", ["alex", "Alex", "alex@example.com", "local:alex"])
+def test_an_approver_who_wrote_the_commit_does_not_count(author: str) -> None:
+    assert "alex wrote the commit" in _reason(_says("alex"), request=_request(author=author))
+
+
+def test_two_of_two_must_be_two_people() -> None:
+    request = _request(CONFIG.model_copy(update={"quorum": 2}))
+    assert "2 approvals are needed and 1 given (alex). Ask: sam, Kim." in _reason(
+        _says("alex"), _says("ALEX", minutes=6, source="other"), request=request
+    )
+    assert _judge(_says("alex"), _says("kim"), request=request).approved
+
+
+def test_one_rejection_outweighs_every_approval() -> None:
+    record = _judge(_says("alex"), _says("sam", approved=False, reason="too wide"), _says("kim"))
+    assert (record.approved, record.rejected) == (False, True)
+    assert record.reasons[0] == "sam rejected the change: too wide. Correct it and run the plan step again."
+
+
+def test_a_later_rejection_revokes_ones_own_approval() -> None:
+    record = _judge(_says("alex"), _says("alex", approved=False, minutes=6))
+    assert (record.approved, record.rejected) == (False, True)
+
+
+def test_a_rejection_is_not_undone_by_a_later_approval() -> None:
+    assert _judge(_says("alex", approved=False), _says("alex", minutes=6)).rejected
+
+
+def test_the_requester_can_withdraw_the_change() -> None:
+    assert _judge(_says("alex"), _says("riley", approved=False)).rejected
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        _says("casey", approved=False),
+        _says("sam", approved=False, plan_sha256="e" * 64),
+        _says("sam", approved=False, minutes=-1),
+    ],
+)
+def test_a_rejection_by_a_stranger_or_of_another_plan_rejects_nothing(decision: Decision) -> None:
+    assert _judge(_says("alex"), decision).approved
+
+
+def test_without_approvers_nothing_is_ever_approved() -> None:
+    request = _request(ApprovalConfig())
+    assert "Nobody is named who may approve" in _reason(_says("alex"), request=request)
+
+
+def test_a_quorum_that_can_not_be_reached_is_said_at_once() -> None:
+    request = _request(ApprovalConfig(approvers=("alex", "riley"), quorum=2))
+    assert "2 approvals are needed, but only 1 of the approvers" in _reason(_says("alex"), request=request)
+
+
+def test_who_is_taken_out_of_runbook_yml_no_longer_counts() -> None:
+    facts = ApplyFacts(DIGEST, "lineage", 7, approvers=("sam",), quorum=1)
+    assert "alex is no approver any more" in _reason(_says("alex"), facts=facts)
+    assert _judge(_says("sam"), facts=facts).approved
+
+
+def test_who_was_put_into_runbook_yml_after_the_request_does_not_count_either() -> None:
+    facts = ApplyFacts(DIGEST, "lineage", 7, approvers=("alex", "casey"), quorum=1)
+    assert "casey is none of the approvers" in _reason(_says("casey"), facts=facts)
+
+
+def test_a_quorum_raised_after_the_request_holds() -> None:
+    facts = ApplyFacts(DIGEST, "lineage", 7, approvers=CONFIG.approvers, quorum=2)
+    assert "2 approvals are needed and 1 given" in _reason(_says("alex"), facts=facts)
+
+
+def test_a_local_login_counts_only_where_runbook_yml_names_it_so() -> None:
+    request = _request(ApprovalConfig(approvers=("local:root",)))
+    assert _judge(_says("local:root"), request=request).approved
+    assert "root is none of the approvers" in _reason(_says("root"), request=request)
+
+
+def test_a_local_user_cant_approve_his_own_change() -> None:
+    request = _request(ApprovalConfig(approvers=("local:root",)), requester="local:root")
+    assert "neither asked for the change nor wrote the commit" in _reason(_says("local:root"), request=request)
+
+
+@pytest.mark.parametrize(("field", "said"), [("requester", "who asked for the change"), ("author", "who wrote")])
+def test_a_change_of_unknown_origin_cant_be_approved(field: str, said: str) -> None:
+    assert said in _reason(_says("alex"), request=_request(**{field: ""}))
+
+
+def test_a_first_plan_has_no_state_to_compare_and_is_approved_all_the_same() -> None:
+    first = _request().model_copy(update={"state_lineage": "", "state_serial": None})
+    assert _judge(_says("alex"), request=first, facts=ApplyFacts(DIGEST, "", None)).approved
+    assert "lineage differs" in _reason(_says("alex"), request=first)
+
+
+def test_times_without_a_zone_are_utc() -> None:
+    naive = _says("alex").model_copy(update={"at": datetime(2026, 11, 5, 10, 5)})
+    assert _judge(naive).approved
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("alex", "ALEX", True),
+        ("alex", "alex@example.com", True),
+        ("local:alex", "alex", True),
+        ("alex", "alexa", False),
+        ("alex", "", False),
+        ("", "", False),
+    ],
+)
+def test_two_names_may_mean_one_person(one: str, other: str, same: bool) -> None:
+    assert same_person(one, other) is same
