@@ -49,9 +49,6 @@ class Environment(BaseSettings):
     job_url: str = _env("CI_JOB_URL")
     commit: str = _env("CI_COMMIT_SHA")
     ref: str = _env("CI_COMMIT_REF_NAME")
-    # Variables that whoever plays the manual job may give it: the only way to say no by playing.
-    decision: str = _env("RUNBOOK_DECISION")
-    decision_reason: str = _env("RUNBOOK_REASON")
     gitlab_token: SecretStr = _env("GITLAB_TOKEN", default=SecretStr(""))
     job_token: SecretStr = _env("CI_JOB_TOKEN", default=SecretStr(""))
     tf_username: str = _env("TF_HTTP_USERNAME")

@@ -12,6 +12,7 @@ __all__ = ["Diagnostic", "map_failure", "parse_diagnostics"]
 FRAME = re.compile(r"^[│|╷╵]\s?", re.MULTILINE)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 LOCATION = re.compile(r"^\s+on (?P<file>\S+) line (?P<line>\d+)", re.MULTILINE)
+HELD_LOCK = re.compile(r"already locked: ID=(\S+)")
 LOCK_FIELD = re.compile(r"^\s+(ID|Operation|Who|Created):\s+(.+)$", re.MULTILINE)
 REMEDIES = (
     (r"UnauthorizedOperation|AccessDenied|not authorized to perform", "Give the run's AWS role this permission."),
@@ -78,12 +79,17 @@ def map_failure(command: str, status: int, text: str) -> TerraformError:
 
 
 def _locked(text: str) -> StateLockedError:
-    fields = dict(LOCK_FIELD.findall(FRAME.sub("", ANSI.sub("", text))))
-    who, since = fields.get("Who", "somebody").strip(), fields.get("Created", "an unknown time").strip()
-    operation = fields.get("Operation", "").strip().removeprefix("OperationType") or "another command"
+    plain = FRAME.sub("", ANSI.sub("", text))
+    fields = {key: value.strip() for key, value in LOCK_FIELD.findall(plain)}
+    held = HELD_LOCK.search(plain)
+    if held and held[1] != fields.get("ID"):
+        # Terraform's http backend prints the lock that it wanted: of the one that is held it knows the ID alone.
+        fields = {"ID": held[1]}
+    who, since = fields.get("Who", "somebody"), fields.get("Created", "an unknown time")
+    operation = fields.get("Operation", "").removeprefix("OperationType") or "another command"
     return StateLockedError(
         f"the state is locked by {who} since {since} ({operation})",
-        f"Wait for it to end. If it is dead: terraform force-unlock {fields.get('ID', '').strip()}",
+        f"Wait for it to end. If it is dead: terraform force-unlock {fields.get('ID', '')}",
     )
 
 

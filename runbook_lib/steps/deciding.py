@@ -93,7 +93,8 @@ def _sources(context: StepContext) -> Iterator[ApprovalSource]:
         yield Terminal(context.store)
     gitlab, pipeline = gitlab_client(context.settings), environment.pipeline_id
     if gitlab and pipeline:
-        rejected = environment.decision.lower() == "reject"
+        # Whatever is not clearly a yes is a no.
+        rejected = environment.decision.lower() not in {"", "approve", "approved"}
         yield GitLabManualJob(gitlab, int(pipeline), job, rejected=rejected, reason=environment.reason)
         if gitlab.has_token:
             yield GitLabDeployment(gitlab, int(pipeline), job)
