@@ -37,7 +37,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[  # noqa: ARG001 - typer calls back with it
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
@@ -75,5 +75,5 @@ def _report(error: Exception, message: str, remedy: str, status: int) -> int:
     return status
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of a handler
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise InterruptedRunError(number)

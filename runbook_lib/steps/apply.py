@@ -131,8 +131,8 @@ def _failure(done: Completed) -> TerraformError:
 
 def _applied(done: Completed) -> Applied:
     events = list(_events(done.stdout))
-    changes = next((e["changes"] for e in reversed(events) if e.get("type") == "change_summary"), {})
-    outputs = next((e["outputs"] for e in reversed(events) if e.get("type") == "outputs"), {})
+    changes: dict[str, Any] = next((e["changes"] for e in reversed(events) if e.get("type") == "change_summary"), {})
+    outputs: dict[str, Any] = next((e["outputs"] for e in reversed(events) if e.get("type") == "outputs"), {})
     hooks = [event["hook"] for event in events if event.get("type") == "apply_complete"]
     resources = tuple(
         {"address": hook["resource"]["addr"], "action": hook["action"], "seconds": hook.get("elapsed_seconds", 0)}

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from ..domain.approval import PlannedChange, make_request
+from ..domain.approval import RequestFacts, make_request
 from ..errors import ConfigError, InputError
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.base import Outcome, Step
@@ -116,9 +116,15 @@ def _standing_request(context: StepContext) -> ApprovalRequest | None:
 def _make_request(context: StepContext, findings: tuple[Finding, ...]) -> ApprovalRequest:
     summary = context.store.read_model(f"{Step.PLAN.folder}/summary.json", PlanSummary)
     exposure = context.store.read_model(f"{Step.PLAN.folder}/exposure.json", Exposure)
-    change = PlannedChange(summary, exposure, policy_digest(context), findings)
-    request = make_request(context.run, change, context.settings.config.approval, datetime.now(UTC))
-    return request.model_copy(update={"url": _approval_url(context)})
+    facts = RequestFacts(
+        run=context.run,
+        summary=summary,
+        exposure=exposure,
+        policy_sha256=policy_digest(context),
+        findings=findings,
+        url=_approval_url(context),
+    )
+    return make_request(facts, context.settings.config.approval, datetime.now(UTC))
 
 
 def _approval_url(context: StepContext) -> str:

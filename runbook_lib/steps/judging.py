@@ -10,10 +10,20 @@ from ..adapters.policies import check_policy_ids, load_policies, load_waivers, p
 from ..domain.compliance import judge
 from ..domain.rules import RuleChanges
 from ..models.compliance import ComplianceReport, JudgeOptions, Policy, Scope, Waiver
+from ..report.formats import render
 from ..settings import Settings
 from .context import StepContext
 
-__all__ = ["judge_changes", "policy_digest", "rulebook"]
+__all__ = ["judge_changes", "policy_digest", "rulebook", "write_reports"]
+
+# The report's forms by file name: for a person, for programs, and for GitLab's merge request.
+REPORTS = {
+    "compliance.txt": "text",
+    "findings.json": "json",
+    "findings.sarif": "sarif",
+    "junit.xml": "junit",
+    "gl-code-quality.json": "codequality",
+}
 
 
 def policy_digest(context: StepContext) -> str:
@@ -37,6 +47,12 @@ def judge_changes(context: StepContext, changes: RuleChanges, scope: str, *, ear
     policies, waivers = rulebook(context.settings, today)
     options = JudgeOptions(scope=Scope(scope), severities=config.severities, actions=config.actions, early=early)
     return judge(changes, policies, waivers, options, today)
+
+
+def write_reports(context: StepContext, report: ComplianceReport) -> None:
+    """Write the report in all its forms into the step's folder."""
+    for name, form in REPORTS.items():
+        context.store.write_text(context.file(name), render(report, form))
 
 
 def _places(settings: Settings) -> tuple[Path, Path]:

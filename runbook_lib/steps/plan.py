@@ -22,7 +22,7 @@ from ..models.plan import Plan, PlanSummary
 from ..report.result_view import ResultView
 from .clients import terraform_client
 from .context import StepContext, describe, open_step, recorded
-from .judging import judge_plan, write_reports
+from .judging import judge_changes, write_reports
 from .preflight import Check, CheckResult, preflight
 
 __all__ = ["Planned", "check_ready", "decide", "make_plan", "read_lineage", "start"]
@@ -51,7 +51,7 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
 
 
 @recorded
-def make_plan(context: StepContext, *, lock: bool = True) -> Planned:
+def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed") -> Planned:
     """Plan, keep the file and its text, judge it, and write summary.json, exposure.json and gl-terraform.json."""
     context.uses_repository()
     terraform = terraform_client(context.settings, context.run.stack, print)
@@ -61,7 +61,7 @@ def make_plan(context: StepContext, *, lock: bool = True) -> Planned:
     context.store.write_text(context.file("plan.txt"), text)
     document = json.loads(terraform.show_plan(path))
     context.store.write_json(context.file("plan.json"), mask_plan(document))
-    return _judge(context, parse_plan(document))
+    return _judge(context, parse_plan(document), scope)
 
 
 @recorded
@@ -91,9 +91,9 @@ def read_lineage(plan: bytes) -> tuple[str, int | None]:
     return lineage, int(state.get("serial", 0))
 
 
-def _judge(context: StepContext, plan: Plan) -> Planned:
+def _judge(context: StepContext, plan: Plan, scope: str) -> Planned:
     rules = rules_from_plan(plan)
-    report = judge_plan(context, plan)
+    report = judge_changes(context, rules, scope)
     write_reports(context, report)
     exposed = exposure(rules.before, rules.after, group_names(plan))
     path = context.store.path(context.file(PLAN_FILE))

@@ -1,0 +1,91 @@
+"""The compliance step: the files judged before Terraform plans, early and without credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..adapters.hcl import read_module
+from ..adapters.terraform_errors import Diagnostic
+from ..adapters.terraform_init import ensure_initialised
+from ..domain.compliance import outcome_of
+from ..domain.rules import RuleChanges, hcl_changes
+from ..models.base import Step
+from ..models.compliance import ComplianceReport
+from ..models.findings import Action, Finding, Severity, Source, Verdict
+from ..models.rules import Rule
+from ..report.result_view import ResultView
+from .clients import terraform_client
+from .context import StepContext, open_step, recorded
+from .judging import judge_changes, rulebook, write_reports
+from .preflight import Check, CheckResult, preflight
+
+__all__ = ["check_ready", "decide", "declared_rules", "judge", "start", "validate"]
+
+
+def start(run_id: str = "", stack: str = "") -> StepContext:
+    """Begin the step."""
+    return open_step(Step.COMPLIANCE, run_id, stack)
+
+
+def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
+    """Ask for Terraform, the stack's files and the policies."""
+    return preflight(
+        context,
+        Check("terraform", lambda: terraform_client(context.settings, context.run.stack).binary.version),
+        Check("policies", lambda: _count_policies(context)),
+    )
+
+
+@recorded
+def validate(context: StepContext) -> tuple[Finding, ...]:
+    """Have Terraform check syntax and types; every error is a finding that blocks."""
+    context.uses_repository()
+    terraform = terraform_client(context.settings, context.run.stack, print)
+    ensure_initialised(terraform)
+    return tuple(_finding(context, error) for error in terraform.validate())
+
+
+@recorded
+def judge(context: StepContext, scope: str = "changed") -> ComplianceReport:
+    """Judge what the files declare; what only the plan can tell is unknown here, and warns."""
+    return judge_changes(context, _declared(context), scope, early=True)
+
+
+def declared_rules(context: StepContext) -> tuple[Rule, ...]:
+    """Every security-group rule that the files declare."""
+    return _declared(context).after
+
+
+@recorded
+def decide(context: StepContext, syntax: Sequence[Finding], report: ComplianceReport) -> ResultView:
+    """End the step, and write compliance.txt and its other forms: the first artifact."""
+    findings = (*syntax, *report.findings)
+    whole = report.model_copy(update={"findings": findings, "outcome": outcome_of(findings)})
+    write_reports(context, whole)
+    context.metrics |= whole.checked.model_dump()
+    return context.finish(whole.outcome, whole.sentence, findings)
+
+
+def _declared(context: StepContext) -> RuleChanges:
+    var_files = [context.stack_dir / name for name in context.stack.var_files]
+    return hcl_changes(read_module(context.stack_dir, var_files))
+
+
+def _count_policies(context: StepContext) -> str:
+    policies, waivers = rulebook(context.settings, context.clock().date())
+    return f"{len(policies)} policies, {len(waivers)} waivers"
+
+
+def _finding(context: StepContext, error: Diagnostic) -> Finding:
+    path = f"{context.stack.path}/{error.file}" if error.file else context.stack.path
+    return Finding(
+        policy="terraform-valid",
+        verdict=Verdict.FAILED,
+        severity=Severity.HIGH,
+        address=path,
+        message=f"{error.summary}: {error.detail}" if error.detail else error.summary,
+        remedy="Correct it there.",
+        source=Source(file=path, line=error.line) if error.line else None,
+        action=Action.BLOCK,
+        tool="terraform",
+    )
