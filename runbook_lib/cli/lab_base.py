@@ -13,13 +13,14 @@ from pathlib import Path
 from ..adapters.gitlab import state_address
 from ..adapters.terraform import Completed, Terraform
 from ..adapters.terraform_binary import cli_configuration, find_binary
+from ..adapters.terraform_init import ensure_initialised
 from ..errors import ConfigError
 from ..lab import world as lab_world
 from ..lab.process import control, running_world, start_process, stop_process
 from ..lab.world import World
 from ..settings import Settings
 
-__all__ = ["BASE_RULES", "lab_up"]
+__all__ = ["BASE_RULES", "lab_down", "lab_up"]
 
 # The rules as the story begins, with the web rule on the wrong port, whatever a working copy holds by now.
 BASE_RULES = Path(lab_world.__file__).with_name("base.auto.tfvars")
@@ -47,13 +48,17 @@ def lab_up(settings: Settings, folder: Path, tell: Tell, *, tied: bool = False) 
         raise
 
 
+def lab_down(folder: Path) -> World | None:
+    """End the lab of this folder and all that belongs to it; None if none was running."""
+    return stop_process(folder.resolve())
+
+
 @dataclass
 class _Base:
     settings: Settings
     world: World
     tell: Tell
-    created: int = 0
-    groups: set[str] = field(default_factory=set)
+    created: set[str] = field(default_factory=set)
     groups_there: threading.Event = field(default_factory=threading.Event)
 
     def build(self) -> None:
@@ -61,7 +66,7 @@ class _Base:
         network, access = self._terraform("network"), self._terraform("access")
         shutil.copyfile(BASE_RULES, access.directory / "rules.auto.tfvars")
         self.tell("network: terraform init")
-        network.init()
+        ensure_initialised(network)
         self.tell("network: terraform apply")
         pool = ThreadPoolExecutor(max_workers=1)
         applied = pool.submit(network.run, "apply", *_APPLY)
@@ -70,13 +75,13 @@ class _Base:
             applied.result()
         finally:
             pool.shutdown(wait=False)
-        self.tell(f"base built: {self.created} resources, the web rule on port 8000")
+        self.tell(f"base built: {len(self.created)} resources, the web rule on port 8000")
 
     def _build_access(self, access: Terraform, network: Future[Completed]) -> None:
-        access.init()
+        ensure_initialised(access)
         network.add_done_callback(lambda _: self.groups_there.set())
         self.groups_there.wait()
-        if len(self.groups) < len(_GROUPS):
+        if not self.created >= _GROUPS:
             network.result()
         self.tell("access: terraform apply")
         access.run("apply", *_APPLY)
@@ -85,23 +90,22 @@ class _Base:
         config = self.settings.config.stacks.get(stack)
         if config is None:
             raise ConfigError(f"runbook.yml has no stack {stack!r}", "The lab builds the stacks network and access.")
-        directory = self.world.workspaces / stack
+        directory = self.world.repository / config.path
         _copy_stack(self.settings.root / config.path, directory)
         environment = {**os.environ, **self.world.environment(), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
         environment |= state_address(self.world.gitlab_api, str(lab_world.PROJECT_ID), config.state)
-        environment |= cli_configuration(self.world.folder, self.settings.environment.provider_mirror, environment)
+        # The folder that the steps use as well: the copies stay initialised for a run on them.
+        cache = self.settings.outputs / ".terraform-cli"
+        environment |= cli_configuration(cache, self.settings.environment.provider_mirror, environment)
         minimum = self.settings.config.terraform.minimum
         binary = find_binary(self.settings.terraform_binary, minimum, environment)
         return Terraform(directory, binary, environment, self._line)
 
     def _line(self, line: str) -> None:
         resource, done, _ = line.partition(": Creation complete")
-        if not done:
-            return
-        self.created += 1
-        if resource in _GROUPS:
-            self.groups.add(resource)
-        if self.groups == _GROUPS:
+        if done:
+            self.created.add(resource)
+        if self.created >= _GROUPS:
             self.groups_there.set()
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from .clients import INSIDE
 from .faults import AwsFault, Faults
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Gate:
         """Answer one call."""
         form = _form(environ)
         action = form.get("Action", "")
-        fault = self.faults.strike(action) if action else None
+        inside = INSIDE in environ.get("HTTP_USER_AGENT", "")
+        fault = self.faults.strike(action) if action and not inside else None
         if fault is not None:
             return _refuse(fault, action, start_response)
         if action == "AllocateAddress" and "Address" not in form:

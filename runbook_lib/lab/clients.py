@@ -7,7 +7,10 @@ from typing import Any
 
 from .world import REGION, Credentials
 
-__all__ = ["AwsClients"]
+__all__ = ["INSIDE", "AwsClients"]
+
+# What the lab asks of its own AWS is not meant by the failures that were ordered.
+INSIDE = "runbook-lab-inside"
 
 
 class AwsClients:
@@ -51,5 +54,5 @@ class AwsClients:
             endpoint_url=self._url,
             aws_access_key_id=self._credentials.aws_key,
             aws_secret_access_key=self._credentials.aws_secret,
-            config=Config(proxies={}, retries={"total_max_attempts": 1}),
+            config=Config(proxies={}, retries={"total_max_attempts": 1}, user_agent_extra=INSIDE),
         )

@@ -59,8 +59,8 @@ class Edge:
                 local = await asyncio.to_thread(self._admitted, address, port)
                 if local is not None:
                     await _forward(reader, writer, local)
-            except OSError as error:
-                log.info("%s:%d: %s", address, port, error)
+            except Exception as error:  # noqa: BLE001  # one visitor's failure must not end the edge
+                log.info("%s:%d: %s: %s", address, port, type(error).__name__, error)
             finally:
                 # AWS drops the packets of whom it keeps out; here he is cut off at once, which is quicker to notice.
                 writer.transport.abort()

@@ -7,13 +7,12 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import AdapterError, UsageError
-from .faults import FaultOrder
 from .statefile import LOG, READY, alive, end_strays, find_world, sweep
 from .world import World
 
@@ -85,9 +84,9 @@ def control(world: World, method: str, path: str, body: dict[str, Any] | None = 
             ) from error
 
 
-def give_faults(world: World, order: FaultOrder) -> None:
-    """Let something fail, or heal it."""
-    control(world, "POST", "/lab/faults", order.model_dump(mode="json", exclude_unset=True))
+def give_faults(world: World, order: Mapping[str, Any]) -> None:
+    """Let something fail, or heal it: see `FaultOrder`, of which this is the JSON."""
+    control(world, "POST", "/lab/faults", dict(order))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 from pydantic import ValidationError
 
-from .world import ProcessId, World
+from .world import REPOSITORY, ProcessId, World
 
 __all__ = ["LOG", "READY", "STATE", "alive", "end_strays", "find_world", "process_id", "sweep", "write_world"]
 
@@ -57,22 +57,22 @@ def sweep(folder: Path) -> None:
     """Remove what an earlier lab left in the folder, but not its log."""
     end_strays(folder)
     (folder / STATE).unlink(missing_ok=True)
-    shutil.rmtree(folder / "workspaces", ignore_errors=True)
+    shutil.rmtree(folder / REPOSITORY, ignore_errors=True)
 
 
 def end_strays(folder: Path) -> None:
-    """End the Terraform processes that still work in this folder: their AWS is gone, and they would retry for long."""
-    strays = [process for process in psutil.process_iter() if _is_stray(process, folder)]
+    """End the Terraform processes that still work on this lab: their AWS is gone, and they would retry for long."""
+    strays = [process for process in psutil.process_iter() if _is_stray(process, folder / REPOSITORY)]
     for process in strays:
         _signal(process, hard=False)
     for process in psutil.wait_procs(strays, timeout=3)[1]:
         _signal(process, hard=True)
 
 
-def _is_stray(process: psutil.Process, folder: Path) -> bool:
+def _is_stray(process: psutil.Process, repository: Path) -> bool:
     try:
         words = " ".join(process.cmdline()[:3])
-        return ("terraform" in words or "tofu" in words) and Path(process.cwd()).is_relative_to(folder)
+        return ("terraform" in words or "tofu" in words) and Path(process.cwd()).is_relative_to(repository)
     except (psutil.Error, OSError):
         return False
 

@@ -12,12 +12,13 @@ from pydantic import Field
 
 from ..models.base import Model
 
-__all__ = ["CHANNEL", "PROJECT_ID", "PROJECT_PATH", "REGION", "Credentials", "ProcessId", "World"]
+__all__ = ["CHANNEL", "PROJECT_ID", "PROJECT_PATH", "REGION", "REPOSITORY", "Credentials", "ProcessId", "World"]
 
 PROJECT_ID = 42
 PROJECT_PATH = "platform/network-access"
 CHANNEL = "#infra-changes"
 REGION = "eu-west-1"
+REPOSITORY = "repository"
 
 # Riley asks for changes; alex and sam approve them; the bot is the project access token that writes the state, for
 # which GitLab wants a Maintainer.
@@ -80,9 +81,9 @@ class World(Model):
         return f"{self.gitlab_url}/api/v4"
 
     @property
-    def workspaces(self) -> Path:
-        """The folder with the lab's own copies of the Terraform stacks."""
-        return self.folder / "workspaces"
+    def repository(self) -> Path:
+        """The lab's own copy of the repository's Terraform stacks, from which it builds the base."""
+        return self.folder / REPOSITORY
 
     def environment(self, user: str = "riley") -> dict[str, str]:
         """The variables that point a shell at this lab, as `user`."""
