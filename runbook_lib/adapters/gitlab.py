@@ -114,11 +114,11 @@ class GitLab:
             raise
 
     def state(self, name: str, serial: int | None = None) -> bytes | None:
-        """A Terraform state, the latest version or that of a serial; None if there is none."""
+        """A Terraform state, the latest version or that of a serial; None if there is none. A job token may, too."""
         version = "" if serial is None else f"/versions/{serial}"
         path = f"{self._path}/terraform/state/{quote(name, safe='')}{version}"
         try:
-            return self._http.raw(path, f"read the state {name}") or None
+            return self._http.raw_state(path, f"read the state {name}") or None
         except GitLabRefusalError as refusal:
             # GitLab answers 404 for a project you may not see, too; then the message names the project.
             if refusal.status == 404 and "Project" not in refusal.message:

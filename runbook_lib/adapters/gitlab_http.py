@@ -55,7 +55,15 @@ class GitLabHttp:
 
     def raw(self, path: str, doing: str, *, as_job: bool = False) -> bytes:
         """Get bytes, whatever they say they are; none for 204."""
-        client, variable = self._client(doing, as_job)
+        return self._raw(*self._client(doing, as_job), path, doing)
+
+    def raw_state(self, path: str, doing: str) -> bytes:
+        """Get bytes of the state API, where a job's token is taken as a password and in no other way."""
+        if self.has_token or not self.has_job_token:
+            return self.raw(path, doing)
+        return self._raw(self._as_state_job, JOB_TOKEN, path, doing)
+
+    def _raw(self, client: gitlab.Gitlab, variable: str, path: str, doing: str) -> bytes:
         with gitlab_errors(doing, self.url, variable):
             answer = client.http_get(path, raw=True, max_retries=self._retries)
             if isinstance(answer, dict):
@@ -75,23 +83,26 @@ class GitLabHttp:
 
     @cached_property
     def _as_user(self) -> gitlab.Gitlab:
-        return self._connect(private_token=self._token)
+        return self._connect({"private_token": self._token})
 
     @cached_property
     def _as_job(self) -> gitlab.Gitlab:
-        return self._connect(job_token=self._job_token)
+        return self._connect({"job_token": self._job_token})
 
-    def _connect(self, private_token: str | None = None, job_token: str | None = None) -> gitlab.Gitlab:
+    @cached_property
+    def _as_state_job(self) -> gitlab.Gitlab:
+        return self._connect({"http_username": "gitlab-ci-token", "http_password": self._job_token})
+
+    def _connect(self, credentials: dict[str, Any]) -> gitlab.Gitlab:
         import gitlab
 
         return gitlab.Gitlab(
             self.url,
-            private_token=private_token,
-            job_token=job_token,
             timeout=TIMEOUT,
             retry_transient_errors=True,
             # Pages are fetched from the address that was given, though GitLab may know itself by another.
             keep_base_url=True,
+            **credentials,
         )
 
 

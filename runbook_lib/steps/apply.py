@@ -19,6 +19,7 @@ from ..report.result_view import ResultView
 from .clients import terraform_client
 from .context import StepContext, describe, open_step, recorded
 from .deciding import PLAN_PATH, collect, facts_now, plan_digest, read_request, write_record
+from .locks import holder_named
 from .preflight import Check, CheckResult, preflight
 from .telling import Teller
 
@@ -77,7 +78,8 @@ def apply_plan(context: StepContext, record: DecisionRecord) -> Applied:
     done = terraform.apply(path, f"-lock-timeout={timeout}")
     _keep(context, done, began)
     if done.status:
-        raise _failure(done)
+        with holder_named(context.settings, context.stack.state):
+            raise _failure(done)
     applied = _applied(done)
     context.store.write_json(context.file("outputs.json"), applied.outputs)
     return applied

@@ -23,6 +23,7 @@ from ..report.result_view import ResultView
 from .clients import terraform_client
 from .context import StepContext, describe, open_step, recorded
 from .judging import judge_changes, write_reports
+from .locks import holder_named
 from .preflight import Check, CheckResult, preflight
 
 __all__ = ["Planned", "check_ready", "decide", "make_plan", "read_lineage", "start"]
@@ -57,7 +58,8 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
     terraform = terraform_client(context.settings, context.run.stack, print)
     path = context.store.path(context.file(PLAN_FILE))
     ensure_initialised(terraform)
-    text = terraform.plan(path, f"-lock={str(lock).lower()}", *_lock_timeout(context, lock))
+    with holder_named(context.settings, context.stack.state):
+        text = terraform.plan(path, f"-lock={str(lock).lower()}", *_lock_timeout(context, lock))
     context.store.write_text(context.file("plan.txt"), text)
     document = json.loads(terraform.show_plan(path))
     context.store.write_json(context.file("plan.json"), mask_plan(document))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -154,6 +155,19 @@ def test_a_state_that_is_not_there_is_none_and_a_project_that_is_not_there_an_er
     assert lab.client("riley").state("never-written") is None
     with pytest.raises(GitLabError, match="Project Not Found"):
         lab.client("riley", "43").state("access")
+
+
+def test_a_job_token_alone_reads_the_state_while_its_job_runs(lab: RunningGitLab) -> None:
+    state = {"version": 4, "serial": 1, "lineage": "l", "resources": []}
+    lab.call("POST", "/api/v4/projects/42/terraform/state/access", "alex", json=state)
+    job = lab.job(lab.pipeline(), "prepare")
+    alone = GitLab(lab.url, "", PROJECT, job_token=lab.start(job))
+    assert json.loads(alone.state("access") or b"") == state
+    assert json.loads(alone.state("access", 1) or b"") == state
+    lab.control(f"jobs/{job}/finish", status="success")
+    with pytest.raises(GitLabError, match="401") as caught:
+        alone.state("access")
+    assert "CI_JOB_TOKEN" in caught.value.remedy
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
