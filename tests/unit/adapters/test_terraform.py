@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from runbook_lib.adapters.terraform import Terraform
+from runbook_lib.adapters.terraform_binary import TerraformBinary, cli_configuration, find_binary, find_mirror
+from runbook_lib.adapters.terraform_init import ensure_initialised
+from runbook_lib.errors import ConfigError, TerraformError
+
+VERSION = '#!/bin/sh\necho \'{"terraform_version": "%s"}\'\n'
+# Stands for a Terraform that is busy: it writes down each SIGINT, finishes its work, and then ends.
+BUSY = """#!/bin/sh
+trap 'echo interrupted >> signals' INT
+echo started > started
+n=0
+while [ $n -lt 300 ] && [ ! -s signals ]; do n=$((n + 1)); sleep 0.05; done
+sleep 0.3
+echo "lock released"
+exit 1
+"""
+
+
+def script(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def terraform(folder: Path, binary: Path) -> Terraform:
+    return Terraform(folder, TerraformBinary((str(binary),), "1.11.4", "Terraform"), dict(os.environ))
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {"PATH": str(folder), "HOME": str(folder), "XDG_DATA_DIRS": str(folder / "share")}
+
+
+def test_interrupt_gives_terraform_exactly_one_sigint_and_waits_for_it(tmp_path: Path) -> None:
+    client = terraform(tmp_path, script(tmp_path, "terraform", BUSY))
+
+    def interrupt_twice() -> None:
+        while not (tmp_path / "started").exists():
+            time.sleep(0.01)
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=interrupt_twice)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        client.run("apply")
+    thread.join()
+    assert (tmp_path / "signals").read_text() == "interrupted\n"
+
+
+def test_lines_are_handed_on_as_they_come(tmp_path: Path) -> None:
+    seen: list[str] = []
+    binary = script(tmp_path, "terraform", "#!/bin/sh\necho one\necho two\n")
+    client = Terraform(tmp_path, TerraformBinary((str(binary),), "1", "Terraform"), dict(os.environ), seen.append)
+    assert client.run("plan").stdout == "one\ntwo\n"
+    assert seen == ["one", "two"]
+
+
+def test_secrets_stand_in_no_argument_list(tmp_path: Path) -> None:
+    binary = script(tmp_path, "terraform", '#!/bin/sh\necho "$@" >> arguments\n')
+    client = Terraform(
+        tmp_path, TerraformBinary((str(binary),), "1", "T"), {**os.environ, "TF_HTTP_PASSWORD": "hunter2"}
+    )
+    client.init()
+    client.plan(tmp_path / "p")
+    client.apply(tmp_path / "p")
+    assert "hunter2" not in (tmp_path / "arguments").read_text()
+
+
+def test_binary_on_path_is_found_and_named_by_product(tmp_path: Path) -> None:
+    script(tmp_path, "tofu", VERSION % "1.9.0")
+    found = find_binary("", "1.5.0", environment(tmp_path))
+    assert (found.version, found.product) == ("1.9.0", "OpenTofu")
+
+
+def test_binary_that_is_too_old_is_refused_with_both_versions(tmp_path: Path) -> None:
+    script(tmp_path, "terraform", VERSION % "1.4.7")
+    with pytest.raises(TerraformError, match=r"1\.4\.7 is too old: 1\.5\.0"):
+        find_binary("", "1.5.0", environment(tmp_path))
+
+
+def test_named_binary_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TerraformError, match="'terraform-9' is not there"):
+        find_binary("terraform-9", "1.5.0", environment(tmp_path))
+
+
+def test_binary_that_answers_nonsense_is_an_error(tmp_path: Path) -> None:
+    script(tmp_path, "terraform", "#!/bin/sh\necho hello\n")
+    with pytest.raises(TerraformError, match="does not answer"):
+        find_binary("", "1.5.0", environment(tmp_path))
+
+
+def mirror(folder: Path) -> Path:
+    (folder / "registry.terraform.io/hashicorp/aws/5.100.0/linux_amd64").mkdir(parents=True)
+    return folder
+
+
+def test_mirror_of_the_setting_comes_before_the_implied_ones(tmp_path: Path) -> None:
+    mirror(tmp_path / ".terraform.d/plugins")
+    named = mirror(tmp_path / "named")
+    assert find_mirror(str(named), environment(tmp_path)) == named
+    assert find_mirror("", environment(tmp_path)) == tmp_path / ".terraform.d/plugins"
+
+
+def test_setting_that_names_no_mirror_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="RUNBOOK_PROVIDER_MIRROR"):
+        find_mirror(str(tmp_path), environment(tmp_path))
+
+
+def test_users_own_cli_configuration_is_left_alone(tmp_path: Path) -> None:
+    own = tmp_path / "own.rc"
+    own.write_text("")
+    mirror(tmp_path / ".terraform.d/plugins")
+    assert cli_configuration(tmp_path / "c", "", {**environment(tmp_path), "TF_CLI_CONFIG_FILE": str(own)}) == {}
+
+
+def test_configuration_that_is_named_but_missing_is_replaced(tmp_path: Path) -> None:
+    mirror(tmp_path / ".terraform.d/plugins")
+    given = {**environment(tmp_path), "TF_CLI_CONFIG_FILE": str(tmp_path / "gone.rc")}
+    made = cli_configuration(tmp_path / "c", "", given)
+    text = Path(made["TF_CLI_CONFIG_FILE"]).read_text()
+    assert str(tmp_path / ".terraform.d/plugins") in text
+    # OpenTofu looks under its own registry's name, and follows a link in the last folder only.
+    link = tmp_path / "c/opentofu-mirror/registry.opentofu.org/hashicorp/aws/5.100.0/linux_amd64"
+    assert link.is_symlink()
+    assert '"registry.opentofu.org/hashicorp/aws"' in text
+
+
+def test_folder_is_initialised_again_only_when_something_changed(tmp_path: Path) -> None:
+    text = "#!/bin/sh\necho init >> calls\nmkdir -p .terraform/providers\necho lock > .terraform.lock.hcl\n"
+    (tmp_path / "main.tf").write_text("# one\n")
+    client = terraform(tmp_path, script(tmp_path, "terraform", text))
+    assert ensure_initialised(client)
+    assert not ensure_initialised(client)
+    (tmp_path / "main.tf").write_text("# two\n")
+    assert ensure_initialised(client)
+    moved = Terraform(tmp_path, client.binary, {**client.environment, "TF_HTTP_ADDRESS": "http://elsewhere"})
+    assert ensure_initialised(moved)
+    assert (tmp_path / "calls").read_text() == "init\n" * 3

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runbook_lib.adapters.yaml_file import load_model, load_yaml
+from runbook_lib.errors import ConfigError
+from runbook_lib.models.config import RunbookConfig
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "runbook.yml"
+    path.write_text(text)
+    return path
+
+
+def test_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load_yaml(tmp_path / "runbook.yml")
+
+
+def test_syntax_error_names_the_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"runbook\.yml, line 2"):
+        load_yaml(write(tmp_path, "version: 1\nstacks: a: b\n"))
+
+
+def test_duplicate_key_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="duplicate key"):
+        load_yaml(write(tmp_path, "version: 1\nversion: 2\n"))
+
+
+def test_bytes_that_are_no_text_are_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "runbook.yml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="can't be read"):
+        load_yaml(path)
+
+
+def test_deep_nesting_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        load_yaml(write(tmp_path, "[" * 5_000))
+
+
+def test_unknown_field_names_line_and_the_likely_spelling(tmp_path: Path) -> None:
+    path = write(tmp_path, "version: 1\nstacks:\n  access:\n    path: terraform/access\n    sate: access\n    state: a\n")
+    with pytest.raises(ConfigError, match=r"line 5: stacks\.access\.sate: is not a known field") as caught:
+        load_model(path, RunbookConfig)
+    assert "Did you mean 'state'?" in caught.value.remedy
+
+
+def test_missing_field_names_the_nearest_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "version: 1\nstacks:\n  access:\n    path: terraform/access\n")
+    with pytest.raises(ConfigError, match=r"line 3: stacks\.access\.state: is missing"):
+        load_model(path, RunbookConfig)
+
+
+def test_wrong_type_names_line_and_field(tmp_path: Path) -> None:
+    text = "version: 1\nstacks:\n  a: {path: p, state: s}\napproval:\n  approvers: [alex]\n  quorum: many\n"
+    with pytest.raises(ConfigError, match=r"line 6: approval\.quorum"):
+        load_model(write(tmp_path, text), RunbookConfig)
+
+
+def test_quorum_that_nobody_can_reach_is_an_error(tmp_path: Path) -> None:
+    text = "version: 1\nstacks:\n  a: {path: p, state: s}\napproval: {approvers: [alex], quorum: 2}\n"
+    with pytest.raises(ConfigError, match="quorum is 2, but only 1"):
+        load_model(write(tmp_path, text), RunbookConfig)
+
+
+def test_document_that_is_no_mapping_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a mapping is expected"):
+        load_model(write(tmp_path, "- a\n- b\n"), RunbookConfig)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("15m", 900), ("4h", 14400), ("2d", 172800)])
+def test_durations_are_written_as_people_write_them(tmp_path: Path, text: str, seconds: int) -> None:
+    body = f"version: 1\nstacks:\n  a: {{path: p, state: s}}\napproval: {{approvers: [x], expires_after: {text}}}\n"
+    assert load_model(write(tmp_path, body), RunbookConfig).approval.expires_after.total_seconds() == seconds
