@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -37,8 +38,9 @@ class RunningSlack:
 
 
 @contextmanager
-def running_slack(config: SlackLabConfig) -> Iterator[RunningSlack]:
-    server = uvicorn.Server(uvicorn.Config(create_app(config), host="127.0.0.1", port=0, log_level="warning"))
+def running_slack(config: SlackLabConfig, clock: Callable[[], float] = time.time) -> Iterator[RunningSlack]:
+    app = create_app(config, clock)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical"))
     ready = threading.Event()
     startup = server.startup
 

@@ -108,8 +108,7 @@ def _people(request: ApprovalRequest) -> list[tuple[str, str]]:
 def decision(record: DecisionRecord) -> Message:
     """What was decided, by whom, and what does not count."""
     sign, word = _verdict(record)
-    lines = [f"{sign} *{word}*", *(_decision_line(one) for one in record.decisions[:10])]
-    body = [section("\n".join(lines))]
+    body = [section(f"{sign} *{word}*\n{bullets([_decision_line(one) for one in record.decisions], 10)}")]
     # A rejection's reasons are the decisions themselves.
     if record.reasons and not record.rejected:
         body.append(section("*Why the plan is not approved*\n" + bullets([f"• {line(r)}" for r in record.reasons], 8)))

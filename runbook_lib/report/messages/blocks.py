@@ -63,10 +63,16 @@ def actions(*buttons: Block | None) -> list[Block]:
 
 
 def bullets(lines: Sequence[str], most: int) -> str:
-    """One line each, and how many more there are."""
-    shown = list(lines[:most])
-    if len(lines) > most:
-        shown.append(f"… and {len(lines) - most} more")
+    """One line each, as many as a section holds, and how many more there are."""
+    shown: list[str] = []
+    room = SECTION - 200
+    for text in lines[:most]:
+        room -= len(text) + 1
+        if room < 0:
+            break
+        shown.append(text)
+    if len(lines) > len(shown):
+        shown.append(f"… and {len(lines) - len(shown)} more")
     return "\n".join(shown)
 
 

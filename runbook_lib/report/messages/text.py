@@ -9,14 +9,15 @@ from datetime import UTC, datetime, timedelta
 __all__ = ["clean", "clip", "code", "duration", "line", "moment", "plural", "prose"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_PARTIAL_ENTITY = re.compile(r"&[a-z]{0,4}$")
+# An entity, or a time of ours, that the cut has left without its end.
+_PARTIAL = re.compile(r"(?:&[a-z]{0,4}|<[^>]*)$")
 
 
 def clip(text: str, limit: int) -> str:
     """At most `limit` characters, the last one `…` where something was cut; for text that is escaped already."""
     if len(text) <= limit:
         return text
-    return _PARTIAL_ENTITY.sub("", text[: limit - 1]).rstrip() + "…"
+    return _PARTIAL.sub("", text[: limit - 1]).rstrip() + "…"
 
 
 def clean(text: str) -> str:

@@ -66,7 +66,9 @@ def attached(texts: Mapping[str, str] | None) -> list[MessageFile]:
     """Texts by path as files to upload, empty ones left out."""
     files = []
     for path, content in (texts or {}).items():
-        name = path.rpartition("/")[2]
+        title = clean(path).rpartition("/")[2]
+        # The whole path makes the name: two steps may write files of the same name.
+        name = clean(path).replace("/", "-")
         if content.strip():
-            files.append(MessageFile(name=name, title=_FILE_TITLES.get(name, name), content=clean(content)))
+            files.append(MessageFile(name=name, title=_FILE_TITLES.get(title, title), content=clean(content)))
     return files

@@ -1,0 +1,245 @@
+"""Messages are sent in order, once, and none is lost whenever the process dies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runbook_lib.adapters.outbox import Outbox
+from runbook_lib.adapters.slack_errors import SlackMessageError
+from runbook_lib.adapters.store import RunStore
+from runbook_lib.errors import SlackError
+from runbook_lib.models.messages import Message, MessageFile, Reference
+
+BOARD = Message(text="board", blocks=({"type": "divider"},))
+REPLY = Message(text="reply")
+DOWN = SlackError("Slack can't be reached", "Check the network.")
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+class FakeSlack:
+    """A Slack that keeps what it takes, and fails on demand: `troubles` come one a call, None being none."""
+
+    def __init__(self, *troubles: BaseException | None, lose_answers: bool = False) -> None:
+        self.posted: list[tuple[str, str | None, str]] = []
+        self.blocks: list[int] = []
+        self.files: list[tuple[str, str | None]] = []
+        self.updated: list[tuple[str, str]] = []
+        self.broadcasts: list[bool] = []
+        self._troubles = list(troubles)
+        self._lose_answers = lose_answers
+
+    def _trouble(self) -> None:
+        trouble = self._troubles.pop(0) if self._troubles else None
+        if trouble:
+            raise trouble
+
+    def post(self, message: Message, thread_ts: str | None = None, broadcast: bool = False, key: str = "") -> Reference:
+        if not self._lose_answers:
+            self._trouble()
+        if key not in [k for _, _, k in self.posted]:
+            self.posted.append((message.text, thread_ts, key))
+            self.blocks.append(len(message.blocks))
+            self.broadcasts.append(broadcast)
+        if self._lose_answers:
+            self._trouble()
+        return Reference(channel="C1", ts=str(len(self.posted)))
+
+    def update(self, reference: Reference, message: Message) -> Reference:
+        self._trouble()
+        self.updated.append((reference.ts, message.text))
+        return reference
+
+    def upload(self, name: str, content: str, title: str = "", thread_ts: str | None = None) -> None:
+        self.files.append((name, thread_ts))
+        self._trouble()
+
+    def find(self, key: str, thread_ts: str | None = None) -> Reference | None:
+        keys = [k for _, _, k in self.posted]
+        return Reference(channel="C1", ts=str(keys.index(key) + 1)) if key in keys else None
+
+    def has_file(self, name: str, thread_ts: str | None = None) -> bool:
+        return (name, thread_ts) in self.files
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for text, _, _ in self.posted]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path, "run-1")
+
+
+@pytest.fixture
+def outbox(store: RunStore) -> Outbox:
+    return Outbox(store)
+
+
+def files_left(store: RunStore) -> list[str]:
+    return sorted(path.name for path in store.path("outbox").glob("*.json"))
+
+
+def test_messages_go_out_in_order_and_replies_find_their_thread(outbox: Outbox, store: RunStore) -> None:
+    slack = FakeSlack()
+    outbox.add("board", BOARD)
+    outbox.add("plan", REPLY, thread="board", broadcast=True)
+    delivery = outbox.deliver(slack)
+    assert delivery.sent == ("board", "plan")
+    assert [(text, thread) for text, thread, _ in slack.posted] == [("board", None), ("reply", "1")]
+    assert slack.broadcasts == [False, True]
+    assert outbox.references["plan"].ts == "2"
+    assert files_left(store) == []
+
+
+def test_message_that_could_not_be_sent_goes_out_with_the_next_step(outbox: Outbox) -> None:
+    slack = FakeSlack(DOWN)
+    outbox.add("board", BOARD)
+    outbox.add("plan", REPLY, thread="board")
+    first = outbox.deliver(slack)
+    assert (first.error, first.sent, first.waiting) == (DOWN, (), ("board", "plan"))
+    outbox.add("apply", REPLY, thread="board")
+    assert outbox.deliver(slack).sent == ("board", "plan", "apply")
+    assert [thread for _, thread, _ in slack.posted] == [None, "1", "1"]
+
+
+def test_without_slack_everything_waits(outbox: Outbox) -> None:
+    outbox.add("board", BOARD)
+    delivery = outbox.deliver(None)
+    assert (delivery.waiting, delivery.error) == (("board",), None)
+
+
+def test_key_that_is_known_is_told_once(outbox: Outbox) -> None:
+    slack = FakeSlack()
+    for _ in range(2):
+        outbox.add("board", BOARD)
+        outbox.add("board", BOARD)
+        outbox.deliver(slack)
+    assert slack.texts == ["board"]
+
+
+def test_two_outboxes_on_one_folder_are_the_same(outbox: Outbox, store: RunStore) -> None:
+    outbox.add("board", BOARD)
+    slack = FakeSlack()
+    Outbox(store).deliver(slack)
+    assert outbox.deliver(slack).sent == ()
+    assert slack.texts == ["board"]
+
+
+@pytest.mark.parametrize("lose_answers", [False, True])
+def test_process_killed_while_sending_loses_and_repeats_nothing(outbox: Outbox, lose_answers: bool) -> None:
+    slack = FakeSlack(Killed(), lose_answers=lose_answers)
+    outbox.add("board", BOARD)
+    with pytest.raises(Killed):
+        outbox.deliver(slack)
+    outbox.deliver(slack)
+    assert slack.texts == ["board"]
+    assert outbox.references["board"].ts == "1"
+
+
+def test_process_killed_between_record_and_deletion_repeats_nothing(outbox: Outbox, store: RunStore) -> None:
+    slack = FakeSlack()
+    outbox.add("board", BOARD)
+    queued = store.path("outbox") / files_left(store)[0]
+    content = queued.read_text()
+    outbox.deliver(slack)
+    queued.write_text(content)
+    assert outbox.deliver(slack).waiting == ()
+    assert slack.texts == ["board"]
+
+
+def test_file_goes_up_after_its_message_and_once(outbox: Outbox) -> None:
+    message = Message(text="plan", files=(MessageFile(name="plan.txt", title="Plan", content="+ x"),))
+    slack = FakeSlack()
+    outbox.add("board", BOARD)
+    outbox.add("plan", message, thread="board")
+    outbox.deliver(slack)
+    outbox.add("plan", message, thread="board")
+    outbox.deliver(slack)
+    assert slack.files == [("plan.txt", "1")]
+
+
+def test_file_whose_upload_ended_unknown_is_looked_for(outbox: Outbox) -> None:
+    slack = FakeSlack(None, DOWN)
+    outbox.add("plan", Message(text="plan", files=(MessageFile(name="plan.txt", title="Plan", content="+ x"),)))
+    assert outbox.deliver(slack).waiting == ("plan/plan.txt",)
+    assert outbox.deliver(slack).waiting == ()
+    assert len(slack.files) == 1
+
+
+def test_update_that_waits_is_replaced_by_the_newer_one(outbox: Outbox) -> None:
+    slack = FakeSlack()
+    outbox.add("board", BOARD)
+    outbox.deliver(slack)
+    outbox.add_update("board", Message(text="old"))
+    outbox.add_update("board", Message(text="new"))
+    outbox.deliver(slack)
+    assert slack.updated == [("1", "new")]
+
+
+def test_update_that_fails_waits_for_the_next_step(outbox: Outbox) -> None:
+    slack = FakeSlack(None, DOWN)
+    outbox.add("board", BOARD)
+    outbox.add_update("board", Message(text="new"))
+    assert outbox.deliver(slack).waiting == ("board",)
+    assert outbox.deliver(slack).waiting == ()
+    assert slack.updated == [("1", "new")]
+
+
+def test_refused_blocks_are_sent_as_text(outbox: Outbox) -> None:
+    slack = FakeSlack(SlackMessageError("no", code="msg_blocks_too_long"))
+    outbox.add("board", BOARD)
+    assert outbox.deliver(slack).sent == ("board",)
+    assert (slack.texts, slack.blocks) == (["board"], [0])
+
+
+def test_reply_whose_thread_was_deleted_goes_to_the_channel(outbox: Outbox) -> None:
+    slack = FakeSlack(None, SlackMessageError("gone", code="thread_not_found"))
+    outbox.add("board", BOARD)
+    outbox.add("failure", REPLY, thread="board")
+    outbox.deliver(slack)
+    assert [(text, thread) for text, thread, _ in slack.posted] == [("board", None), ("reply", None)]
+
+
+def test_message_that_slack_never_takes_is_set_aside_and_stops_nothing(outbox: Outbox, store: RunStore) -> None:
+    slack = FakeSlack(SlackMessageError("no", code="no_text"))
+    outbox.add("empty", Message(text=""))
+    outbox.add("plan", REPLY)
+    delivery = outbox.deliver(slack)
+    assert (delivery.refused, delivery.sent, delivery.waiting) == (("empty",), ("plan",), ())
+    assert delivery.error is not None
+    assert "empty" not in outbox.references
+    assert [path.name for path in store.path("outbox/refused").iterdir()] == ["000001-empty-post.json"]
+
+
+def test_secrets_are_masked_in_what_waits(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, "run-1", lambda text: text.replace("hunter2", "***"))
+    Outbox(store).add("board", Message(text="the password is hunter2"))
+    assert "hunter2" not in (store.path("outbox") / files_left(store)[0]).read_text()
+
+
+@settings(deadline=None, max_examples=40)  # the disk is flushed for each message
+@given(st.lists(st.sampled_from(["ok", "down", "killed", "answer lost"]), max_size=12))
+def test_whatever_happens_each_message_arrives_once_and_in_order(
+    tmp_path_factory: pytest.TempPathFactory, fates: list[str]
+) -> None:
+    outbox = Outbox(RunStore(tmp_path_factory.mktemp("runs"), "run-1"))
+    slack = FakeSlack()
+    for number, fate in enumerate(fates):
+        outbox.add(f"m{number}", Message(text=f"m{number}"), thread="m0" if number else "")
+        slack._troubles = {"ok": [], "down": [DOWN]}.get(fate, [Killed()])
+        slack._lose_answers = fate == "answer lost"
+        try:
+            outbox.deliver(slack)
+        except Killed:
+            continue
+    slack._troubles = []
+    outbox.deliver(slack)
+    assert slack.texts == [f"m{number}" for number in range(len(fates))]
+    assert outbox.waiting == ()
