@@ -51,13 +51,19 @@ def job_of_token(data: GitLabData, token: str) -> Job | None:
     return next((j for j in data.jobs.values() if token and j.token == token and j.status == "running"), None)
 
 
-def _by_token(data: GitLabData, token: str, way: str, method: str) -> Caller:
+def _reads(request: Request) -> bool:
+    # A GraphQL query is posted and yet only reads.
+    return request.method in {"GET", "HEAD"} or request.url.path == "/api/graphql"
+
+
+def _by_token(request: Request, token: str, way: str) -> Caller:
+    data = get_data(request)
     user = next((u for u in data.world.users if u.token == token), None)
     if user is None:
         raise ApiError.unauthorized()
     if user.expired:
         raise ApiError.expired()
-    if method not in {"GET", "HEAD"} and "api" not in user.scopes:
+    if not _reads(request) and "api" not in user.scopes:
         raise ApiError.insufficient_scope()
     return Caller(user, way)
 
@@ -83,13 +89,13 @@ def _identify(request: Request, ways: frozenset[str]) -> Caller:
     if "basic" in ways and authorization.lower().startswith("basic "):
         name, password = _basic(authorization)
         by_job = name == "gitlab-ci-token"
-        return _by_job(data, password, "basic") if by_job else _by_token(data, password, "basic", request.method)
+        return _by_job(data, password, "basic") if by_job else _by_token(request, password, "basic")
     if "job" in ways and "job-token" in headers:
         return _by_job(data, headers["job-token"], "job")
     token = headers.get("private-token", "")
     if authorization.lower().startswith("bearer "):
         token = token or authorization[7:]
-    return _by_token(data, token, "token", request.method)
+    return _by_token(request, token, "token")
 
 
 def _member(level: int, ways: frozenset[str]) -> Callable[[Request, str], Caller]:
