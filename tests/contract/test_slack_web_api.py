@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -143,7 +144,7 @@ def test_metadata_is_kept_and_shown_only_when_asked_for(web: WebClient) -> None:
 def test_sdk_pages_through_a_channel_by_cursor(web: WebClient) -> None:
     for number in range(5):
         web.chat_postMessage(channel=CHANNEL, text=f"page {number}")
-    pages = [page["messages"] for page, _ in zip(web.conversations_history(channel=CHANNEL, limit=2), range(3))]
+    pages = [page["messages"] for page in islice(web.conversations_history(channel=CHANNEL, limit=2), 3)]
     assert [message["text"] for page in pages for message in page][:5] == [f"page {n}" for n in (4, 3, 2, 1, 0)]
 
 
