@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from runbook_lib.errors import ConfigError, UsageError
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.config import ServiceConfig
-from runbook_lib.models.services import Member, ServiceReport, ServiceResult, ServiceTest
+from runbook_lib.models.services import Member, ServiceAnswer, ServiceReport, ServiceResult, ServiceTest
 
-__all__ = ["Answer", "expand", "judge_answer", "parse_shard", "report", "shard", "untested"]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back: the status and the body as far as it was read; `truncated` if there was more."""
-
-    status: int
-    body: bytes = b""
-    charset: str = "utf-8"
-    truncated: bool = False
+__all__ = ["expand", "judge_answer", "parse_shard", "report", "shard", "untested"]
 
 
 def expand(service: ServiceConfig, members: Iterable[Member]) -> tuple[ServiceTest, ...]:
@@ -66,7 +55,7 @@ def shard(tests: Iterable[ServiceTest], part: int, parts: int) -> tuple[ServiceT
     return tuple(ordered[part - 1 :: parts])
 
 
-def judge_answer(test: ServiceTest, answer: Answer) -> str:
+def judge_answer(test: ServiceTest, answer: ServiceAnswer) -> str:
     """What is wrong with an answer, or nothing if it is as the test wants it."""
     if answer.status != test.status:
         return f"status: {answer.status} instead of {test.status}"
@@ -126,7 +115,7 @@ def _fields(service: ServiceConfig) -> list[tuple[str, str | None, str | None, s
         raise ConfigError(f"the url of service {service.name!r} is no template: {error}") from error
 
 
-def _text(answer: Answer) -> str:
+def _text(answer: ServiceAnswer) -> str:
     try:
         return answer.body.decode(answer.charset, "replace")
     except LookupError:  # a server may name a charset that nobody has heard of

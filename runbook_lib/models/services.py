@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from .base import Model, Outcome
 
-__all__ = ["Member", "ServiceReport", "ServiceResult", "ServiceTest"]
+__all__ = ["Member", "ServiceAnswer", "ServiceReport", "ServiceResult", "ServiceTest"]
 
 
 class Member(Model):
@@ -37,6 +37,15 @@ class ServiceTest(Model):
     contains: str = ""
     timeout: float = 5.0
     attempts: int = 3
+
+
+class ServiceAnswer(Model):
+    """What came back: the status and the body as far as it was read; `truncated` if there was more."""
+
+    status: int
+    body: bytes = b""
+    charset: str = "utf-8"
+    truncated: bool = False
 
 
 class ServiceResult(Model):

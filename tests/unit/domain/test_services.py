@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runbook_lib.domain.services import Answer, expand, judge_answer, parse_shard, report, shard, untested
+from runbook_lib.domain.services import expand, judge_answer, parse_shard, report, shard, untested
 from runbook_lib.errors import ConfigError, UsageError
 from runbook_lib.models.config import GroupReference, ServiceConfig
-from runbook_lib.models.services import Member, ServiceResult, ServiceTest
+from runbook_lib.models.services import Member, ServiceAnswer, ServiceResult, ServiceTest
 
 WEB = ServiceConfig(name="web", group=GroupReference(id="sg-1"), contains="<img", timeout=timedelta(seconds=2))
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -68,12 +68,12 @@ def test_a_shard_is_read_as_part_and_parts() -> None:
 
 def test_an_answer_is_judged_by_status_and_content() -> None:
     test = expand(WEB, [member("203.0.113.1")])[0]
-    assert judge_answer(test, Answer(200, b"<img src='x'>")) == ""
-    assert judge_answer(test, Answer(503, b"<img")) == "status: 503 instead of 200"
-    assert judge_answer(test, Answer(200, b"hello")) == "content: the body did not contain '<img'"
-    assert judge_answer(test, Answer(200, b"hello", truncated=True)).startswith("content: the first 5 bytes")
-    assert judge_answer(test, Answer(200, "é<img".encode("latin-1"), charset="latin-1")) == ""
-    assert judge_answer(test, Answer(200, b"<img", charset="no-such-thing")) == ""
+    assert judge_answer(test, ServiceAnswer(status=200, body=b"<img src='x'>")) == ""
+    assert judge_answer(test, ServiceAnswer(status=503, body=b"<img")) == "status: 503 instead of 200"
+    assert judge_answer(test, ServiceAnswer(status=200, body=b"hello")) == "content: the body did not contain '<img'"
+    assert judge_answer(test, ServiceAnswer(status=200, body=b"hello", truncated=True)).startswith("content: the first 5 bytes")
+    assert judge_answer(test, ServiceAnswer(status=200, body="é<img".encode("latin-1"), charset="latin-1")) == ""
+    assert judge_answer(test, ServiceAnswer(status=200, body=b"<img", charset="no-such-thing")) == ""
 
 
 def test_all_passing_tests_pass() -> None:

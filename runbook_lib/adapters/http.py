@@ -1,0 +1,211 @@
+"""The service tests on the wire: many requests at once, each with its own verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+import aiohttp
+import stamina
+from yarl import URL
+
+from ..models.services import ServiceAnswer, ServiceResult, ServiceTest
+from .connect_to import ConnectTo, redirect
+from .http_errors import FailedAttempt, explain
+
+__all__ = ["HttpOptions", "run_tests"]
+
+Judge = Callable[[ServiceTest, ServiceAnswer], str]
+Progress = Callable[[ServiceResult, int, int], None]
+T = TypeVar("T")
+_BODY: Final = 1024 * 1024
+_REDIRECTS: Final = 5
+
+
+@dataclass(frozen=True)
+class HttpOptions:
+    """How to ask.
+
+    `tls` holds other authorities than the system's; `on_result` hears each result, how many there are, and of how many.
+    """
+
+    connect_to: tuple[ConnectTo, ...] = ()
+    concurrency: int = 50
+    tls: ssl.SSLContext | None = None
+    on_result: Progress | None = None
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+
+def run_tests(
+    tests: Iterable[ServiceTest], judge: Judge, options: HttpOptions | None = None
+) -> tuple[ServiceResult, ...]:
+    """Carry out all tests and give their results in the same order; `judge` says what is wrong with an answer.
+
+    Every attempt is a new connection, without a proxy: what is tested is whether one can get there. Attempts follow
+    each other as a result fails, but not where the next would end the same. Redirects are followed on the same host.
+    """
+    wanted = tuple(tests)
+    # In a notebook a loop already runs in this thread, so the requests get a thread and a loop of their own.
+    return _in_own_loop(lambda: _run_all(wanted, judge, options or HttpOptions()))
+
+
+def _in_own_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
+
+    async def main() -> T:
+        started.set_result((asyncio.get_running_loop(), asyncio.current_task()))
+        return await work()
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="service-tests") as pool:
+        done = pool.submit(lambda: asyncio.run(main()))
+        try:
+            return done.result()
+        except BaseException:
+            if not done.done():  # an interrupt: it must not wait for three thousand requests
+                loop, task = started.result()
+                if task is not None:
+                    loop.call_soon_threadsafe(task.cancel)
+            raise
+
+
+async def _run_all(tests: tuple[ServiceTest, ...], judge: Judge, options: HttpOptions) -> tuple[ServiceResult, ...]:
+    places = asyncio.Semaphore(options.concurrency)
+    connector = aiohttp.TCPConnector(limit=0, force_close=True, ssl=options.tls or True)
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_create_end.append(_note_connection)
+    headers = {"User-Agent": "runbook-service-tests"}
+    finished = 0
+
+    async def one(test: ServiceTest) -> ServiceResult:
+        nonlocal finished
+        async with places:
+            result = await _Probe(session, test, judge, options).run()
+        finished += 1
+        if options.on_result:
+            options.on_result(result, finished, len(tests))
+        return result
+
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers=headers, trace_configs=[tracing]
+    ) as session:
+        return tuple(await asyncio.gather(*(one(test) for test in tests)))
+
+
+async def _note_connection(session: Any, context: Any, parameters: Any) -> None:
+    if isinstance(context.trace_request_ctx, dict):
+        context.trace_request_ctx["connected"] = True
+
+
+@dataclass
+class _Probe:
+    """One test with its attempts."""
+
+    session: aiohttp.ClientSession
+    test: ServiceTest
+    judge: Judge
+    options: HttpOptions
+
+    async def run(self) -> ServiceResult:
+        count, seconds = 0, 0.0
+        status: int | None = None
+        error = ""
+        loop = asyncio.get_running_loop()
+        attempts = stamina.retry_context(
+            on=lambda error: isinstance(error, FailedAttempt) and not error.final,
+            attempts=self.test.attempts,
+            timeout=None,
+            wait_initial=0.2,
+            wait_max=3.0,
+            wait_jitter=0.2,
+        )
+        try:
+            async for attempt in attempts:
+                with attempt:
+                    count, began = attempt.num, loop.time()
+                    try:
+                        status = await self._attempt()
+                    finally:
+                        seconds = loop.time() - began
+        except FailedAttempt as failed:
+            error, status = failed.reason, failed.status
+        return ServiceResult(
+            test=self.test,
+            passed=not error,
+            status=status,
+            seconds=round(seconds, 6),
+            attempts=count,
+            error=error,
+            at=self.options.clock(),
+        )
+
+    async def _attempt(self) -> int:
+        answer = await self._ask()
+        wrong = self.judge(self.test, answer)
+        if wrong:
+            raise FailedAttempt(wrong, status=answer.status)
+        return answer.status
+
+    async def _ask(self) -> ServiceAnswer:
+        noted: dict[str, bool] = {}
+        where = self.test.url
+        try:
+            url = URL(self.test.url)
+            where = "{}:{}".format(*self._endpoint(url))
+            async with asyncio.timeout(self.test.timeout):
+                return await self._follow(url, noted)
+        except FailedAttempt:
+            raise
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            connected = noted.get("connected", False)
+            raise explain(error, where, connected=connected, timeout=self.test.timeout) from error
+
+    async def _follow(self, url: URL, noted: dict[str, bool]) -> ServiceAnswer:
+        first = url.host
+        for _ in range(_REDIRECTS + 1):
+            async with self._request(url, noted) as response:
+                location = response.headers.get("Location")
+                if response.status not in {301, 302, 303, 307, 308} or response.status == self.test.status:
+                    return await _read(response)
+            if not location:
+                return ServiceAnswer(status=response.status)
+            url = url.join(URL(location))
+            if url.host != first:
+                raise FailedAttempt(f"redirect: to another host, {url.host}", status=response.status, final=True)
+        raise FailedAttempt(f"redirect: more than {_REDIRECTS} in a row", status=response.status, final=True)
+
+    def _request(self, url: URL, noted: dict[str, bool]) -> Any:
+        host, port = self._endpoint(url)
+        elsewhere = (host, port) != (url.host, url.port)
+        return self.session.request(
+            self.test.method,
+            url.with_host(host).with_port(port) if elsewhere else url,
+            headers={"Host": url.host_port_subcomponent or ""} if elsewhere else {},
+            server_hostname=url.host if elsewhere and url.scheme == "https" else None,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None),
+            trace_request_ctx=noted,
+        )
+
+    def _endpoint(self, url: URL) -> tuple[str, int]:
+        if url.scheme not in {"http", "https"} or not url.host or not url.port:
+            raise aiohttp.NonHttpUrlClientError(str(url))
+        return redirect(self.options.connect_to, url.host, url.port)
+
+
+async def _read(response: aiohttp.ClientResponse) -> ServiceAnswer:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(64 * 1024):
+        body += chunk
+        if len(body) > _BODY:
+            break
+    return ServiceAnswer(
+        status=response.status,
+        body=bytes(body[:_BODY]),
+        charset=response.charset or "utf-8",
+        truncated=len(body) > _BODY,
+    )
