@@ -28,7 +28,7 @@ def params(
     form: Annotated[Literal["table", "json"], typer.Option("--format", help="How to show them.")] = "table",
 ) -> None:
     """List a notebook's parameters: types, defaults, meaning, and the ways to set them."""
-    from ..engine.parameter_sources import read_notebook
+    from ..engine.notebook_files import read_notebook
     from ..engine.parameters import declared_parameters
 
     path, step = _locate(notebook)

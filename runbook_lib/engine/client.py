@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,10 @@ from .outputs import CellOutputs
 
 __all__ = ["SECRETS_TARGET", "CellClient"]
 
+# What nbclient has to say is said by the ending.
+QUIET = logging.getLogger("runbook.nbclient")
+QUIET.addHandler(logging.NullHandler())
+QUIET.propagate = False
 SECRETS_TARGET = "runbook.secrets"
 
 
@@ -26,6 +31,7 @@ class CellClient(NotebookClient):
     ) -> None:
         super().__init__(nb, km=kernel.manager, record_timing=False, raise_on_iopub_timeout=False)
         self.kc = kernel.client
+        self.log = QUIET
         self.outputs = outputs
         self._learn = learn
         self._current: list[Any] | None = None

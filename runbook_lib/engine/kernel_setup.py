@@ -11,7 +11,8 @@ FAILED_COMMAND = "CalledProcessError"
 # Sent as text, since the kernel's environment need not have this package. It leaves no name behind in the notebook's.
 _SETUP = """
 def setup(shell, modules):
-    import importlib, subprocess
+    import importlib, subprocess, warnings
+    warnings.filterwarnings("ignore", message="To exit: use")
     if hasattr(type(shell), "system_raise_on_error"):
         shell.system_raise_on_error = True
     else:

@@ -7,17 +7,15 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..errors import ConfigError, InputError, UsageError
+from ..errors import ConfigError, UsageError
 from ..models.base import Step
+from .notebook_files import read_notebook
 from .parameter_types import fit_text, fit_value
 from .parameters import Parameter, declared_parameters
 
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
-__all__ = ["INJECTED", "ParameterSet", "check_parameters", "collect_parameters", "read_notebook"]
+__all__ = ["INJECTED", "ParameterSet", "check_parameters", "collect_parameters"]
 
 PREFIX = "RUNBOOK_PARAM_"
 # The sequence itself sets these, by --run-id and --stack.
@@ -30,19 +28,6 @@ class ParameterSet:
 
     values: Mapping[Step, Mapping[str, Any]] = field(default_factory=dict)
     sources: Mapping[Step, Mapping[str, str]] = field(default_factory=dict)
-
-
-def read_notebook(path: Path) -> NotebookNode:
-    """The notebook; InputError if it is missing or is none."""
-    import nbformat
-
-    try:
-        nb: NotebookNode = nbformat.read(path, as_version=4)
-        return nb
-    except FileNotFoundError as error:
-        raise InputError(f"there is no notebook {path.name}", f"Look in {path.parent}.") from error
-    except (OSError, ValueError, AttributeError, KeyError) as error:
-        raise InputError(f"{path.name} is no notebook: {error}", "Restore it from the repository.") from error
 
 
 def collect_parameters(
@@ -75,7 +60,7 @@ def collect_parameters(
     return ParameterSet(values, sources)
 
 
-def check_parameters(nb: NotebookNode, values: Mapping[str, Any], what: str = "the notebook") -> dict[str, Any]:
+def check_parameters(nb: Mapping[str, Any], values: Mapping[str, Any], what: str = "the notebook") -> dict[str, Any]:
     """The values in their declared types; UsageError for unknown names, wrong types and missing required ones.
 
     A notebook that declares nothing (or in another language) takes anything, as papermill documents.

@@ -5,15 +5,13 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import ConfigError
 
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
-__all__ = ["Parameter", "declared_parameters", "parameters_cell"]
+__all__ = ["Parameter", "declared_parameters", "language_of", "parameters_cell"]
 
 
 @dataclass(frozen=True)
@@ -34,22 +32,22 @@ class Parameter:
         return "str" if isinstance(_literal(self.default), str) else ""
 
 
-def parameters_cell(nb: NotebookNode) -> NotebookNode | None:
+def parameters_cell(nb: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The first code cell tagged `parameters`."""
-    for cell in nb.cells:
-        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", []):
-            found: NotebookNode = cell
+    for cell in nb["cells"]:
+        if cell["cell_type"] == "code" and "parameters" in cell["metadata"].get("tags", []):
+            found: Mapping[str, Any] = cell
             return found
     return None
 
 
-def declared_parameters(nb: NotebookNode) -> dict[str, Parameter] | None:
+def declared_parameters(nb: Mapping[str, Any]) -> dict[str, Parameter] | None:
     """The parameters by name; None if the notebook declares none, or declares them in another language."""
     cell = parameters_cell(nb)
-    language = nb.metadata.get("kernelspec", {}).get("language") or nb.metadata.get("language_info", {}).get("name")
-    if cell is None or (language and language.lower() not in {"python", "ipython"}):
+    language = language_of(nb)
+    if cell is None or (language and language not in {"python", "ipython"}):
         return None
-    source = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in cell.source.splitlines())
+    source = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in cell["source"].splitlines())
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
@@ -59,6 +57,13 @@ def declared_parameters(nb: NotebookNode) -> dict[str, Parameter] | None:
     comments = _comments(source)
     found = [_parameter(node, source, comments) for node in tree.body]
     return {parameter.name: parameter for parameter in found if parameter}
+
+
+def language_of(nb: Mapping[str, Any]) -> str:
+    """The notebook's language in lower case, empty if it does not say."""
+    metadata = nb["metadata"]
+    named = metadata.get("kernelspec", {}).get("language") or metadata.get("language_info", {}).get("name")
+    return str(named or "").lower()
 
 
 def _parameter(node: ast.stmt, source: str, comments: dict[int, str]) -> Parameter | None:

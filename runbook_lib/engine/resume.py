@@ -6,14 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..adapters.store import RunStore, sha256_file
 from ..models.base import Outcome, Step
 from ..models.results import InputFile, StepResult
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 __all__ = ["fingerprint", "unchanged_result"]
 
@@ -21,9 +18,9 @@ DONE = (Outcome.PASSED, Outcome.WARNED)
 REPOSITORY = "repo:"
 
 
-def fingerprint(nb: NotebookNode, parameters: Mapping[str, Any]) -> str:
+def fingerprint(nb: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
     """A digest over the cells' sources and the parameters' values; kept in the executed notebook's metadata."""
-    sources = [(cell.cell_type, cell.source) for cell in nb.cells]
+    sources = [(cell["cell_type"], cell["source"]) for cell in nb["cells"]]
     text = json.dumps([sources, parameters], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..adapters.store import RunStore
 from ..models.base import Outcome, Step
@@ -14,16 +14,14 @@ from .display import Display, Quiet
 from .kernel_queue import KernelQueue
 from .kernels import KernelRequest
 from .loop import LoopThread
+from .notebook_files import load_notebook, read_notebook
 from .pages import Pages
-from .parameter_sources import check_parameters, read_notebook
+from .parameter_sources import check_parameters
 from .resume import fingerprint, unchanged_result
 from .sequence import Hooks, SequenceJob, SequenceSummary
 from .signals import StopRequest, trap_signals
 from .step_execution import StepExecution
 from .step_results import exit_status, read_own_result, result_of_ending
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 __all__ = ["SequenceRun"]
 
@@ -33,7 +31,6 @@ class Work:
     """One step's notebook and what it is given."""
 
     step: Step
-    nb: NotebookNode
     parameters: Mapping[str, Any]
     fingerprint: str
     request: KernelRequest
@@ -69,11 +66,11 @@ class SequenceRun:
         nb = read_notebook(self._job.notebooks / step.notebook)
         given = {**self._job.parameters.get(step, {}), "run_id": self._job.run_id, "stack": self._job.stack}
         parameters = check_parameters(nb, given, f"step {step}")
-        name = nb.metadata.get("kernelspec", {}).get("name") or "python3"
+        name = nb["metadata"].get("kernelspec", {}).get("name") or "python3"
         request = KernelRequest(
             name, self._job.cwd, self._job.environment, self._job.preload, self._job.options.start_timeout
         )
-        return Work(step, nb, parameters, fingerprint(nb, parameters), request)
+        return Work(step, parameters, fingerprint(nb, parameters), request)
 
     def _steps(self, todo: list[Work], loop: LoopThread, stop: StopRequest, pages: Pages) -> None:
         kernels: KernelQueue | None = None
@@ -116,7 +113,7 @@ class SequenceRun:
         folder = self._store.step_dir(work.step)
         # An old result must not speak for a step that is killed before it can write its own.
         (folder / "result.json").unlink(missing_ok=True)
-        nb = read_notebook(self._job.notebooks / work.step.notebook)
+        nb = load_notebook(self._job.notebooks / work.step.notebook)
         nb.metadata["runbook"] = {"step": work.step.value, "fingerprint": work.fingerprint}
         ending = execution.execute(nb, work.step, work.request, work.parameters, folder)
         result = read_own_result(self._store, work.step)

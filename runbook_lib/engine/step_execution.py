@@ -14,6 +14,7 @@ from .endings import Ending, EndingKind
 from .kernel_queue import KernelQueue
 from .kernels import KernelRequest
 from .loop import LoopThread
+from .notebook_files import light_imports
 from .papermill_engine import RunbookEngine
 from .sequence import SequenceJob
 from .session import Session
@@ -63,9 +64,10 @@ class StepExecution:
         self, nb: NotebookNode, step: Step, request: KernelRequest, parameters: Mapping[str, Any], folder: Path
     ) -> Ending:
         """Execute and save the notebook; gives the ending, raises nothing that happened in it."""
-        from papermill.engines import papermill_engines
-        from papermill.exceptions import PapermillException
-        from papermill.execute import execute_notebook
+        with light_imports():
+            from papermill.engines import papermill_engines
+            from papermill.exceptions import PapermillException
+            from papermill.execute import execute_notebook
 
         # The entry point does it too, where the package is installed.
         papermill_engines.register("runbook", RunbookEngine)
