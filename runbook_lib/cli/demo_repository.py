@@ -69,7 +69,8 @@ class Repository:
     def _commit(self, message: str) -> None:
         self._git("add", "--all")
         name, email = REQUESTER
-        self._git("-c", f"user.name={name}", "-c", f"user.email={email}", "commit", "--quiet", "--message", message)
+        identity = ("-c", f"user.name={name}", "-c", f"user.email={email}")
+        self._git(*identity, "commit", "--quiet", "--allow-empty", "--message", message)
 
     def _git(self, *arguments: str) -> str:
         command = ["git", "-C", str(Path(self.path)), *arguments]

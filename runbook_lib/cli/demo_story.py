@@ -45,17 +45,14 @@ class Story:
         folder = self.settings.root / (".lab" if self.keep else ".lab/demo")
         world = lab_up(self.settings, folder, lambda line: self.tell(f"lab: {line}"), tied=not self.keep)
         try:
-            return self._on(world)
+            return self.tell_on(world)
         finally:
             if not self.keep:
                 lab_down(folder)
                 self.tell("lab: ended")
 
-    def summary(self) -> str:
-        """What there is to see afterwards."""
-        return "\n".join(self._lines)
-
-    def _on(self, world: World) -> int:
+    def tell_on(self, world: World) -> int:
+        """Tell it on a lab that is up and at its base; the runbook's exit status."""
         self._say(f"before: {look_at_page(world)}")
         repository = Repository(self.settings, world)
         pipeline = DemoRunner(world, self._run_dir, reject=self.broken is Break.APPROVAL, tell=self.tell)
@@ -72,6 +69,10 @@ class Story:
             self._say(f"page: {world.front_url}")
             self._say("the lab goes on; end it with: runbook lab down")
         return status
+
+    def summary(self) -> str:
+        """What there is to see afterwards."""
+        return "\n".join(self._lines)
 
     def _runbook(self, world: World, pipeline: DemoRunner, environment: dict[str, str]) -> int:
         if self.broken is Break.PLAN:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ..adapters.signing import sign_statement
 from ..adapters.store import RunStore, sha256_file
 from ..domain.evidence import build_manifest, by_step, is_evidence, statement
 from ..models.base import Step
@@ -61,4 +60,6 @@ def seal(settings: Settings, store: RunStore) -> None:
     store.write_bytes("manifest.json", (manifest.model_dump_json(indent=2) + "\n").encode())
     key = settings.environment.signing_key.get_secret_value()
     if key:
+        from ..adapters.signing import sign_statement
+
         store.write_bytes("manifest.dsse.json", sign_statement(statement(manifest), key))

@@ -1,0 +1,97 @@
+"""The demo's runbook against the bare Terraform commands that it contains, on one lab, in one run.
+
+Prints seconds and the ratio; exit status 1 if the ratio is over the limit. Each round tells the story once and runs
+`terraform init`, `plan -out`, `apply` and `plan` once for the same change, both from the same base; the lab's set-up
+and the restoring of the base are not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from runbook_lib.adapters.terraform import Terraform
+from runbook_lib.cli.demo_story import Story
+from runbook_lib.cli.lab_base import BASE_RULES, lab_down, lab_up
+from runbook_lib.lab.world import World
+from runbook_lib.settings import Settings
+from runbook_lib.steps.clients import terraform_client
+
+LIMIT = 1.5
+RULES = "rules.auto.tfvars"
+
+
+def restore_base(terraform: Terraform) -> None:
+    (terraform.directory / RULES).write_bytes(BASE_RULES.read_bytes())
+    terraform.run("apply", "-auto-approve", "-input=false", "-no-color")
+
+
+def terraform_of(world: World) -> Terraform:
+    os.environ.update(world.environment())
+    return terraform_client(Settings.load(world.repository), "access")
+
+
+def time_story(settings: Settings, world: World) -> float:
+    story = Story(settings, keep=True, broken=None, tell=lambda line: None)
+    status = story.tell_on(world)
+    if status:
+        raise SystemExit(f"the demo ended with status {status}")
+    return story.seconds
+
+
+def time_bare(terraform: Terraform, folder: Path) -> float:
+    rules = terraform.directory / RULES
+    rules.write_text(rules.read_text().replace("= 8000", "= 80"))
+    plan = str(folder / "bare.tfplan")
+    commands = (
+        ("init", "-input=false"),
+        ("plan", "-input=false", f"-out={plan}"),
+        ("apply", "-input=false", plan),
+        ("plan", "-input=false", "-detailed-exitcode"),
+    )
+    began = time.monotonic()
+    for command in commands:
+        subprocess.run(
+            [*terraform.binary.command, *command],
+            cwd=terraform.directory,
+            env=dict(terraform.environment),
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+    return time.monotonic() - began
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    rounds = parser.parse_args().rounds
+    settings = Settings.load(Path(__file__).resolve().parents[1])
+    with tempfile.TemporaryDirectory() as folder:
+        world = lab_up(settings, Path(folder) / "lab", lambda line: print(f"lab: {line}", file=sys.stderr))
+        try:
+            story, bare = [], []
+            for number in range(rounds):
+                story.append(time_story(settings, world))
+                terraform = terraform_of(world)
+                restore_base(terraform)
+                bare.append(time_bare(terraform, Path(folder)))
+                restore_base(terraform)
+                print(f"round {number + 1}: demo {story[-1]:.1f} s, bare Terraform {bare[-1]:.1f} s")
+        finally:
+            lab_down(world.folder)
+    ratio = statistics.median(story) / statistics.median(bare)
+    print(
+        f"demo {statistics.median(story):.1f} s, bare terraform init/plan/apply/plan {statistics.median(bare):.1f} s, "
+        f"ratio {ratio:.2f} (limit {LIMIT}), medians of {rounds}"
+    )
+    return int(ratio > LIMIT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
