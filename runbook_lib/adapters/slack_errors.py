@@ -106,8 +106,11 @@ def _from_response(error: SlackApiError, channel: str) -> SlackError:
             f"Slack: the token lacks the scope {needed}",
             f"Add {needed} under OAuth & Permissions of the Slack app, and install the app again.",
         )
-    details = [str(detail) for detail in response.get("errors") or ()]
-    return refused(str(response.get("error") or "no reason given"), channel, details)
+    code = str(response.get("error") or "no reason given")
+    if code.startswith("Received a response"):
+        # The SDK's words for a body that is no JSON: a proxy's page, or another server altogether.
+        return SlackError(f"Slack did not answer: {code[:200]}", f"Check SLACK_API_URL and the proxy. {_AGAIN}")
+    return refused(code, channel, [str(detail) for detail in response.get("errors") or ()])
 
 
 def _limited(headers: dict[str, str]) -> SlackError:

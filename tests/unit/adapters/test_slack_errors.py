@@ -109,5 +109,7 @@ def test_missing_scope_is_named_even_if_slack_does_not() -> None:
     assert "scope" in translate(api_error(error="missing_scope"), "#x").message
 
 
-def test_answer_that_is_no_json_is_short_in_the_error() -> None:
-    assert len(translate(api_error(error="Received a response " + "x" * 5_000), "#x").message) < 300
+def test_answer_that_is_no_json_points_at_the_address() -> None:
+    error = translate(api_error(error="Received a response in a non-JSON format: " + "x" * 5_000), "#x")
+    assert len(error.message) < 300
+    assert "SLACK_API_URL" in error.remedy
