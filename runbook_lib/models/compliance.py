@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
@@ -101,3 +102,16 @@ class ComplianceReport(Model):
     checked: Checked
     findings: tuple[Finding, ...] = ()
     waivers: tuple[WaiverStatus, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one line: `Compliance blocked: 2 failed, 1 waived, in 3 rules under 11 policies.`"""
+        counts = Counter(str(finding.verdict) for finding in self.findings)
+        told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("failed", "unknown", "waived") if counts[verdict])
+        checked = f"{_count(self.checked.rules, 'rule')} under {_count(self.checked.policies, 'policy')}"
+        return f"Compliance {self.outcome}: {told or 'nothing found'}, in {checked}."
+
+
+def _count(number: int, noun: str) -> str:
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"

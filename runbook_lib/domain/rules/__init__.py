@@ -6,13 +6,12 @@ from .aws import rules_from_aws
 from .changes import ResourceView, RuleChanges
 from .from_plan import rules_from_plan
 from .from_state import rules_from_state
-from .hcl import HclModule, HclResource, rules_from_hcl
+from .hcl import hcl_changes, rules_from_hcl
 
 __all__ = [
-    "HclModule",
-    "HclResource",
     "ResourceView",
     "RuleChanges",
+    "hcl_changes",
     "rules_from_aws",
     "rules_from_hcl",
     "rules_from_plan",

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Collection, Iterator
 
 from runbook_lib.models.base import UNKNOWN, Unknown
-from runbook_lib.models.findings import Source
+from runbook_lib.models.hcl import HclModule
 from runbook_lib.models.rules import Rule
 
 from .build import RULE_TYPES, Declaration, build_rules
 from .changes import ResourceView, RuleChanges
 from .prefix_lists import LIST_TYPES, PrefixLists
 
-__all__ = ["HclModule", "HclResource", "hcl_changes", "rules_from_hcl"]
-
-
-@dataclass(frozen=True, slots=True)
-class HclResource:
-    """One resource block, or one instance of it; `values` with UNKNOWN for what is not certain.
-
-    `references` maps an attribute to the addresses that its expression names.
-    """
-
-    address: str
-    type: str
-    values: Mapping[str, Any]
-    source: Source
-    references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class HclModule:
-    """A root module with all that it calls from local folders; `unread` are the calls that were not followed."""
-
-    resources: tuple[HclResource, ...] = ()
-    unread: tuple[str, ...] = ()
+__all__ = ["hcl_changes", "rules_from_hcl"]
 
 
 class _Module:

@@ -1,0 +1,265 @@
+"""Terraform files read without Terraform, by python-hcl2: one block at a time, so that memory stays bounded."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import InputError
+from ..models.base import UNKNOWN
+from ..models.findings import Source
+from ..models.hcl import HclModule, HclResource
+from .hcl_blocks import Block, index_blocks, module_files, read_source, split_blocks
+from .hcl_expression import convert
+from .hcl_scope import ModuleScope, ResourceBlock, Variable, body_values
+from .hcl_values import evaluate, references
+
+__all__ = ["index_blocks", "read_hcl"]
+
+Progress = Callable[[int, int], None]
+_MAX_DEPTH: Final = 10
+
+
+def read_hcl(
+    folder: Path,
+    *,
+    var_files: Iterable[Path] = (),
+    variables: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    base: Path | None = None,
+) -> HclModule:
+    """Read a root module, with the modules that it calls from local folders.
+
+    `variables` are given as text, as in TF_VAR_…; `progress` is told how many bytes are read of how many; sources are
+    named relative to `base`. InputError names file and line.
+    """
+    reader = _Reader((base or Path.cwd()).resolve(), progress or (lambda _done, _total: None))
+    given = {name: _from_text(text) for name, text in (variables or {}).items()}
+    for path in (*_automatic_var_files(folder), *var_files):
+        given |= reader.var_file(path)
+    root = ModuleScope(given=given)
+    reader.load(folder, root)
+    resources = tuple(reader.resources(folder, root, 0))
+    return HclModule(resources, tuple(reader.unread))
+
+
+class _Reader:
+    def __init__(self, base: Path, progress: Progress) -> None:
+        self._base = base
+        self._progress = progress
+        self._done = self._total = 0
+        self._parsed: dict[Path, list[tuple[Block, dict[str, Any]]]] = {}
+        self.unread: list[str] = []
+
+    def var_file(self, path: Path) -> dict[str, Any]:
+        """The values of one tfvars file."""
+        text = read_source(path)
+        data = _read_json(text, path) if path.name.endswith(".json") else _parse(text, self._name(path), 1)
+        if not isinstance(data, dict):
+            raise InputError(f"{path}, line 1: an object is expected", "Write name = value, one a line.")
+        scope = ModuleScope()
+        return {key: evaluate(convert(value), scope, {}) for key, value in data.items() if not key.startswith("__")}
+
+    def load(self, folder: Path, scope: ModuleScope) -> None:
+        """Take all blocks of one module into its scope."""
+        for block, body in self._blocks(folder.resolve()):
+            self._take(block, body, scope)
+
+    def resources(self, folder: Path, scope: ModuleScope, depth: int) -> Iterator[HclResource]:
+        """The resource instances of a module and of those below it."""
+        for call in scope.calls:
+            scope.children[call.name] = ModuleScope(prefix=f"{scope.prefix}module.{call.name}.")
+        below = [found for call in scope.calls for found in self._call(call, folder, scope, depth)]
+        for block in scope.resources:
+            yield from _instances(block, scope)
+        yield from below
+
+    def _blocks(self, folder: Path) -> Iterable[tuple[Block, dict[str, Any]]]:
+        # A module that is called many times is parsed once.
+        if folder not in self._parsed:
+            texts = [(path, read_source(path)) for path in module_files(folder)]
+            self._total += sum(len(text) for _, text in texts)
+            self._parsed[folder] = [found for path, text in texts for found in self._file(path, text)]
+        return self._parsed[folder]
+
+    def _file(self, path: Path, text: str) -> Iterator[tuple[Block, dict[str, Any]]]:
+        name = self._name(path)
+        if path.name.endswith(".json"):
+            yield from _json_blocks(_read_json(text, path), name)
+            self._done += len(text)
+            return
+        for block in split_blocks(text, name):
+            parsed = _parse(block.text, name, block.source.line)
+            self._done += len(block.text)
+            self._progress(self._done, self._total)
+            yield block, _inner(parsed, block)
+
+    def _name(self, path: Path) -> str:
+        resolved = path.resolve()
+        return str(resolved.relative_to(self._base)) if resolved.is_relative_to(self._base) else str(path)
+
+    def _take(self, block: Block, body: dict[str, Any], scope: ModuleScope) -> None:
+        labels = block.labels
+        if block.kind == "resource" and len(labels) == 2:
+            scope.resources.append(ResourceBlock(labels[0], labels[1], body, block.source))
+        elif block.kind == "module" and labels:
+            scope.calls.append(ResourceBlock("module", labels[0], body, block.source))
+        elif block.kind == "locals":
+            scope.locals |= {key: convert(value) for key, value in body.items() if not key.startswith("__")}
+        elif block.kind == "output" and labels:
+            scope.outputs[labels[0]] = convert(body.get("value"))
+        elif block.kind == "variable" and labels:
+            kind = convert(body["type"]) if "type" in body else None
+            default = convert(body["default"]) if "default" in body else None
+            scope.variables[labels[0]] = Variable(kind, default)
+
+    def _call(self, call: ResourceBlock, folder: Path, scope: ModuleScope, depth: int) -> Iterator[HclResource]:
+        source = evaluate(convert(call.body.get("source")), scope, {})
+        target = (folder / source).resolve() if isinstance(source, str) and source.startswith(("./", "../")) else None
+        if target is None or not target.is_dir() or depth >= _MAX_DEPTH:
+            self.unread.append(f"{scope.prefix}module.{call.name}")
+            scope.children.pop(call.name, None)
+            return
+        pairs = list(_repetition(call, scope))
+        if [key for key, _ in pairs] != [""]:
+            scope.repeated.add(call.name)
+        for key, names in pairs:
+            child = ModuleScope(prefix=f"{scope.prefix}module.{call.name}{key}.")
+            for name, value in call.body.items():
+                if name not in {"source", "version", "providers", "for_each", "count", "depends_on", "__is_block__"}:
+                    tree = convert(value)
+                    child.given[name] = evaluate(tree, scope, names)
+                    child.given_references[name] = tuple(dict.fromkeys(references(tree, scope, names)))
+            scope.children[call.name] = child
+            self.load(target, child)
+            yield from self.resources(target, child, depth + 1)
+
+
+def _instances(block: ResourceBlock, scope: ModuleScope) -> Iterator[HclResource]:
+    for key, names in _repetition(block, scope):
+        address = f"{scope.prefix}{block.type}.{block.name}{key}"
+        values = body_values(block.body, scope, names)
+        named = {}
+        for attribute, part in block.body.items():
+            if not attribute.startswith("__") and attribute != "dynamic":
+                found = tuple(dict.fromkeys(references(convert(part), scope, names)))
+                if found:
+                    named[attribute] = found
+        yield HclResource(address, block.type, values, block.source, named)
+
+
+def _repetition(block: ResourceBlock, scope: ModuleScope) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The keys of a block's instances and what each.key, each.value and count.index are in them."""
+    if "for_each" in block.body:
+        collection = evaluate(convert(block.body["for_each"]), scope, {})
+        if isinstance(collection, list) and all(isinstance(item, str) for item in collection):
+            collection = {item: item for item in collection}
+        if not isinstance(collection, dict):
+            yield "[*]", {"each": UNKNOWN}
+            return
+        for key, value in sorted(collection.items()):
+            escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+            yield f'["{escaped}"]', {"each": {"key": key, "value": value}}
+    elif "count" in block.body:
+        count = evaluate(convert(block.body["count"]), scope, {})
+        if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= 100_000:
+            yield "[*]", {"count": UNKNOWN}
+            return
+        for index in range(count):
+            yield f"[{index}]", {"count": {"index": index}}
+    else:
+        yield "", {}
+
+
+def _parse(text: str, file: str, line: int) -> dict[str, Any]:
+    import hcl2
+    from lark.exceptions import LarkError, UnexpectedInput
+
+    try:
+        parsed: dict[str, Any] = hcl2.loads(text if text.endswith("\n") else f"{text}\n")
+    except UnexpectedInput as error:
+        at = line + max(error.line, 1) - 1 if isinstance(error.line, int) else line
+        raise InputError(f"{file}, line {at}: this is no valid HCL", "Correct the syntax; `terraform validate` says more.") from error
+    except (LarkError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise InputError(f"{file}, line {line}: this block can't be read as HCL", "Check it with `terraform validate`.") from error
+    return parsed
+
+
+def _inner(parsed: Mapping[str, Any], block: Block) -> dict[str, Any]:
+    """The body of the one block that was parsed."""
+    if not block.kind:
+        if any(not key.startswith("__") for key in parsed):
+            raise InputError(
+                f"{block.source.file}, line {block.source.line}: an attribute outside a block",
+                "Put it into a block, or into a .tfvars file.",
+            )
+        return {}
+    found: Any = parsed.get(block.kind)
+    found = found[0] if isinstance(found, list) and found else {}
+    for label in block.labels:
+        if not isinstance(found, dict):
+            return {}
+        found = found.get(f'"{label}"', found.get(label, {}))
+    return found if isinstance(found, dict) else {}
+
+
+def _json_blocks(data: Any, file: str) -> Iterator[tuple[Block, dict[str, Any]]]:
+    if not isinstance(data, dict):
+        raise InputError(f"{file}, line 1: an object is expected", "Write it as Terraform's JSON syntax.")
+    source = Source(file=file, line=1)
+    depths = {"resource": 2, "module": 1, "variable": 1, "output": 1, "locals": 0}
+    for kind, depth in depths.items():
+        for part in data[kind] if isinstance(data.get(kind), list) else [data.get(kind)]:
+            for labels, body in _json_bodies(part, depth, ()):
+                yield Block(kind, labels, "", source), _from_json(body)
+
+
+def _json_bodies(part: Any, depth: int, labels: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for item in part if isinstance(part, list) else [part]:
+        if depth == 0 and isinstance(item, dict):
+            yield labels, item
+        elif isinstance(item, dict):
+            for label, inner in item.items():
+                yield from _json_bodies(inner, depth - 1, (*labels, label))
+
+
+def _from_json(value: Any) -> Any:
+    # In JSON every string is a template, which python-hcl2 shows in quotes.
+    if isinstance(value, str):
+        escaped = re.sub(r'(["\\])', r"\\\1", value) if "${" not in value else value
+        return f'"{escaped}"'.replace("\n", "\\n")
+    if isinstance(value, list):
+        return [_from_json(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _from_json(item) for key, item in value.items()}
+    return value
+
+
+def _read_json(text: str, path: Path) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}, line {error.lineno}: {error.msg}", "Correct the JSON there.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: can't be read as JSON: {error}", "Correct the JSON.") from error
+
+
+def _automatic_var_files(folder: Path) -> Iterator[Path]:
+    for name in ("terraform.tfvars", "terraform.tfvars.json"):
+        if (folder / name).is_file():
+            yield folder / name
+    yield from sorted(path for path in folder.glob("*.auto.tfvars*") if path.name.endswith((".tfvars", ".tfvars.json")))
+
+
+def _from_text(text: str) -> Any:
+    # Terraform reads TF_VAR_x as an expression where x is not a string; the type of the variable settles it later.
+    if text[:1] in {"[", "{"}:
+        from .hcl_expression import parse_expression
+
+        return evaluate(parse_expression(text), ModuleScope(), {})
+    return text
+
+

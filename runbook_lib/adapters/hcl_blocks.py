@@ -1,0 +1,154 @@
+"""Terraform files cut into their top-level blocks, each with its line: fast, in bounded memory, without parsing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ..errors import InputError
+from ..models.findings import Source
+
+__all__ = ["Block", "index_blocks", "module_files", "read_source", "split_blocks"]
+
+_HEADER: Final = re.compile(r'\s*([A-Za-z_][\w-]*)\s*((?:"(?:[^"\\]|\\.)*"\s*|[A-Za-z_][\w-]*\s*)*)\{')
+_LABEL: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([A-Za-z_][\w-]*)')
+_STOP: Final = re.compile(r'["{}#]|//|/\*|<<[-~]?[A-Za-z_]')
+_IN_STRING: Final = re.compile(r'\\.|"|[$%]\{|[$%]{2}\{', re.DOTALL)
+_HEREDOC: Final = re.compile(r"<<[-~]?([A-Za-z_][\w-]*)[^\n]*\n")
+_LOCAL_SOURCE: Final = re.compile(r'^\s*source\s*=\s*"(\.{1,2}/[^"]*)"', re.MULTILINE)
+_MAX_BYTES: Final = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One top-level block: its kind and labels, its text, and where it begins."""
+
+    kind: str
+    labels: tuple[str, ...]
+    text: str
+    source: Source
+
+
+def module_files(folder: Path) -> tuple[Path, ...]:
+    """The Terraform files of one module; InputError if there is none."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder", "Name the folder that holds the Terraform files.")
+    files = tuple(
+        path for path in sorted(folder.iterdir()) if path.name.endswith((".tf", ".tf.json", ".tofu")) and path.is_file()
+    )
+    if not files:
+        raise InputError(f"{folder}: holds no Terraform files", "Name the folder that holds the .tf files.")
+    return files
+
+
+def read_source(path: Path) -> str:
+    """The text of one file; InputError if it can't be read as UTF-8 or is out of all proportion."""
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(f"{path}: is larger than {_MAX_BYTES // 1_000_000} MB", "Split the file.")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: can't be read: {error.strerror}", "Check its permissions.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text", "Save it as UTF-8.") from error
+
+
+def split_blocks(text: str, file: str) -> Iterator[Block]:
+    """Cut a file at its top-level braces. What is no block comes with an empty kind, for the parser to judge."""
+    start = position = depth = 0
+    line = 1
+    while match := _STOP.search(text, position):
+        position = _after_token(text, match)
+        token = match[0]
+        if token == "{":  # noqa: S105 - a brace
+            depth += 1
+        elif token == "}":  # noqa: S105 - a brace
+            depth -= 1
+            if depth <= 0:
+                yield _block(text[start:position], file, line)
+                line += text.count("\n", start, position)
+                start, depth = position, 0
+    if text[start:].strip():
+        yield _block(text[start:], file, line)
+
+
+def index_blocks(folder: Path, base: Path) -> dict[tuple[tuple[str, ...], str], Source]:
+    """Where each resource and module block stands, by the names of the modules above it and `type.name`.
+
+    Files are named relative to `base` where they lie below it.
+    """
+    found: dict[tuple[tuple[str, ...], str], Source] = {}
+    _index(folder.resolve(), base.resolve(), (), found)
+    return found
+
+
+def _index(folder: Path, base: Path, path: tuple[str, ...], found: dict[tuple[tuple[str, ...], str], Source]) -> None:
+    for file in module_files(folder):
+        if file.name.endswith(".json"):
+            continue
+        name = str(file.relative_to(base)) if file.is_relative_to(base) else str(file)
+        for block in split_blocks(read_source(file), name):
+            if block.kind == "resource" and len(block.labels) == 2:
+                found[path, ".".join(block.labels)] = block.source
+            elif block.kind == "module" and block.labels:
+                found[path, f"module.{block.labels[0]}"] = block.source
+                local = _LOCAL_SOURCE.search(block.text)
+                child = (folder / local[1]).resolve() if local else None
+                if child and child.is_dir() and len(path) < 20:
+                    _index(child, base, (*path, block.labels[0]), found)
+
+
+def _after_token(text: str, match: re.Match[str]) -> int:
+    token, end = match[0], match.end()
+    if token == '"':
+        return _after_string(text, end)
+    if token in {"#", "//"}:
+        newline = text.find("\n", end)
+        return len(text) if newline < 0 else newline
+    if token == "/*":  # noqa: S105 - a comment
+        close = text.find("*/", end)
+        return len(text) if close < 0 else close + 2
+    if token.startswith("<<"):
+        heredoc = _HEREDOC.match(text, match.start())
+        closing = re.compile(rf"^[ \t]*{re.escape(heredoc[1])}[ \t]*\r?$", re.MULTILINE) if heredoc else None
+        close_match = closing.search(text, heredoc.end()) if closing and heredoc else None
+        return close_match.end() if close_match else end
+    return end
+
+
+def _after_string(text: str, position: int) -> int:
+    # A string may hold ${…}, which may hold strings again.
+    stack = ['"']
+    while stack:
+        pattern = _IN_STRING if stack[-1] == '"' else _STOP
+        match = pattern.search(text, position)
+        if match is None:
+            return len(text)
+        position = match.end()
+        token = match[0]
+        if token == '"':
+            if stack[-1] == '"':
+                stack.pop()
+            else:
+                stack.append('"')
+        elif token in {"${", "%{", "{"}:
+            stack.append("{")
+        elif token == "}" and stack[-1] == "{":  # noqa: S105 - a brace
+            stack.pop()
+    return position
+
+
+def _block(text: str, file: str, line: int) -> Block:
+    # Blank lines and comments before the block belong to no one; the block begins where its header does.
+    lead = re.match(r"(?:\s+|#[^\n]*|//[^\n]*|/\*.*?\*/)*", text, re.DOTALL)
+    skipped = lead.end() if lead else 0
+    start = line + text.count("\n", 0, skipped)
+    source = Source(file=file, line=start)
+    header = _HEADER.match(text, skipped)
+    if header is None:
+        return Block("", (), text[skipped:], source)
+    labels = tuple(quoted or bare for quoted, bare in _LABEL.findall(header[2]))
+    return Block(header[1], labels, text[skipped:], source)

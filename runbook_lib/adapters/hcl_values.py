@@ -1,0 +1,238 @@
+"""Values of HCL expressions, as far as the files alone decide them."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Protocol
+
+from ..models.base import UNKNOWN
+from .hcl_expression import Expression
+from .hcl_functions import call_function, iterate, to_text
+
+__all__ = ["Scope", "evaluate", "references"]
+
+_OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "<": operator.lt, ">": operator.gt, "<=": operator.le,
+    ">=": operator.ge,
+}  # fmt: skip
+_Locals = Mapping[str, Any]
+
+
+class Scope(Protocol):
+    """What the names in a module stand for."""
+
+    def value(self, path: tuple[str, ...]) -> Any:
+        """The value of `var.x`, `local.x` or `module.m.x`; UNKNOWN for all else."""
+
+    def refers_to(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """The addresses of the resources behind such a name."""
+
+    def address(self, path: tuple[str, ...], key: str) -> str | None:
+        """The address of a resource that is named, or None if the name is none."""
+
+
+def evaluate(tree: Expression, scope: Scope, names: _Locals) -> Any:
+    """The value, UNKNOWN where it is not certain; `names` are each, count and the names that a for makes."""
+    try:
+        return _EVALUATORS[tree.kind](tree.parts, scope, names)
+    except (TypeError, ValueError, KeyError, IndexError, ArithmeticError, RecursionError):
+        return UNKNOWN
+
+
+def references(tree: Expression, scope: Scope, names: _Locals) -> Iterator[str]:
+    """The addresses of all resources that the expression names, through variables, locals and outputs."""
+    path = _path(tree)
+    if path:
+        address = scope.address(path, _key(tree, scope, names))
+        yield from ((address,) if address else scope.refers_to(path))
+        return
+    for part in tree.parts:
+        for inner in part if isinstance(part, tuple) else (part,):
+            for leaf in inner if isinstance(inner, tuple) else (inner,):
+                if isinstance(leaf, Expression):
+                    yield from references(leaf, scope, names)
+
+
+def _path(tree: Expression) -> tuple[str, ...]:
+    """The names of a traversal, without its indexes."""
+    if tree.kind == "root":
+        return (tree.parts[0],)
+    if tree.kind == "get" and isinstance(tree.parts[0], Expression):
+        base = _path(tree.parts[0])
+        return (*base, tree.parts[1]) if base else ()
+    if tree.kind in {"index", "splat"}:
+        return _path(tree.parts[0])
+    return ()
+
+
+def _key(tree: Expression, scope: Scope, names: _Locals) -> str:
+    """The instance that a traversal chooses, as Terraform writes it; `[*]` if it is not certain."""
+    while tree.kind in {"get", "index", "splat"}:
+        if tree.kind == "index":
+            index = evaluate(tree.parts[1], scope, names)
+            if isinstance(index, str):
+                return f'["{index}"]'
+            return f"[{index}]" if isinstance(index, int) else "[*]"
+        if tree.kind == "splat":
+            return "[*]"
+        tree = tree.parts[0]
+    return ""
+
+
+def _root(parts: tuple[Any, ...], _scope: Scope, names: _Locals) -> Any:
+    return names.get(parts[0], UNKNOWN)
+
+
+def _get(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
+    path = _path(Expression("get", parts))
+    if path and path[0] not in names and path[0] in {"var", "local", "module"}:
+        size = 3 if path[0] == "module" else 2
+        if len(path) == size:
+            return scope.value(path)
+    return _member(evaluate(parts[0], scope, names), parts[1])
+
+
+def _member(value: Any, key: Any) -> Any:
+    if isinstance(value, dict):
+        return value[to_text(key)]
+    if isinstance(value, list):
+        return value[int(key)]
+    return UNKNOWN
+
+
+def _index(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
+    key = evaluate(parts[1], scope, names)
+    return UNKNOWN if key is UNKNOWN else _member(evaluate(parts[0], scope, names), key)
+
+
+def _splat(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
+    value = evaluate(parts[0], scope, names)
+    if value is UNKNOWN:
+        return UNKNOWN
+    items = value if isinstance(value, list) else [] if value is None else [value]
+    return [evaluate(parts[1], scope, {**names, "\0item": item}) for item in items]
+
+
+def _template(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
+    values = [evaluate(part, scope, names) for part in parts]
+    if len(values) == 1:
+        return values[0]
+    return UNKNOWN if UNKNOWN in values else "".join(map(to_text, values))
+
+
+def _list(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
+    return [evaluate(part, scope, names) for part in parts]
+
+
+def _object(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
+    result = {}
+    for key_tree, value_tree in parts:
+        key = evaluate(key_tree, scope, names)
+        if key is UNKNOWN:
+            return UNKNOWN
+        result[to_text(key)] = evaluate(value_tree, scope, names)
+    return result
+
+
+def _for(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Iterator[_Locals]:
+    """The names of each round; ValueError where a condition is not certain."""
+    loop, collection_tree, condition = parts
+    collection = evaluate(collection_tree, scope, names)
+    if collection is UNKNOWN:
+        raise ValueError("unknown")
+    for key, value in iterate(collection):
+        inner = {**names, loop[-1]: value} if len(loop) == 1 else {**names, loop[0]: key, loop[1]: value}
+        chosen = True if condition is None else evaluate(condition, scope, inner)
+        if not isinstance(chosen, bool):
+            raise ValueError("unknown")  # noqa: TRY004 - caught as any other uncertainty
+        if chosen:
+            yield inner
+
+
+def _for_list(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
+    loop, collection, value, condition = parts
+    return [evaluate(value, scope, inner) for inner in _for((loop, collection, condition), scope, names)]
+
+
+def _for_object(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
+    loop, collection, key_tree, value_tree, condition, grouped = parts
+    result: dict[str, Any] = {}
+    for inner in _for((loop, collection, condition), scope, names):
+        key = evaluate(key_tree, scope, inner)
+        if key is UNKNOWN:
+            return UNKNOWN
+        value = evaluate(value_tree, scope, inner)
+        if grouped:
+            result.setdefault(to_text(key), []).append(value)
+        else:
+            result[to_text(key)] = value
+    return result
+
+
+def _choice(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
+    condition = evaluate(parts[0], scope, names)
+    if condition is UNKNOWN:
+        yes, no = evaluate(parts[1], scope, names), evaluate(parts[2], scope, names)
+        return yes if yes == no else UNKNOWN
+    return evaluate(parts[1] if condition in (True, "true") else parts[2], scope, names)
+
+
+def _binary(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
+    sign, left_tree, right_tree = parts
+    left = evaluate(left_tree, scope, names)
+    if (sign, left) in {("||", True), ("&&", False)} if isinstance(left, bool) else False:
+        return left
+    right = evaluate(right_tree, scope, names)
+    if sign in {"||", "&&"}:
+        decided = right is (sign == "||")
+        return right if isinstance(left, bool) or decided else UNKNOWN
+    if UNKNOWN in (left, right) if not isinstance(left, dict | list) else left is UNKNOWN or right is UNKNOWN:
+        return UNKNOWN
+    if sign in {"==", "!="}:
+        return (_equal(left, right)) is (sign == "==")
+    return _arithmetic(sign, left, right)
+
+
+def _equal(left: Any, right: Any) -> bool:
+    return bool(left == right) and isinstance(left, bool) is isinstance(right, bool)
+
+
+def _arithmetic(sign: str, left: Any, right: Any) -> Any:
+    if isinstance(left, str | list) or isinstance(right, str | list):
+        return UNKNOWN
+    if sign in {"/", "%"}:
+        result = left / right if sign == "/" else left % right
+        return int(result) if float(result).is_integer() else result
+    return _OPERATORS[sign](left, right)
+
+
+def _unary(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
+    value = evaluate(parts[1], scope, names)
+    if value is UNKNOWN:
+        return UNKNOWN
+    return (not value) if parts[0] == "!" else -value
+
+
+def _call(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
+    name, *trees = parts
+    arguments: list[Any] = []
+    for tree in trees:
+        value = evaluate(tree.parts[0] if tree.kind == "spread" else tree, scope, names)
+        if tree.kind == "spread":
+            if value is UNKNOWN:
+                return UNKNOWN
+            arguments += value
+        else:
+            arguments.append(value)
+    return call_function(name, arguments)
+
+
+_EVALUATORS: Final[dict[str, Callable[[tuple[Any, ...], Scope, _Locals], Any]]] = {
+    "literal": lambda parts, _scope, _names: parts[0],
+    "unknown": lambda _parts, _scope, _names: UNKNOWN,
+    "item": lambda _parts, _scope, names: names.get("\0item", UNKNOWN),
+    "root": _root, "get": _get, "index": _index, "splat": _splat, "template": _template, "list": _list,
+    "object": _object, "for_list": _for_list, "for_object": _for_object, "choice": _choice, "binary": _binary,
+    "unary": _unary, "call": _call,
+}  # fmt: skip

@@ -1,0 +1,33 @@
+"""Terraform files, read without Terraform: what is certain, and UNKNOWN for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .findings import Source
+
+__all__ = ["HclModule", "HclResource"]
+
+
+@dataclass(frozen=True, slots=True)
+class HclResource:
+    """One instance of a resource block; `values` with UNKNOWN for what is not certain.
+
+    `references` maps an attribute to the addresses of the resources that its expression names.
+    """
+
+    address: str
+    type: str
+    values: Mapping[str, Any]
+    source: Source
+    references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HclModule:
+    """A root module with all that it calls from local folders; `unread` are the calls that were not followed."""
+
+    resources: tuple[HclResource, ...] = ()
+    unread: tuple[str, ...] = ()
