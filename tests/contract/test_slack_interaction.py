@@ -154,6 +154,14 @@ def test_page_says_when_gitlab_does_not_answer() -> None:
         assert decide(lab, 1).status_code == 409
 
 
+@pytest.mark.parametrize("path", ["/lab/approve", "/lab/slack/click", "/lab/slack/faults"])
+def test_form_on_a_foreign_page_cannot_act_here(path: str) -> None:
+    # A form can post text of its choice to a loopback address, but not as JSON.
+    with running_slack(SlackLabConfig()) as lab:
+        headers = {"Content-Type": "text/plain"}
+        assert requests.post(lab.url + path, data='{"job_id": 1}', headers=headers, timeout=10).status_code == 422
+
+
 def test_permalink_leads_to_the_page_at_the_message() -> None:
     with running_slack(SlackLabConfig()) as lab:
         ts = post_button(lab)

@@ -32,6 +32,18 @@ REQUIRED = {
     "users.info": ({"user": "U0ALEX"}, {"ok", "user"}),
     "users.list": ({}, {"ok", "members"}),
 }
+INSIDE = {
+    "chat.postMessage": ({"channel": CHANNEL, "text": "hi"}, "message", "text type ts"),
+    "users.info": ({"user": "U0ALEX"}, "user", "id name profile is_bot updated is_app_user"),
+    "conversations.info": (
+        {"channel": CHANNEL},
+        "channel",
+        (
+            "id name created creator is_archived is_channel is_general is_mpim is_group is_org_shared is_im is_shared "
+            "is_private name_normalized topic purpose"
+        ),
+    ),
+}
 REFUSALS = [
     ("chat.postMessage", {"channel": "C0NOWHERE", "text": "x"}, "channel_not_found"),
     ("chat.postMessage", {"channel": "#nowhere", "text": "x"}, "channel_not_found"),
@@ -76,6 +88,12 @@ def refusal(web: WebClient, method: str, **arguments: Any) -> dict[str, Any]:
 def test_answer_has_what_slack_promises(web: WebClient, method: str) -> None:
     arguments, promised = REQUIRED[method]
     assert promised <= set(web.api_call(method, params=arguments).data)
+
+
+@pytest.mark.parametrize("method", INSIDE)
+def test_object_inside_the_answer_has_what_slack_promises(web: WebClient, method: str) -> None:
+    arguments, key, promised = INSIDE[method]
+    assert set(promised.split()) <= set(web.api_call(method, params=arguments).data[key])
 
 
 @pytest.mark.parametrize(("method", "arguments", "error"), REFUSALS)

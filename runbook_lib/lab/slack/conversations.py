@@ -18,6 +18,7 @@ def auth_test(call: Call) -> Json:
 
 def _channel(channel: Channel) -> Json:
     flags = {"is_channel": True, "is_group": False, "is_im": False, "is_mpim": False, "is_private": False}
+    flags |= {"is_shared": False, "is_org_shared": False}
     flags |= {"is_archived": False, "is_general": channel.name == "general", "is_member": channel.is_member}
     topic = {"value": "", "creator": "", "last_set": 0}
     about = {"created": 1, "creator": BOT_USER, "name_normalized": channel.name, "topic": topic, "purpose": topic}
@@ -73,7 +74,8 @@ def replies(call: Call) -> Json:
 
 def _user(user: SlackUser) -> Json:
     profile = {"real_name": user.real_name, "display_name": user.name, "email": f"{user.name}@example.com"}
-    return {"id": user.id, "team_id": TEAM, "name": user.name, "deleted": False, "is_bot": False, "profile": profile}
+    flags = {"deleted": False, "is_bot": False, "is_app_user": False, "updated": 1}
+    return {"id": user.id, "team_id": TEAM, "name": user.name, "profile": profile, **flags}
 
 
 def list_users(call: Call) -> Json:
