@@ -1,31 +1,35 @@
-"""What a person sees of a running sequence."""
+"""What a person sees of running notebooks: lines with a prefix, in GitLab within collapsible sections."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Mapping
 from typing import Protocol, TextIO
 
-from ..models.base import Step
 from ..models.results import StepResult
 
-__all__ = ["CiDisplay", "Display", "LineDisplay", "Quiet"]
+__all__ = ["CiDisplay", "Display", "LineDisplay", "Quiet", "choose_display"]
 
 
 class Display(Protocol):
-    """Told how the sequence goes; texts are masked already."""
+    """Told how it goes, on stderr; texts are masked already."""
 
-    def step_started(self, step: Step) -> None:
-        """A step begins."""
+    def started(self, name: str, title: str) -> None:
+        """A notebook begins: a step's name and folder."""
 
     def cell_started(self, index: int, total: int) -> None:
-        """A cell of it begins."""
+        """A cell of it begins, counted from 0."""
 
     def text(self, stream: str, text: str) -> None:
         """It writes: `stdout`, `stderr`, or a shown `result`."""
 
-    def step_ended(self, result: StepResult, resumed: bool = False) -> None:
-        """It has ended, or was not repeated."""
+    def ended(self, line: str) -> None:
+        """It has ended: outcome and summary."""
+
+    def resumed(self, result: StepResult) -> None:
+        """A step is not repeated."""
 
     def close(self) -> None:
         """Nothing more comes."""
@@ -34,7 +38,7 @@ class Display(Protocol):
 class Quiet:
     """Shows nothing."""
 
-    def step_started(self, step: Step) -> None:
+    def started(self, name: str, title: str) -> None:
         """Nothing."""
 
     def cell_started(self, index: int, total: int) -> None:
@@ -43,7 +47,10 @@ class Quiet:
     def text(self, stream: str, text: str) -> None:
         """Nothing."""
 
-    def step_ended(self, result: StepResult, resumed: bool = False) -> None:
+    def ended(self, line: str) -> None:
+        """Nothing."""
+
+    def resumed(self, result: StepResult) -> None:
         """Nothing."""
 
     def close(self) -> None:
@@ -55,13 +62,13 @@ class LineDisplay(Quiet):
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stderr
-        self._step = ""
+        self._name = ""
         self._rest = ""
 
-    def step_started(self, step: Step) -> None:
+    def started(self, name: str, title: str) -> None:
         """Say so."""
-        self._step = step.value
-        self._line("started")
+        self._name = name
+        self._line(f"started {title}")
 
     def text(self, stream: str, text: str) -> None:
         """Lines, with no progress bar's debris."""
@@ -70,32 +77,47 @@ class LineDisplay(Quiet):
             if shown := line.rstrip("\r").rpartition("\r")[2].rstrip():
                 self._line(shown)
 
-    def step_ended(self, result: StepResult, resumed: bool = False) -> None:
+    def ended(self, line: str) -> None:
         """The outcome in one line."""
+        self._flush()
+        self._line(line)
+
+    def resumed(self, result: StepResult) -> None:
+        """The outcome as it was."""
+        self._name = result.step.value
+        self._line(f"{result.outcome.upper()}: {result.summary} (unchanged, not repeated)")
+
+    def _flush(self) -> None:
         self.text("stdout", "\n" if self._rest else "")
-        self._step = result.step.value
-        again = " (unchanged, not repeated)" if resumed else ""
-        self._line(f"{result.outcome.upper()}: {result.summary}{again}")
 
     def _line(self, text: str) -> None:
-        self._out.write(f"{self._step} │ {text}\n")
+        self._out.write(f"{self._name} │ {text}\n")
         self._out.flush()
 
 
 class CiDisplay(LineDisplay):
     """Lines within GitLab's collapsible sections."""
 
-    def step_started(self, step: Step) -> None:
-        """Open the step's section."""
-        self._step = step.value
-        self._out.write(
-            f"\x1b[0Ksection_start:{int(time.time())}:step_{step.value}\r\x1b[0K\x1b[1m{step.folder}\x1b[0m\n"
-        )
+    def started(self, name: str, title: str) -> None:
+        """Open the section."""
+        self._name = name
+        self._out.write(f"\x1b[0Ksection_start:{int(time.time())}:step_{name}\r\x1b[0K\x1b[1m{title}\x1b[0m\n")
         self._out.flush()
 
-    def step_ended(self, result: StepResult, resumed: bool = False) -> None:
+    def ended(self, line: str) -> None:
         """Close it; the outcome stays visible below."""
-        self.text("stdout", "\n" if self._rest else "")
-        if not resumed:
-            self._out.write(f"\x1b[0Ksection_end:{int(time.time())}:step_{result.step.value}\r\x1b[0K\n")
-        super().step_ended(result, resumed)
+        self._flush()
+        self._out.write(f"\x1b[0Ksection_end:{int(time.time())}:step_{self._name}\r\x1b[0K\n")
+        self._line(line)
+
+
+def choose_display(environ: Mapping[str, str] = os.environ, out: TextIO | None = None) -> Display:
+    """Sections in GitLab, a moving display on a terminal, else plain lines."""
+    out = out or sys.stderr
+    if environ.get("GITLAB_CI"):
+        return CiDisplay(out)
+    if out.isatty() and environ.get("TERM", "dumb") != "dumb":
+        from .display_rich import RichDisplay
+
+        return RichDisplay(out)
+    return LineDisplay(out)

@@ -33,6 +33,7 @@ class EndingKind(StrEnum):
     KERNEL_DIED = "kernel_died"
     DISK_FULL = "disk_full"
     NOT_STARTED = "not_started"
+    USAGE = "usage"
 
 
 _CELL = {
@@ -52,6 +53,7 @@ _STATUS = {
     EndingKind.KERNEL_DIED: 138,
     EndingKind.DISK_FULL: 3,
     EndingKind.NOT_STARTED: 3,
+    EndingKind.USAGE: 2,
 }
 
 

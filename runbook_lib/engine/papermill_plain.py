@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,9 @@ from .endings import Ending, EndingKind, NotebookStopped
 from .kernels import Kernel, KernelRequest, start_kernel
 from .loop import LoopThread
 from .options import EngineOptions
+from .papermill_listener import PapermillListener
 from .papermill_output import PapermillDestination, side_files
+from .papermill_parameters import correct_parameters
 from .secrets import environment_redactor
 from .session import Session
 from .signals import StopRequest
@@ -22,48 +23,28 @@ if TYPE_CHECKING:
 
 __all__ = ["execute_plainly"]
 
-logger = logging.getLogger("papermill")
-
-
-class PapermillListener:
-    """Sends output where papermill's options ask for it."""
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._log = bool(options.get("log_output"))
-        self._files = {"stdout": options.get("stdout_file"), "stderr": options.get("stderr_file")}
-        self._bar: Any = None
-        self._progress = options.get("progress_bar", True)
-
-    def text(self, stream: str, text: str) -> None:
-        """Masked output as it comes."""
-        if file := self._files.get(stream):
-            file.write(text)
-            file.flush()
-        if self._log and text.strip():
-            level = logging.WARNING if stream == "stderr" else logging.INFO
-            logger.log(level, "%s", text.rstrip("\n"))
-
-    def cell_started(self, index: int, total: int) -> None:
-        """A cell begins."""
-        if self._log:
-            logger.info("Executing Cell %s", f"{index + 1:-<40}")
-
 
 def execute_plainly(
     nb: NotebookNode, kernel_name: str, output_path: str | None, options: Mapping[str, Any]
 ) -> NotebookNode:
     """Execute and raise what papermill expects, or `NotebookStopped` where it has nothing."""
+    correct_parameters(nb)
     redactor = environment_redactor()
     measures = _measures(options)
+    name = Path(str(options.get("input_path") or output_path or "notebook")).stem
+    listener = PapermillListener(name, options)
 
     async def kernel() -> Kernel:
         return await start_kernel(KernelRequest(kernel_name, Path.cwd(), start_timeout=measures.start_timeout))
 
     with LoopThread() as loop:
-        session = Session(loop, StopRequest(loop.loop), redactor, kernel, measures, PapermillListener(options))
+        session = Session(loop, StopRequest(loop.loop), redactor, kernel, measures, listener)
         session.destination = PapermillDestination(output_path, redactor) if output_path else None
         session.side = side_files(output_path)
-        ending = session.execute(nb)
+        try:
+            ending = session.execute(nb)
+        finally:
+            listener.close(session.ending)
     _raise(ending)
     return nb
 

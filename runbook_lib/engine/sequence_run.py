@@ -10,7 +10,7 @@ from typing import Any
 from ..adapters.store import RunStore
 from ..models.base import Outcome, Step
 from ..models.results import StepResult
-from .display import Display, Quiet
+from .display import Display, choose_display
 from .kernel_queue import KernelQueue
 from .kernels import KernelRequest
 from .loop import LoopThread
@@ -42,7 +42,7 @@ class SequenceRun:
     def __init__(self, job: SequenceJob, hooks: Hooks) -> None:
         self._job = job
         self._hooks = hooks
-        self._display: Display = job.display or Quiet()
+        self._display: Display = job.display or choose_display()
         self._store = RunStore(job.run_dir.parent, job.run_id, job.redactor.mask)
         self._results: list[StepResult] = []
         self._resumed: set[Step] = set()
@@ -97,15 +97,15 @@ class SequenceRun:
             return False
         self._results.append(result)
         self._resumed.add(work.step)
-        self._display.step_ended(result, resumed=True)
+        self._display.resumed(result)
         return True
 
     def _step(self, work: Work, execution: StepExecution) -> None:
         self._hooks.step_started(work.step)
-        self._display.step_started(work.step)
+        self._display.started(work.step.value, work.step.folder)
         result = execution.repeat(work.step, lambda: self._execute(work, execution))
         self._results.append(result)
-        self._display.step_ended(result)
+        self._display.ended(f"{result.outcome.upper()}: {result.summary}")
         self._hooks.step_ended(result)
 
     def _execute(self, work: Work, execution: StepExecution) -> StepResult:

@@ -24,6 +24,7 @@ REMEDIES = {
     EndingKind.KERNEL_DIED: "Look at the machine's memory; then run the step again.",
     EndingKind.DISK_FULL: "Make room on the disk; then run the step again.",
     EndingKind.NOT_STARTED: "`runbook doctor` checks the kernel.",
+    EndingKind.USAGE: "`runbook params NOTEBOOK` lists what it takes.",
     EndingKind.SIGNAL: "Continue with `runbook run --resume`.",
 }
 
