@@ -19,12 +19,6 @@ SIGNS = {
     "BLOCKED": "[red]■",
     "ERRORED": "[magenta]✘",
 }
-    "PASSED": "[green]✔",
-    "WARNED": "[yellow]▲",
-    "BLOCKED": "[red]■",
-    "ERRORED": "[magenta]✘",
-    "COMPLETED": "[green]✔",
-}
 
 
 class RichDisplay:
