@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from ..errors import GitLabError
@@ -18,19 +18,14 @@ from .gitlab_data_approvals import (
 )
 from .gitlab_errors import GitLabRefusalError
 from .gitlab_http import TOKEN, GitLabHttp
+from .gitlab_queries import JOB_VARIABLES, STATE_LOCK, parse_job_variables, parse_state_lock
 
 __all__ = ["GitLab", "state_address"]
 
+T = TypeVar("T")
 RETRIES = 4
 STARTED = frozenset({"pending", "running", "success", "failed"})
 NOREPLY = re.compile(r"(?:\d+-)?([\w.-]+)@users\.noreply\.")
-LOCK_QUERY = """
-query($project: ID!, $name: String!) {
-  project(fullPath: $project) {
-    terraformState(name: $name) { lockedAt lockedByUser { username } }
-  }
-}
-"""
 
 
 def state_address(api_url: str, project: str, name: str) -> dict[str, str]:
@@ -126,11 +121,23 @@ class GitLab:
             raise
 
     def state_lock(self, name: str) -> StateLock | None:
-        """Who holds the state's lock; None if nobody. By GraphQL: REST tells only who tries to take the lock."""
-        project = self.project if "/" in self.project else self.project_info().path
-        body = {"query": LOCK_QUERY, "variables": {"project": project, "name": name}}
+        """Who holds the state's lock; None if nobody. REST tells it only to who tries to take the lock."""
         doing = f"ask who locked the state {name}"
-        return self._http.post(f"{self.url}/api/graphql", doing, lambda answer: StateLock.parse(name, answer), body)
+        return self._query(STATE_LOCK, {"name": name}, doing, lambda answer: parse_state_lock(name, answer))
+
+    def play_variables(self, job_id: int) -> dict[str, str]:
+        """The variables that whoever played a manual job gave it; GitLabError if this token may not see them."""
+        doing = f"read what the player of job {job_id} told it"
+        gid = f"gid://gitlab/Ci::Build/{job_id}"
+        told = self._query(JOB_VARIABLES, {"job": gid}, doing, parse_job_variables)
+        if told is None:
+            raise GitLabError(f"could not {doing}", f"Make the user of {TOKEN} a Developer of the project.")
+        return told
+
+    def _query(self, query: str, variables: dict[str, str], doing: str, parse: Callable[[dict[str, Any]], T]) -> T:
+        project = self.project if "/" in self.project else self.project_info().path
+        body = {"query": query, "variables": {"project": project, **variables}}
+        return self._http.post(f"{self.url}/api/graphql", doing, parse, body)
 
     def commit_author(self, sha: str, fallback: str = "") -> str:
         """The login of who wrote a commit; the e-mail address where GitLab does not tell whose it is."""

@@ -109,14 +109,3 @@ class StateLock:
     state: str
     user: str
     since: datetime | None
-
-    @classmethod
-    def parse(cls, state: str, answer: Mapping[str, Any]) -> StateLock | None:
-        """Read GraphQL's answer; None if the state is not locked, or is not there."""
-        if answer.get("errors"):
-            raise ValueError(str(answer["errors"]))
-        found = ((answer["data"] or {}).get("project") or {}).get("terraformState") or {}
-        if not found.get("lockedAt"):
-            return None
-        user = (found.get("lockedByUser") or {}).get("username")
-        return cls(state, str(user or "a user who is gone"), parse_time(found["lockedAt"]))

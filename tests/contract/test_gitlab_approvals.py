@@ -96,14 +96,34 @@ def test_the_requester_may_play_the_job_but_that_is_no_approval(lab: RunningGitL
     assert "riley asked for the change" in record.reasons[0]
 
 
-def test_a_rejection_is_played_with_a_variable(lab: RunningGitLab) -> None:
+def _rejects(lab: RunningGitLab) -> tuple[int, str]:
     pipeline, apply = lab.pipeline_before_apply()
-    lab.client("alex").play(apply, {"RUNBOOK_DECISION": "reject"})
-    lab.start(apply)
-    source = GitLabManualJob(lab.client("riley"), pipeline, "apply", rejected=True, reason="not on a Friday")
-    record = _judge(source, _request())
+    lab.client("alex").play(apply, {"RUNBOOK_DECISION": "reject", "RUNBOOK_REASON": "not on a Friday"})
+    return pipeline, lab.start(apply)
+
+
+def test_a_rejection_is_played_with_a_variable_that_is_read_from_outside(lab: RunningGitLab) -> None:
+    pipeline, _ = _rejects(lab)
+    record = _judge(GitLabManualJob(lab.client("riley"), pipeline, "apply"), _request())
     assert record.rejected
     assert "alex rejected the change: not on a Friday" in record.reasons[0]
+
+
+def test_inside_the_job_the_rejection_is_in_its_environment(lab: RunningGitLab) -> None:
+    pipeline, token = _rejects(lab)
+    alone = GitLab(lab.url, "", "42", job_token=token)
+    source = GitLabManualJob(alone, pipeline, "apply", rejected=True, reason="not on a Friday")
+    assert _judge(source, _request()).rejected
+
+
+@pytest.mark.parametrize(
+    ("word", "approved"), [("approve", True), ("Approved", True), ("no", False), ("rejected", False)]
+)
+def test_what_is_not_clearly_a_yes_is_a_no(lab: RunningGitLab, word: str, approved: bool) -> None:
+    pipeline, apply = lab.pipeline_before_apply()
+    lab.client("alex").play(apply, {"RUNBOOK_DECISION": word})
+    lab.start(apply)
+    assert _judge(GitLabManualJob(lab.client("riley"), pipeline, "apply"), _request()).approved is approved
 
 
 def test_a_job_played_before_the_request_answers_another_one(lab: RunningGitLab) -> None:

@@ -72,6 +72,20 @@ def test_the_players_variables_reach_the_job(lab: RunningGitLab) -> None:
     assert lab.control(f"jobs/{apply}/start")["variables"]["RUNBOOK_DECISION"] == "reject"
 
 
+def test_what_the_player_told_the_job_can_be_read_from_outside(lab: RunningGitLab) -> None:
+    pipeline, apply = lab.pipeline_before_apply()
+    lab.client("alex").play(apply, {"RUNBOOK_DECISION": "reject"})
+    assert lab.client("project_42_bot", "42").play_variables(apply) == {"RUNBOOK_DECISION": "reject"}
+    assert lab.client("riley").play_variables(lab.job(pipeline, "plan")) == {}
+
+
+def test_variables_that_the_token_may_not_see_are_not_taken_for_none(lab: RunningGitLab) -> None:
+    _, apply = lab.pipeline_before_apply()
+    with pytest.raises(GitLabError, match="could not read what the player") as caught:
+        lab.client("casey").play_variables(apply)
+    assert "Developer" in caught.value.remedy
+
+
 def test_a_play_whose_answer_was_lost_is_not_an_error(lab: RunningGitLab) -> None:
     _, apply = lab.pipeline_before_apply()
     lab.control("faults", method="POST", path="/play$", status=502, after=True)

@@ -132,7 +132,8 @@ def retry_job(data: GitLabData, job: Job, user: LabUser) -> Job:
     again = _add_job(data, job.pipeline, job.spec, user)
     job.pipeline.jobs.remove(again)
     job.pipeline.jobs.insert(job.pipeline.jobs.index(job) + 1, again)
-    again.status, again.queued_at = "pending", data.now()
+    # The variables of the first play stay with the job.
+    again.status, again.queued_at, again.variables = "pending", data.now(), dict(job.variables)
     for later in job.pipeline.current:
         if later.status == "skipped":
             later.status = "created"

@@ -1,4 +1,4 @@
-"""The one GraphQL query that REST can't answer: who holds a state's lock, and since when."""
+"""The GraphQL queries that REST can't answer: who holds a state's lock, and what a job's player told it."""
 
 from __future__ import annotations
 
@@ -25,19 +25,29 @@ def _state(state: State) -> dict[str, Any]:
     }
 
 
-def _project(data: GitLabData, variables: dict[str, Any]) -> dict[str, Any] | None:
+def _job(data: GitLabData, gid: str) -> dict[str, Any] | None:
+    number = gid.removeprefix("gid://gitlab/Ci::Build/")
+    job = data.jobs.get(int(number)) if number.isdigit() else None
+    if job is None:
+        return None
+    told = [{"key": key, "value": value} for key, value in job.variables.items()]
+    return {"manualVariables": {"nodes": told if job.spec.when == "manual" else []}}
+
+
+def _project(data: GitLabData, query: str, variables: dict[str, Any]) -> dict[str, Any] | None:
     if variables.get("project") != data.world.project.path:
         return None
-    state = data.states.get(str(variables.get("name")))
-    return {"terraformState": _state(state) if state else None}
+    if "terraformState" in query:
+        state = data.states.get(str(variables.get("name")))
+        return {"terraformState": _state(state) if state else None}
+    return {"job": _job(data, str(variables.get("job")))}
 
 
 @router.post("/api/graphql")
 async def graphql(caller: Known, request: Request, data: Data) -> dict[str, Any]:
-    """Answer `project(fullPath: $project) { terraformState(name: $name) { … } }`, all fields at once."""
+    """Answer `terraformState(name: $name)` or `job(id: $job)` of `project(fullPath: $project)`, all fields at once."""
     body = await body_of(request)
-    if "terraformState" not in str(body.get("query")):
-        return {"errors": [{"message": "The lab's GitLab knows the field terraformState only"}]}
-    variables = body.get("variables")
-    visible = caller.user.access_level and isinstance(variables, dict)
-    return {"data": {"project": _project(data, variables) if visible and isinstance(variables, dict) else None}}
+    query, variables = str(body.get("query")), body.get("variables")
+    if not ("terraformState" in query or "manualVariables" in query) or not isinstance(variables, dict):
+        return {"errors": [{"message": "The lab's GitLab knows terraformState and manualVariables only"}]}
+    return {"data": {"project": _project(data, query, variables) if caller.user.access_level else None}}
