@@ -130,7 +130,7 @@ def _make_request(context: StepContext, findings: tuple[Finding, ...]) -> Approv
 def _approval_url(context: StepContext) -> str:
     # The manual job's own page has the play button; without one the pipeline's page is the nearest.
     gitlab, pipeline = gitlab_client(context.settings), context.settings.environment.pipeline_id
-    if gitlab is None or not pipeline:
+    if gitlab is None or not (pipeline and gitlab.has_token):
         return context.run.pipeline_url
     name = context.settings.config.approval.job
     urls = [job.web_url for job in gitlab.pipeline_jobs(int(pipeline)) if job.name == name]
