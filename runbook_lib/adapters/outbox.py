@@ -88,7 +88,7 @@ class Outbox:
         self._write(entry, self._find(key, "update"))
 
     def deliver(self, slack: Messenger | None) -> Delivery:
-        """Send what waits, oldest first, until Slack fails; without Slack, everything goes on waiting."""
+        """Send what waits, oldest first, until a message fails; without Slack, everything goes on waiting."""
         sent: list[str] = []
         refused: list[str] = []
         error: SlackError | None = None
@@ -102,8 +102,10 @@ class Outbox:
                 refused.append(entry.key)
                 self._set_aside(relative)
             except SlackError as failure:
-                error = failure
-                break
+                error = error or failure
+                if entry.kind == "post":
+                    break
+                # A file or a renewed board may wait; what is told after it must not.
         return Delivery(tuple(sent), tuple(entry.key for entry in self.waiting), tuple(refused), error)
 
     def _send(self, slack: Messenger | None, relative: str, entry: OutboxEntry) -> None:

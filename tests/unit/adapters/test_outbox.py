@@ -173,6 +173,14 @@ def test_file_whose_upload_ended_unknown_is_looked_for(outbox: Outbox) -> None:
     assert len(slack.files) == 1
 
 
+def test_file_that_cannot_be_uploaded_holds_no_message_up(outbox: Outbox) -> None:
+    slack = FakeSlack(None, DOWN)
+    outbox.add("plan", Message(text="plan", files=(MessageFile(name="plan.txt", title="Plan", content="+ x"),)))
+    outbox.add("request", REPLY)
+    delivery = outbox.deliver(slack)
+    assert (delivery.sent, delivery.waiting, delivery.error) == (("plan", "request"), ("plan/plan.txt",), DOWN)
+
+
 def test_update_that_waits_is_replaced_by_the_newer_one(outbox: Outbox) -> None:
     slack = FakeSlack()
     outbox.add("board", BOARD)
