@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import json
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -123,6 +125,14 @@ def _range(*bounds: int) -> list[int]:
     return list(range(*bounds))
 
 
+def _format(spec: str, *values: Any) -> Any:
+    # Only the plain verbs mean the same in Go and in Python.
+    verbs = re.findall(r"%(.)", spec.replace("%%", ""))
+    if any(verb not in "sd" for verb in verbs) or len(verbs) != len(values):
+        return UNKNOWN
+    return re.sub("%d", "%s", spec) % tuple(map(to_text, values))
+
+
 def _element(items: list[Any], index: int) -> Any:
     return items[index % len(items)]
 
@@ -138,7 +148,9 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "distinct": _distinct,
     "element": _element,
     "flatten": _flatten,
-    "format": lambda spec, *values: spec % tuple(map(to_text, values)) if set(spec[i + 1] for i, c in enumerate(spec[:-1]) if c == "%") <= {"s"} else UNKNOWN,
+    "endswith": str.endswith,
+    "format": _format,
+    "formatlist": lambda spec, items: [_format(spec, item) for item in items],
     "join": lambda separator, items: separator.join(map(to_text, items)),
     "jsondecode": json.loads,
     "jsonencode": lambda value: json.dumps(value, separators=(",", ":"), sort_keys=True),
@@ -155,16 +167,21 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "replace": lambda text, old, new: UNKNOWN if old.startswith("/") else text.replace(old, new),
     "reverse": lambda items: items[::-1],
     "sensitive": lambda value: value,
+    "setproduct": lambda *sets: [list(group) for group in itertools.product(*map(_as_list, sets))],
+    "setsubtract": lambda items, without: [item for item in items if item not in without],
     "setunion": lambda *sets: _toset([item for items in sets for item in items]),
     "slice": lambda items, start, end: items[start:end],
     "sort": sorted,
     "split": lambda separator, text: text.split(separator),
+    "startswith": str.startswith,
+    "sum": sum,
     "tobool": _tobool,
     "tolist": lambda items: UNKNOWN if items is UNKNOWN else _as_list(items),
     "tomap": dict,
     "tonumber": _tonumber,
     "toset": _toset,
     "tostring": lambda value: None if value is None else to_text(value),
+    "trimprefix": str.removeprefix,
     "trimspace": str.strip,
     "upper": str.upper,
     "values": lambda values: [values[key] for key in sorted(values)],

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 from ..errors import ConfigError
 from ..models.compliance import Policy, PolicyFile, Waiver, WaiverFile
+from ..models.policies import PolicyTest, PolicyTestFile
 from .yaml_file import YamlDocument, load_yaml, validate
 
-__all__ = ["check_policy_ids", "load_policies", "load_waivers", "policy_files", "policy_sha256"]
+__all__ = ["check_policy_ids", "load_policies", "load_policy_tests", "load_waivers", "policy_files", "policy_sha256"]
 
 
 def policy_files(folder: Path) -> tuple[Path, ...]:
@@ -65,6 +66,13 @@ def load_waivers(path: Path, policies: Sequence[Policy], today: date, max_days: 
                 "Choose an earlier day; the limit is compliance.max_waiver_days in runbook.yml.",
             )
     return loaded.waivers
+
+
+def load_policy_tests(folder: Path) -> Iterator[tuple[Path, tuple[PolicyTest, ...]]]:
+    """The tests of each file in a folder; none if there is no such folder."""
+    for path in sorted(folder.glob("*.yml")) if folder.is_dir() else ():
+        document = load_yaml(path)
+        yield path, validate(document, _whole(document, "tests"), PolicyTestFile).tests
 
 
 def check_policy_ids(names: Iterable[str], policies: Sequence[Policy], where: str) -> None:

@@ -48,10 +48,14 @@ def _check(  # noqa: PLR0913 - a command has as many parameters as options
 
     places = checking.find_places(policies, waivers)
     if explain:
-        sys.stdout.write(checking.explain(places, explain))
+        from .explaining import explain_policy
+
+        sys.stdout.write(explain_policy(places, explain))
         return
     if self_test:
-        answer, passed = checking.self_test(places)
+        from .self_testing import run_policy_tests
+
+        answer, passed = run_policy_tests(places)
         sys.stdout.write(answer)
         raise typer.Exit(0 if passed else 1)
     request = checking.Request(plan=plan, hcl=hcl, scope=scope, sarif=tuple(sarif or ()))

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..adapters.policies import check_policy_ids, load_policies, load_waivers
-from ..adapters.yaml_file import load_yaml, validate
-from ..domain.compliance import combine, findings_from_sarif, judge
+from ..adapters.yaml_file import load_model
+from ..domain.compliance import combine, findings_from_sarif, judge, locate
 from ..domain.plan import parse_plan
-from ..domain.rules import rules_from_plan
+from ..domain.rules import RuleChanges, hcl_changes, rules_from_plan
 from ..errors import ConfigError, InputError, UsageError
 from ..models.compliance import ComplianceReport, JudgeOptions, Policy, Scope, Waiver
-from ..models.config import ComplianceConfig
+from ..models.config import ComplianceConfig, RunbookConfig
 
-__all__ = ["Places", "Request", "check", "find_places", "read_bounded", "write"]
+__all__ = ["Places", "Request", "check", "find_places", "packaged_policies", "read_bounded", "write"]
 
 MAX_BYTES = 150_000_000
 
@@ -29,6 +29,7 @@ class Places:
     waivers: Path | None
     config: ComplianceConfig
     root: Path
+    stacks: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Request:
 def find_places(policies: Path | None, waivers: Path | None) -> Places:
     """The options over runbook.yml over the pack that comes with the program."""
     root = _find_root()
-    config = _read_config(root) if root else ComplianceConfig()
+    config, stacks = _read_config(root) if root else (ComplianceConfig(), ())
     folder = policies or (root / config.policies if root else packaged_policies())
     if waivers is None and root and policies is None:
         waivers = root / config.waivers
@@ -52,7 +53,7 @@ def find_places(policies: Path | None, waivers: Path | None) -> Places:
         waivers = policies / "waivers.yml"
     elif waivers and not waivers.is_file():
         raise ConfigError(f"{waivers}: no such file of waivers", "Name another one with --waivers.")
-    return Places(folder, waivers if waivers and waivers.is_file() else None, config, root or Path.cwd())
+    return Places(folder, waivers if waivers and waivers.is_file() else None, config, root or Path.cwd(), stacks)
 
 
 def packaged_policies() -> Path:
@@ -78,8 +79,8 @@ def check(places: Places, request: Request) -> ComplianceReport:
         actions=places.config.actions,
         early=request.plan is None,
     )
-    changes = rules_from_plan(parse_plan(read_bounded(request.plan))) if request.plan else _hcl_changes(request.hcl)
-    report = judge(changes, policies, waivers, options, today)
+    changes = rules_from_plan(parse_plan(read_bounded(request.plan))) if request.plan else _read_folder(request.hcl)
+    report = _located(judge(changes, policies, waivers, options, today), places, request)
     for path in request.sarif:
         found = findings_from_sarif(read_bounded(path), str(path), places.config.scanners)
         report = combine(report, found, waivers, today)
@@ -120,6 +121,24 @@ def write(report: ComplianceReport, form: str, output: Path | None) -> None:
     sys.stderr.write(f"{report.sentence}\n")
 
 
+def _read_folder(folder: Path | None) -> RuleChanges:
+    from ..adapters.hcl import read_hcl
+    from .progress import Progress
+
+    with Progress("read") as progress:
+        return hcl_changes(read_hcl(folder or Path(), progress=progress))
+
+
+def _located(report: ComplianceReport, places: Places, request: Request) -> ComplianceReport:
+    from ..adapters.hcl_blocks import index_blocks
+
+    if report.findings:
+        for folder in (request.hcl,) if request.hcl else places.stacks:
+            if folder.is_dir():
+                report = locate(report, index_blocks(folder, places.root))
+    return report
+
+
 def _find_root() -> Path | None:
     # As Settings does it, without the half second that pydantic-settings takes.
     import os
@@ -129,15 +148,9 @@ def _find_root() -> Path | None:
     return next((folder for folder in (here, *here.parents) if (folder / "runbook.yml").is_file()), None)
 
 
-def _read_config(root: Path) -> ComplianceConfig:
-    document = load_yaml(root / "runbook.yml")
-    part = document.data.get("compliance") if isinstance(document.data, dict) else None
-    if part is None:
-        return ComplianceConfig()
-    if not isinstance(part, dict):
-        line = document.line("compliance")
-        raise ConfigError(f"{document.path}, line {line}: compliance: a mapping is expected", "Write its fields below it.")
-    return validate(document, part, ComplianceConfig, ("compliance",))
+def _read_config(root: Path) -> tuple[ComplianceConfig, tuple[Path, ...]]:
+    config = load_model(root / "runbook.yml", RunbookConfig)
+    return config.compliance, tuple(root / stack.path for stack in config.stacks.values())
 
 
 def _check_overrides(config: ComplianceConfig, policies: tuple[Policy, ...]) -> None:

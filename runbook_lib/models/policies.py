@@ -10,7 +10,19 @@ from .base import Model
 from .findings import Action, Control, Severity
 from .rules import Direction
 
-__all__ = ["Examples", "Policy", "PolicyFile", "PortMatch", "ResourceMatch", "RuleMatch", "SourceMatch", "Width"]
+__all__ = [
+    "Examples",
+    "Expected",
+    "Policy",
+    "PolicyFile",
+    "PolicyTest",
+    "PolicyTestFile",
+    "PortMatch",
+    "ResourceMatch",
+    "RuleMatch",
+    "SourceMatch",
+    "Width",
+]
 
 PortRange = tuple[int, int]
 
@@ -131,6 +143,35 @@ class PolicyFile(Model):
     """All of one policy file."""
 
     policies: tuple[Policy, ...] = Field(min_length=1)
+
+
+class Expected(Model):
+    """The addresses at which a policy must say so; those that are not named must pass."""
+
+    failed: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+class PolicyTest(Model):
+    """One test of policies: a plan beside it, or Terraform written in it, and what each policy must say."""
+
+    name: str = Field(min_length=1)
+    plan: str = ""
+    hcl: str = ""
+    scope: Literal["changed", "all"] = "changed"
+    expect: dict[str, Expected]
+
+    @model_validator(mode="after")
+    def _one_input(self) -> PolicyTest:
+        if bool(self.plan) == bool(self.hcl):
+            raise ValueError("give either plan or hcl")
+        return self
+
+
+class PolicyTestFile(Model):
+    """All of one file of policy tests."""
+
+    tests: tuple[PolicyTest, ...] = Field(min_length=1)
 
 
 def _interval(port: int | str) -> PortRange:
