@@ -45,7 +45,7 @@ class Terraform:
 
     def validate(self) -> tuple[Diagnostic, ...]:
         """Check syntax and types against the providers' schemas; the errors found, none if it is valid."""
-        done = self.run("validate", "-json", check=False)
+        done = self.run("validate", "-json", check=False, quiet=True)
         try:
             report = json.loads(done.stdout)
         except ValueError:

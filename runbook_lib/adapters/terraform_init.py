@@ -14,12 +14,18 @@ MARKER = ".terraform/runbook-init"
 BACKEND_VARIABLES = ("TF_HTTP_ADDRESS", "TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_WORKSPACE")
 
 
-def ensure_initialised(terraform: Terraform) -> bool:
-    """Initialise the folder unless nothing changed since the last time; whether it had to be done."""
+def ensure_initialised(terraform: Terraform, *, backend: bool = True) -> bool:
+    """Initialise the folder unless nothing changed since the last time; whether it had to be done.
+
+    Without `backend` only the providers are made ready: enough to validate, and it needs no credentials.
+    """
     marker = terraform.directory / MARKER
     wanted = _fingerprint(terraform)
     if wanted and marker.is_file() and marker.read_text() == wanted:
         return False
+    if not backend:
+        terraform.init("-backend=false")
+        return True
     terraform.init()
     write_atomic(marker, _fingerprint(terraform).encode())
     return True

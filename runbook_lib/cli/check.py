@@ -33,10 +33,14 @@ def register(app: typer.Typer) -> None:
 
 def _check(  # noqa: PLR0913 - a command has as many parameters as options
     plan: Annotated[Path | None, typer.Option(help="A plan as `terraform show -json` writes it; - for stdin.")] = None,
-    hcl: Annotated[Path | None, typer.Option(help="A folder of Terraform files; with --plan only to find lines.")] = None,
+    hcl: Annotated[
+        Path | None, typer.Option(help="A folder of Terraform files; with --plan only to find lines.")
+    ] = None,
     policies: Annotated[Path | None, typer.Option(help="The folder of policies.")] = None,
     waivers: Annotated[Path | None, typer.Option(help="The file of waivers.")] = None,
-    scope: Annotated[Scope, typer.Option(help="Judge what the plan changes, or all that stands after it.")] = Scope.CHANGED,
+    scope: Annotated[
+        Scope, typer.Option(help="Judge what the plan changes, or all that stands after it.")
+    ] = Scope.CHANGED,
     form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.TABLE,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the answer to a file.")] = None,
     sarif: Annotated[list[Path] | None, typer.Option(help="Another tool's SARIF to merge; may be repeated.")] = None,

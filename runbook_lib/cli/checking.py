@@ -117,7 +117,9 @@ def write(report: ComplianceReport, form: str, output: Path | None) -> None:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(output)
     except OSError as error:
-        raise UsageError(f"{output}: can't be written: {error.strerror}", "Name a file in a folder that exists.") from error
+        raise UsageError(
+            f"{output}: can't be written: {error.strerror}", "Name a file in a folder that exists."
+        ) from error
     sys.stderr.write(f"{report.sentence}\n")
 
 
@@ -161,5 +163,6 @@ def _check_overrides(config: ComplianceConfig, policies: tuple[Policy, ...]) -> 
 def _too_large(path: Path, size: int) -> InputError:
     limit = MAX_BYTES // 1_000_000
     return InputError(
-        f"{path} has {size // 1_000_000} MB; at most {limit} MB are read", "Split the root module: no one can review that much."
+        f"{path} has {size // 1_000_000} MB; at most {limit} MB are read",
+        "Split the root module: no one can review that much.",
     )

@@ -1,4 +1,4 @@
-"""What the demo looks at for itself: the page as a visitor, AWS as somebody with a console, the evidence as a stranger."""
+"""What the demo looks at for itself: the page as a visitor, AWS with a console, the evidence as a stranger."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def look_at_page(world: World) -> str:
             return f"the page answers {page.status_code} without a picture"
         picture = session.get(urljoin(world.front_url, found[1]), timeout=10)
     kind = picture.headers.get("Content-Type", "")
-    return f"the page answers {page.status_code}, its picture {picture.status_code} ({kind}, {len(picture.content)} bytes)"
+    return (
+        f"the page answers {page.status_code}, its picture {picture.status_code} ({kind}, {len(picture.content)} bytes)"
+    )
 
 
 def add_rule_by_hand(world: World) -> None:

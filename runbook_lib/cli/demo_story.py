@@ -103,8 +103,8 @@ class Story:
         private, public = generate_key()
         path = world.folder / "signing-key.pem"
         path.touch(mode=0o600)
-        path.write_bytes(private)
-        self._public_key.write_bytes(public)
+        path.write_text(private)
+        self._public_key.write_text(public)
         return path
 
     @property

@@ -24,7 +24,10 @@ def run_policy_tests(places: Places) -> tuple[str, bool]:
     """One line a test and a summary, and whether all passed."""
     policies = load_policies(places.policies)
     results = [*_examples(policies), *_files(places.policies / "tests", policies)]
-    lines = [f"{'failed' if problems else 'passed'}  {name}" + "".join(f"\n    {p}" for p in problems) for name, problems in results]
+    lines = [
+        f"{'failed' if problems else 'passed'}  {name}" + "".join(f"\n    {p}" for p in problems)
+        for name, problems in results
+    ]
     failures = sum(bool(problems) for _, problems in results)
     lines.append(f"{len(results) - failures} of {len(results)} policy tests passed.")
     return "\n".join(lines) + "\n", failures == 0
@@ -46,7 +49,9 @@ def _files(folder: Path, policies: tuple[Policy, ...]) -> Iterator[tuple[str, li
         for test in tests:
             check_policy_ids(test.expect, policies, f"{path}: {test.name}")
             changes = _changes(test, folder)
-            problems = [p for name, expected in test.expect.items() for p in _compare(changes, known[name], test, expected)]
+            problems = [
+                p for name, expected in test.expect.items() for p in _compare(changes, known[name], test, expected)
+            ]
             yield f"{path.name}: {test.name}", problems
 
 

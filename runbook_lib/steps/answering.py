@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from ..adapters.approvals import record_decision
+from ..domain.approval_checks import same_person
 from ..errors import ApprovalError, UsageError
 from ..models.approval import ApprovalRequest, Decision
 from ..settings import Settings
@@ -37,11 +38,13 @@ def answer_request(settings: Settings, run_id: str, digest: str, answer: tuple[b
 
 def _warn_if_worthless(request: ApprovalRequest, decision: Decision) -> None:
     # It is kept as evidence all the same: who tried to approve a change of their own is worth knowing.
-    names = {name.casefold() for name in request.approvers}
-    if decision.user.casefold() not in names:
-        raise ApprovalError(f"{decision.user} is no approver: it was recorded and does not count", _who(request))
-    if decision.approved and decision.user.casefold() in {request.requester.casefold(), request.author.casefold()}:
+    own = any(same_person(decision.user, name) for name in (request.requester, request.author))
+    if own and not decision.approved:
+        return  # Who asked for a change may always withdraw it.
+    if own:
         raise ApprovalError(f"{decision.user} asked for this change: it was recorded and does not count", _who(request))
+    if decision.user.casefold() not in {name.casefold() for name in request.approvers}:
+        raise ApprovalError(f"{decision.user} is no approver: it was recorded and does not count", _who(request))
 
 
 def _who(request: ApprovalRequest) -> str:

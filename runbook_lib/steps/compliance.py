@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..adapters.hcl import read_module
+from ..adapters.hcl import read_hcl
 from ..adapters.terraform_errors import Diagnostic
 from ..adapters.terraform_init import ensure_initialised
 from ..domain.compliance import outcome_of
@@ -41,7 +41,7 @@ def validate(context: StepContext) -> tuple[Finding, ...]:
     """Have Terraform check syntax and types; every error is a finding that blocks."""
     context.uses_repository()
     terraform = terraform_client(context.settings, context.run.stack, print)
-    ensure_initialised(terraform)
+    ensure_initialised(terraform, backend=bool(context.settings.state_project))
     return tuple(_finding(context, error) for error in terraform.validate())
 
 
@@ -68,7 +68,7 @@ def decide(context: StepContext, syntax: Sequence[Finding], report: ComplianceRe
 
 def _declared(context: StepContext) -> RuleChanges:
     var_files = [context.stack_dir / name for name in context.stack.var_files]
-    return hcl_changes(read_module(context.stack_dir, var_files))
+    return hcl_changes(read_hcl(context.stack_dir, var_files=var_files, base=context.settings.root))
 
 
 def _count_policies(context: StepContext) -> str:

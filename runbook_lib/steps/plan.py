@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ from .preflight import Check, CheckResult, preflight
 __all__ = ["Planned", "check_ready", "decide", "make_plan", "read_lineage", "start"]
 
 PLAN_FILE = "plan.tfplan"
+# What Terraform says while it looks around: of no use to who reads the plan, and of a length with the stack.
+NOISE = re.compile(r"^.*: (?:Reading\.\.\.|Read complete after|Still reading|Refreshing state\.\.\.).*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
     ensure_initialised(terraform)
     with holder_named(context.settings, context.stack.state):
         text = terraform.plan(path, f"-lock={str(lock).lower()}", *_lock_timeout(context, lock))
-    context.store.write_text(context.file("plan.txt"), text)
+    context.store.write_text(context.file("plan.txt"), NOISE.sub("", text).lstrip("\n"))
     document = json.loads(terraform.show_plan(path))
     context.store.write_json(context.file("plan.json"), mask_plan(document))
     return _judge(context, parse_plan(document), scope)
