@@ -37,10 +37,10 @@ class Edge:
 
     def stop(self) -> None:
         """Close every listener and connection."""
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=3)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=3)
-        for server in self._servers.values():
-            server.close()
 
     def refresh(self) -> dict[tuple[str, int], int]:
         """Listen for every public address that AWS knows now; the loopback port of each address and port."""
@@ -52,6 +52,14 @@ class Edge:
         for place in wanted:
             if place not in self._servers:
                 self._servers[place] = await asyncio.start_server(self._visitor(*place), "127.0.0.1", 0)
+
+    async def _close(self) -> None:
+        for server in self._servers.values():
+            server.close()
+        visits = asyncio.all_tasks() - {asyncio.current_task()}
+        for visit in visits:
+            visit.cancel()
+        await asyncio.gather(*visits, return_exceptions=True)
 
     def _visitor(self, address: str, port: int) -> Visitor:
         async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

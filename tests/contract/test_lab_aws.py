@@ -1,0 +1,76 @@
+"""The lab's AWS where it must differ from plain moto."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from lab_aws import LabAws, running_aws
+
+from runbook_lib.lab.faults import FaultOrder
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LabAws]:
+    with running_aws() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def healed(aws: LabAws) -> Iterator[None]:
+    yield
+    aws.faults.give(FaultOrder(aws=None, web=None))
+
+
+def break_aws(aws: LabAws, how: Any) -> None:
+    aws.faults.give(FaultOrder.model_validate({"aws": how}))
+
+
+def test_public_addresses_are_from_the_range_for_examples(aws: LabAws) -> None:
+    addresses = [aws.ec2.allocate_address(Domain="vpc")["PublicIp"] for _ in range(3)]
+    assert len(set(addresses)) == 3
+    assert all(ip_address(address) in ip_network("198.51.100.0/24") for address in addresses)
+
+
+def test_a_rule_that_refers_to_a_group_keeps_its_description(aws: LabAws) -> None:
+    group = aws.front().group
+    rule = aws.allow(group, "tcp", 8080, UserIdGroupPairs=[{"GroupId": group, "Description": "among themselves"}])
+    found = aws.ec2.describe_security_group_rules(SecurityGroupRuleIds=[rule])["SecurityGroupRules"]
+    assert [item.get("Description") for item in found] == ["among themselves"]
+
+
+def test_a_refusal_is_what_boto3_takes_for_one(aws: LabAws) -> None:
+    break_aws(aws, "deny")
+    with pytest.raises(ClientError) as caught:
+        aws.ec2.describe_vpcs()
+    error = caught.value.response["Error"]
+    assert error["Code"] == "UnauthorizedOperation"
+    assert "not authorized to perform: ec2:DescribeVpcs" in error["Message"]
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def test_the_labs_own_calls_are_spared(aws: LabAws) -> None:
+    break_aws(aws, "deny")
+    assert aws.clients.ec2.describe_vpcs()["Vpcs"]
+
+
+def test_half_way_through_means_that_the_first_change_is_there_and_the_second_is_not(aws: LabAws) -> None:
+    group = aws.front().group
+    break_aws(aws, "fail_after")
+    first = aws.allow(group, "tcp", 80, IpRanges=[{"CidrIp": "0.0.0.0/0"}])
+    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+        aws.forbid(group, first)
+    found = aws.ec2.describe_security_group_rules(SecurityGroupRuleIds=[first])["SecurityGroupRules"]
+    assert len(found) == 1
+    break_aws(aws, None)
+    aws.forbid(group, first)
+
+
+def test_a_server_error_on_order_looks_like_one_of_awss(aws: LabAws) -> None:
+    break_aws(aws, {"actions": ["DescribeVpcs"], "code": "InternalError", "status": 500})
+    with pytest.raises(ClientError) as caught:
+        aws.ec2.describe_vpcs()
+    assert caught.value.response["Error"]["Code"] == "InternalError"

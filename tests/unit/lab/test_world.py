@@ -1,0 +1,71 @@
+"""What a shell gets that enters the lab, and what must not be seen of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from runbook_lib.lab.statefile import process_id
+from runbook_lib.lab.world import Credentials, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(
+        process=process_id(),
+        started_at=datetime(2026, 1, 2, tzinfo=UTC),
+        folder=tmp_path,
+        root=tmp_path,
+        aws_url="http://127.0.0.1:1",
+        gitlab_url="http://127.0.0.1:2",
+        slack_url="http://127.0.0.1:3",
+        control_url="http://127.0.0.1:4",
+        connect_to="198.51.100.10:80:127.0.0.1:5",
+        credentials=Credentials.make(),
+    )
+
+
+def test_the_environment_points_at_the_lab_by_the_standard_names(world: World) -> None:
+    found = world.environment()
+    assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
+    assert found["AWS_REGION"] == found["AWS_DEFAULT_REGION"] == "eu-west-1"
+    assert found["CI_SERVER_URL"] == "http://127.0.0.1:2"
+    assert found["CI_API_V4_URL"] == "http://127.0.0.1:2/api/v4"
+    assert found["CI_PROJECT_ID"] == "42"
+    assert found["SLACK_API_URL"] == "http://127.0.0.1:3/api/"
+    assert found["SLACK_CHANNEL"] == "#infra-changes"
+    assert found["RUNBOOK_CONNECT_TO"] == "198.51.100.10:80:127.0.0.1:5"
+
+
+def test_a_shell_in_the_lab_is_the_requesters_unless_asked_otherwise(world: World) -> None:
+    assert world.environment()["GITLAB_TOKEN"] == world.credentials.gitlab["riley"]
+    assert world.environment("sam")["GITLAB_TOKEN"] == world.credentials.gitlab["sam"]
+
+
+def test_the_state_is_written_by_a_maintainers_token_which_the_requesters_is_not(world: World) -> None:
+    found = world.environment()
+    assert found["TF_HTTP_PASSWORD"] == world.credentials.gitlab["terraform-bot"] != found["GITLAB_TOKEN"]
+
+
+def test_a_proxy_for_the_outside_is_not_asked_for_loopback(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "internal.example,localhost")
+    assert world.environment()["NO_PROXY"] == "internal.example,localhost,127.0.0.1"
+
+
+def test_no_token_is_seen_when_a_world_is_printed(world: World) -> None:
+    credentials = world.credentials
+    tokens = [*credentials.gitlab.values(), credentials.slack_bot, credentials.slack_app, credentials.aws_secret]
+    shown = repr(world) + str(world) + repr(credentials)
+    assert not [token for token in tokens if token in shown]
+
+
+def test_two_labs_have_no_token_in_common() -> None:
+    one, other = Credentials.make(), Credentials.make()
+    assert not set(one.gitlab.values()) & set(other.gitlab.values())
+    assert one.aws_secret != other.aws_secret
+
+
+def test_a_world_survives_its_way_through_the_state_file(world: World) -> None:
+    assert World.model_validate_json(world.model_dump_json()) == world
