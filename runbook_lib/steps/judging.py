@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from ..adapters.hcl_blocks import index_blocks
 from ..adapters.policies import check_policy_ids, load_policies, load_waivers, policy_sha256
-from ..domain.compliance import judge
+from ..domain.compliance import judge, locate
 from ..domain.rules import RuleChanges
 from ..models.compliance import ComplianceReport, JudgeOptions, Policy, Scope, Waiver
 from ..report.formats import render
@@ -46,7 +47,8 @@ def judge_changes(context: StepContext, changes: RuleChanges, scope: str, *, ear
     config, today = context.settings.config.compliance, context.clock().date()
     policies, waivers = rulebook(context.settings, today)
     options = JudgeOptions(scope=Scope(scope), severities=config.severities, actions=config.actions, early=early)
-    return judge(changes, policies, waivers, options, today)
+    report = judge(changes, policies, waivers, options, today)
+    return locate(report, index_blocks(context.stack_dir, context.settings.root))
 
 
 def write_reports(context: StepContext, report: ComplianceReport) -> None:

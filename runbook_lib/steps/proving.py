@@ -1,0 +1,41 @@
+"""Evidence held to its manifest and its signature, by whoever has the folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..adapters.signing import verify_envelope
+from ..adapters.store import sha256_file
+from ..domain.evidence import check_manifest, statement
+from ..errors import EvidenceError, InputError
+from ..models.evidence import EvidenceReport, Manifest
+
+__all__ = ["prove_folder"]
+
+
+def prove_folder(folder: Path, public_key: Path | None = None) -> EvidenceReport:
+    """Whether a run folder is what its manifest says, and with a key whether that key signed it."""
+    path = folder / "manifest.json"
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}", "Name a run folder that was sealed.") from error
+    except ValueError as error:
+        raise EvidenceError(f"{path} is no manifest", "The folder was changed after it was sealed.") from error
+    digests = {file.relative_to(folder).as_posix(): sha256_file(file) for file in folder.rglob("*") if file.is_file()}
+    report = check_manifest(manifest, digests)
+    return _with_signature(folder, manifest, report, public_key)
+
+
+def _with_signature(
+    folder: Path, manifest: Manifest, report: EvidenceReport, public_key: Path | None
+) -> EvidenceReport:
+    envelope = folder / "manifest.dsse.json"
+    if not envelope.is_file():
+        missing = ("there is no signature",) if public_key else ()
+        return report.model_copy(update={"valid": report.valid and not missing, "problems": (*report.problems, *missing)})
+    signed, key_id = verify_envelope(envelope.read_bytes(), public_key.read_text() if public_key else "")
+    problems = report.problems
+    if signed != statement(manifest):
+        problems = (*problems, "the signature is for another manifest")
+    return report.model_copy(update={"valid": not problems, "problems": problems, "signed_by": key_id})
