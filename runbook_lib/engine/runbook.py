@@ -11,6 +11,7 @@ from ..models.base import Step
 from ..settings import Settings
 from ..steps.lifecycle import Lifecycle
 from ..steps.runs import latest_run_id, open_run, redactor
+from .index_page import write_index
 from .parameter_sources import ParameterSet, collect_parameters
 from .sequence import SequenceJob, SequenceSummary, run_sequence
 
@@ -46,7 +47,9 @@ def execute(request: RunRequest, settings: Settings) -> SequenceSummary:
         resume=request.resume,
         redactor=redactor(settings),
     )
-    return run_sequence(job, Lifecycle(settings, store, run))
+    summary = run_sequence(job, Lifecycle(settings, store, run))
+    write_index(store)
+    return summary
 
 
 def _run_id(request: RunRequest, settings: Settings) -> str:

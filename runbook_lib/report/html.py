@@ -2,16 +2,87 @@
 
 from __future__ import annotations
 
-__all__ = ["notebook_html"]
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .html_clean import clean_html
+
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
+
+__all__ = ["TEMPLATES", "notebook_html", "page_style"]
+
+TEMPLATES = Path(__file__).parent / "templates"
+# The richest form that can be shown without a script. A picture in SVG becomes an <img>, where its scripts do not run.
+PRIORITY = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain"]
 
 
 def notebook_html(notebook: str, title: str) -> str:
-    """The page of a notebook given as JSON text."""
+    """The page of a notebook given as JSON text.
+
+    Whatever cells have shown as HTML is cleaned of scripts, and the page's content security policy lets nothing run.
+    """
     import nbformat
-    from nbconvert import HTMLExporter
 
     nb = nbformat.reads(notebook, as_version=4)
-    page, _ = HTMLExporter(template_name="basic", sanitize_html=True).from_notebook_node(
-        nb, {"metadata": {"name": title}}
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            if "data" in output:
+                output.data = {mime: value for mime, value in output.data.items() if mime in PRIORITY} or _nothing(
+                    output
+                )
+    from nbconvert.exporters.templateexporter import TemplateExporter
+
+    exporter = _exporter()
+    language = nb.metadata.get("language_info", {}).get("pygments_lexer") or "ipython3"
+    exporter.register_filter("highlight_code", _highlighter(language))
+    resources = exporter._init_resources({"metadata": {"name": title}})
+    # HTMLExporter's own method would parse the whole page again to add texts to pictures: seconds for a long one.
+    page, _ = TemplateExporter.from_notebook_node(exporter, nb, resources)
+    return str(page)
+
+
+@cache
+def page_style() -> str:
+    """The style that both kinds of pages carry in themselves."""
+    return (TEMPLATES / "page.css").read_text(encoding="utf-8")
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    config = Config()
+    config.NbConvertBase.display_data_priority = PRIORITY
+    # Cleaning is nh3's, by the filter below; nbconvert's own would go over every cell with bleach as well.
+    config.SanitizeHTML.enabled = False
+    exporter = HTMLExporter(
+        config=config,
+        template_name="notebook",
+        extra_template_basedirs=[str(TEMPLATES)],
+        sanitize_html=True,
+        exclude_anchor_links=True,
+        filters={"clean_html": clean_html, "seconds": _seconds, "clock": _clock},
     )
-    return f"<!doctype html><meta charset=utf-8><title>{title}</title>{page}"
+    exporter.environment.globals["style"] = page_style()
+    return exporter
+
+
+def _highlighter(language: str) -> Any:
+    from nbconvert.filters.highlight import Highlight2HTML
+
+    return Highlight2HTML(pygments_lexer=language)
+
+
+def _nothing(output: Any) -> dict[str, str]:
+    return {"text/plain": f"[{', '.join(output.data)}]"}
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} s" if value < 120 else f"{value / 60:.1f} min"
+
+
+def _clock(value: str | None) -> str:
+    return (value or "")[:19].replace("T", " ")
