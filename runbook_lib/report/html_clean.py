@@ -7,117 +7,22 @@ import re
 __all__ = ["clean_html"]
 
 TAGS = frozenset(
-    [
-        "a",
-        "abbr",
-        "b",
-        "blockquote",
-        "br",
-        "caption",
-        "center",
-        "code",
-        "col",
-        "colgroup",
-        "dd",
-        "del",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "figcaption",
-        "figure",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "i",
-        "img",
-        "ins",
-        "kbd",
-        "li",
-        "mark",
-        "ol",
-        "p",
-        "pre",
-        "q",
-        "s",
-        "samp",
-        "small",
-        "span",
-        "strike",
-        "strong",
-        "sub",
-        "summary",
-        "sup",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "time",
-        "tr",
-        "tt",
-        "u",
-        "ul",
-        "var",
-    ]
+    """
+    a abbr b blockquote br caption center code col colgroup dd del details div dl dt em figcaption figure h1 h2 h3
+    h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small span strike strong sub summary sup table tbody td
+    tfoot th thead time tr tt u ul var
+    """.split()  # noqa: SIM905  a list would take a line a word
 )
 # Enough for tables, coloured cells and boxes; nothing that fetches, hides the page or lays itself over it.
 STYLES = frozenset(
-    [
-        "background",
-        "background-color",
-        "border",
-        "border-bottom",
-        "border-collapse",
-        "border-color",
-        "border-left",
-        "border-radius",
-        "border-right",
-        "border-spacing",
-        "border-style",
-        "border-top",
-        "border-width",
-        "color",
-        "display",
-        "font-family",
-        "font-size",
-        "font-style",
-        "font-variant",
-        "font-weight",
-        "height",
-        "letter-spacing",
-        "line-height",
-        "list-style",
-        "margin",
-        "margin-bottom",
-        "margin-left",
-        "margin-right",
-        "margin-top",
-        "max-height",
-        "max-width",
-        "min-width",
-        "opacity",
-        "overflow",
-        "overflow-x",
-        "padding",
-        "padding-bottom",
-        "padding-left",
-        "padding-right",
-        "padding-top",
-        "text-align",
-        "text-decoration",
-        "text-transform",
-        "vertical-align",
-        "white-space",
-        "width",
-        "word-break",
-    ]
+    """
+    background background-color border border-bottom border-collapse border-color border-left border-radius
+    border-right border-spacing border-style border-top border-width color display font-family font-size font-
+    style font-variant font-weight height letter-spacing line-height list-style margin margin-bottom margin-left
+    margin-right margin-top max-height max-width min-width opacity overflow overflow-x padding padding-bottom
+    padding-left padding-right padding-top text-align text-decoration text-transform vertical-align white-space
+    width word-break
+    """.split()  # noqa: SIM905  a list would take a line a word
 )
 STYLE_ELEMENT = re.compile(r"<style[^>]*>(.*?)</style\s*>", re.IGNORECASE | re.DOTALL)
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
