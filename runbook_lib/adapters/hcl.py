@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError
 from ..models.base import UNKNOWN
-from ..models.findings import Source
 from ..models.hcl import HclModule, HclResource
 from .hcl_blocks import Block, index_blocks, module_files, read_source, split_blocks
 from .hcl_expression import convert
+from .hcl_json import json_blocks, read_json_file
 from .hcl_scope import ModuleScope, ResourceBlock, Variable, body_values
 from .hcl_values import evaluate, references
 
@@ -57,7 +55,7 @@ class _Reader:
     def var_file(self, path: Path) -> dict[str, Any]:
         """The values of one tfvars file."""
         text = read_source(path)
-        data = _read_json(text, path) if path.name.endswith(".json") else _parse(text, self._name(path), 1)
+        data = read_json_file(text, path) if path.name.endswith(".json") else _parse(text, self._name(path), 1)
         if not isinstance(data, dict):
             raise InputError(f"{path}, line 1: an object is expected", "Write name = value, one a line.")
         scope = ModuleScope()
@@ -88,7 +86,7 @@ class _Reader:
     def _file(self, path: Path, text: str) -> Iterator[tuple[Block, dict[str, Any]]]:
         name = self._name(path)
         if path.name.endswith(".json"):
-            yield from _json_blocks(_read_json(text, path), name)
+            yield from json_blocks(read_json_file(text, path), name)
             self._done += len(text)
             return
         for block in split_blocks(text, name):
@@ -182,9 +180,13 @@ def _parse(text: str, file: str, line: int) -> dict[str, Any]:
         parsed: dict[str, Any] = hcl2.loads(text if text.endswith("\n") else f"{text}\n")
     except UnexpectedInput as error:
         at = line + max(error.line, 1) - 1 if isinstance(error.line, int) else line
-        raise InputError(f"{file}, line {at}: this is no valid HCL", "Correct the syntax; `terraform validate` says more.") from error
+        raise InputError(
+            f"{file}, line {at}: this is no valid HCL", "Correct the syntax; `terraform validate` says more."
+        ) from error
     except (LarkError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise InputError(f"{file}, line {line}: this block can't be read as HCL", "Check it with `terraform validate`.") from error
+        raise InputError(
+            f"{file}, line {line}: this block can't be read as HCL", "Check it with `terraform validate`."
+        ) from error
     return parsed
 
 
@@ -206,47 +208,6 @@ def _inner(parsed: Mapping[str, Any], block: Block) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _json_blocks(data: Any, file: str) -> Iterator[tuple[Block, dict[str, Any]]]:
-    if not isinstance(data, dict):
-        raise InputError(f"{file}, line 1: an object is expected", "Write it as Terraform's JSON syntax.")
-    source = Source(file=file, line=1)
-    depths = {"resource": 2, "module": 1, "variable": 1, "output": 1, "locals": 0}
-    for kind, depth in depths.items():
-        for part in data[kind] if isinstance(data.get(kind), list) else [data.get(kind)]:
-            for labels, body in _json_bodies(part, depth, ()):
-                yield Block(kind, labels, "", source), _from_json(body)
-
-
-def _json_bodies(part: Any, depth: int, labels: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for item in part if isinstance(part, list) else [part]:
-        if depth == 0 and isinstance(item, dict):
-            yield labels, item
-        elif isinstance(item, dict):
-            for label, inner in item.items():
-                yield from _json_bodies(inner, depth - 1, (*labels, label))
-
-
-def _from_json(value: Any) -> Any:
-    # In JSON every string is a template, which python-hcl2 shows in quotes.
-    if isinstance(value, str):
-        escaped = re.sub(r'(["\\])', r"\\\1", value) if "${" not in value else value
-        return f'"{escaped}"'.replace("\n", "\\n")
-    if isinstance(value, list):
-        return [_from_json(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _from_json(item) for key, item in value.items()}
-    return value
-
-
-def _read_json(text: str, path: Path) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: {error.msg}", "Correct the JSON there.") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: can't be read as JSON: {error}", "Correct the JSON.") from error
-
-
 def _automatic_var_files(folder: Path) -> Iterator[Path]:
     for name in ("terraform.tfvars", "terraform.tfvars.json"):
         if (folder / name).is_file():
@@ -261,5 +222,3 @@ def _from_text(text: str) -> Any:
 
         return evaluate(parse_expression(text), ModuleScope(), {})
     return text
-
-

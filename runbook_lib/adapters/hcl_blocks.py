@@ -62,10 +62,10 @@ def split_blocks(text: str, file: str) -> Iterator[Block]:
     line = 1
     while match := _STOP.search(text, position):
         position = _after_token(text, match)
-        token = match[0]
-        if token == "{":  # noqa: S105 - a brace
+        mark = match[0]
+        if mark == "{":
             depth += 1
-        elif token == "}":  # noqa: S105 - a brace
+        elif mark == "}":
             depth -= 1
             if depth <= 0:
                 yield _block(text[start:position], file, line)
@@ -102,16 +102,16 @@ def _index(folder: Path, base: Path, path: tuple[str, ...], found: dict[tuple[tu
 
 
 def _after_token(text: str, match: re.Match[str]) -> int:
-    token, end = match[0], match.end()
-    if token == '"':
+    mark, end = match[0], match.end()
+    if mark == '"':
         return _after_string(text, end)
-    if token in {"#", "//"}:
+    if mark in {"#", "//"}:
         newline = text.find("\n", end)
         return len(text) if newline < 0 else newline
-    if token == "/*":  # noqa: S105 - a comment
+    if mark == "/*":
         close = text.find("*/", end)
         return len(text) if close < 0 else close + 2
-    if token.startswith("<<"):
+    if mark.startswith("<<"):
         heredoc = _HEREDOC.match(text, match.start())
         closing = re.compile(rf"^[ \t]*{re.escape(heredoc[1])}[ \t]*\r?$", re.MULTILINE) if heredoc else None
         close_match = closing.search(text, heredoc.end()) if closing and heredoc else None
@@ -128,15 +128,15 @@ def _after_string(text: str, position: int) -> int:
         if match is None:
             return len(text)
         position = match.end()
-        token = match[0]
-        if token == '"':
+        mark = match[0]
+        if mark == '"':
             if stack[-1] == '"':
                 stack.pop()
             else:
                 stack.append('"')
-        elif token in {"${", "%{", "{"}:
+        elif mark in {"${", "%{", "{"}:
             stack.append("{")
-        elif token == "}" and stack[-1] == "{":  # noqa: S105 - a brace
+        elif mark == "}" and stack[-1] == "{":
             stack.pop()
     return position
 

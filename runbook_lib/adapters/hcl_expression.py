@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from .hcl_syntax import Expression, NotUnderstoodError, Parser, template
+
 __all__ = ["Expression", "convert", "parse_expression", "parse_template"]
 
-_TOKEN: Final = re.compile(
-    r'\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][\w-]*(?:::[A-Za-z_][\w-]*)*)|(?P<string>")'
-    r"|(?P<mark>\.\.\.|==|!=|<=|>=|&&|\|\||=>|\[\*\]|\.\*|[-+*/%!<>?:.,=(){}\[\]]))"
-)
-_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
-_LEVELS: Final = (("||",), ("&&",), ("==", "!="), ("<", ">", "<=", ">="), ("+", "-"), ("*", "/", "%"))
-_MAX_DEPTH: Final = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """A node: `kind` says what `parts` are; `unknown` is the kind of all that is not understood."""
-
-    kind: str
-    parts: tuple[Any, ...] = ()
-
-
 _NOT_UNDERSTOOD: Final = Expression("unknown")
-
-
-class _NotUnderstoodError(Exception):
-    pass
 
 
 def convert(value: Any) -> Expression:
@@ -42,7 +21,9 @@ def convert(value: Any) -> Expression:
     if isinstance(value, list):
         return Expression("list", tuple(convert(item) for item in value))
     if isinstance(value, dict):
-        pairs = ((_key(key), convert(part)) for key, part in value.items() if key not in {"__is_block__", "__comments__"})
+        pairs = (
+            (_key(key), convert(part)) for key, part in value.items() if key not in {"__is_block__", "__comments__"}
+        )
         return Expression("object", tuple(pairs))
     return Expression("literal", (value,))
 
@@ -51,10 +32,10 @@ def convert(value: Any) -> Expression:
 def parse_expression(text: str) -> Expression:
     """The tree of one expression."""
     try:
-        parser = _Parser(text)
+        parser = Parser(text)
         tree = parser.expression()
         parser.expect_end()
-    except (_NotUnderstoodError, RecursionError):
+    except (NotUnderstoodError, RecursionError):
         return _NOT_UNDERSTOOD
     return tree
 
@@ -63,13 +44,13 @@ def parse_expression(text: str) -> Expression:
 def parse_template(text: str) -> Expression:
     """The tree of what stands between two quotes, or in a heredoc."""
     try:
-        return _template(_heredoc(text) if text.startswith("<<") else text, raw=text.startswith("<<"))
-    except (_NotUnderstoodError, RecursionError):
+        return template(_heredoc(text) if text.startswith("<<") else text, raw=text.startswith("<<"))
+    except (NotUnderstoodError, RecursionError):
         return _NOT_UNDERSTOOD
 
 
 def _key(key: str) -> Expression:
-    if key.startswith('"') or key.startswith("${"):
+    if key.startswith(('"', "${")):
         return convert(key)
     if key.startswith("("):
         return parse_expression(key)
@@ -83,241 +64,3 @@ def _heredoc(text: str) -> str:
         margins = [len(line) - len(line.lstrip()) for line in body if line.strip()]
         body = [line[min(margins, default=0) :] for line in body]
     return "".join(f"{line}\n" for line in body)
-
-
-def _template(text: str, *, raw: bool = False) -> Expression:
-    parts: list[Expression] = []
-    letters: list[str] = []
-    position = 0
-    while position < len(text):
-        two = text[position : position + 2]
-        if text[position : position + 3] in {"$${", "%%{"}:
-            letters.append(two[0] + "{")
-            position += 3
-        elif two == "${":
-            end = _closing(text, position + 2)
-            parts += [Expression("literal", ("".join(letters),)), parse_expression(text[position + 2 : end].strip(" ~"))]
-            letters, position = [], end + 1
-        elif two == "%{":
-            raise _NotUnderstoodError
-        elif two[0] == "\\" and not raw:
-            letters.append(_escape(two))
-            position += 2
-        else:
-            letters.append(two[0])
-            position += 1
-    if not parts:
-        return Expression("literal", ("".join(letters),))
-    whole = [*parts, Expression("literal", ("".join(letters),))]
-    whole = [part for part in whole if part != Expression("literal", ("",))]
-    return Expression("template", tuple(whole))
-
-
-def _escape(two: str) -> str:
-    if two[1:] not in _ESCAPES:
-        raise _NotUnderstoodError  # \u and what Terraform refuses
-    return _ESCAPES[two[1]]
-
-
-def _closing(text: str, position: int) -> int:
-    """Where the brace that ends an interpolation stands."""
-    stack = ["{"]
-    while position < len(text):
-        letter = text[position]
-        if stack[-1] == '"':
-            if letter == "\\":
-                position += 1
-            elif letter == '"':
-                stack.pop()
-            elif text.startswith("${", position):
-                stack.append("{")
-                position += 1
-        elif letter in {'"', "{"}:
-            stack.append(letter)
-        elif letter == "}":
-            stack.pop()
-            if not stack:
-                return position
-        position += 1
-    raise _NotUnderstoodError
-
-
-class _Parser:
-    """Recursive descent over one expression."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._position = 0
-        self._depth = 0
-        self.kind = self.token = ""
-        self._next()
-
-    def expect_end(self) -> None:
-        if self.kind:
-            raise _NotUnderstoodError
-
-    def expression(self) -> Expression:
-        self._depth += 1
-        if self._depth > _MAX_DEPTH:
-            raise _NotUnderstoodError
-        tree = self._binary(0)
-        if self._takes("?"):
-            yes = self.expression()
-            self._expect(":")
-            tree = Expression("choice", (tree, yes, self.expression()))
-        self._depth -= 1
-        return tree
-
-    def _next(self) -> None:
-        if not self._text[self._position :].strip():
-            self.kind = self.token = ""
-            return
-        match = _TOKEN.match(self._text, self._position)
-        if match is None:
-            raise _NotUnderstoodError
-        self.kind, self._position = str(match.lastgroup), match.end()
-        self.token = match[self.kind]
-        if self.kind == "string":
-            end = self._string_end()
-            self.token = self._text[self._position : end]
-            self._position = end + 1
-
-    def _string_end(self) -> int:
-        position = self._position
-        while position < len(self._text):
-            if self._text[position] == "\\":
-                position += 1
-            elif self._text[position] == '"':
-                return position
-            elif self._text.startswith("${", position) and not self._text.startswith("$${", position - 1):
-                position = _closing(self._text, position + 2)
-            position += 1
-        raise _NotUnderstoodError
-
-    def _takes(self, token: str) -> bool:
-        if self.kind in {"mark", "name"} and self.token == token:
-            self._next()
-            return True
-        return False
-
-    def _expect(self, token: str) -> None:
-        if not self._takes(token):
-            raise _NotUnderstoodError
-
-    def _name(self) -> str:
-        if self.kind != "name":
-            raise _NotUnderstoodError
-        name = self.token
-        self._next()
-        return name
-
-    def _binary(self, level: int) -> Expression:
-        if level == len(_LEVELS):
-            return self._unary()
-        left = self._binary(level + 1)
-        while self.kind == "mark" and self.token in _LEVELS[level]:
-            operator = self.token
-            self._next()
-            left = Expression("binary", (operator, left, self._binary(level + 1)))
-        return left
-
-    def _unary(self) -> Expression:
-        for operator in ("-", "!"):
-            if self.kind == "mark" and self._takes(operator):
-                return Expression("unary", (operator, self._unary()))
-        return self._postfix(self._primary())
-
-    def _postfix(self, tree: Expression) -> Expression:
-        while self.kind == "mark":
-            if self._takes("."):
-                name = self.token
-                if self.kind not in {"name", "number"}:
-                    raise _NotUnderstoodError
-                self._next()
-                tree = Expression("get", (tree, name))
-            elif self.token in {"[*]", ".*"}:
-                self._next()
-                tree = Expression("splat", (tree, self._postfix(Expression("item"))))
-            elif self._takes("["):
-                index = self.expression()
-                self._expect("]")
-                tree = Expression("index", (tree, index))
-            else:
-                break
-        return tree
-
-    def _primary(self) -> Expression:
-        kind, token = self.kind, self.token
-        if kind == "number":
-            self._next()
-            number = float(token)
-            return Expression("literal", (int(number) if number.is_integer() else number,))
-        if kind == "string":
-            self._next()
-            return _template(token)
-        if kind == "name":
-            return self._named()
-        if self._takes("("):
-            tree = self.expression()
-            self._expect(")")
-            return tree
-        if self._takes("["):
-            return self._list()
-        if self._takes("{"):
-            return self._object()
-        raise _NotUnderstoodError
-
-    def _named(self) -> Expression:
-        name = self._name()
-        if self._takes("("):
-            return Expression("call", (name, *self._items(")")))
-        constants = {"true": True, "false": False, "null": None}
-        return Expression("literal", (constants[name],)) if name in constants else Expression("root", (name,))
-
-    def _items(self, end: str) -> list[Expression]:
-        items = []
-        while not self._takes(end):
-            items.append(self.expression())
-            if self._takes("..."):
-                items[-1] = Expression("spread", (items[-1],))
-            if not self._takes(","):
-                self._expect(end)
-                break
-        return items
-
-    def _list(self) -> Expression:
-        if self._takes("for"):
-            names, collection = self._for_head()
-            value = self.expression()
-            condition = self.expression() if self._takes("if") else None
-            self._expect("]")
-            return Expression("for_list", (names, collection, value, condition))
-        return Expression("list", tuple(self._items("]")))
-
-    def _object(self) -> Expression:
-        if self._takes("for"):
-            names, collection = self._for_head()
-            key = self.expression()
-            self._expect("=>")
-            value = self.expression()
-            grouped = self._takes("...")
-            condition = self.expression() if self._takes("if") else None
-            self._expect("}")
-            return Expression("for_object", (names, collection, key, value, condition, grouped))
-        pairs = []
-        while not self._takes("}"):
-            key = Expression("literal", (self._name(),)) if self.kind == "name" else self._unary()
-            if not self._takes("="):
-                self._expect(":")
-            pairs.append((key, self.expression()))
-            self._takes(",")
-        return Expression("object", tuple(pairs))
-
-    def _for_head(self) -> tuple[tuple[str, ...], Expression]:
-        names = [self._name()]
-        if self._takes(","):
-            names.append(self._name())
-        self._expect("in")
-        collection = self.expression()
-        self._expect(":")
-        return tuple(names), collection

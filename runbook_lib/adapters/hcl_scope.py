@@ -74,7 +74,11 @@ class ModuleScope:
 
     def address(self, path: tuple[str, ...], key: str) -> str | None:
         """The address of a resource by the names that lead to it."""
-        if path[0] in _NOT_RESOURCES or len(path) < (3 if path[0] == "data" else 2) or "_" not in path[path[0] == "data"]:
+        if (
+            path[0] in _NOT_RESOURCES
+            or len(path) < (3 if path[0] == "data" else 2)
+            or "_" not in path[path[0] == "data"]
+        ):
             return None
         size = 3 if path[0] == "data" else 2
         default = ".default_security_group_id" if path[size : size + 1] == ("default_security_group_id",) else ""
@@ -117,7 +121,16 @@ def body_values(body: Mapping[str, Any], scope: ModuleScope, names: Mapping[str,
     """Every attribute and nested block of a body, dynamic blocks expanded where that is certain."""
     values: dict[str, Any] = {}
     for key, part in body.items():
-        if key in {"__is_block__", "__comments__", "dynamic", "for_each", "count", "lifecycle", "depends_on", "provider"}:
+        if key in {
+            "__is_block__",
+            "__comments__",
+            "dynamic",
+            "for_each",
+            "count",
+            "lifecycle",
+            "depends_on",
+            "provider",
+        }:
             continue
         if isinstance(part, list) and part and all(isinstance(item, dict) and "__is_block__" in item for item in part):
             values[key] = [body_values(item, scope, names) for item in part]

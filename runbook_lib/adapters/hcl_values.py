@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
-from ..models.base import UNKNOWN
+from ..models.base import UNKNOWN, Unknown
 from .hcl_expression import Expression
 from .hcl_functions import call_function, iterate, to_text
 
@@ -145,7 +145,7 @@ def _for(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Iterator[_Loca
         inner = {**names, loop[-1]: value} if len(loop) == 1 else {**names, loop[0]: key, loop[1]: value}
         chosen = True if condition is None else evaluate(condition, scope, inner)
         if not isinstance(chosen, bool):
-            raise ValueError("unknown")  # noqa: TRY004 - caught as any other uncertainty
+            raise ValueError("unknown")
         if chosen:
             yield inner
 
@@ -187,7 +187,7 @@ def _binary(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     if sign in {"||", "&&"}:
         decided = right is (sign == "||")
         return right if isinstance(left, bool) or decided else UNKNOWN
-    if UNKNOWN in (left, right) if not isinstance(left, dict | list) else left is UNKNOWN or right is UNKNOWN:
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
         return UNKNOWN
     if sign in {"==", "!="}:
         return (_equal(left, right)) is (sign == "==")

@@ -58,7 +58,9 @@ def load_waivers(path: Path, policies: Sequence[Policy], today: date, max_days: 
     for index, waiver in enumerate(loaded.waivers):
         if ":" not in waiver.policy and waiver.policy not in known:
             line = document.line("waivers", index, "policy")
-            raise ConfigError(f"{path}, line {line}: there is no policy {waiver.policy!r}", _suggest(waiver.policy, known))
+            raise ConfigError(
+                f"{path}, line {line}: there is no policy {waiver.policy!r}", _suggest(waiver.policy, known)
+            )
         if (waiver.expires - today).days > max_days:
             line = document.line("waivers", index, "expires")
             raise ConfigError(
@@ -109,7 +111,7 @@ def _check_expression(policy: Policy, document: YamlDocument, index: int) -> Non
 
     try:
         cel.compile(policy.resource.when)
-    except Exception as error:  # noqa: BLE001 - whatever the parser raises, the expression is at fault
+    except Exception as error:
         line = document.line("policies", index, "resource", "when")
         reason = (str(error).strip().splitlines() or ["it can't be parsed"])[0]
         raise ConfigError(f"{document.path}, line {line}: when: {reason}", "Write a CEL expression.") from error

@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command("check")(_check)
 
 
-def _check(  # noqa: PLR0913 - a command has as many parameters as options
+def _check(  # noqa: PLR0913, PLR0917 - a command has as many parameters as options
     plan: Annotated[Path | None, typer.Option(help="A plan as `terraform show -json` writes it; - for stdin.")] = None,
     hcl: Annotated[
         Path | None, typer.Option(help="A folder of Terraform files; with --plan only to find lines.")

@@ -31,7 +31,7 @@ def _lines(policy: Policy, places: Places) -> Iterator[str]:
     severity = places.config.severities.get(policy.id, policy.severity)
     action = places.config.actions.get(policy.id, policy.action)
     yield f"{policy.id}: {policy.title}"
-    yield f"{severity} severity. When it fails it {_DOES[action]}; when that can't be told it {_DOES[policy.on_unknown]}."
+    yield f"Severity {severity}. Failed, it {_DOES[action]}; unknown, it {_DOES[policy.on_unknown]}."
     if policy.description:
         yield ""
         yield from textwrap.wrap(policy.description.strip(), 110)

@@ -14,8 +14,8 @@ from .strict_json import read_json
 __all__ = ["parse_plan", "summarise"]
 
 _ACTIONS: Final = {
-    ("no-op",), ("create",), ("read",), ("update",), ("delete",), ("forget",), ("delete", "create"), ("create", "delete"),
-    ("forget", "create"), ("create", "forget"), ("open",), ("renew",), ("close",), (),
+    ("no-op",), ("create",), ("read",), ("update",), ("delete",), ("forget",), ("delete", "create"),
+    ("create", "delete"), ("forget", "create"), ("create", "forget"), ("open",), ("renew",), ("close",), (),
 }  # fmt: skip
 _REMEDY: Final = "Write it with `terraform show -json PLANFILE`."
 

@@ -48,4 +48,6 @@ def _waived(finding: Finding, waiver: Waiver) -> Finding:
 def _status(waiver: Waiver, findings: int, today: date) -> WaiverStatus:
     if waiver.expires < today:
         return WaiverStatus(waiver=waiver, state=WaiverState.EXPIRED)
-    return WaiverStatus(waiver=waiver, state=WaiverState.IN_FORCE if findings else WaiverState.UNUSED, findings=findings)
+    return WaiverStatus(
+        waiver=waiver, state=WaiverState.IN_FORCE if findings else WaiverState.UNUSED, findings=findings
+    )

@@ -48,7 +48,7 @@ class Waiver(Model):
     @classmethod
     def _day(cls, value: object) -> object:
         if isinstance(value, bool | int | float):
-            raise ValueError("a day is expected, as 2026-12-31")  # noqa: TRY004 - pydantic takes a ValueError
+            raise ValueError("a day is expected, as 2026-12-31")
         return value
 
 
@@ -105,9 +105,11 @@ class ComplianceReport(Model):
 
     @property
     def sentence(self) -> str:
-        """The verdict in one line: `Compliance blocked: 2 failed, 1 waived, in 3 rules under 11 policies.`"""
+        """The verdict in one line, as `Compliance blocked: 2 failed, 1 waived, in 3 rules under 11 policies`."""
         counts = Counter(str(finding.verdict) for finding in self.findings)
-        told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("failed", "unknown", "waived") if counts[verdict])
+        told = ", ".join(
+            f"{counts[verdict]} {verdict}" for verdict in ("failed", "unknown", "waived") if counts[verdict]
+        )
         checked = f"{_count(self.checked.rules, 'rule')} under {_count(self.checked.policies, 'policy')}"
         return f"Compliance {self.outcome}: {told or 'nothing found'}, in {checked}."
 

@@ -80,8 +80,8 @@ class RuleMatch(Model):
     """A rule that the policy objects to: every condition that is given holds of it.
 
     `reaches`: it opens at least one of these ports; `reaches_beyond`: it opens something else than these;
-    `all_ports`: every port of a protocol; `all_protocols`: protocol -1; `described: false`: it says not why it is there;
-    `default_group`: it belongs to a VPC's default group.
+    `all_ports`: every port of a protocol; `all_protocols`: protocol -1; `described: false`: nothing says why it is
+    there; `default_group`: it belongs to a VPC's default group.
     """
 
     direction: Direction | None = None

@@ -25,7 +25,7 @@ def compile_expression(text: str) -> Callable[[ResourceView], Truth]:
 
     try:
         program = cel.compile(text)
-    except Exception as error:  # noqa: BLE001 - whatever the parser raises, the expression is at fault
+    except Exception as error:
         raise ConfigError(f"this is no CEL expression: {_first_line(error)}", "Correct the expression.") from error
     names = frozenset(_NAMES.findall(text))
     whole = bool(_WHOLE.search(text))

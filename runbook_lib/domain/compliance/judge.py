@@ -44,7 +44,9 @@ def judge(
     return ComplianceReport(outcome=outcome_of(found), checked=checked, findings=found, waivers=states)
 
 
-def combine(report: ComplianceReport, others: Iterable[Finding], waivers: Sequence[Waiver], today: date) -> ComplianceReport:
+def combine(
+    report: ComplianceReport, others: Iterable[Finding], waivers: Sequence[Waiver], today: date
+) -> ComplianceReport:
     """The report with what other tools found; a waiver may name `tool:rule` as its policy."""
     foreign, states = apply_waivers(list(others), waivers, today)
     used = {(state.waiver.policy, state.waiver.address): state for state in states if state.findings}

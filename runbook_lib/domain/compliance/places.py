@@ -15,7 +15,9 @@ __all__ = ["locate"]
 def locate(report: ComplianceReport, index: Mapping[tuple[tuple[str, ...], str], Source]) -> ComplianceReport:
     """The report with file and line; what lies in a module from elsewhere gets the line that calls the module."""
     findings = tuple(
-        finding if finding.source or finding.tool != "runbook" else finding.model_copy(update={"source": _place(finding.address, index)})
+        finding
+        if finding.source or finding.tool != "runbook"
+        else finding.model_copy(update={"source": _place(finding.address, index)})
         for finding in report.findings
     )
     return report.model_copy(update={"findings": findings})

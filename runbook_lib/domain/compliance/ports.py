@@ -11,7 +11,7 @@ from runbook_lib.models.rules import Rule
 from ..intervals import contains, union
 from .logic import Truth, any_of
 
-__all__ = ["Opening", "opens_all_ports", "opens_all_protocols", "opens_any", "opens_beyond", "opening_of"]
+__all__ = ["Opening", "opening_of", "opens_all_ports", "opens_all_protocols", "opens_any", "opens_beyond"]
 
 _WITH_PORTS = {"tcp", "udp"}
 _ICMP = {"icmp", "icmpv6"}
@@ -54,9 +54,11 @@ def opens_beyond(opening: Opening, allowed: tuple[PortMatch, ...]) -> Truth:
         return opening.protocol not in _ICMP
     permitted = union(i for match in allowed if match.protocol in {"any", opening.protocol} for i in match.intervals)
     low, high = opening.low, opening.high
-    if not isinstance(low, int) or not isinstance(high, int):
-        return None
-    return low <= high and not contains(permitted, ((low, high),))
+    if isinstance(low, int) and isinstance(high, int):
+        return low <= high and not contains(permitted, ((low, high),))
+    # Whatever the other end is, a known one is open.
+    known = [end for end in (low, high) if isinstance(end, int)]
+    return any(not contains(permitted, ((end, end),)) for end in known) or None
 
 
 def opens_all_ports(opening: Opening) -> Truth:
@@ -80,10 +82,11 @@ def opens_all_protocols(opening: Opening) -> Truth:
 
 
 def _overlaps(opening: Opening, low: int, high: int) -> Truth:
-    # A known end that lies on the wrong side decides, whatever the other is. From above to is refused by AWS.
+    # A known end decides by itself where it lies inside, or on the wrong side. AWS refuses a first port above the last.
     first, last = opening.low, opening.high
     if (isinstance(first, int) and first > high) or (isinstance(last, int) and last < low):
         return False
     if isinstance(first, int) and isinstance(last, int):
         return first <= last
-    return None
+    inside = any(isinstance(end, int) and low <= end <= high for end in (first, last))
+    return True if inside else None

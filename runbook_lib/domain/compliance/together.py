@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from runbook_lib.models.base import UNKNOWN, Unknown
@@ -33,9 +34,9 @@ class Slice(NamedTuple):
 
 
 class _Member(NamedTuple):
-    index: int
+    place: int
     rule: Rule
-    networks: tuple[Network, ...] | Unknown
+    networks: tuple[Network, ...] | None
     sure: bool
 
 
@@ -48,7 +49,7 @@ def world_together(rules: Sequence[Rule]) -> dict[int, list[Slice]]:
                 for member in _candidates(members, version):
                     slices = list(_slices(member, members, version))
                     if slices:
-                        found.setdefault(member.index, []).extend(slices)
+                        found.setdefault(member.place, []).extend(slices)
     return found
 
 
@@ -64,7 +65,7 @@ def _groups(rules: Sequence[Rule], direction: Direction) -> Iterator[list[_Membe
         fixed = isinstance(rule.group, str) and not rule.group.endswith("[*]")
         opening_known = UNKNOWN not in (rule.protocol, rule.from_port, rule.to_port)
         sure = fixed and rule.direction is direction and opening_known
-        member = _Member(index, rule, networks, sure)
+        member = _Member(index, rule, None if isinstance(networks, Unknown) else networks, sure)
         if fixed:
             groups[str(rule.group)].append(member)
         else:
@@ -76,18 +77,17 @@ def _groups(rules: Sequence[Rule], direction: Direction) -> Iterator[list[_Membe
 
 
 def _candidates(members: list[_Member], version: int) -> Iterator[_Member]:
-    held = [m for m in members if not isinstance(m.networks, Unknown)]
+    held = [m for m in members if m.networks is not None]
     blank = len(held) < len(members)
-    spans = union(span for m in held for found, span, _ in m.networks if found == version)  # type: ignore[union-attr]
+    spans = union(span for m in held for span in _spans(m, version))
     complete = len(held) > 1 and size(spans) >= size(PUBLIC[version]) and contains(spans, PUBLIC[version])
     if not blank and not complete:
         return
     for member in held:
-        for network in member.networks:
-            worth = complete or network[2] <= _UNKNOWN_LIST
-            if network[0] == version and network[2] > 0 and worth and is_public(network):
-                yield member
-                break
+        narrowest = 128 if complete else _UNKNOWN_LIST
+        networks = [n for n in member.networks or () if n[0] == version and 0 < n[2] <= narrowest]
+        if any(map(is_public, networks)):
+            yield member
 
 
 def _slices(member: _Member, members: list[_Member], version: int) -> Iterator[Slice]:
@@ -96,7 +96,7 @@ def _slices(member: _Member, members: list[_Member], version: int) -> Iterator[S
     others = [
         other
         for other in members
-        if other.index != member.index
+        if other.place != member.place
         and _may_meet(member.rule, other.rule)
         and (other.sure or not _swallows(_spans(other, version), own))
     ]
@@ -125,7 +125,7 @@ def _possible(own: Intervals, others: list[_Member], version: int) -> bool:
     missing = subtract(PUBLIC[version], known)
     if not missing:
         return True
-    free = sum(_UNKNOWN_LIST for other in others if isinstance(other.networks, Unknown))
+    free = sum(_UNKNOWN_LIST for other in others if other.networks is None)
     return free > 0 and bool(own) and _blocks_needed(own, missing, version) <= free
 
 
@@ -155,12 +155,14 @@ def _openings(rule: Rule, others: list[_Member]) -> Iterator[Opening]:
                 low, high = _ports(other.rule, protocol)
                 cuts |= {cut for cut in (low, high + 1) if whole[0] <= cut <= whole[1] + 1}
         marks = sorted(cuts)
-        for low, after in zip(marks, marks[1:], strict=False):
+        for low, after in pairwise(marks):
             yield Opening(protocol, low, after - 1) if protocol in {"tcp", "udp"} else _portless(rule, protocol)
 
 
 def _portless(rule: Rule, protocol: str) -> Opening:
-    return Opening(protocol, rule.from_port, rule.to_port) if rule.protocol == protocol else Opening(protocol, None, None)
+    return (
+        Opening(protocol, rule.from_port, rule.to_port) if rule.protocol == protocol else Opening(protocol, None, None)
+    )
 
 
 def _ports(rule: Rule, protocol: str) -> Interval:
@@ -187,6 +189,4 @@ def _may_meet(one: Rule, other: Rule) -> bool:
 
 
 def _spans(member: _Member, version: int) -> Intervals:
-    if isinstance(member.networks, Unknown):
-        return ()
-    return union(span for found, span, _ in member.networks if found == version)
+    return union(span for found, span, _ in member.networks or () if found == version)

@@ -46,7 +46,11 @@ def _source(rule: Rule) -> str:
     if isinstance(rule.source, Unknown):
         kind = {SourceKind.GROUP: "a group", SourceKind.PREFIX_LIST: "a prefix list"}.get(rule.source_kind, "a source")
         return f"{kind} that is not known yet"
-    held = f" ({', '.join(rule.entries[:4])}{', …' if len(rule.entries) > 4 else ''})" if isinstance(rule.entries, tuple) else ""
+    held = (
+        f" ({', '.join(rule.entries[:4])}{', …' if len(rule.entries) > 4 else ''})"
+        if isinstance(rule.entries, tuple)
+        else ""
+    )
     return f"{_NAMES.get(rule.source_kind, '')}{rule.source}{held}"
 
 

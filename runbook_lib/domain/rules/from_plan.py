@@ -117,7 +117,7 @@ def _separate_entries(changes: Iterable[ResourceChange], before: _World, after: 
         new = _after(change)
         if new is not None:
             target = new.values.get("prefix_list_id")
-            candidates = after.refers_to(new, "prefix_list_id") if target is UNKNOWN else (target,)
+            candidates = (target,) if isinstance(target, str) else after.refers_to(new, "prefix_list_id")
             for candidate in candidates:
                 after.lists.add_entry(candidate, new.values.get("cidr"))
 
@@ -131,7 +131,10 @@ def _without_seen(rules: tuple[Rule, ...], world: _World, seen: set[tuple[Any, .
     """Leave out of a group that declares no rules those that the provider merely saw in AWS: other resources' rules."""
     groups = {d.address for d in world.declarations if d.type in GROUP_TYPES}
     written = {
-        (address, way.value) for address in groups for way in Direction if world.configuration.written(address, way.value)
+        (address, way.value)
+        for address in groups
+        for way in Direction
+        if world.configuration.written(address, way.value)
     }
     return tuple(
         rule
@@ -160,7 +163,9 @@ def _untouched(plan: Plan) -> Iterator[Declaration]:
                     yield Declaration(str(resource["address"]), kind, held)
                 elif held.get("name") == "default":
                     # A data source holds no rules, but it may be how the default group is found.
-                    yield Declaration(str(resource["address"]), "aws_vpc", {"default_security_group_id": held.get("id")})
+                    yield Declaration(
+                        str(resource["address"]), "aws_vpc", {"default_security_group_id": held.get("id")}
+                    )
 
 
 def _state_resources(module: Any) -> Iterator[Mapping[str, Any]]:
@@ -169,7 +174,9 @@ def _state_resources(module: Any) -> Iterator[Mapping[str, Any]]:
         current = stack.pop()
         if isinstance(current, Mapping):
             resources, children = current.get("resources"), current.get("child_modules")
-            yield from (entry for entry in (resources if isinstance(resources, list) else ()) if isinstance(entry, Mapping))
+            yield from (
+                entry for entry in (resources if isinstance(resources, list) else ()) if isinstance(entry, Mapping)
+            )
             stack.extend(children if isinstance(children, list) else ())
 
 
@@ -186,5 +193,3 @@ def _views(changes: Iterable[ResourceChange], types: Collection[str]) -> Iterato
                 yield ResourceView(change.address, change.type, new.values, touched)
             if "forget" in change.actions and change.before is not None:
                 yield ResourceView(change.address, change.type, change.before, touched=False)
-
-

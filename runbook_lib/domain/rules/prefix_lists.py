@@ -19,6 +19,7 @@ LIST_TYPES: Final = frozenset({"aws_ec2_managed_prefix_list", "aws_ec2_managed_p
 class _List:
     networks: dict[str, None] = field(default_factory=dict)
     more: bool = False
+    computed: bool = False
 
 
 class PrefixLists:
@@ -37,6 +38,7 @@ class PrefixLists:
             entries = networks if networks is UNKNOWN else [{"cidr": network} for network in networks or ()]
         if entries is UNKNOWN:
             found.more = entries_written
+            found.computed = not entries_written
         for entry in entries if isinstance(entries, list | tuple) else ():
             _take(found, entry)
         self._lists[declaration.address] = found
@@ -59,7 +61,9 @@ class PrefixLists:
         if found is None:
             return (UNKNOWN,)
         known: tuple[tuple[str, ...] | Unknown, ...] = (tuple(sorted(found.networks)),)
-        if found.more:
+        # A list that the configuration gives no entries is empty, or its dynamic blocks can't be told yet: the plan
+        # shows both alike. Where other resources bring the entries, it is plain that there are no such blocks.
+        if found.more or (found.computed and not found.networks):
             return (*known, UNKNOWN) if found.networks else (UNKNOWN,)
         return known
 
@@ -67,7 +71,9 @@ class PrefixLists:
         if isinstance(prefix_list, str) and prefix_list in self._lists:
             return (self._lists[prefix_list],)
         if isinstance(prefix_list, str) and not prefix_list.endswith("[*]"):
-            return ()
+            # A list of another stack: what this one adds is known, and what else it holds is not.
+            self._lists[prefix_list] = _List(more=True)
+            return (self._lists[prefix_list],)
         # It may go into any list: then no list is known for certain any more.
         for found in self._lists.values():
             found.more = True

@@ -46,7 +46,9 @@ class Configuration:
         cache_key = (str(parsed.modules), parsed.base + (parsed.key if keyed else ""), attribute)
         if cache_key not in self._answers:
             chosen = _references(resource.get("for_each_expression"))
-            references = [found for name in references for found in (chosen if name.startswith("each.value") else [name])]
+            references = [
+                found for name in references for found in (chosen if name.startswith("each.value") else [name])
+            ]
             self._answers[cache_key] = self._resolve(references, parsed.modules, parsed.key, 0)
         return self._answers[cache_key]
 
@@ -70,7 +72,9 @@ class Configuration:
         found: dict[str | Unknown, None] = {}
         for reference in references:
             # Terraform lists `a.b[0].id`, `a.b[0]` and `a.b`: what a longer one says makes the shorter superfluous.
-            if any(longer != reference and longer.startswith((f"{reference}.", f"{reference}[")) for longer in references):
+            if any(
+                longer != reference and longer.startswith((f"{reference}.", f"{reference}[")) for longer in references
+            ):
                 continue
             for address in self._one(reference, modules, key, depth):
                 found[address] = None
@@ -90,14 +94,18 @@ class Configuration:
         address = self._instance(base, written, modules, key)
         return (f"{address}.{attributes[0]}",) if attributes[:1] == ["default_security_group_id"] else (address,)
 
-    def _indirect(self, parts: list[tuple[str, str]], modules: _Steps, key: str, depth: int) -> tuple[str | Unknown, ...]:
+    def _indirect(
+        self, parts: list[tuple[str, str]], modules: _Steps, key: str, depth: int
+    ) -> tuple[str | Unknown, ...]:
         kind = parts[0][0]
         if depth > _DEPTH or len(parts) < 2:
             return (UNKNOWN,)
         if kind == "each" and parts[1][0] == "key":
             return ()  # it only chooses among the instances of another reference
         if kind == "var" and modules:
-            call = _mapping(_mapping(self._module(tuple(n for n, _ in modules[:-1])).get("module_calls")).get(modules[-1][0]))
+            call = _mapping(
+                _mapping(self._module(tuple(n for n, _ in modules[:-1])).get("module_calls")).get(modules[-1][0])
+            )
             expression = _mapping(call.get("expressions")).get(parts[1][0])
             return self._resolve(_references(expression), modules[:-1], modules[-1][1], depth + 1)
         if kind == "module" and len(parts) > 2:

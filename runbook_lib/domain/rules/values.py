@@ -37,14 +37,16 @@ def join_unknown(known: Any, unknown: Any) -> Any:
     if isinstance(unknown, list):
         values = known if isinstance(known, list) else []
         padded = [*values, *[None] * (len(unknown) - len(values))]
-        return [join_unknown(value, part) for value, part in zip(padded, [*unknown, *[False] * len(padded)], strict=False)]
+        return [
+            join_unknown(value, part) for value, part in zip(padded, [*unknown, *[False] * len(padded)], strict=False)
+        ]
     return known
 
 
 def protocol(value: Any, where: str) -> str | Unknown:
     """tcp, udp, icmp, icmpv6, all or a number; UNKNOWN for a name that nobody knows."""
-    if value is UNKNOWN:
-        return UNKNOWN
+    if isinstance(value, Unknown):
+        return value
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
         raise InputError(f"{where}: protocol is neither text nor a number", "Check where this input comes from.")
     if value is None:
@@ -75,8 +77,8 @@ def ports(kind: str | Unknown, first: Any, last: Any, where: str) -> Ports:
 
 
 def _number(value: Any, name: str, where: str) -> int | Unknown | None:
-    if value is None or value is UNKNOWN:
-        return value  # type: ignore[no-any-return]
+    if isinstance(value, Unknown | None):
+        return value
     if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and len(value) < 10:
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or not -1 <= value <= 65535:
@@ -87,8 +89,8 @@ def _number(value: Any, name: str, where: str) -> int | Unknown | None:
 def text(values: Mapping[str, Any], key: str, where: str) -> str | Unknown | None:
     """One text field; empty text is None."""
     value = values.get(key)
-    if value is UNKNOWN:
-        return UNKNOWN
+    if isinstance(value, Unknown):
+        return value
     if value is not None and not isinstance(value, str):
         raise InputError(f"{where}: {key} is no text: {value!r:.60}", "Check where this input comes from.")
     return value or None
@@ -97,8 +99,8 @@ def text(values: Mapping[str, Any], key: str, where: str) -> str | Unknown | Non
 def texts(values: Mapping[str, Any], key: str, where: str) -> tuple[str | Unknown, ...] | Unknown:
     """A list of texts, of which some may be unknown, or all of it."""
     value = values.get(key)
-    if value is UNKNOWN:
-        return UNKNOWN
+    if isinstance(value, Unknown):
+        return value
     if value is None:
         return ()
     if not isinstance(value, list | tuple) or not all(isinstance(item, str | Unknown | None) for item in value):

@@ -46,8 +46,8 @@ def to_markdown(report: ComplianceReport) -> str:
         lines += ["| Verdict | Severity | Policy | Resource | What | Remedy |", "|---|---|---|---|---|---|"]
     for finding in report.findings:
         cells = (
-            _waived(finding) or str(finding.verdict), str(finding.severity), f"`{_policy(finding)}`", _code(finding.address),
-            _escape(finding.message), _escape(finding.remedy),
+            _waived(finding) or str(finding.verdict), str(finding.severity), f"`{_policy(finding)}`",
+            _code(finding.address), _escape(finding.message), _escape(finding.remedy),
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     told = _waiver_lines(report.waivers)
@@ -92,7 +92,9 @@ def _waiver_lines(waivers: Iterable[WaiverStatus]) -> list[str]:
         waiver = status.waiver
         number = f"{status.findings} finding{'' if status.findings == 1 else 's'}"
         what = words[status.state].format(expires=waiver.expires, findings=number)
-        lines.append(clean(f"Waiver of {waiver.policy} at {waiver.address} by {waiver.owner} {what}. ({waiver.reason})"))
+        lines.append(
+            clean(f"Waiver of {waiver.policy} at {waiver.address} by {waiver.owner} {what}. ({waiver.reason})")
+        )
     return [*lines, ""] if lines else []
 
 
