@@ -17,6 +17,15 @@ from .sequence import SequenceJob, SequenceSummary, run_sequence
 
 __all__ = ["RunRequest", "execute"]
 
+# What the notebooks import, or their steps where it is used: a kernel that waits has time for it.
+PRELOAD = ("runbook_lib.report.tables", "runbook_lib.report.decision_tables", "gitlab", "slack_sdk", "ruamel.yaml")
+PRELOAD_MORE = {
+    Step.COMPLIANCE: ("hcl2",),
+    Step.PLAN: ("hcl2", "runbook_lib.report.charts"),
+    Step.VERIFICATION: ("boto3", "runbook_lib.report.charts"),
+    Step.SERVICE_TESTS: ("boto3", "runbook_lib.report.charts"),
+}
+
 
 @dataclass(frozen=True)
 class RunRequest:
@@ -46,6 +55,7 @@ def execute(request: RunRequest, settings: Settings) -> SequenceSummary:
         environment={"RUNBOOK_ROOT": str(settings.root), "RUNBOOK_OUTPUTS": str(settings.outputs)},
         resume=request.resume,
         redactor=redactor(settings),
+        preload={step: (f"runbook_lib.steps.{step}", *PRELOAD, *PRELOAD_MORE.get(step, ())) for step in Step},
     )
     summary = run_sequence(job, Lifecycle(settings, store, run))
     write_index(store)

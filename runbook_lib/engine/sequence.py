@@ -44,7 +44,7 @@ class SequenceJob:
     `timeouts` are seconds a step; approval has none, it waits for people, nor has apply, which must not be cut short.
 
     `retries` says how often a step that failed at an outside system is repeated; apply never is, nor approval.
-    `preload` are modules that a waiting kernel imports.
+    `preload` are the modules that a step's kernel imports while it waits.
     """
 
     notebooks: Path
@@ -58,7 +58,7 @@ class SequenceJob:
     redactor: Redactor = field(default_factory=Redactor)
     timeouts: Mapping[Step, float] = field(default_factory=lambda: TIMEOUTS)
     retries: Mapping[Step, int] = field(default_factory=dict)
-    preload: tuple[str, ...] = ("runbook_lib.steps",)
+    preload: Mapping[Step, tuple[str, ...]] = field(default_factory=dict)
     options: EngineOptions = field(default_factory=EngineOptions)
     display: Display | None = None
 

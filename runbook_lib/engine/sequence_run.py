@@ -67,9 +67,8 @@ class SequenceRun:
         given = {**self._job.parameters.get(step, {}), "run_id": self._job.run_id, "stack": self._job.stack}
         parameters = check_parameters(nb, given, f"step {step}")
         name = nb["metadata"].get("kernelspec", {}).get("name") or "python3"
-        request = KernelRequest(
-            name, self._job.cwd, self._job.environment, self._job.preload, self._job.options.start_timeout
-        )
+        preload = self._job.preload.get(step, ())
+        request = KernelRequest(name, self._job.cwd, self._job.environment, preload, self._job.options.start_timeout)
         return Work(step, parameters, fingerprint(nb, parameters), request)
 
     def _steps(self, todo: list[Work], loop: LoopThread, stop: StopRequest, pages: Pages) -> None:

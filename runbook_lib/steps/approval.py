@@ -25,7 +25,8 @@ from .telling import Teller
 
 __all__ = ["check_ready", "decide", "request_approval", "start", "wait_for_decision"]
 
-POLL_SECONDS = 2.0
+# Somebody who is at the page answers in seconds, somebody who is asleep does not: ask often first, then seldom.
+FIRST_POLL_SECONDS, LAST_POLL_SECONDS, GROWTH = 0.3, 10.0, 1.2
 
 
 def start(run_id: str = "", stack: str = "") -> StepContext:
@@ -64,12 +65,14 @@ def wait_for_decision(
     waits = wait and not context.settings.environment.in_ci
     if waits:
         print(f"Waiting for {request.quorum} of {', '.join(request.approvers)} until {request.expires_at:%H:%M} UTC …")  # noqa: T201
+    pause = FIRST_POLL_SECONDS
     while True:
         record = collect(context, request, planned_facts(context))
         expired = context.clock() >= request.expires_at
         if record.approved or record.rejected or expired or not waits:
             break
-        sleep(POLL_SECONDS)
+        sleep(pause)
+        pause = min(pause * GROWTH, LAST_POLL_SECONDS)
     write_record(context.store, record)
     if record.decisions:
         Teller(context.settings, context.store, context.run).tell_decision(record)
