@@ -60,7 +60,9 @@ def test_every_plan_has_labels_and_every_label_file_a_plan() -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_label_has_no_field_that_nobody_reads(group: str) -> None:
-    assert [label["case"] for label in labels(group) if not {"case", "addresses", "expect", "because"} <= set(label)] == []
+    assert [
+        label["case"] for label in labels(group) if not {"case", "addresses", "expect", "because"} <= set(label)
+    ] == []
     assert [label["case"] for label in labels(group) if not set(label) <= FIELDS] == []
     assert {label.get("scope", "changed") for label in labels(group)} <= {"changed", "all"}
 
