@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from ..adapters.store import RunStore, sha256_file
-from ..domain.evidence import build_manifest, by_step, is_evidence, statement
+from ..adapters.store import RunStore
 from ..models.base import Step
-from ..models.evidence import ManifestFile
 from ..models.results import StepResult
 from ..models.run import Run
 from ..settings import Settings
+from .sealing import seal
 from .telling import Teller, failed_result
 
-__all__ = ["Lifecycle", "seal"]
+__all__ = ["Lifecycle"]
 
 
 class Lifecycle:
@@ -43,23 +41,3 @@ class Lifecycle:
 
     def _teller(self) -> Teller:
         return Teller(self._settings, self._store, self._run)
-
-
-def seal(settings: Settings, store: RunStore) -> None:
-    """Write manifest.json over the run folder, and sign it if there is a key."""
-    paths = sorted(path for path in store.dir.rglob("*") if path.is_file() and not path.name.startswith("."))
-    names = [path.relative_to(store.dir).as_posix() for path in paths]
-    files = [
-        ManifestFile(path=name, sha256=sha256_file(store.path(name)), bytes=store.path(name).stat().st_size)
-        for name in names
-        if is_evidence(name)
-    ]
-    outcomes = {result.step.value: result.outcome for result in store.results()}
-    manifest = build_manifest(store.run_id, by_step(files), outcomes, datetime.now(UTC))
-    # The mask must not touch the seal: its digests are no secrets, and a changed byte would break it.
-    store.write_bytes("manifest.json", (manifest.model_dump_json(indent=2) + "\n").encode())
-    key = settings.environment.signing_key.get_secret_value()
-    if key:
-        from ..adapters.signing import sign_statement
-
-        store.write_bytes("manifest.dsse.json", sign_statement(statement(manifest), key))

@@ -11,7 +11,7 @@ from ..domain.services import expand, judge_answer, parse_shard, report, shard, 
 from ..errors import ConfigError
 from ..models.base import Step
 from ..models.services import ServiceReport, ServiceResult, ServiceTest
-from ..report import tables
+from ..report.csv_formats import services_csv
 from ..report.result_view import ResultView
 from ..report.service_formats import services_junit
 from ..settings import Settings
@@ -51,7 +51,7 @@ def test_services(context: StepContext, asked: Asked) -> ServiceReport:
     """Carry out the tests, and write results.json, results.csv and junit.xml."""
     found = ask_services(context.settings, asked)
     context.store.write_json(context.file("results.json"), found)
-    context.store.write_text(context.file("results.csv"), tables.services(found).csv())
+    context.store.write_text(context.file("results.csv"), services_csv(found))
     context.store.write_text(context.file("junit.xml"), services_junit(found))
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..adapters.aws import Aws
 from ..models.base import Outcome, Step
 from ..models.verification import Verification
-from ..report import tables
+from ..report.csv_formats import differences_csv
 from ..report.result_view import ResultView
 from .clients import terraform_client
 from .context import StepContext, open_step, recorded
@@ -34,7 +34,7 @@ def compare_all(context: StepContext) -> Verification:
     """Compare the three, and write verification.json and verification.csv."""
     found = compare_places(gather_places(context.settings, context.run.stack, print))
     context.store.write_json(context.file("verification.json"), found)
-    context.store.write_text(context.file("verification.csv"), tables.differences(found).csv())
+    context.store.write_text(context.file("verification.csv"), differences_csv(found))
     return found
 
 
