@@ -51,7 +51,10 @@ class Statement(BaseModel):
 
 def is_evidence(path: str) -> bool:
     """Whether a file, by its path inside the run folder, belongs into the manifest."""
-    return not any(path == name or (name.endswith("/") and path.startswith(name)) for name in _OUTSIDE)
+    name = path.rpartition("/")[2]
+    if name.startswith(".") and name.endswith(".tmp"):  # what a write that was killed leaves behind
+        return False
+    return not any(path == outside or (outside.endswith("/") and path.startswith(outside)) for outside in _OUTSIDE)
 
 
 def chain_value(previous: str, files: Iterable[ManifestFile]) -> str:

@@ -33,9 +33,14 @@ def _with_signature(
     envelope = folder / "manifest.dsse.json"
     if not envelope.is_file():
         missing = ("there is no signature",) if public_key else ()
-        return report.model_copy(update={"valid": report.valid and not missing, "problems": (*report.problems, *missing)})
-    signed, key_id = verify_envelope(envelope.read_bytes(), public_key.read_text() if public_key else "")
-    problems = report.problems
-    if signed != statement(manifest):
-        problems = (*problems, "the signature is for another manifest")
+        return report.model_copy(
+            update={"valid": report.valid and not missing, "problems": (*report.problems, *missing)}
+        )
+    problems, key_id = report.problems, ""
+    try:
+        signed, key_id = verify_envelope(envelope.read_bytes(), str(public_key) if public_key else "")
+        if signed != statement(manifest):
+            problems = (*problems, "the signature is for another manifest")
+    except EvidenceError as error:
+        problems = (*problems, error.message)
     return report.model_copy(update={"valid": not problems, "problems": problems, "signed_by": key_id})

@@ -1,0 +1,102 @@
+"""`runbook evidence`: prove a run folder whole, and rebuild its pages."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..models.evidence import EvidenceReport
+
+__all__ = ["register"]
+
+
+class Format(StrEnum):
+    """How the answer is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="Prove a run folder whole; rebuild its pages.", no_args_is_help=True)
+    group.command("verify")(_verify)
+    group.command("index")(_index)
+    group.command("key")(_key)
+    app.add_typer(group, name="evidence")
+
+
+def _verify(
+    run_dir: Annotated[Path, typer.Argument(help="The run folder, as outputs/<run_id>.")],
+    key: Annotated[Path | None, typer.Option(help="The public key (PEM) that must have signed it.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.TEXT,
+) -> None:
+    """Hold every file of a run folder to its manifest, and the manifest to its signature."""
+    from ..steps.proving import prove_folder
+
+    report = prove_folder(run_dir, key)
+    sys.stdout.write(report.model_dump_json(indent=2) + "\n" if form is Format.JSON else _text(report, key is not None))
+    if not report.valid:
+        raise typer.Exit(1)
+
+
+def _index(run_dir: Annotated[Path, typer.Argument(help="The run folder, as outputs/<run_id>.")]) -> None:
+    """Write the run's page again, and the pages of notebooks that have none."""
+    from ..adapters.store import RunStore
+    from ..domain.redaction import Redactor
+    from ..engine.index_page import write_index
+    from ..engine.pages import Pages
+
+    folder = run_dir.resolve()
+    store = RunStore(folder.parent, folder.name)
+    written = []
+    with Pages(Redactor({})) as pages:
+        for notebook in sorted(folder.glob("*/notebook.ipynb")):
+            # A page that is there is evidence, listed in the manifest: it stays as it is.
+            if not notebook.with_suffix(".html").exists():
+                pages.add(notebook.parent)
+                written.append(notebook.with_suffix(".html"))
+        pages.finish()
+    sys.stdout.writelines(f"{path}\n" for path in (*written, write_index(store)))
+
+
+def _key(path: Annotated[Path, typer.Argument(help="The private key to write; the public one lies beside.")]) -> None:
+    """Make a key pair for signing evidence."""
+    from ..adapters.signing import generate_key
+
+    private, public = generate_key()
+    public_path = path.with_suffix(".pub")
+    _create(path, private, 0o600)
+    _create(public_path, public, 0o644)
+    sys.stdout.write(f"{path}\n{public_path}\n")
+    sys.stderr.write(f"Set RUNBOOK_SIGNING_KEY to {path}, and give {public_path} to whoever verifies.\n")
+
+
+def _create(path: Path, text: str, mode: int) -> None:
+    from ..errors import UsageError
+
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as stream:
+            stream.write(text)
+    except FileExistsError as error:
+        remedy = "A key that signed evidence is still needed: name another file."
+        raise UsageError(f"{path} exists already", remedy) from error
+    except OSError as error:
+        raise UsageError(f"{path}: can't be written: {error.strerror}", "Name a folder that exists.") from error
+
+
+def _text(report: EvidenceReport, checked: bool) -> str:
+    lines = [f"{'VALID' if report.valid else 'NOT VALID'}: {report.files} files"]
+    lines += [f"  {problem}" for problem in report.problems]
+    if not report.signed_by:
+        lines.append("Unsigned: whoever could write to the folder could have made this manifest.")
+    elif checked:
+        lines.append(f"Signed with the key {report.signed_by}.")
+    else:
+        lines.append(f"Signed, it says, with the key {report.signed_by}: give --key to check that.")
+    return "\n".join(lines) + "\n"

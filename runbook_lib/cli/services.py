@@ -1,0 +1,81 @@
+"""`runbook services`: the service tests alone."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..models.services import ServiceReport, ServiceResult
+
+__all__ = ["register"]
+
+
+class Format(StrEnum):
+    """How the answer is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    JUNIT = "junit"
+    CSV = "csv"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("services")(_services)
+
+
+def _services(
+    baseline: Annotated[
+        Path | None, typer.Option(help="An earlier results.json: only what got worse since then blocks.")
+    ] = None,
+    shard: Annotated[str, typer.Option(help="I/N: the I-th of N parts of the tests.")] = "",
+    form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.TABLE,
+) -> None:
+    """Ask every member of the services' groups, from here."""
+    from ..domain.services import parse_shard
+    from ..settings import Settings
+    from ..steps.service_tests import ask_services, plan_tests
+    from .reading import progress_on_stderr
+
+    if shard:
+        parse_shard(shard)  # a slip in the option is told before anybody is asked
+    before = _baseline(baseline) if baseline else None
+    settings = Settings.load()
+    with progress_on_stderr():
+        found = ask_services(settings, plan_tests(settings, shard), before)
+    sys.stdout.write(_render(found, form))
+    if found.outcome.stops:
+        raise typer.Exit(1)
+
+
+def _baseline(path: Path) -> tuple[ServiceResult, ...]:
+    from ..errors import InputError
+    from .reading import read_bytes
+
+    try:
+        return ServiceReport.model_validate_json(read_bytes(path)).results
+    except ValueError as error:
+        remedy = "Give the results.json of an earlier run, or what `runbook services --format json` wrote."
+        raise InputError(f"{path} is no result of service tests", remedy) from error
+
+
+def _render(found: ServiceReport, form: Format) -> str:
+    if form is Format.JSON:
+        return found.model_dump_json(indent=2) + "\n"
+    if form is Format.JUNIT:
+        from ..report.service_formats import services_junit
+
+        return services_junit(found)
+    if form is Format.CSV:
+        from ..report.csv_formats import services_csv
+
+        return services_csv(found)
+    from ..report import tables
+
+    table = tables.services(found)
+    rows = f"\n\n{table.text()}" if table.rows else ""
+    return f"{found.outcome.value.upper()}: {found.summary}{rows}\n"
