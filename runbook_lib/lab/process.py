@@ -30,7 +30,8 @@ def start_process(folder: Path, root: Path) -> World:
     with _locked(folder) as lock:
         sweep(folder)
         arguments = [sys.executable, "-m", "runbook_lib.lab.serve", str(folder), str(root), str(os.getpid())]
-        with (folder / LOG).open("w", encoding="utf-8") as log:
+        (folder / LOG).write_bytes(b"")
+        with (folder / LOG).open("a", encoding="utf-8") as log:
             process = subprocess.Popen(
                 arguments,
                 stdin=subprocess.DEVNULL,

@@ -50,10 +50,8 @@ def _watch(lab: Lab, builder: ProcessId, ended: threading.Event) -> None:
 
 def _tell_starter() -> None:
     print(READY, flush=True)  # noqa: T201  # the starter waits for this line
-    # From here on nothing reads our output: a full pipe would stop us.
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(null, stream)
+    # From here on nothing reads our output: a full pipe would stop us. What goes wrong is said in the log.
+    os.dup2(os.open(os.devnull, os.O_RDWR), 1)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
+import requests
 from pytest_httpserver import HTTPServer
 
 from runbook_lib.errors import ConfigError
 from runbook_lib.lab.front import front_app, policy_allows
+from runbook_lib.lab.servers import HttpServer
 
 ROOT = Path(__file__).parents[3]
 PICTURE = "arn:aws:s3:::pictures/picture.png"
@@ -65,19 +67,27 @@ def test_lists_are_read_like_single_values() -> None:
     assert policy_allows(listed, "s3:GetObject", PICTURE, FRONT)
 
 
-def test_the_page_shows_the_picture_that_it_reads_from_s3(httpserver: HTTPServer) -> None:
+@pytest.fixture
+def front(httpserver: HTTPServer) -> Iterator[str]:
+    """The address of a front whose S3 is `httpserver`."""
+    server = HttpServer("front")
+    server.start(front_app(ROOT, httpserver.url_for("/picture.png")))
+    yield server.url
+    server.stop()
+
+
+def test_the_page_shows_the_picture_that_it_reads_from_s3(front: str, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/picture.png").respond_with_data(b"a picture", content_type="image/png")
-    client = TestClient(front_app(ROOT, httpserver.url_for("/picture.png")))
-    page = client.get("/")
+    page = requests.get(front, timeout=10)
     assert page.status_code == 200
     assert '<img src="picture.png"' in page.text
-    picture = client.get("/picture.png")
+    picture = requests.get(f"{front}/picture.png", timeout=10)
     assert (picture.status_code, picture.headers["content-type"], picture.content) == (200, "image/png", b"a picture")
 
 
-def test_a_picture_that_s3_refuses_is_an_error_of_the_front(httpserver: HTTPServer) -> None:
+def test_a_picture_that_s3_refuses_is_an_error_of_the_front(front: str, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/picture.png").respond_with_data("AccessDenied", status=403)
-    answer = TestClient(front_app(ROOT, httpserver.url_for("/picture.png"))).get("/picture.png")
+    answer = requests.get(f"{front}/picture.png", timeout=10)
     assert answer.status_code == 502
     assert "403" in answer.text
 
