@@ -10,7 +10,7 @@ __all__ = ["Progress"]
 
 
 class Progress:
-    """Call it with done and total: it speaks at most once a second, and not before the first one is over."""
+    """Call it with done and total: a terminal hears of it once a second, a log every five."""
 
     def __init__(self, verb: str) -> None:
         self._verb = verb
@@ -31,7 +31,7 @@ class Progress:
         now = time.monotonic()
         if now < self._next:
             return
-        self._next, self._spoke = now + 1.0, True
+        self._next, self._spoke = now + (1.0 if sys.stderr.isatty() else 5.0), True
         # A terminal gets one line that is written over; a log gets a line each.
         start, end = ("\r", "") if sys.stderr.isatty() else ("", "\n")
         percent = 100 * done // total if total else 100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.policies import RuleMatch, SourceMatch
@@ -27,6 +27,7 @@ class Matcher:
     conditions: tuple[_Of, ...]
     openings: tuple[_OfOpening, ...]
     world: bool
+    _opened_before: dict[Opening, Truth] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, match: RuleMatch, default_groups: frozenset[str]) -> Matcher:
@@ -44,18 +45,27 @@ class Matcher:
 
     def __call__(self, rule: Rule, slices: Sequence[Slice]) -> Truth:
         """The verdict on one rule; `slices` are its openings that are the world together with other rules."""
-        result = all_of(condition(rule) for condition in self.conditions)
-        if result is False:
-            return False
-        opened = self._opened(opening_of(rule))
-        if self.world:
-            alone = all_of((opened, is_world(rule))) if opened is not False else False
-            parts = (all_of((self._opened(part.opening), part.certain or None)) for part in slices)
-            opened = any_of((alone, *parts))
-        return all_of((result, opened))
+        result: Truth = True
+        for condition in self.conditions:
+            truth = condition(rule)
+            if truth is False:
+                return False
+            result = result and truth
+        if not self.world:
+            return all_of((result, self._opened(opening_of(rule))))
+        alone = is_world(rule)
+        if alone is not False:
+            alone = all_of((alone, self._opened(opening_of(rule))))
+        if not slices:
+            return all_of((result, alone))
+        parts = (all_of((self._opened(part.opening), part.certain or None)) for part in slices)
+        return all_of((result, any_of((alone, *parts))))
 
     def _opened(self, opening: Opening) -> Truth:
-        return all_of(condition(opening) for condition in self.openings)
+        # A stack opens the same few ports again and again.
+        if opening not in self._opened_before:
+            self._opened_before[opening] = all_of(condition(opening) for condition in self.openings)
+        return self._opened_before[opening]
 
 
 def _opening_conditions(match: RuleMatch) -> list[_OfOpening]:

@@ -79,7 +79,8 @@ def _groups(rules: Sequence[Rule], direction: Direction) -> Iterator[list[_Membe
 def _candidates(members: list[_Member], version: int) -> Iterator[_Member]:
     held = [m for m in members if m.networks is not None]
     blank = len(held) < len(members)
-    spans = union(span for m in held for span in _spans(m, version))
+    # One that is the whole world by itself needs no help, and gives none.
+    spans = union(n[1] for m in held for n in m.networks or () if n[0] == version and n[2] > 0)
     complete = len(held) > 1 and size(spans) >= size(PUBLIC[version]) and contains(spans, PUBLIC[version])
     if not blank and not complete:
         return

@@ -23,6 +23,8 @@ class ResourceAddress(NamedTuple):
 
 def split_reference(text: str) -> list[tuple[str, str]]:
     """The parts between the dots, each with the key in brackets that follows it, or an empty key."""
+    if "[" not in text:
+        return [(name, "") for name in text.split(".")]
     parts: list[tuple[str, str]] = []
     name: list[str] = []
     key: list[str] = []

@@ -1,0 +1,117 @@
+"""A plan, or Terraform files, of any size for the benchmarks: a third of the rules in each way of writing them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+__all__ = ["write_hcl", "write_plan"]
+
+_PROVIDER = "registry.terraform.io/hashicorp/aws"
+_SOURCES = ("10.{a}.{b}.0/24", "203.0.{b}.0/24", "192.168.{b}.0/24", "198.51.{b}.0/24", "0.0.0.0/0")
+_PORTS = (443, 80, 8080, 5432, 22, 3389, 6379)
+
+
+def write_plan(path: Path, rules: int, groups: int) -> None:
+    """A plan as `terraform show -json` writes it, configuration and planned values included."""
+    changes, planned, configured = [], [], []
+    for address, kind, name, values, unknown, expressions in _resources(rules, groups):
+        change = {"actions": ["create"], "before": None, "after": values, "after_unknown": unknown}
+        common = {"address": address, "mode": "managed", "type": kind, "name": name, "provider_name": _PROVIDER}
+        changes.append({**common, "change": {**change, "before_sensitive": False, "after_sensitive": {}}})
+        planned.append({**common, "schema_version": 1, "values": values, "sensitive_values": {}})
+        configured.append({**common, "provider_config_key": "aws", "expressions": expressions, "schema_version": 1})
+    document = {
+        "format_version": "1.2",
+        "terraform_version": "1.11.4",
+        "planned_values": {"root_module": {"resources": planned}},
+        "resource_changes": changes,
+        "configuration": {"root_module": {"resources": configured}},
+        "timestamp": "2026-01-01T00:00:00Z",
+        "applyable": True,
+        "complete": True,
+        "errored": False,
+    }
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+def write_hcl(folder: Path, rules: int, groups: int) -> None:
+    """The same as files, one a group."""
+    per_group = rules // groups
+    for group in range(groups):
+        lines = [f'resource "aws_security_group" "g{group}" {{\n  name = "g{group}"\n}}\n']
+        for index in range(group * per_group, (group + 1) * per_group):
+            lines.append(
+                f'resource "aws_vpc_security_group_ingress_rule" "r{index}" {{\n'
+                f"  security_group_id = aws_security_group.g{group}.id\n"
+                f'  description       = "Rule {index}"\n  ip_protocol       = "tcp"\n'
+                f"  from_port         = {_port(index)}\n  to_port           = {_port(index)}\n"
+                f'  cidr_ipv4         = "{_source(index)}"\n}}\n'
+            )
+        (folder / f"group_{group}.tf").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _resources(rules: int, groups: int) -> list[tuple[str, str, str, dict[str, Any], dict[str, Any], dict[str, Any]]]:
+    found = []
+    inline: dict[int, list[dict[str, Any]]] = {group: [] for group in range(groups)}
+    for index in range(rules):
+        group = index % groups
+        reference = {"references": [f"aws_security_group.g{group}.id", f"aws_security_group.g{group}"]}
+        if index // groups % 3 == 0:
+            inline[group].append(_inline(index))
+        elif index // groups % 3 == 1:
+            found.append(_classic(index, reference))
+        else:
+            found.append(_separate(index, reference))
+    return [*[_group(group, blocks) for group, blocks in inline.items()], *found]
+
+
+def _group(group: int, blocks: list[dict[str, Any]]) -> tuple[str, str, str, Any, Any, Any]:
+    values = {"name": f"g{group}", "description": "Generated", "ingress": blocks, "tags": None, "timeouts": None}
+    lists = {"cidr_blocks": [False], "ipv6_cidr_blocks": [], "prefix_list_ids": [], "security_groups": []}
+    unknown = {"id": True, "arn": True, "egress": True, "ingress": [lists for _ in blocks], "vpc_id": True}
+    kind = "aws_security_group"
+    return f"{kind}.g{group}", kind, f"g{group}", values, unknown, {"ingress": {"constant_value": blocks}}
+
+
+def _inline(index: int) -> dict[str, Any]:
+    return {
+        "cidr_blocks": [_source(index)], "description": f"Rule {index}", "from_port": _port(index), "to_port": _port(index),
+        "ipv6_cidr_blocks": [], "prefix_list_ids": [], "protocol": "tcp", "security_groups": [], "self": False,
+    }  # fmt: skip
+
+
+def _classic(index: int, reference: dict[str, Any]) -> tuple[str, str, str, Any, Any, Any]:
+    values = {
+        "type": "ingress", "protocol": "tcp", "from_port": _port(index), "to_port": _port(index),
+        "cidr_blocks": [_source(index)], "ipv6_cidr_blocks": None, "prefix_list_ids": None, "self": False,
+        "description": f"Rule {index}", "timeouts": None,
+    }  # fmt: skip
+    unknown = {"id": True, "cidr_blocks": [False], "security_group_id": True, "source_security_group_id": True}
+    kind = "aws_security_group_rule"
+    return f"{kind}.r{index}", kind, f"r{index}", values, unknown, _expressions(values, reference)
+
+
+def _separate(index: int, reference: dict[str, Any]) -> tuple[str, str, str, Any, Any, Any]:
+    values = {
+        "ip_protocol": "tcp", "from_port": _port(index), "to_port": _port(index), "cidr_ipv4": _source(index),
+        "cidr_ipv6": None, "prefix_list_id": None, "referenced_security_group_id": None,
+        "description": f"Rule {index}", "tags": None, "tags_all": {},
+    }  # fmt: skip
+    unknown = {"id": True, "arn": True, "security_group_id": True, "security_group_rule_id": True, "tags_all": {}}
+    kind = "aws_vpc_security_group_ingress_rule"
+    return f"{kind}.r{index}", kind, f"r{index}", values, unknown, _expressions(values, reference)
+
+
+def _expressions(values: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
+    written = {key: {"constant_value": value} for key, value in values.items() if value is not None}
+    return {**written, "security_group_id": reference}
+
+
+def _source(index: int) -> str:
+    return _SOURCES[index // 3 % len(_SOURCES)].format(a=index // 250 % 250, b=index % 250)
+
+
+def _port(index: int) -> int:
+    return _PORTS[index % len(_PORTS)]
