@@ -95,8 +95,10 @@ class Settings:
 
     @property
     def notebooks(self) -> Path:
-        """The folder of the six notebooks."""
-        return self.root / "notebooks"
+        """The folder of the six notebooks: the repository's, else those that were installed with this package."""
+        installed = Path(__file__).parents[1]
+        folders = (self.root / "notebooks", installed / "runbook_notebooks", installed / "notebooks")
+        return next((folder for folder in folders if folder.is_dir()), folders[0])
 
     @property
     def terraform_binary(self) -> str:

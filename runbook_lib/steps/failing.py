@@ -30,7 +30,10 @@ def tell_stopped(settings: Settings, run_id: str, stack: str) -> str:
 def _lost(run: Run, done: set[Step]) -> StepResult:
     # A job can die without a result: its runner was lost, or it ran out of time before its notebook began.
     step = next((step for step in Step if step not in done), Step.SERVICE_TESTS)
-    message = f"The job of step {step} ended without a result."
+    message = f"The job of step {step} ended without a result, or never began."
+    if step is Step.SERVICE_TESTS:
+        # They run, and tell what they found, in a pipeline of their own; its results don't come back into this one.
+        message = "The service tests did not pass: their own pipeline says why."
     error = ErrorInfo(type="EngineError", message=message, remedy="Read the job's log, then retry the job.")
     return StepResult(
         run_id=run.run_id,
