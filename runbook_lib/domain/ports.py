@@ -34,6 +34,8 @@ def together(entries: Iterable[ExposureEntry]) -> str:
     held: dict[str, list[ExposureEntry]] = {}
     for entry in entries:
         held.setdefault(str(entry.protocol), []).append(entry)
+    if "all" in held:  # IPv6 may have gained less than IPv4: the table tells them apart
+        return _WORDS["all"]
     if "other" in held:
         return _all_but(held)
     return join([text for protocol in held for text in _of_one_protocol(protocol, held[protocol])])

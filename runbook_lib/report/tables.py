@@ -152,7 +152,7 @@ def differences(verification: Verification) -> Table:
     for difference in verification.differences:
         word, tone, meaning = _KINDS[difference.kind]
         rows.append((Badge(word, tone), Code(difference.group), _rule_text(difference), _values(difference) or meaning))
-    caption = f"{verification.in_sync} rules agree, {len(verification.differences)} do not"
+    caption = f"In sync: {verification.in_sync}. Different: {len(verification.differences)}."
     return Table(("", "Group", "Rule", "What differs"), rows, caption, "Repository, state and AWS agree.")
 
 

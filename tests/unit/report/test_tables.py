@@ -111,7 +111,7 @@ def test_differences_say_what_each_place_has() -> None:
     fields = {"from_port": {"state": 80, "aws": 8080}}
     difference = Difference(kind=DifferenceKind.CHANGED, group="sg-1", rule=RULE, fields=fields)
     table = tables.differences(Verification(outcome=Outcome.BLOCKED, in_sync=3, differences=(difference,)))
-    assert table.caption == "3 rules agree, 1 do not"
+    assert table.caption == "In sync: 3. Different: 1."
     assert [str(cell) for cell in table.rows[0]] == [
         "changed", "sg-1", "← 0.0.0.0/0 tcp 80-90", "from_port: 80 (state), 8080 (aws)",
     ]  # fmt: skip
