@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from runbook_lib.errors import ConfigError
+from runbook_lib.settings import Environment, Settings
+
+CONFIG = """version: 1
+stacks:
+  access: {path: terraform/access, state: access}
+gitlab: {url: https://git.example.com, project: group/project}
+slack: {channel: "#changes"}
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for field in Environment.model_fields.values():
+        for name in field.validation_alias.choices:  # type: ignore[union-attr]
+            monkeypatch.delenv(str(name), raising=False)
+    (tmp_path / "runbook.yml").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_runbook_yml_is_found_from_a_folder_below_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    below = root / "terraform/access"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert Settings.load().root == root
+
+
+def test_no_runbook_yml_anywhere_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RUNBOOK_ROOT", raising=False)
+    monkeypatch.delenv("RUNBOOK_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"no runbook\.yml") as caught:
+        Settings.load()
+    assert "RUNBOOK_ROOT" in caught.value.remedy
+
+
+def test_environment_wins_over_runbook_yml(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load().gitlab_api == "https://git.example.com/api/v4"
+    assert Settings.load().gitlab_project == "group/project"
+    assert Settings.load().slack_channel == "#changes"
+    monkeypatch.setenv("CI_API_V4_URL", "https://ci.example.com/api/v4/")
+    monkeypatch.setenv("CI_PROJECT_ID", "42")
+    monkeypatch.setenv("SLACK_CHANNEL", "#other")
+    settings = Settings.load()
+    assert (settings.gitlab_api, settings.gitlab_url) == ("https://ci.example.com/api/v4", "https://ci.example.com")
+    assert (settings.gitlab_project, settings.slack_channel) == ("42", "#other")
+
+
+def test_empty_variables_count_as_not_set(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CI_PROJECT_ID", "SLACK_CHANNEL", "GITLAB_CI", "RUNBOOK_OUTPUTS", "GITLAB_TOKEN"):
+        monkeypatch.setenv(name, "")
+    settings = Settings.load()
+    assert settings.gitlab_project == "group/project"
+    assert settings.slack_channel == "#changes"
+    assert settings.outputs == root / "outputs"
+    assert not settings.environment.in_ci
+    assert not settings.uses_gitlab
+
+
+def test_variable_of_the_wrong_type_is_named_and_its_value_is_not_shown(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITLAB_CI", "certainly")
+    with pytest.raises(ConfigError, match="GITLAB_CI") as caught:
+        Settings.load()
+    assert "certainly" not in str(caught.value)
+
+
+def test_secrets_are_listed_for_masking_and_shown_nowhere(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITLAB_TOKEN", "glpat-secret")
+    monkeypatch.setenv("TF_HTTP_PASSWORD", "hunter2")
+    settings = Settings.load()
+    assert settings.secrets["GITLAB_TOKEN"] == "glpat-secret"
+    assert settings.secrets["TF_HTTP_PASSWORD"] == "hunter2"
+    for shown in (repr(settings), repr(settings.environment), str(settings.environment)):
+        assert "glpat-secret" not in shown
+        assert "hunter2" not in shown
+
+
+def test_every_secret_looking_variable_is_a_secret() -> None:
+    for name, field in Environment.model_fields.items():
+        names = " ".join(map(str, field.validation_alias.choices))  # type: ignore[union-attr]
+        looks_secret = any(word in names for word in ("TOKEN", "SECRET", "PASSWORD", "KEY", "WEBHOOK"))
+        assert looks_secret == ("SecretStr" in str(field.annotation)), name
+
+
+def test_state_project_is_this_one_unless_another_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load().state_project == "group/project"
+    monkeypatch.setenv("RUNBOOK_STATE_PROJECT", "infra/network")
+    assert Settings.load().state_project == "infra/network"
+    assert Settings.load().gitlab_project == "group/project"
+
+
+def test_loading_reads_the_environment_and_changes_nothing(root: Path) -> None:
+    before = dict(os.environ)
+    Settings.load()
+    assert dict(os.environ) == before
