@@ -66,6 +66,17 @@ class GitLab:
         """The login that the token belongs to."""
         return self._http.get("/user", "ask whose token this is", _login)
 
+    def token_scopes(self) -> tuple[str, ...]:
+        """What the token may do."""
+        path = "/personal_access_tokens/self"
+        return self._http.get(path, "ask what this token may do", lambda answer: tuple(answer["scopes"]))
+
+    def role(self, login: str) -> int:
+        """The user's access level in the project, its groups included; 0 for who is no member."""
+        path, doing = f"{self._path}/members/all", f"ask which role {login} has"
+        found = self._http.list(path, doing, lambda who: (_login(who), int(who["access_level"])), {"query": login})
+        return max((level for name, level in found if name.casefold() == login.casefold()), default=0)
+
     def whose_job(self) -> GitLabJob:
         """The running job that CI_JOB_TOKEN belongs to; its `user` is who started or played it."""
         return self._http.get("/job", "ask whose job this is", GitLabJob.parse, as_job=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from .store import write_atomic
 from .terraform import Terraform
 
-__all__ = ["ensure_initialised"]
+__all__ = ["ensure_initialised", "provider_versions"]
 
 MARKER = ".terraform/runbook-init"
 BACKEND_VARIABLES = ("TF_HTTP_ADDRESS", "TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_WORKSPACE")
@@ -29,6 +29,12 @@ def ensure_initialised(terraform: Terraform, *, backend: bool = True) -> bool:
     terraform.init()
     write_atomic(marker, _fingerprint(terraform).encode())
     return True
+
+
+def provider_versions(directory: Path) -> tuple[tuple[str, str], ...]:
+    """The providers that an initialised folder uses, as (`hashicorp/aws`, version)."""
+    found = (directory / ".terraform/providers").glob("*/*/*/*")
+    return tuple(sorted((path.parent.relative_to(path.parents[2]).as_posix(), path.name) for path in found))
 
 
 def _fingerprint(terraform: Terraform) -> str:

@@ -31,6 +31,12 @@ async def current_user(caller: Known, request: Request) -> dict[str, Any]:
     return user_view(caller.user, base_url(request)) | own
 
 
+@router.get("/personal_access_tokens/self")
+async def current_token(caller: Known) -> dict[str, Any]:
+    """Say what the token may do: the lab's tokens may do everything that their user may."""
+    return {"id": caller.user.id, "name": "lab", "user_id": caller.user.id, "scopes": ["api"], "active": True}
+
+
 @router.get("/users")
 async def users(_: Known, request: Request, data: Data) -> Response:
     """List users, by `username` exactly or by `search` in name, login and address."""

@@ -1,0 +1,33 @@
+"""`runbook doctor`: what is missing or wrong here, with one remedy each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor(
+    stack: Annotated[str, typer.Option(help="The stack of runbook.yml to look at; the default one if none.")] = "",
+) -> None:
+    """Look at tools, tokens, scopes, channel, state and provider; exit status 2 if something needed is missing."""
+    from ..settings import Settings
+    from ..steps.doctoring import Level, examine
+
+    found = examine(Settings.load(), stack)
+    for item in found:
+        typer.echo(f"{item.level:<8} {item.name:<12} {item.found}")
+        if item.remedy:
+            typer.echo(f"{'':<21} hint: {item.remedy}")
+    levels = [item.level for item in found]
+    if Level.MISSING in levels:
+        raise typer.Exit(2)
+    if Level.FAILED in levels:
+        raise typer.Exit(3)
