@@ -26,7 +26,6 @@ STOP_SECONDS = 10
 
 def start_process(folder: Path, root: Path) -> World:
     """Start the lab of this folder and wait until every server listens; UsageError if one runs there already."""
-    folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder) as lock:
         sweep(folder)
         arguments = [sys.executable, "-m", "runbook_lib.lab.serve", str(folder), str(root), str(os.getpid())]
@@ -92,7 +91,13 @@ def give_faults(world: World, order: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[int]:
-    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise UsageError(
+            f"the lab's folder {folder} can't be used: {error.strerror}", "Name another one with --dir."
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

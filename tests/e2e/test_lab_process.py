@@ -80,6 +80,13 @@ def test_every_part_answers_as_soon_as_it_is_started_and_none_after_it_was_stopp
     assert not (folder / STATE).exists()
 
 
+def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="can't be used: Not a directory") as caught:
+        start_process(tmp_path / "file" / "lab", ROOT)
+    assert "--dir" in caught.value.remedy
+
+
 def test_stopping_what_does_not_run_is_no_error(folder: Path) -> None:
     assert stop_process(folder) is None
 
