@@ -1,35 +1,26 @@
-"""One lab for the whole session, its base built by the real Terraform in twenty seconds."""
+"""One lab for a worker's whole session, its base built by the real Terraform in twenty seconds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from base import Base
+from desk import Desk
 
 from runbook_lib.cli.lab_base import lab_down, lab_up
 from runbook_lib.lab.world import World
 from runbook_lib.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-LABS = {"lab", "lab_at_base"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Under xdist (--dist loadgroup) all that use the session's lab run in one worker, one after the other.
+    # Under xdist (--dist loadgroup) a module stays in one worker, whose lab its tests share one after the other.
     for item in items:
-        if LABS & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("lab"))
-
-
-@contextmanager
-def running_lab(settings: Settings, folder: Path) -> Iterator[World]:
-    world = lab_up(settings, folder, print, tied=True)
-    try:
-        yield world
-    finally:
-        lab_down(folder)
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
@@ -41,14 +32,26 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def lab(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A lab with the web rule on port 8000. Who changes it puts it back."""
-    with running_lab(settings, tmp_path_factory.mktemp("lab")) as world:
-        yield world
+def session_base(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
+    """The lab that a session shares, and how its base looked."""
+    folder = tmp_path_factory.mktemp("lab")
+    world = lab_up(settings, folder, print, tied=True)
+    try:
+        yield Base(settings, world)
+    finally:
+        lab_down(folder)
 
 
-@pytest.fixture(scope="module")
-def lab_at_base(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A lab with the web rule on port 8000 that a module has for itself, and may change."""
-    with running_lab(settings, tmp_path_factory.mktemp("lab")) as world:
-        yield world
+@pytest.fixture
+def lab(session_base: Base) -> World:
+    """The session's lab with the web rule on port 8000, healed from whatever an earlier test did to it."""
+    session_base.restore()
+    return session_base.world
+
+
+@pytest.fixture
+def desk(lab: World, settings: Settings, tmp_path: Path) -> Desk:
+    """A working copy in which the change is committed: the web rule on port 80."""
+    made = Desk(lab, settings, tmp_path / "outputs")
+    made.repository.commit_change(None)
+    return made
