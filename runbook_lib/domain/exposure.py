@@ -56,9 +56,10 @@ def exposure(before: Iterable[Rule], after: Iterable[Rule], names: Mapping[str, 
     return found.model_copy(update={"sentence": sentence(found)})
 
 
-def _aside_from_internet(entry: ExposureEntry) -> bool:
-    # The internet comes first: it is what an approver looks for.
-    return ExposureSource.INTERNET.value not in {str(entry.source_kind), entry.target_kind}
+def _aside_from_internet(entry: ExposureEntry) -> tuple[bool, bool]:
+    # The internet comes first: it is what an approver looks for, above all where it gets in.
+    internet = ExposureSource.INTERNET.value
+    return str(entry.source_kind) != internet, entry.target_kind != internet
 
 
 def _by_target(

@@ -38,7 +38,7 @@ def _statements(entries: Iterable[ExposureEntry], verb: str) -> str:
     sources: dict[tuple[str, str], list[str]] = {}
     for (source, target), held in pairs.items():
         sources.setdefault((target, together(held)), []).append(source)
-    ordered = sorted(sources.items(), key=lambda item: _INTERNET not in {*item[1], item[0][0]})
+    ordered = sorted(sources.items(), key=lambda item: (_INTERNET not in item[1], item[0][0] != _INTERNET))
     said = [f"{join(group)} {verb} {target} on {texts}" for (target, texts), group in ordered]
     if len(said) > _MOST:
         said = [*said[: _MOST - 1], f"{len(said) - _MOST + 1} more such changes"]

@@ -69,8 +69,11 @@ def report(
     results: Iterable[ServiceResult],
     nothing_asked: Mapping[str, str] | None = None,
     baseline: Iterable[ServiceResult] | None = None,
+    elsewhere: Iterable[ServiceTest] = (),
 ) -> ServiceReport:
     """Decide on all results; `nothing_asked` names services without a test, with the reason.
+
+    `elsewhere` are the tests of other shards: a shard without a test is skipped.
 
     A service of which nothing was asked is not known to work: that blocks. Against a baseline only what got worse
     blocks; what failed there too warns, and so does a test that is gone.
@@ -82,14 +85,16 @@ def report(
     failing = [result for result in done if not result.passed]
     worse = [result for result in failing if known.get(_key(result), True)] if compared else []
     fixed = [result for result in done if result.passed and known.get(_key(result)) is False]
-    gone = sorted(set(known) - {_key(result) for result in done})
-    blocking = worse if compared else failing
+    others = {(test.name, test.address) for test in elsewhere}
+    gone = sorted(set(known) - {_key(result) for result in done} - others)
     outcome = Outcome.WARNED if failing or gone else Outcome.PASSED
-    if blocking or empty or not done:
+    if (worse if compared else failing) or empty:
         outcome = Outcome.BLOCKED
+    elif not done:
+        outcome = Outcome.SKIPPED if others else Outcome.BLOCKED
     return ServiceReport(
         outcome=outcome,
-        summary=_summary(done, empty, worse if compared else None),
+        summary=_summary(done, empty, worse if compared else None, len(others)),
         results=done,
         untested=empty,
         regressions=tuple(" ".join(_key(result)) for result in worse),
@@ -126,9 +131,13 @@ def _key(result: ServiceResult) -> tuple[str, str]:
     return result.test.name, result.test.address
 
 
-def _summary(done: Sequence[ServiceResult], empty: Mapping[str, str], worse: Sequence[ServiceResult] | None) -> str:
+def _summary(
+    done: Sequence[ServiceResult], empty: Mapping[str, str], worse: Sequence[ServiceResult] | None, elsewhere: int
+) -> str:
     failing = [result for result in done if not result.passed]
     said = f"{len(done) - len(failing)} of {len(done)} service tests passed"
+    if not done and not empty and elsewhere:
+        return f"This shard has no service test: all {elsewhere} are in the others."
     if not done and not empty:
         return "No service test was carried out: a test of nothing says nothing."
     if worse is not None and failing:

@@ -24,10 +24,11 @@ __all__ = ["Asked", "ask_services", "check_ready", "decide", "find_tests", "plan
 
 @dataclass(frozen=True)
 class Asked:
-    """Whom to ask, and the services for which there is nobody, with the reason."""
+    """Whom to ask, the services for which there is nobody, with the reason, and the tests of other shards."""
 
     tests: tuple[ServiceTest, ...]
     untested: Mapping[str, str]
+    elsewhere: tuple[ServiceTest, ...] = ()
 
 
 def start(run_id: str = "", stack: str = "") -> StepContext:
@@ -75,13 +76,15 @@ def plan_tests(settings: Settings, shard_text: str = "") -> Asked:
         reason = untested(service, members)
         if reason:
             nobody[service.name] = reason
-    return Asked(shard(tests, *part), nobody)
+    mine = shard(tests, *part)
+    return Asked(mine, nobody, tuple(set(tests) - set(mine)))
 
 
 def ask_services(settings: Settings, asked: Asked, baseline: tuple[ServiceResult, ...] | None = None) -> ServiceReport:
     """Ask, and judge the answers, against a baseline if there is one."""
     options = HttpOptions(connect_to=parse_connect_to(settings.environment.connect_to), on_result=_tell)
-    return report(run_tests(asked.tests, judge_answer, options), asked.untested, baseline)
+    results = run_tests(asked.tests, judge_answer, options)
+    return report(results, asked.untested, baseline, asked.elsewhere)
 
 
 def _services(settings: Settings) -> str:

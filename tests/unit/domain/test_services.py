@@ -107,3 +107,13 @@ def test_a_new_failing_test_counts_as_worse_than_the_baseline() -> None:
 def test_a_test_that_is_gone_since_the_baseline_warns() -> None:
     found = report([result()], baseline=[result(), result(address="203.0.113.2")])
     assert (found.outcome, found.gone) == ("warned", ("web 203.0.113.2",))
+
+
+def test_a_shard_without_a_test_is_skipped_and_not_blocked() -> None:
+    found = report([], elsewhere=[result().test])
+    assert (found.outcome, found.summary) == ("skipped", "This shard has no service test: all 1 are in the others.")
+
+
+def test_the_tests_of_other_shards_are_not_gone() -> None:
+    other = result(address="203.0.113.2")
+    assert report([result()], baseline=[result(), other], elsewhere=[other.test]).outcome == "passed"
