@@ -50,7 +50,7 @@ def request_approval(context: StepContext) -> ApprovalRequest:
     result = _plan_result(context)
     request = _standing_request(context) or _make_request(context, result.findings)
     context.store.write_json(REQUEST, request)
-    Teller(context.settings, context.store, context.run).ask_approval(request)
+    Teller(context.settings, context.store, context.run).ask_approval(request, _job_url(context, Step.PLAN))
     return request
 
 
@@ -125,16 +125,15 @@ def _make_request(context: StepContext, findings: tuple[Finding, ...]) -> Approv
         exposure=exposure,
         policy_sha256=policy_digest(context),
         findings=findings,
-        url=_approval_url(context),
+        url=_job_url(context, context.settings.config.approval.job),
     )
     return make_request(facts, context.settings.config.approval, datetime.now(UTC))
 
 
-def _approval_url(context: StepContext) -> str:
-    # The manual job's own page has the play button; without one the pipeline's page is the nearest.
+def _job_url(context: StepContext, name: str) -> str:
+    # A job's own page has its play button, its log and its artifacts; without one the pipeline's page is the nearest.
     gitlab, pipeline = gitlab_client(context.settings), context.settings.environment.pipeline_id
     if gitlab is None or not (pipeline and gitlab.has_token):
         return context.run.pipeline_url
-    name = context.settings.config.approval.job
     urls = [job.web_url for job in gitlab.pipeline_jobs(int(pipeline)) if job.name == name]
     return urls[-1] if urls else context.run.pipeline_url

@@ -54,11 +54,13 @@ class Teller:
         self._outbox.add(f"{result.step}:{result.started_at.isoformat()}", message, BOARD)
         return self._renew_board()
 
-    def ask_approval(self, request: ApprovalRequest) -> Delivery:
+    def ask_approval(self, request: ApprovalRequest, plan_url: str = "") -> Delivery:
         """Send the approval request to the channel, not only the thread; an error if it reached nobody."""
         self._outbox.add(BOARD, self._board())
         key = f"request:{request.plan_sha256[:16]}:{request.created_at.isoformat()}"
-        self._outbox.add(key, messages.approval_request(request, self._texts(REQUEST_FILES)), BOARD, broadcast=True)
+        self._outbox.add(
+            key, messages.approval_request(request, self._texts(REQUEST_FILES), plan_url), BOARD, broadcast=True
+        )
         delivery = self._outbox.deliver(self._slack)
         if self._slack is None and self._settings.environment.in_ci:
             raise ConfigError(
