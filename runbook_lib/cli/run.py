@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import UsageError
 from ..models.base import Step
+
+if TYPE_CHECKING:
+    from ..engine.sequence import SequenceSummary
 
 __all__ = ["chosen_steps", "register"]
 
@@ -31,6 +34,7 @@ def run(
 ) -> None:
     """Execute the notebooks in order; stop at the first that is blocked or fails."""
     from ..engine.runbook import RunRequest, execute
+    from ..engine.summary import summary_text
     from ..settings import Settings
 
     request = RunRequest(
@@ -41,7 +45,11 @@ def run(
         assignments=tuple(parameters or ()),
         parameter_file=file,
     )
-    raise typer.Exit(execute(request, Settings.load()).exit_status)
+    settings = Settings.load()
+    summary = execute(request, settings)
+    typer.echo(summary_text(summary))
+    _tell_stop(summary, settings.outputs)
+    raise typer.Exit(summary.exit_status)
 
 
 def chosen_steps(names: list[str], start: str) -> tuple[Step, ...]:
@@ -55,12 +63,23 @@ def chosen_steps(names: list[str], start: str) -> tuple[Step, ...]:
     return tuple(step for step in Step if step in wanted)
 
 
+def _tell_stop(summary: SequenceSummary, outputs: Path) -> None:
+    # What stopped inside a notebook is told as what stops outside of one.
+    stopped = next((result for result in summary.results if result.outcome.stops), None)
+    if stopped is None:
+        return
+    page = outputs / stopped.run_id / stopped.step.folder / "notebook.html"
+    remedy = stopped.error.remedy if stopped.error else ""
+    typer.echo(f"error: step {stopped.step} {stopped.outcome}: {stopped.summary}", err=True)
+    typer.echo(f"hint: {remedy or f'Read {page}.'}", err=True)
+
+
 def _step(name: str) -> Step:
     import difflib
 
     normal = name.replace("-", "_").lower()
     if normal in set(Step):
         return Step(normal)
-    close = difflib.get_close_matches(normal, list(Step), n=1, cutoff=0.4)
+    close = difflib.get_close_matches(normal, [step.value for step in Step], n=1, cutoff=0.4)
     remedy = f"Did you mean {close[0]!r}? " if close else ""
     raise UsageError(f"unknown step {name!r}", f"{remedy}The steps are {', '.join(Step)}.")

@@ -14,8 +14,6 @@ def summary_text(summary: SequenceSummary) -> str:
         seconds = (result.finished_at - result.started_at).total_seconds()
         time = "unchanged" if result.step in summary.resumed else f"{seconds:.1f} s"
         lines.append(f"{result.step:<14} {result.outcome.upper():<12} {time:>10}  {result.summary}")
-        if result.error and result.error.remedy:
-            lines.append(f"{'':<14} hint: {result.error.remedy}")
     total = (summary.finished_at - summary.started_at).total_seconds()
     run = summary.results[0].run_id if summary.results else ""
     return "\n".join([*lines, f"run {run} {summary.outcome.upper()} after {total:.1f} s".replace("  ", " ")])

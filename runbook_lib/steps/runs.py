@@ -13,7 +13,7 @@ from typing import Any
 from ..adapters.git import read_commit
 from ..adapters.store import RunStore
 from ..domain.redaction import Redactor
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..models.run import Run
 from ..settings import Settings
 from .clients import gitlab_client, stack_config
@@ -65,9 +65,9 @@ def open_run(
 ) -> tuple[RunStore, Run]:
     """Find the run of this id, or make it and write run.json."""
     store = run_store(settings, run_id or new_run_id(settings))
-    if store.exists(RUN_FILE):
-        return store, load_run(store)
     stack_config(settings, stack)
+    if store.exists(RUN_FILE):
+        return store, _of_stack(load_run(store), stack)
     environment, commit = settings.environment, read_commit(settings.root)
     requester, author = _people(settings, environment.commit or commit.sha, commit.author_email)
     run = Run(
@@ -86,6 +86,12 @@ def open_run(
     )
     store.write_json(RUN_FILE, run)
     return store, run
+
+
+def _of_stack(run: Run, stack: str) -> Run:
+    if stack and run.stack != stack:
+        raise UsageError(f"run {run.run_id} is of stack {run.stack!r}, not {stack!r}", "Leave --stack away.")
+    return run
 
 
 def _people(settings: Settings, commit: str, author_email: str) -> tuple[str, str]:
