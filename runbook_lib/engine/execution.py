@@ -23,7 +23,7 @@ from .outputs import CellOutputs, OutputListener
 from .record import NotebookRecord
 from .saving import Destination, Saver
 from .signals import StopRequest
-from .stopping import stop_kernel
+from .stopping import Descendants, stop_kernel
 from .streams import SideFiles
 
 __all__ = ["Execution", "ExecutionListener"]
@@ -60,6 +60,7 @@ class Execution:
     def begin(self) -> None:
         """Clear the notebook and save it, before a kernel is there; StoreError if it can't be written."""
         self.record.begin()
+        self.saver.open()
         self.saver.save()
 
     async def run(self, kernel: Kernel) -> Ending:
@@ -67,16 +68,20 @@ class Execution:
         self.nb.metadata["language_info"] = kernel.language_info
         client = CellClient(self.nb, kernel, self._outputs, self._learn)
         client.reset_execution_trackers()
+        self._below = Descendants(kernel.pid)
         saving = asyncio.ensure_future(self.saver.keep_saving(self._outputs.pump, self._refresh))
         stopping = asyncio.ensure_future(self.stop.wait())
+        watching = asyncio.ensure_future(self._watch(kernel))
         try:
             ending = await self._cells(client, kernel, (stopping, saving))
         finally:
-            for task in (saving, stopping):
+            for task in (saving, stopping, watching):
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, StoreError):
+                with contextlib.suppress(asyncio.CancelledError, StoreError, OSError):
                     await task
         client.set_widgets_metadata()
+        if not await kernel.alive():
+            await self._below.settle(self.options)
         return self.finish(ending)
 
     def finish(self, ending: Ending) -> Ending:
@@ -87,8 +92,10 @@ class Execution:
         try:
             self.saver.save()
         except StoreError as error:
-            ending = ending if not ending.good else Ending(EndingKind.DISK_FULL, "StoreError", str(error))
+            ending = Ending(EndingKind.DISK_FULL, "StoreError", str(error), 0, ending.cell_index)
             self.record.end(ending)
+            self.saver.save_at_any_price()
+        self.saver.close()
         return ending
 
     async def _cells(self, client: CellClient, kernel: Kernel, watched: tuple[asyncio.Future[Any], ...]) -> Ending:
@@ -106,11 +113,18 @@ class Execution:
                 self.listener.cell_started(index, len(self.nb.cells))
                 self._outputs.begin(index, self.side)
                 ending = await self._code(client, kernel, watched, deadline)
-                self._outputs.finish()
+                ending = self._finish_outputs(ending)
             self.record.cell_ended(index, ending.cell_status if ending else CellStatus.COMPLETED)
             if ending:
                 return ending
         return Ending(EndingKind.COMPLETED)
+
+    def _finish_outputs(self, ending: Ending | None) -> Ending | None:
+        try:
+            self._outputs.finish()
+        except OSError as error:
+            return ending or Ending(EndingKind.DISK_FULL, type(error).__name__, str(error), 0, self._cell)
+        return ending
 
     async def _code(
         self, client: CellClient, kernel: Kernel, watched: tuple[asyncio.Future[Any], ...], deadline: float | None
@@ -126,7 +140,7 @@ class Execution:
         if task.done():
             return self._judge(task, kernel)
         ending = self._cause(kind, watched)
-        answered = await stop_kernel(kernel, task, self.stop, self.options)
+        answered = await stop_kernel(kernel, task, self.stop, self._below, self.options)
         if not answered:
             message = f"{ending.message}; the kernel did not answer the interrupt and was killed"
             ending = Ending(ending.kind, ending.error_type, message, ending.number, ending.cell_index)
@@ -156,13 +170,27 @@ class Execution:
     def _raised(self, error: CellExecutionError) -> Ending:
         name, value = error.ename, self.redactor.mask(error.evalue)
         if name == "SystemExit":
-            number = int(value) if value.lstrip("-").isdigit() else int(value not in {"", "None"})
-            return Ending(EndingKind.SYSTEM_EXIT, name, f"sys.exit({value})", number & 0xFF, self._cell)
+            return self._left(value)
         if name == "KeyboardInterrupt" and self.stop.count:
             return Ending.by_signal(self.stop.number, self._cell)
         command = name == FAILED_COMMAND and COMMAND.search(self.nb.cells[self._cell].source)
         kind = EndingKind.COMMAND_FAILED if command else EndingKind.EXCEPTION
         return Ending(kind, name, value, 0, self._cell)
+
+    def _left(self, value: str) -> Ending:
+        number = (int(value) if value.lstrip("-").isdigit() else int(value not in {"", "None"})) & 0xFF
+        if number:
+            return Ending(EndingKind.SYSTEM_EXIT, "SystemExit", f"sys.exit({value})", number, self._cell)
+        # A good end: the kernel shows it as an error all the same.
+        cell = self.nb.cells[self._cell]
+        cell.outputs = [output for output in cell.outputs if output["output_type"] != "error"]
+        return Ending(EndingKind.SYSTEM_EXIT, cell_index=self._cell)
+
+    async def _watch(self, kernel: Kernel) -> None:
+        # A dead kernel can't say which Terraform it has left behind.
+        while kernel.pid:
+            self._below.look()
+            await asyncio.sleep(1)
 
     def _refresh(self) -> None:
         if self._outputs.render():

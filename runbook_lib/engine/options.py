@@ -31,9 +31,9 @@ class EngineOptions:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> dict[str, float]:
-        """What RUNBOOK_CELL_TIMEOUT, RUNBOOK_NOTEBOOK_TIMEOUT and RUNBOOK_GRACE say; UsageError for no number."""
+        """What RUNBOOK_CELL_TIMEOUT, …_NOTEBOOK_TIMEOUT, …_GRACE and …_SAVE_EVERY say; UsageError for no number."""
         found = {}
-        for field in ("cell_timeout", "notebook_timeout", "grace"):
+        for field in ("cell_timeout", "notebook_timeout", "grace", "save_every"):
             name = f"RUNBOOK_{field.upper()}"
             if environ.get(name):
                 try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..adapters.store import write_atomic
 from ..domain.redaction import Redactor
-from .saving import FolderSide
+from .saving import FolderSide, LocalFile
 from .streams import SideFiles
 
 __all__ = ["PapermillDestination", "side_files"]
@@ -18,16 +18,27 @@ class PapermillDestination:
     def __init__(self, path: str, redactor: Redactor) -> None:
         self._path = path
         self._local = "://" not in path and path != "-"
+        self._file = LocalFile(Path(path).resolve())
         if self._local:
             from papermill.iorw import papermill_io
 
             # papermill itself writes once more after the engine: in one step as well, if this handler is found first.
             papermill_io.register(path, AtomicHandler(redactor))
 
+    def open(self) -> None:
+        """Get ready."""
+        if self._local:
+            self._file.open()
+
+    def close(self) -> None:
+        """Give back what was taken."""
+        if self._local:
+            self._file.close()
+
     def write(self, data: bytes) -> None:
         """Replace what is there."""
         if self._local:
-            write_atomic(Path(self._path), data)
+            self._file.write(data)
             return
         from papermill.iorw import papermill_io
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import StoreError
 from .endings import Ending, EndingKind, NotebookStopped
 from .kernels import Kernel, KernelRequest, start_kernel
 from .loop import LoopThread
@@ -43,6 +44,9 @@ def execute_plainly(
         session.side = side_files(output_path)
         try:
             ending = session.execute(nb)
+        except StoreError as error:
+            # Nothing was executed: there is no place to write what would happen.
+            ending = Ending(EndingKind.DISK_FULL, type(error).__name__, error.message)
         finally:
             listener.close(session.ending)
     _raise(ending)

@@ -92,6 +92,14 @@ class NotebookRecord:
             cell.source = self._redactor.mask(cell.source)
         self.changed = True
 
+    def shrink(self, limit: int = 2_000) -> None:
+        """Leave out the outputs of cells with much of it: there is no room on the disk."""
+        for index, cell in enumerate(self.nb.cells):
+            if cell.cell_type == "code" and len(json.dumps(cell.outputs)) > limit:
+                note = "[… outputs left out: there was no room on the disk …]\n"
+                cell.outputs = [NotebookNode(output_type="stream", name="stderr", text=note)]
+                self.touch(index)
+
     def touch(self, index: int) -> None:
         """The cell has changed since it was rendered."""
         self._rendered[index] = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import errno
+import contextlib
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,25 +14,53 @@ from ..adapters.store import write_atomic
 from ..errors import StoreError
 from .record import NotebookRecord
 
-__all__ = ["Destination", "FolderSide", "LocalFile", "Saver", "is_disk_full"]
+__all__ = ["Destination", "FolderSide", "LocalFile", "Saver"]
+
+
+# A notebook without long outputs fits into it.
+RESERVE = 262_144
 
 
 class Destination(Protocol):
     """Takes the whole notebook."""
 
+    def open(self) -> None:
+        """Get ready; StoreError if nothing can be written there."""
+
     def write(self, data: bytes) -> None:
         """Replace what is there; StoreError if that can't be done."""
 
+    def close(self) -> None:
+        """Give back what `open` took; what is written stays."""
+
 
 class LocalFile:
-    """A file on this machine, replaced in one step."""
+    """A file on this machine, replaced in one step; some room is kept free for the day when the disk is full."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._reserve = path.with_name(f".{path.name}.reserve")
+
+    def open(self) -> None:
+        """Take the reserve."""
+        try:
+            self._reserve.parent.mkdir(parents=True, exist_ok=True)
+            with self._reserve.open("wb") as stream:
+                os.posix_fallocate(stream.fileno(), 0, RESERVE)
+        except OSError as error:
+            self.close()
+            raise StoreError(
+                f"{self.path.parent}: {error.strerror}", "Make room on the disk, or look at its rights."
+            ) from error
 
     def write(self, data: bytes) -> None:
         """Write beside, flush, rename."""
         write_atomic(self.path, data)
+
+    def close(self) -> None:
+        """Free the reserve."""
+        with contextlib.suppress(OSError):
+            self._reserve.unlink(missing_ok=True)
 
 
 class FolderSide:
@@ -66,6 +95,23 @@ class Saver:
             self.written += len(data)
         self._record.changed = False
 
+    def open(self) -> None:
+        """Make sure that there is a place to save to; StoreError if not."""
+        if self._destination is not None:
+            self._destination.open()
+
+    def close(self) -> None:
+        """Nothing more is saved."""
+        if self._destination is not None:
+            self._destination.close()
+
+    def save_at_any_price(self) -> None:
+        """The disk is full: free the reserve, save without long outputs. If that fails too, the last save stays."""
+        self.close()
+        self._record.shrink()
+        with contextlib.suppress(StoreError):
+            self.save()
+
     async def keep_saving(self, pump: Callable[[], None], refresh: Callable[[], None]) -> None:
         """Save by time until cancelled or until the disk refuses.
 
@@ -78,13 +124,3 @@ class Saver:
                 refresh()
                 if self._record.changed:
                     self.save()
-
-
-def is_disk_full(error: BaseException) -> bool:
-    """Whether no space, rather than something else, stopped a write."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return isinstance(error, StoreError)

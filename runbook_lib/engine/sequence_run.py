@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from ..adapters.store import RunStore
+from ..errors import StoreError
 from ..models.base import Outcome, Step
 from ..models.results import StepResult
 from .display import Display, choose_display
@@ -118,7 +120,9 @@ class SequenceRun:
         result = read_own_result(self._store, work.step)
         if result is None or (not ending.good and not result.outcome.stops):
             result = result_of_ending(self._store, work.step, self._job.stack, started_at, ending)
-            self._store.write_result(result)
+            with contextlib.suppress(StoreError):
+                # On a full disk the result still counts, for the exit status and for who is told.
+                self._store.write_result(result)
         return result
 
     def _summary(self, signal_number: int) -> SequenceSummary:

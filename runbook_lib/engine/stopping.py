@@ -1,45 +1,101 @@
-"""Stopping a kernel: one interrupt, patience while a child of it is still at work, its last output collected."""
+"""Stopping a kernel: one interrupt, patience while Terraform is still at work, nothing left behind."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
+from collections.abc import Iterable
 from typing import Any
+
+import psutil
 
 from .kernels import Kernel
 from .options import EngineOptions
 from .signals import StopRequest
 
-__all__ = ["stop_kernel"]
+__all__ = ["Descendants", "stop_kernel"]
+
+# Processes that must not be cut off: they hold the state's lock.
+CAREFUL = ("terraform", "tofu")
 
 
-async def stop_kernel(kernel: Kernel, cell: asyncio.Future[Any], stop: StopRequest, options: EngineOptions) -> bool:
+class Descendants:
+    """The processes below a kernel, remembered: when it dies they have no parent that could be asked for them."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._known: dict[int, psutil.Process] = {}
+
+    def look(self) -> None:
+        """Note who is there now."""
+        with contextlib.suppress(psutil.Error, ValueError):
+            for child in psutil.Process(self._pid).children(recursive=True):
+                self._known.setdefault(child.pid, child)
+
+    def careful(self) -> bool:
+        """Whether Terraform is among those who are alive."""
+        self.look()
+        return any(_is_careful(process) for process in self._alive())
+
+    async def settle(self, options: EngineOptions) -> None:
+        """After the kernel's death: one SIGINT to each tree of orphans, and patience; what stays on is killed."""
+        alive = self._alive()
+        pids = {process.pid for process in alive}
+        roots = [process for process in alive if _parent(process) not in pids]
+        for process in roots:
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(signal.SIGINT)
+        for process in await self.gone(options):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+    async def gone(self, options: EngineOptions, impatient: asyncio.Future[None] | None = None) -> list[psutil.Process]:
+        """Wait until they are gone, for a grace, or for Terraform's longer one; gives those who stay."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        while (alive := self._alive()) and not (impatient and impatient.done()):
+            if loop.time() - started > (options.child_grace if any(map(_is_careful, alive)) else options.grace):
+                break
+            await asyncio.sleep(0.1)
+        return alive
+
+    def _alive(self) -> list[psutil.Process]:
+        return [process for process in self._known.values() if _is_alive(process)]
+
+
+async def stop_kernel(
+    kernel: Kernel, cell: asyncio.Future[Any], stop: StopRequest, below: Descendants, options: EngineOptions
+) -> bool:
     """Interrupt the running cell and wait for its end; False if the kernel had to be killed.
 
     The interrupt is sent once: a second SIGINT makes Terraform leave without releasing the state's lock.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
+    below.look()
     await kernel.interrupt()
     impatient = asyncio.ensure_future(stop.wait_impatient())
     try:
         while not cell.done() and not impatient.done():
             waited = loop.time() - started
-            if waited > options.child_grace or (waited > options.grace and not _children(kernel.pid)):
+            if waited > options.child_grace or (waited > options.grace and not below.careful()):
                 break
             await asyncio.wait({cell, impatient}, timeout=0.2, return_when=asyncio.FIRST_COMPLETED)
+        if cell.done():
+            cell.exception()
+            # The cell is over; what it had started may not be, and a kernel that leaves kills its children.
+            await below.gone(options, impatient)
+            return True
     finally:
         impatient.cancel()
-    if cell.done():
-        cell.exception()
-        return True
     await _give_up(kernel, cell)
     return False
 
 
 async def _give_up(kernel: Kernel, cell: asyncio.Future[Any]) -> None:
     with contextlib.suppress(RuntimeError, OSError):
-        await kernel.manager.signal_kernel(9)
+        await kernel.manager.signal_kernel(signal.SIGKILL)
     # What the dead kernel had sent still lies in the socket.
     await asyncio.wait({cell}, timeout=1.5)
     cell.cancel()
@@ -47,10 +103,23 @@ async def _give_up(kernel: Kernel, cell: asyncio.Future[Any]) -> None:
         await cell
 
 
-def _children(pid: int) -> bool:
-    import psutil
-
+def _is_alive(process: psutil.Process) -> bool:
     try:
-        return any(child.status() != psutil.STATUS_ZOMBIE for child in psutil.Process(pid).children(recursive=True))
-    except (psutil.Error, ValueError):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
         return False
+
+
+def _is_careful(process: psutil.Process) -> bool:
+    try:
+        words: Iterable[str] = (process.name(), *process.cmdline())
+    except psutil.Error:
+        return False
+    return any(name in word.lower() for word in words for name in CAREFUL)
+
+
+def _parent(process: psutil.Process) -> int:
+    try:
+        return int(process.ppid())
+    except psutil.Error:
+        return 0
