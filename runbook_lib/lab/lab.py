@@ -93,7 +93,7 @@ def _gitlab_world(world: World) -> GitLabWorld:
     tokens = world.credentials.gitlab
     usual = default_world(tokens)
     bot = LabUser(199, "terraform-bot", "Terraform state", tokens["terraform-bot"], MAINTAINER)
-    return GitLabWorld(users=(*usual.users, bot))
+    return GitLabWorld(users=(*usual.users, bot), page_url=world.slack_url)
 
 
 def _slack_config(world: World) -> SlackLabConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from . import control, deployments, graphql, jobs, merge_requests, people, pipelines, state
+from . import control, deployments, graphql, jobs, merge_requests, pages, people, pipelines, state
 from .config import GitLabWorld, default_world
 from .data import GitLabData
 from .errors import add_error_handlers
@@ -21,6 +21,6 @@ def create_app(world: GitLabWorld | None = None) -> FastAPI:
     add_error_handlers(app)
     app.add_middleware(Faults, data=data)
     app.add_middleware(ProjectPaths, data=data)
-    for part in (people, merge_requests, pipelines, jobs, deployments, state, graphql, control):
+    for part in (people, merge_requests, pipelines, jobs, deployments, state, graphql, control, pages):
         app.include_router(part.router)
     return app

@@ -91,6 +91,7 @@ class GitLabWorld:
 
     `required_approvals` above zero makes the environments protected, as Premium can; zero is the Free tier.
     `folder`, if given, receives every version of every state. `job_token_prefix` is what real job tokens begin with.
+    `page_url` is where the pages of pipelines and jobs lead, the lab having one page for all.
     """
 
     users: tuple[LabUser, ...]
@@ -101,6 +102,7 @@ class GitLabWorld:
     max_state_bytes: int = 50_000_000
     clock: Callable[[], datetime] = _now
     job_token_prefix: str = "glcbt-"  # noqa: S105  # a prefix, not a token
+    page_url: str = ""
 
     def user(self, username: str) -> LabUser | None:
         """The user of that name, whatever its case."""
