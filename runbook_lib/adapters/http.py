@@ -155,7 +155,7 @@ class _Probe:
         where = self.test.url
         try:
             url = URL(self.test.url)
-            where = "{}:{}".format(*self._endpoint(url))
+            where = self._where(url)
             async with asyncio.timeout(self.test.timeout):
                 return await self._follow(url, noted)
         except FailedAttempt:
@@ -191,10 +191,19 @@ class _Probe:
             trace_request_ctx=noted,
         )
 
+    def _where(self, url: URL) -> str:
+        host, port = self._endpoint(url)
+        meant = _pair(str(url.host), int(url.port or 0))
+        return meant if (host, port) == (url.host, url.port) else f"{meant} (through {_pair(host, port)})"
+
     def _endpoint(self, url: URL) -> tuple[str, int]:
         if url.scheme not in {"http", "https"} or not url.host or not url.port:
             raise aiohttp.NonHttpUrlClientError(str(url))
         return redirect(self.options.connect_to, url.host, url.port)
+
+
+def _pair(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _read(response: aiohttp.ClientResponse) -> ServiceAnswer:

@@ -217,6 +217,13 @@ def test_connect_to_goes_elsewhere_but_asks_for_the_same_host(httpserver: HTTPSe
     assert ask("http://203.0.113.7/", options, contains=str(httpserver.port)).error.startswith("content")
 
 
+def test_a_failure_elsewhere_names_both_ends() -> None:
+    port = free_port()
+    options = HttpOptions(connect_to=(ConnectTo("203.0.113.7", 80, "127.0.0.1", port),))
+    error = ask("http://203.0.113.7/", options).error
+    assert error == f"refused: nothing listens on 203.0.113.7:80 (through 127.0.0.1:{port})"
+
+
 @pytest.fixture
 def https() -> Iterator[tuple[HTTPServer, ssl.SSLContext]]:
     authority = trustme.CA()
