@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -110,10 +109,9 @@ def ask(url: str, method: str = "GET", body: Any = None) -> Any:
     return answer.json()
 
 
-def slack_texts(world: World, since: int = 0) -> list[str]:
-    """All that the channel shows, one JSON text a thread, from the thread of this number on."""
-    messages = ask(f"{world.slack_url}/lab/slack/messages")["messages"]
-    return [json.dumps(message, ensure_ascii=False) for message in messages[since:]]
+def slack_threads(world: World, since: int = 0) -> list[dict[str, Any]]:
+    """The channel's threads, their replies in `replies`, from the thread of this number on."""
+    return list(ask(f"{world.slack_url}/lab/slack/messages")["messages"][since:])
 
 
 def visible_errors(ended: Ended) -> dict[str, str]:

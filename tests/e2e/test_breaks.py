@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from desk import slack_texts
+from desk import slack_threads
 
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.cli.demo import Break
@@ -41,27 +43,47 @@ STOPS = {
 def test_a_broken_run_stops_where_it_is_broken_and_says_so_to_everybody(
     broken: Break, lab: World, settings: Settings
 ) -> None:
-    stop, before = STOPS[broken], len(slack_texts(lab))
+    stop, before = STOPS[broken], len(slack_threads(lab))
     story = Story(settings, keep=False, broken=broken, tell=print)
     assert story.tell_on(lab) == stop.status
     store = RunStore(settings.outputs, story.run_id)
     results = store.results()
     assert [result.step for result in results] == list(Step)[: list(Step).index(stop.step) + 1]
+    assert not [result for result in results[:-1] if result.outcome.stops]
     assert results[-1].outcome is stop.outcome
     assert stop.words in results[-1].summary
-    assert not [result for result in results[:-1] if result.outcome.stops]
-    assert not (store.dir / "outbox").exists() or not list((store.dir / "outbox").glob("*.json"))
-    check_messages(slack_texts(lab, before), story.run_id, stop, results[-1].summary)
+    (thread,) = slack_threads(lab, before)
+    check_thread(thread, stop)
+    check_failure(thread["replies"], stop)
+    assert list(store.dir.glob("outbox/*.json")) == []
     check_evidence(store.dir, settings.outputs / "demo-signing-key.pub")
     assert f"exit status {stop.status}" in story.summary()
-    assert "files verify, signed by" in story.summary()
 
 
-def check_messages(threads: list[str], run_id: str, stop: Stop, summary: str) -> None:
-    pass
+def check_thread(thread: dict[str, Any], stop: Stop) -> None:
+    """The board shows the end; each step that ran has replied, the last one to the channel as well, and no other."""
+    assert thread["text"].startswith(f"access: {stop.outcome} at {words(stop.step)} ")
+    told = [step for reply in thread["replies"] for step in Step if reply["text"].startswith(f"access: {words(step)} ")]
+    asked = [Step.APPROVAL] if "approval needed" in json.dumps(thread["replies"]) else []
+    assert sorted(told) == sorted([*list(Step)[: list(Step).index(stop.step) + 1], stop.step, *asked])
+
+
+def words(step: Step) -> str:
+    return step.value.replace("_", " ")
+
+
+def check_failure(replies: list[dict[str, Any]], stop: Stop) -> None:
+    """The channel itself is told once, with the link to the pipeline."""
+    (failure,) = [reply for reply in replies if "Open the pipeline" in json.dumps(reply)]
+    assert failure["subtype"] == "thread_broadcast"
+    assert f"{words(stop.step)} {stop.outcome}" in failure["text"]
+    assert stop.words in json.dumps(failure)
+    (url,) = [e["url"] for b in failure["blocks"] if b["type"] == "actions" for e in b["elements"]]
+    assert "/platform/network-access/-/pipelines/" in url
 
 
 def check_evidence(folder: Path, key: Path) -> None:
+    """What is left is whole and signed."""
     report = prove_folder(folder, key)
     assert (report.valid, report.problems) == (True, ())
     assert report.signed_by
