@@ -23,7 +23,7 @@ PALETTE: Final = {
     "line": "#d0d7de",
     "info": "#0969da",
 }
-_STYLE: Final = {
+_STYLE: Final[Any] = {
     "svg.hashsalt": "runbook",
     # Letters as outlines: a label fits its box on every reader's machine, whatever fonts are there.
     "svg.fonttype": "path",

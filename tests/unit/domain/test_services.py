@@ -71,7 +71,8 @@ def test_an_answer_is_judged_by_status_and_content() -> None:
     assert judge_answer(test, ServiceAnswer(status=200, body=b"<img src='x'>")) == ""
     assert judge_answer(test, ServiceAnswer(status=503, body=b"<img")) == "status: 503 instead of 200"
     assert judge_answer(test, ServiceAnswer(status=200, body=b"hello")) == "content: the body did not contain '<img'"
-    assert judge_answer(test, ServiceAnswer(status=200, body=b"hello", truncated=True)).startswith("content: the first 5 bytes")
+    cut = ServiceAnswer(status=200, body=b"hello", truncated=True)
+    assert judge_answer(test, cut).startswith("content: the first 5 bytes")
     assert judge_answer(test, ServiceAnswer(status=200, body="é<img".encode("latin-1"), charset="latin-1")) == ""
     assert judge_answer(test, ServiceAnswer(status=200, body=b"<img", charset="no-such-thing")) == ""
 
