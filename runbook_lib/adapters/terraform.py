@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -14,6 +14,7 @@ from typing import IO, Any
 from ..errors import TerraformError
 from .terraform_binary import TerraformBinary
 from .terraform_errors import Diagnostic, map_failure
+from .transcript import Transcript
 
 __all__ = ["Completed", "Terraform"]
 
@@ -85,18 +86,26 @@ class Terraform:
 
     def run(self, *arguments: str, check: bool = True, quiet: bool = False) -> Completed:
         """Run one command to its end; on an interrupt it gets exactly one SIGINT and is waited for."""
-        on_line = (lambda line: None) if quiet else self.on_line
+        with Transcript() as out, Transcript() as err:
+            process = self._start(arguments, out.file, err.file)
+            with contextlib.ExitStack() as following:
+                for transcript in () if quiet else (out, err):
+                    following.enter_context(transcript.followed(self.on_line))
+                _wait(process)
+            completed = Completed(process.returncode, out.text(), err.text())
+        if check and completed.status:
+            raise map_failure(arguments[0], completed.status, completed.stderr or completed.stdout)
+        return completed
+
+    def _start(self, arguments: Sequence[str], out: IO[bytes], err: IO[bytes]) -> subprocess.Popen[bytes]:
         try:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [*self.binary.command, *arguments],
                 cwd=self.directory,
                 env=dict(self.environment),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
+                stdout=out,
+                stderr=err,
                 # An interrupted kernel's whole process group gets SIGINT. Terraform would take that and ours for two,
                 # and a second one kills it with the state locked: in a session of its own it gets ours alone.
                 start_new_session=True,
@@ -105,31 +114,9 @@ class Terraform:
             raise TerraformError(
                 f"{self.binary.command[0]} can't be started: {error}", "Check RUNBOOK_TERRAFORM."
             ) from error
-        completed = _collect(process, on_line)
-        if check and completed.status:
-            raise map_failure(arguments[0], completed.status, completed.stderr or completed.stdout)
-        return completed
 
 
-def _collect(process: subprocess.Popen[str], on_line: Callable[[str], None]) -> Completed:
-    lines: dict[str, list[str]] = {"stdout": [], "stderr": []}
-
-    def read(name: str, stream: IO[str]) -> None:
-        for line in stream:
-            lines[name].append(line)
-            on_line(line.rstrip("\n"))
-
-    streams = (("stdout", process.stdout), ("stderr", process.stderr))
-    readers = [threading.Thread(target=read, args=(name, stream), daemon=True) for name, stream in streams]
-    for reader in readers:
-        reader.start()
-    _wait(process)
-    for reader in readers:
-        reader.join()
-    return Completed(process.returncode, "".join(lines["stdout"]), "".join(lines["stderr"]))
-
-
-def _wait(process: subprocess.Popen[str]) -> None:
+def _wait(process: subprocess.Popen[bytes]) -> None:
     interrupted: BaseException | None = None
     while process.poll() is None:
         try:

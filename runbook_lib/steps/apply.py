@@ -60,7 +60,8 @@ def confirm_approval(context: StepContext) -> DecisionRecord:
     write_record(context.store, record)
     Teller(context.settings, context.store, context.run).tell_decision(record)
     if not record.approved:
-        raise ApprovalError("; ".join(record.reasons) or "the plan is not approved", "Have this very plan approved.")
+        # Each reason says what to do about it.
+        raise ApprovalError(" ".join(record.reasons))
     return record
 
 
@@ -127,8 +128,10 @@ def _failure(done: Completed) -> TerraformError:
     diagnostic = errors[0].get("diagnostic") or {}
     text = f"Error: {diagnostic.get('summary') or errors[0].get('@message')}\n\n{diagnostic.get('detail') or ''}"
     error = map_failure("apply", done.status, text)
-    half = f"; {applied} resources were changed before it" if applied else ""
-    return type(error)(f"{error.message}{half}", f"{error.remedy} Then run from the plan step: the state has moved.")
+    if not applied:
+        return error
+    half = f"{error.message}; {applied} resources were changed before it"
+    return type(error)(half, f"{error.remedy} Then run from the plan step: the state has moved.")
 
 
 def _applied(done: Completed) -> Applied:

@@ -88,7 +88,7 @@ def decide(context: StepContext, request: ApprovalRequest, record: DecisionRecor
         return context.finish(Outcome.PASSED, f"Approved by {names}: plan {request.plan_sha256[:12]}.")
     expired = context.clock() >= request.expires_at
     if record.rejected or expired:
-        return context.finish(Outcome.BLOCKED, f"Not approved: {'; '.join(record.reasons)}.".replace("..", "."))
+        return context.finish(Outcome.BLOCKED, f"Not approved: {' '.join(record.reasons)}")
     until = f"{request.expires_at:%Y-%m-%d %H:%M} UTC"
     return context.finish(Outcome.PASSED, f"Approval of plan {request.plan_sha256[:12]} is asked for until {until}.")
 
