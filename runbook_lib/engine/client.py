@@ -11,6 +11,7 @@ from nbclient.exceptions import CellExecutionComplete
 from nbformat import NotebookNode
 from nbformat.v4 import output_from_msg
 
+from .iopub import OutputReader
 from .kernels import Kernel
 from .outputs import CellOutputs
 
@@ -23,18 +24,31 @@ QUIET.propagate = False
 SECRETS_TARGET = "runbook.secrets"
 
 
+# A cell's reply overtakes its outputs: nbclient would drop those that have not come 4 s later.
+PATIENCE = 600
+
+
 class CellClient(NotebookClient):
     """Executes single cells on a kernel that is there already."""
 
     def __init__(
         self, nb: NotebookNode, kernel: Kernel, outputs: CellOutputs, learn: Callable[[list[str]], None]
     ) -> None:
-        super().__init__(nb, km=kernel.manager, record_timing=False, raise_on_iopub_timeout=False)
+        super().__init__(nb, km=kernel.manager, record_timing=False, iopub_timeout=PATIENCE)
         self.kc = kernel.client
         self.log = QUIET
         self.outputs = outputs
         self._learn = learn
-        self._current: list[Any] | None = None
+        self._reader = OutputReader(kernel.client.iopub_channel.socket, kernel.client.session)
+
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: NotebookNode, cell_index: int) -> None:
+        while True:
+            message = await self._reader.next()
+            if message["parent_header"].get("msg_id") == parent_msg_id:
+                try:
+                    self.process_message(message, cell, cell_index)
+                except CellExecutionComplete:
+                    return
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         """Take one message of the kernel; raises nbclient's CellExecutionComplete at the cell's end."""

@@ -1,4 +1,4 @@
-"""What a Python kernel is told before the first cell: failing commands are errors, and what to import meanwhile."""
+"""What a Python kernel is told before the first cell: failing commands are errors, floods of flushes are tamed."""
 
 from __future__ import annotations
 
@@ -11,23 +11,56 @@ FAILED_COMMAND = "CalledProcessError"
 # Sent as text, since the kernel's environment need not have this package. It leaves no name behind in the notebook's.
 _SETUP = """
 def setup(shell, modules):
-    import importlib, subprocess, warnings
+    import importlib, warnings
+    # IPython's hint at sys.exit is meant for a person at a prompt.
     warnings.filterwarnings("ignore", message="To exit: use")
-    if hasattr(type(shell), "system_raise_on_error"):
-        shell.system_raise_on_error = True
-    else:
-        plain = shell.system
-        def system(command):
-            plain(command)
-            status = shell.user_ns.get("_exit_code", 0)
-            if status:
-                raise subprocess.CalledProcessError(status, command)
-        shell.system = system
+    make_failing_commands_errors(shell)
+    tame_flushes(shell)
     for module in modules:
         try:
             importlib.import_module(module)
         except Exception:
             pass
+
+def make_failing_commands_errors(shell):
+    import subprocess
+    if hasattr(type(shell), "system_raise_on_error"):
+        shell.system_raise_on_error = True
+        return
+    plain = shell.system
+    def system(command):
+        plain(command)
+        status = shell.user_ns.get("_exit_code", 0)
+        if status:
+            raise subprocess.CalledProcessError(status, command)
+    shell.system = system
+
+def tame_flushes(shell):
+    # A flush waits for another thread and sends a message. The first ones of a cell do, so that nothing is lost if the
+    # kernel dies; of a flood, fifty a second do, and the stream's own timer takes the rest.
+    import sys, time
+    allowed, pause = 500, 0.02
+    flushes = []
+    def tame(stream):
+        plain, state = stream.flush, [allowed, 0.0]
+        def flush():
+            if state[0] > 0 or time.monotonic() - state[1] >= pause:
+                state[0], state[1] = state[0] - 1, time.monotonic()
+                plain()
+        def refresh():
+            plain()
+            state[0] = allowed
+        stream.flush = flush
+        stream.flush_interval = 0.05
+        flushes.append(refresh)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "flush_interval"):
+            tame(stream)
+    def flush_all():
+        for refresh in flushes:
+            refresh()
+    shell.events.register("post_execute", flush_all)
+
 setup(get_ipython(), MODULES)
 """
 

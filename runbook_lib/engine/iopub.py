@@ -1,0 +1,49 @@
+"""Reading a kernel's output channel in batches: twenty thousand prints are twenty thousand messages."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections import deque
+from typing import Any, cast
+
+import zmq
+import zmq.asyncio
+from jupyter_client.session import Session
+
+__all__ = ["OutputReader"]
+
+BATCH = 500
+
+
+class OutputReader:
+    """Takes what lies in the socket at once, and unpacks of a stream's message only what is needed."""
+
+    def __init__(self, socket: zmq.asyncio.Socket, session: Session) -> None:
+        self._socket = socket
+        self._direct: zmq.Socket[bytes] = zmq.Socket.shadow(socket.underlying)
+        self._session = session
+        self._waiting: deque[dict[str, Any]] = deque()
+
+    async def next(self) -> dict[str, Any]:
+        """The next message, in jupyter_client's form; a stream's has type, parent and content alone."""
+        while not self._waiting:
+            await self._socket.poll()
+            self._receive()
+        return self._waiting.popleft()
+
+    def _receive(self) -> None:
+        for _ in range(BATCH):
+            try:
+                frames: list[bytes] = self._direct.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            parts = cast("list[bytes]", self._session.feed_identities(frames)[1])
+            self._waiting.append(self._stream(parts) or self._session.deserialize(parts))
+
+    def _stream(self, parts: list[bytes]) -> dict[str, Any] | None:
+        if b'"msg_type": "stream"' not in parts[1] and b'"msg_type":"stream"' not in parts[1]:
+            return None
+        if self._session.auth is not None and not hmac.compare_digest(parts[0], self._session.sign(parts[1:5])):
+            return None  # deserialize says what is wrong with it
+        return {"msg_type": "stream", "parent_header": json.loads(parts[2]), "content": json.loads(parts[4])}
