@@ -43,7 +43,9 @@ def measure(command: list[str], folder: Path) -> Measured:
     seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in {0, 1}:
-        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}\n{errors.decode(errors='replace')[-2000:]}")
+        raise SystemExit(
+            f"{' '.join(command)} ended with {process.returncode}\n{errors.decode(errors='replace')[-2000:]}"
+        )
     return Measured(seconds, usage.ru_maxrss / 1024, process.returncode)
 
 
@@ -85,7 +87,8 @@ def plan_promises(folder: Path, options: argparse.Namespace) -> list[tuple[str, 
     many = fastest([*CHECK, "--plan", str(large)], folder, options.rounds)
     size = large.stat().st_size / 1e6
     print(f"plan   {options.rules // 10:6} rules  {few.seconds:7.2f} s {few.megabytes:6.0f} MB   runbook check")
-    print(f"plan   {options.rules:6} rules  {many.seconds:7.2f} s {many.megabytes:6.0f} MB   runbook check ({size:.1f} MB of JSON)")
+    what = f"runbook check ({size:.1f} MB of JSON)"
+    print(f"plan   {options.rules:6} rules  {many.seconds:7.2f} s {many.megabytes:6.0f} MB   {what}")
     growth = many.seconds / few.seconds
     promises = [
         (f"at most {MOST_SECONDS} s for {options.rules} rules: {many.seconds:.2f} s", many.seconds <= MOST_SECONDS),
@@ -99,7 +102,16 @@ def plan_promises(folder: Path, options: argparse.Namespace) -> list[tuple[str, 
 
 def checkov_promise(plan: Path, folder: Path, ours: Measured, rules: int) -> tuple[str, bool]:
     binary = install_checkov()
-    command = [str(binary), "--file", str(plan), "--framework", "terraform_plan", "--compact", "--quiet", "--skip-download"]
+    command = [
+        str(binary),
+        "--file",
+        str(plan),
+        "--framework",
+        "terraform_plan",
+        "--compact",
+        "--quiet",
+        "--skip-download",
+    ]
     theirs = measure([*command, "--output", "json", "--soft-fail"], folder)
     print(f"plan   {rules:6} rules  {theirs.seconds:7.2f} s {theirs.megabytes:6.0f} MB   checkov")
     ratio = theirs.seconds / ours.seconds
@@ -112,7 +124,12 @@ def hcl_promises(folder: Path, options: argparse.Namespace) -> list[tuple[str, b
     write_hcl(files, options.rules, 200)
     found = measure([*CHECK, "--hcl", str(files)], folder)
     print(f"files  {options.rules:6} rules  {found.seconds:7.2f} s {found.megabytes:6.0f} MB   runbook check --hcl")
-    return [(f"HCL of that size in at most {MOST_MEGABYTES} MB: {found.megabytes:.0f} MB", found.megabytes <= MOST_MEGABYTES)]
+    return [
+        (
+            f"HCL of that size in at most {MOST_MEGABYTES} MB: {found.megabytes:.0f} MB",
+            found.megabytes <= MOST_MEGABYTES,
+        )
+    ]
 
 
 if __name__ == "__main__":

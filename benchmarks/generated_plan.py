@@ -41,15 +41,18 @@ def write_hcl(folder: Path, rules: int, groups: int) -> None:
     per_group = rules // groups
     for group in range(groups):
         lines = [f'resource "aws_security_group" "g{group}" {{\n  name = "g{group}"\n}}\n']
-        for index in range(group * per_group, (group + 1) * per_group):
-            lines.append(
-                f'resource "aws_vpc_security_group_ingress_rule" "r{index}" {{\n'
-                f"  security_group_id = aws_security_group.g{group}.id\n"
-                f'  description       = "Rule {index}"\n  ip_protocol       = "tcp"\n'
-                f"  from_port         = {_port(index)}\n  to_port           = {_port(index)}\n"
-                f'  cidr_ipv4         = "{_source(index)}"\n}}\n'
-            )
+        lines += [_block(index, group) for index in range(group * per_group, (group + 1) * per_group)]
         (folder / f"group_{group}.tf").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _block(index: int, group: int) -> str:
+    return (
+        f'resource "aws_vpc_security_group_ingress_rule" "r{index}" {{\n'
+        f"  security_group_id = aws_security_group.g{group}.id\n"
+        f'  description       = "Rule {index}"\n  ip_protocol       = "tcp"\n'
+        f"  from_port         = {_port(index)}\n  to_port           = {_port(index)}\n"
+        f'  cidr_ipv4         = "{_source(index)}"\n}}\n'
+    )
 
 
 def _resources(rules: int, groups: int) -> list[tuple[str, str, str, dict[str, Any], dict[str, Any], dict[str, Any]]]:
@@ -77,7 +80,8 @@ def _group(group: int, blocks: list[dict[str, Any]]) -> tuple[str, str, str, Any
 
 def _inline(index: int) -> dict[str, Any]:
     return {
-        "cidr_blocks": [_source(index)], "description": f"Rule {index}", "from_port": _port(index), "to_port": _port(index),
+        "cidr_blocks": [_source(index)], "description": f"Rule {index}",
+        "from_port": _port(index), "to_port": _port(index),
         "ipv6_cidr_blocks": [], "prefix_list_ids": [], "protocol": "tcp", "security_groups": [], "self": False,
     }  # fmt: skip
 

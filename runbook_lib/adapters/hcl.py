@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -140,6 +141,8 @@ def _instances(block: ResourceBlock, scope: ModuleScope) -> Iterator[HclResource
     for key, names in _repetition(block, scope):
         address = f"{scope.prefix}{block.type}.{block.name}{key}"
         values = body_values(block.body, scope, names)
+        for ignored in _ignored(block.body, values):
+            values[ignored] = UNKNOWN  # what was there before stays, and only the state knows it
         named = {}
         for attribute, part in block.body.items():
             if not attribute.startswith("__") and attribute != "dynamic":
@@ -147,6 +150,16 @@ def _instances(block: ResourceBlock, scope: ModuleScope) -> Iterator[HclResource
                 if found:
                     named[attribute] = found
         yield HclResource(address, block.type, values, block.source, named)
+
+
+def _ignored(body: Mapping[str, Any], values: Mapping[str, Any]) -> Iterable[str]:
+    """The attributes that lifecycle.ignore_changes names."""
+    for block in body.get("lifecycle") or ():
+        named = block.get("ignore_changes") if isinstance(block, dict) else None
+        if isinstance(named, str):
+            yield from list(values)  # all
+        for name in named if isinstance(named, list) else ():
+            yield re.split(r"[.\[]", str(name).strip('${}"'))[0]
 
 
 def _repetition(block: ResourceBlock, scope: ModuleScope) -> Iterator[tuple[str, dict[str, Any]]]:

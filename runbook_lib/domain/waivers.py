@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
-from functools import lru_cache
 
 from runbook_lib.models.compliance import Waiver, WaiverState, WaiverStatus
 from runbook_lib.models.findings import Finding, Verdict, WaiverReference
@@ -31,13 +29,24 @@ def apply_waivers(
 def matches(waiver: Waiver, finding: Finding) -> bool:
     """Whether the waiver speaks of this finding, expired or not."""
     policy = finding.policy if finding.tool == "runbook" else f"{finding.tool}:{finding.policy}"
-    return waiver.policy == policy and bool(_pattern(waiver.address).fullmatch(finding.address))
+    return waiver.policy == policy and _fits(waiver.address, finding.address)
 
 
-@lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern[str]:
+def _fits(pattern: str, text: str) -> bool:
     # Only the star is special: addresses hold brackets and quotes that other patterns would take for their own.
-    return re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL)
+    first, *middle = pattern.split("*")
+    if not middle:
+        return pattern == text
+    last = middle.pop()
+    if not text.startswith(first) or not text.endswith(last) or len(text) < len(first) + len(last):
+        return False
+    position, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, position, end)
+        if found < 0:
+            return False
+        position = found + len(part)
+    return True
 
 
 def _waived(finding: Finding, waiver: Waiver) -> Finding:

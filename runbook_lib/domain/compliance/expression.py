@@ -16,7 +16,8 @@ from .logic import Truth
 __all__ = ["compile_expression", "evaluate"]
 
 _NAMES = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_WHOLE = re.compile(r"\bvalues\b(?!\s*[.\[])")
+# Any use of `values` but `values.name` and `values["name"]` may look at every attribute.
+_WHOLE = re.compile(r"""\bvalues\b(?!\s*\.\s*\w+\b(?!\s*\()|\s*\[\s*["'])""")
 
 
 def compile_expression(text: str) -> Callable[[ResourceView], Truth]:

@@ -1,0 +1,128 @@
+"""`runbook check`: answer on stdout, status 0, 1 or 2."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from runbook_lib.cli import check
+from runbook_lib.errors import ConfigError, InputError, RunbookError, UsageError
+
+ROOT = Path(__file__).parents[3]
+PLANS = ROOT / "tests/fixtures/plans"
+GOOD = '{"format_version": "1.2", "resource_changes": []}'
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    made = typer.Typer()
+    check.register(made)
+    made.command("other")(lambda: None)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RUNBOOK_ROOT", raising=False)
+
+
+def run(app: typer.Typer, *arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["check", *arguments])
+    if isinstance(result.exception, RunbookError):
+        raise result.exception
+    return result.exit_code, result.stdout
+
+
+def test_bad_plan_blocks_with_status_1_and_the_contract_on_stdout(app: typer.Typer) -> None:
+    status, answer = run(app, "--plan", str(PLANS / "ports.json"), "--format", "json")
+    data = json.loads(answer)
+    assert (status, data["outcome"], data["checked"]["policies"]) == (1, "blocked", 11)
+
+
+def test_plan_without_changes_passes(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text(GOOD)
+    status, answer = run(app, "--plan", "p.json")
+    assert (status, answer) == (0, "Compliance passed: nothing found, in 0 rules under 11 policies.\n")
+
+
+def test_finding_names_file_and_line_of_its_block(app: typer.Typer) -> None:
+    arguments = ("--plan", str(PLANS / "modules_and_loops.json"), "--hcl", str(PLANS / "cases/modules_and_loops"))
+    _, answer = run(app, *arguments, "--format", "json")
+    sources = {f["address"]: f["source"] for f in json.loads(answer)["findings"]}
+    path = PLANS / "cases/modules_and_loops/main.tf"
+    source = sources['aws_vpc_security_group_ingress_rule.each["ssh"]']
+    assert source["file"].endswith("main.tf")
+    assert (
+        path.read_text().splitlines()[source["line"] - 1] == 'resource "aws_vpc_security_group_ingress_rule" "each" {'
+    )
+    assert all(sources.values())
+
+
+def test_files_are_judged_without_a_plan(app: typer.Typer) -> None:
+    status, answer = run(app, "--hcl", str(PLANS / "cases/inline_blocks"), "--format", "json")
+    assert status == 1
+    assert "aws_security_group.world_ssh" in {finding["address"] for finding in json.loads(answer)["findings"]}
+
+
+def test_what_only_the_plan_can_tell_does_not_block_files(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text(
+        'resource "aws_vpc_security_group_ingress_rule" "r" {\n security_group_id = "sg-1"\n ip_protocol = "tcp"\n'
+        ' description = "x"\n from_port = 22\n to_port = 22\n cidr_ipv4 = data.aws_vpc.v.cidr_block\n}\n'
+    )
+    status, answer = run(app, "--hcl", str(tmp_path), "--format", "json")
+    data = json.loads(answer)
+    assert (status, data["outcome"]) == (0, "warned")
+    assert {"sg-world-ssh"} <= {finding["policy"] for finding in data["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ((), UsageError),
+        (("--plan", "missing.json"), InputError),
+        (("--hcl", "missing"), InputError),
+        (("--plan", "p.json", "--policies", "missing"), ConfigError),
+        (("--plan", "p.json", "--waivers", "missing.yml"), ConfigError),
+        (("--explain", "sg-world-shh"), UsageError),
+        (("--plan", "p.json", "-o", "missing/out.json"), UsageError),
+        (("--plan", "large.json"), InputError),
+    ],
+)
+def test_what_can_not_be_done_is_an_error_of_status_2(
+    app: typer.Typer, tmp_path: Path, arguments: tuple[str, ...], error: type[RunbookError]
+) -> None:
+    (tmp_path / "p.json").write_text(GOOD)
+    with (tmp_path / "large.json").open("wb") as large:
+        large.truncate(200_000_000)  # sparse: it takes no room
+    with pytest.raises(error) as caught:
+        run(app, *arguments)
+    assert caught.value.exit_status == 2
+    assert caught.value.remedy
+
+
+def test_explain_shows_both_examples_and_the_controls(app: typer.Typer) -> None:
+    status, answer = run(app, "--explain", "sg-world-ssh")
+    assert status == 0
+    assert all(word in answer for word in ("Offending:", "Good:", "0.0.0.0/0", "CIS AWS 3.0: 5.2", "blocks the run"))
+
+
+@pytest.mark.parametrize("folder", ["policies", "policies/examples"])
+def test_policies_pass_their_own_tests(app: typer.Typer, folder: str) -> None:
+    status, answer = run(app, "--self-test", "--policies", str(ROOT / folder))
+    assert (status, [line for line in answer.splitlines() if line.startswith("failed")]) == (0, [])
+
+
+def test_severity_and_action_of_the_repository_win(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "runbook.yml").write_text(
+        "stacks: {a: {path: terraform, state: a}}\n"
+        f"compliance:\n  policies: {ROOT / 'policies'}\n"
+        "  severities: {sg-world-ssh: low}\n  actions: {sg-world-ssh: warn}\n"
+    )
+    _, answer = run(app, "--plan", str(PLANS / "networks.json"), "--format", "json")
+    ssh = [f for f in json.loads(answer)["findings"] if f["policy"] == "sg-world-ssh" and f["verdict"] == "failed"]
+    assert {(f["severity"], f["action"]) for f in ssh} == {("low", "warn")}
