@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ..adapters.terraform_init import ensure_initialised
 from ..errors import ConfigError
 from ..lab import world as lab_world
 from ..lab.process import control, running_world, start_process, stop_process
+from ..lab.statefile import end_strays
 from ..lab.world import World
 from ..settings import Settings
 
@@ -27,6 +28,8 @@ BASE_RULES = Path(lab_world.__file__).with_name("base.auto.tfvars")
 
 # What the access stack looks up. Once these are there it need not wait for the instances, which take ten seconds.
 _GROUPS = frozenset(f"aws_security_group.{name}" for name in ("admin", "web", "front_to_back"))
+# Terraform is ended by force after three seconds; the rest is for a busy machine.
+GIVE_UP_SECONDS = 30
 _APPLY = ("-auto-approve", "-input=false", "-no-color", "-parallelism=20")
 
 Tell = Callable[[str], None]
@@ -68,14 +71,22 @@ class _Base:
         self.tell("network: terraform init")
         ensure_initialised(network)
         self.tell("network: terraform apply")
-        pool = ThreadPoolExecutor(max_workers=1)
-        applied = pool.submit(network.run, "apply", *_APPLY)
+        applied = ThreadPoolExecutor(max_workers=1).submit(network.run, "apply", *_APPLY)
         try:
             self._build_access(access, applied)
             applied.result()
-        finally:
-            pool.shutdown(wait=False)
+        except BaseException:
+            self._give_up(applied)
+            raise
         self.tell(f"base built: {len(self.created)} resources, the web rule on port 8000")
+
+    def _give_up(self, network: Future[Completed]) -> None:
+        # An interrupt may come before the thread has started its Terraform, which is then not there yet to be ended.
+        network.cancel()
+        for _ in range(GIVE_UP_SECONDS):
+            end_strays(self.world.folder)
+            if wait([network], timeout=1).done:
+                return
 
     def _build_access(self, access: Terraform, network: Future[Completed]) -> None:
         ensure_initialised(access)

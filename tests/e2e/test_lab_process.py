@@ -151,12 +151,15 @@ def test_an_up_that_is_stopped_while_it_builds_leaves_nothing(folder: Path, numb
     environment = {**os.environ, "RUNBOOK_LAB_DIR": str(folder), "RUNBOOK_OUTPUTS": str(folder.parent / "outputs")}
     command = [sys.executable, "-m", "runbook_lib.cli", "lab", "up"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as up:
-        assert up.stderr is not None
-        assert any("network: terraform apply" in line for line in up.stderr)
-        world = running_world(folder)
-        lab = psutil.Process(world.process.pid)
-        up.send_signal(number)
-        status = up.wait(timeout=60)
+        try:
+            assert up.stderr is not None
+            assert any("network: terraform apply" in line for line in up.stderr)
+            world = running_world(folder)
+            lab = psutil.Process(world.process.pid)
+            up.send_signal(number)
+            status = up.wait(timeout=90)
+        finally:
+            up.kill()
     if psutil.pid_exists(lab.pid):
         lab.wait(timeout=60)
     assert status == (-number if number is signal.SIGKILL else 128 + number)
