@@ -109,7 +109,7 @@ lock: setup  ## renew both lock files from pyproject.toml
 	  | $(LOCK) - --constraint requirements.lock -o requirements-terraform.lock $(ARGS)
 
 environment: setup  ## write environment.yml anew from pyproject.toml
-	@$(ENVIRONMENT) -o environment.yml --overwrite force
+	@$(ENVIRONMENT) > environment.yml.new && mv environment.yml.new environment.yml
 
 clean:  ## end the lab, remove what can be made again; run folders stay
 	@if [ -x $(BIN)/runbook ]; then $(BIN)/runbook lab down; fi

@@ -1,0 +1,92 @@
+"""A GitLab runner for the lab: picks the pipeline's jobs up there, and runs them from .gitlab-ci.yml itself.
+
+gitlab-ci-local does what GitLab and its runner do: it reads the file, resolves rules, hands the artifacts on. The
+lab's GitLab gives each job its id and its token, and hears how it ended.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from runbook_lib.adapters.gitlab import GitLab
+from runbook_lib.lab.world import PROJECT_ID, World
+
+ROOT = Path(__file__).parents[2]
+OPTIONS = (
+    "--force-shell-executor",
+    "--shell-isolation",
+    "--no-evaluate-rule-changes",
+    "--no-json-schema-validation",  # the lint holds the files to GitLab's own schema
+    "--no-color",
+)
+# What a project sets as its CI/CD variables; everything else a job gets from GitLab, or does without.
+PROJECT_VARIABLES = ("AWS_", "SLACK_", "TF_HTTP_", "RUNBOOK_CONNECT_TO", "NO_PROXY")
+
+
+@dataclass
+class LocalRunner:
+    """One pipeline of the lab's GitLab, run on a repository's own pipeline file."""
+
+    world: World
+    repository: Path
+    pipeline: int
+
+    def run(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """Pick the job up, run it, and tell GitLab how it ended."""
+        job = next(job for job in self.jobs() if job["name"] == name)
+        started = self._lab("POST", f"/lab/gitlab/jobs/{job['id']}/start")
+        done = self.local(name, {**started["variables"], "CI_COMMIT_REF_PROTECTED": "true"}, *options)
+        status = "failed" if done.returncode else "success"
+        self._lab("POST", f"/lab/gitlab/jobs/{job['id']}/finish", {"status": status})
+        return done
+
+    def local(self, name: str, variables: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+        """Run one job without telling GitLab."""
+        chosen = {"CI_PIPELINE_SOURCE": "web", **variables}
+        given = [part for key, value in chosen.items() for part in ("--variable", f"{key}={value}")]
+        command = [gitlab_ci_local(), *OPTIONS, "--home", str(self.repository.parent), *given, *options, name]
+        return subprocess.run(
+            command, cwd=self.repository, env=self._environment(), capture_output=True, text=True, check=False
+        )
+
+    def play(self, name: str, user: str) -> None:
+        """Play a manual job in GitLab."""
+        job = next(job for job in self.jobs() if job["name"] == name)
+        GitLab(self.world.gitlab_api, self.world.credentials.gitlab[user], str(PROJECT_ID)).play(int(job["id"]))
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """The pipeline's jobs as they stand."""
+        pipelines = self._lab("GET", "/lab/gitlab/pipelines")
+        return next(list(found["jobs"]) for found in pipelines if found["id"] == self.pipeline)
+
+    def artifacts(self, name: str) -> Path:
+        """The folder of what a job left behind."""
+        return self.repository / ".gitlab-ci-local/artifacts" / name
+
+    def _environment(self) -> dict[str, str]:
+        own = {key: value for key, value in self.world.environment().items() if key.startswith(PROJECT_VARIABLES)}
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("RUNBOOK_", "CI_"))}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return {**inherited, **own, "PATH": path, "PYTHONPATH": str(ROOT)}
+
+    def _lab(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.request(method, self.world.gitlab_url + path, json=body or {}, timeout=30)
+            answer.raise_for_status()
+            return answer.json()
+
+
+def gitlab_ci_local() -> str:
+    """The command that `make node` installs."""
+    found = shutil.which("gitlab-ci-local", path=f"{ROOT / 'node_modules/.bin'}:{os.environ['PATH']}")
+    assert found, "gitlab-ci-local is not installed: make node"
+    return found

@@ -1,0 +1,134 @@
+"""The project's own pipeline file, run job by job against the lab."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from base import Base
+from local_runner import ROOT, LocalRunner
+
+from runbook_lib.cli.demo import Break
+from runbook_lib.cli.demo_repository import Repository
+from runbook_lib.cli.demo_runner import DemoRunner
+from runbook_lib.lab.world import World
+from runbook_lib.settings import Settings
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def world(session_base: Base) -> World:
+    """The session's lab at its base, once for this module: each test goes on where the one before ended."""
+    session_base.restore()
+    return session_base.world
+
+
+@pytest.fixture(scope="module")
+def repository(world: World, settings: Settings) -> Repository:
+    """The requester's repository with the pipeline's files in it."""
+    made = Repository(settings, world)
+    shutil.copyfile(ROOT / ".gitlab-ci.yml", made.path / ".gitlab-ci.yml")
+    shutil.copyfile(ROOT / "requirements.lock", made.path / "requirements.lock")
+    shutil.copytree(ROOT / ".gitlab", made.path / ".gitlab", dirs_exist_ok=True)
+    git(made.path, "config", "remote.origin.url", "https://gitlab.example.com/platform/network-access.git")
+    return made
+
+
+@pytest.fixture(scope="module")
+def pipeline(world: World, repository: Repository) -> LocalRunner:
+    """The requester's pipeline, run as far as the approver's answer, then applied and tested."""
+    number = DemoRunner(world, repository.path, reject=False, tell=print).begin(repository.commit_change(None))
+    runner = LocalRunner(world, repository.path, number)
+    for name in ("prepare", "compliance", "plan", "approval"):
+        succeed(runner, name)
+    runner.play("apply", "alex")
+    for name in ("apply", "verification"):
+        succeed(runner, name)
+    return runner
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
+
+
+def succeed(runner: LocalRunner, name: str) -> None:
+    done = runner.run(name)
+    assert done.returncode == 0, f"{name}: {done.stdout[-4000:]}{done.stderr[-2000:]}"
+
+
+def test_the_last_job_holds_the_whole_run_folder(pipeline: LocalRunner) -> None:
+    folder = pipeline.artifacts("verification") / "outputs" / str(pipeline.pipeline)
+    results = {path.parent.name: json.loads(path.read_text())["outcome"] for path in folder.glob("*/result.json")}
+    assert sorted(results) == ["01_compliance", "02_plan", "03_approval", "04_apply", "05_verification"]
+    assert set(results.values()) <= {"passed", "warned"}
+
+
+def test_the_decision_names_who_played_the_manual_job(pipeline: LocalRunner) -> None:
+    folder = pipeline.artifacts("apply") / "outputs" / str(pipeline.pipeline)
+    decision = json.loads((folder / "03_approval/decision.json").read_text())
+    assert [(found["user"], found["source"]) for found in decision["decisions"]] == [("alex", "gitlab_job")]
+    assert json.loads((folder / "run.json").read_text())["requester"] == "riley"
+
+
+def test_the_reports_that_gitlab_reads_are_where_the_jobs_say(pipeline: LocalRunner) -> None:
+    shown = pipeline.local("", {}, "--preview").stdout
+    for name, report in (
+        ("compliance", "01_compliance/gl-code-quality.json"),
+        ("compliance", "01_compliance/junit.xml"),
+        ("plan", "02_plan/gl-terraform.json"),
+    ):
+        assert f"outputs/$CI_PIPELINE_ID/{report}" in shown
+        assert (pipeline.artifacts(name) / "outputs" / str(pipeline.pipeline) / report).is_file()
+
+
+def test_the_service_tests_run_as_a_child_pipeline(pipeline: LocalRunner) -> None:
+    done = pipeline.run("service_tests")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert "service_tests_of_run" in done.stdout
+
+
+def test_the_service_tests_run_alone_from_a_project_that_includes_them(
+    pipeline: LocalRunner, world: World, tmp_path: Path
+) -> None:
+    project = tmp_path / "shop"
+    project.mkdir()
+    (project / "service-tests.yml").write_bytes((ROOT / ".gitlab/ci/service-tests.yml").read_bytes())
+    (project / ".gitlab-ci.yml").write_text("include: [{local: service-tests.yml}]\n")
+    (project / ".gitignore").write_text("outputs/\n.gitlab-ci-local/\n")
+    shutil.copyfile(ROOT / "runbook.yml", project / "runbook.yml")
+    git(project, "init", "--quiet", "--initial-branch=main")
+    git(project, "config", "remote.origin.url", "https://gitlab.example.com/shop/web.git")
+    git(project, "add", "--all")
+    git(project, "-c", "user.name=Sam", "-c", "user.email=sam@example.com", "commit", "--quiet", "--message=Begin")
+    number = str(pipeline.pipeline)
+    variables = {
+        "GITLAB_CI": "true",
+        "CI_SERVER_URL": world.gitlab_url,
+        "CI_API_V4_URL": world.gitlab_api,
+        "CI_PIPELINE_ID": number,
+        "CI_PROJECT_ID": "42",
+        "GITLAB_TOKEN": world.credentials.gitlab["sam"],
+    }
+    done = LocalRunner(world, project, pipeline.pipeline).local("service_tests", variables)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    folder = project / ".gitlab-ci-local/artifacts/service_tests/outputs" / number / "06_service_tests"
+    assert json.loads((folder / "result.json").read_text())["outcome"] == "passed"
+    assert "<testsuite" in (folder / "junit.xml").read_text()
+
+
+def test_a_failed_job_lets_the_failure_job_tell_slack(
+    pipeline: LocalRunner, world: World, repository: Repository
+) -> None:
+    commit = repository.commit_change(Break.COMPLIANCE)
+    number = DemoRunner(world, repository.path, reject=False, tell=print).begin(commit)
+    runner = LocalRunner(world, repository.path, number)
+    succeed(runner, "prepare")
+    failed = runner.run("compliance")
+    assert failed.returncode != 0
+    told = runner.run("failure")
+    assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-1000:]
+    assert f"Run {number} stopped at compliance" in told.stdout

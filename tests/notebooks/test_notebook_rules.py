@@ -1,0 +1,98 @@
+"""The rules of a notebook, read off the files: a reader who knows one of them knows them all."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runbook_lib.models.base import Step
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+PLAIN_TYPES = {"str", "int", "float", "bool"}
+PARAMETER = re.compile(r"(?P<name>[a-z_]+): (?P<type>\w+) = (?P<default>.+?)  # (?P<comment>\S.*)")
+FORBIDDEN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Try, ast.With, ast.For, ast.While)
+
+Cell = dict[str, Any]
+
+
+@pytest.fixture(params=list(Step))
+def cells(request: pytest.FixtureRequest) -> list[Cell]:
+    return list(json.loads((NOTEBOOKS / request.param.notebook).read_text())["cells"])
+
+
+def source(cell: Cell) -> str:
+    return "".join(cell["source"])
+
+
+def code(cells: list[Cell]) -> list[Cell]:
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def is_parameters(cell: Cell) -> bool:
+    return "parameters" in cell["metadata"].get("tags", [])
+
+
+def test_there_is_one_notebook_a_step_and_no_other() -> None:
+    assert sorted(path.name for path in NOTEBOOKS.glob("*.ipynb")) == [step.notebook for step in Step]
+
+
+def test_it_begins_with_a_title_and_one_line_of_purpose(cells: list[Cell]) -> None:
+    assert cells[0]["cell_type"] == "markdown"
+    assert re.fullmatch(r"# \w[^\n]*\n\n\w[^\n]*[.?]\n?", source(cells[0]))
+
+
+def test_it_has_exactly_one_parameters_cell_before_all_other_code(cells: list[Cell]) -> None:
+    assert [is_parameters(cell) for cell in code(cells)] == [True] + [False] * (len(code(cells)) - 1)
+
+
+def test_each_parameter_is_a_plain_typed_name_with_a_comment(cells: list[Cell]) -> None:
+    lines = source(code(cells)[0]).splitlines()
+    found = [PARAMETER.fullmatch(line) for line in lines]
+    assert all(found), [line for line, match in zip(lines, found, strict=True) if not match]
+    assert {match["type"] for match in found if match} <= PLAIN_TYPES
+    assert all(type(ast.literal_eval(match["default"])).__name__ == match["type"] for match in found if match)
+
+
+def test_each_parameters_cell_begins_with_run_and_stack(cells: list[Cell]) -> None:
+    names = [line.partition(":")[0] for line in source(code(cells)[0]).splitlines()]
+    assert names[:2] == ["run_id", "stack"]
+
+
+def test_prose_stands_before_each_code_cell(cells: list[Cell]) -> None:
+    before = [cells[index - 1] for index, cell in enumerate(cells) if cell["cell_type"] == "code" and index]
+    assert len(before) == len(code(cells))
+    assert all(cell["cell_type"] == "markdown" and source(cell).strip() for cell in before)
+
+
+def test_code_cells_are_short(cells: list[Cell]) -> None:
+    lengths = [len([line for line in source(cell).splitlines() if line.strip()]) for cell in code(cells)]
+    assert all(1 <= length <= 15 for length in lengths), lengths
+    assert all(length <= 5 for cell, length in zip(code(cells), lengths, strict=True) if not is_parameters(cell))
+
+
+def test_a_cell_calls_and_shows_and_does_nothing_else(cells: list[Cell]) -> None:
+    nodes = [node for cell in code(cells) for node in ast.walk(ast.parse(source(cell)))]
+    assert not [type(node).__name__ for node in nodes if isinstance(node, FORBIDDEN)]
+
+
+def test_it_imports_the_library_alone(cells: list[Cell]) -> None:
+    nodes = [node for cell in code(cells) for node in ast.walk(ast.parse(source(cell)))]
+    assert not [node for node in nodes if isinstance(node, ast.Import)]
+    modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert modules == {"runbook_lib.report", "runbook_lib.steps"}
+
+
+def test_it_holds_no_outputs(cells: list[Cell]) -> None:
+    assert [(cell["outputs"], cell["execution_count"]) for cell in code(cells)] == [([], None)] * len(code(cells))
+
+
+def test_its_last_cell_is_the_decision(cells: list[Cell]) -> None:
+    assert source(cells[-2]).startswith("## Decision\n")
+    last = ast.parse(source(cells[-1])).body
+    assert len(last) == 1
+    assert re.fullmatch(r"\w+\.decide\(.*\)", source(cells[-1]).strip())
