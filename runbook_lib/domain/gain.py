@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -106,10 +107,19 @@ def _address_parties(version: int, fresh: Intervals, after: Intervals, winning: 
             internet = kind_of(version, reach.addresses) is ExposureSource.INTERNET
             yield Party(0, version, 1, reach.token, ExposureSource.INTERNET) if internet else _token_party(reach)
             rest = subtract(rest, reach.addresses)
-    kind = ExposureSource.INTERNET if contains(rest, PUBLIC[version]) else None
-    for network in networks(version, rest):
-        span = network_interval(network)[1]
-        yield Party(1, version, span[0], network, kind or kind_of(version, (span,)))
+    internet = contains(rest, PUBLIC[version])
+    for span in rest:
+        yield from _network_parties(version, span, internet)
+
+
+@lru_cache(maxsize=65536)
+def _network_parties(version: int, span: Interval, internet: bool) -> tuple[Party, ...]:
+    # The same addresses come back stretch after stretch of ports.
+    found = ((network, network_interval(network)[1]) for network in networks(version, (span,)))
+    return tuple(
+        Party(1, version, own[0], network, ExposureSource.INTERNET if internet else kind_of(version, (own,)))
+        for network, own in found
+    )
 
 
 def _most_of_the_internet(version: int, fresh: Intervals) -> bool:
