@@ -159,6 +159,9 @@ class Settings:
                 alias = field.validation_alias
                 key = str(alias.choices[0]) if isinstance(alias, AliasChoices) else name
                 found[key] = value.get_secret_value()
+        if "-----BEGIN" not in found.get("RUNBOOK_SIGNING_KEY", "-----BEGIN"):
+            # The path of a key's file is no secret, and masking it would only hide which key was used.
+            del found["RUNBOOK_SIGNING_KEY"]
         return found
 
 

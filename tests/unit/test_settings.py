@@ -85,6 +85,13 @@ def test_secrets_are_listed_for_masking_and_shown_nowhere(root: Path, monkeypatc
         assert "hunter2" not in shown
 
 
+def test_signing_key_is_a_secret_and_the_path_of_its_file_is_not(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNBOOK_SIGNING_KEY", "/keys/signing.pem")
+    assert "RUNBOOK_SIGNING_KEY" not in Settings.load().secrets
+    monkeypatch.setenv("RUNBOOK_SIGNING_KEY", "-----BEGIN PRIVATE KEY-----\nMC4CAQ\n-----END PRIVATE KEY-----")
+    assert "MC4CAQ" in Settings.load().secrets["RUNBOOK_SIGNING_KEY"]
+
+
 def test_every_secret_looking_variable_is_a_secret() -> None:
     for name, field in Environment.model_fields.items():
         names = " ".join(map(str, field.validation_alias.choices))  # type: ignore[union-attr]
