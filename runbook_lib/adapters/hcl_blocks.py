@@ -13,7 +13,8 @@ from ..models.findings import Source
 
 __all__ = ["Block", "index_blocks", "module_files", "read_source", "split_blocks"]
 
-_HEADER: Final = re.compile(r'\s*([A-Za-z_][\w-]*)\s*((?:"(?:[^"\\]|\\.)*"\s*|[A-Za-z_][\w-]*\s*)*)\{')
+# Possessive throughout: a text that is no header after all must not be tried in every way that it could be cut.
+_HEADER: Final = re.compile(r'([A-Za-z_][\w-]*+)\s*+((?:"(?:[^"\\]|\\.)*+"\s*+|[A-Za-z_][\w-]*+\s*+)*+)\{', re.DOTALL)
 _LABEL: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([A-Za-z_][\w-]*)')
 _STOP: Final = re.compile(r'["{}#]|//|/\*|<<[-~]?[A-Za-z_]')
 _IN_STRING: Final = re.compile(r'\\.|"|[$%]\{|[$%]{2}\{', re.DOTALL)
@@ -143,7 +144,7 @@ def _after_string(text: str, position: int) -> int:
 
 def _block(text: str, file: str, line: int) -> Block:
     # Blank lines and comments before the block belong to no one; the block begins where its header does.
-    lead = re.match(r"(?:\s+|#[^\n]*|//[^\n]*|/\*.*?\*/)*", text, re.DOTALL)
+    lead = re.match(r"(?:\s++|#[^\n]*+|//[^\n]*+|/\*.*?\*/)*+", text, re.DOTALL)
     skipped = lead.end() if lead else 0
     start = line + text.count("\n", 0, skipped)
     source = Source(file=file, line=start)

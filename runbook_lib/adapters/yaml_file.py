@@ -47,12 +47,17 @@ def load_yaml(path: Path) -> YamlDocument:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: {error.problem}", "Correct the YAML syntax there.") from error
+        raise ConfigError(f"{path}{line}: {_first_line(error.problem)}", "Correct the YAML syntax there.") from error
     except (YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: {error}", "Correct the YAML syntax.") from error
+        raise ConfigError(f"{path}: {_first_line(error)}", "Correct the YAML syntax.") from error
     marks: dict[tuple[str | int, ...], int] = {(): 1}
     _collect_marks(tree, (), marks)
     return YamlDocument(path, _plain(tree), marks)
+
+
+def _first_line(problem: object) -> str:
+    # ruamel quotes whole values, which may be pages long.
+    return next((line.strip()[:200] for line in str(problem).splitlines() if line.strip()), "can't be read")
 
 
 def load_model(path: Path, model: type[ModelT]) -> ModelT:

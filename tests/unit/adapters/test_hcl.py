@@ -73,7 +73,8 @@ resource "aws_x" "x" {{
 def test_later_variable_files_win(tmp_path: Path) -> None:
     found = one(
         tmp_path,
-        'variable "a" { type = number }\nvariable "b" { default = 1 }\nresource "aws_x" "x" {\n a = var.a\n b = var.b\n}',
+        'variable "a" { type = number }\nvariable "b" { default = 1 }\n'
+        'resource "aws_x" "x" {\n a = var.a\n b = var.b\n}',
         terraform__tfvars='a = "1"\nb = 2\n',
         z__auto__tfvars="a = 3\n",
     )
