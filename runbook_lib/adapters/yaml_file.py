@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from ..errors import ConfigError
 
 __all__ = ["YamlDocument", "load_model", "load_yaml", "validate"]
 
+# Nobody writes this, and the parser would take ten seconds to give up.
+_DEEP = re.compile(r"(?:[\[{][^\[\]{}]*+){60}|(?:- ){60}")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -39,6 +42,8 @@ def load_yaml(path: Path) -> YamlDocument:
 
     try:
         text = path.read_text(encoding="utf-8")
+        if _DEEP.search(text):
+            raise ConfigError(f"{path}: is nested too deeply", "Write it flatter.")
         tree = YAML(typ="rt", pure=True).load(text)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file", "Create it, or name another one.") from error

@@ -56,7 +56,9 @@ class Rule(Model):
     def _read_unknown(cls, data: Any) -> Any:
         # In JSON the word `unknown` also fits a field that takes text: written by us it means the unknown value.
         if isinstance(data, dict):
-            return {key: UNKNOWN if value == "unknown" and key in _MAY_BE_UNKNOWN else value for key, value in data.items()}
+            return {
+                key: UNKNOWN if value == "unknown" and key in _MAY_BE_UNKNOWN else value for key, value in data.items()
+            }
         return data
 
 
