@@ -1,0 +1,199 @@
+"""From an approved plan to its apply: what keeps it from being applied, and what happens when that is interrupted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+from base import Base
+from desk import Desk, ask, eventually, slack_threads, visible_errors
+
+from runbook_lib.errors import ApprovalError
+from runbook_lib.lab.world import World
+from runbook_lib.models.base import Outcome, Step
+from runbook_lib.settings import Settings
+from runbook_lib.steps import apply
+from runbook_lib.steps.deciding import PLAN_PATH, read_request
+from runbook_lib.steps.proving import prove_folder
+
+NOT_WAITING = ("-p", "approval.wait=false")
+
+
+@pytest.fixture(scope="module")
+def original(session_base: Base, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A run by hand whose plan is made, shown and approved by alex."""
+    session_base.restore()
+    desk = Desk(session_base.world, settings, tmp_path_factory.mktemp("original"))
+    desk.repository.commit_change(None)
+    asked = desk.run("compliance", "plan", "approval", *NOT_WAITING)
+    assert asked.returncode == 0, asked.stderr
+    answered = desk.runbook("approve", desk.run_id, user="alex")
+    assert answered.returncode == 0, answered.stderr
+    return desk
+
+
+@pytest.fixture
+def desk(original: Desk, lab: World, tmp_path: Path) -> Desk:
+    """A copy of the approved run, on a working copy with the change, for a test alone."""
+    shutil.copytree(original.outputs, tmp_path / "outputs")
+    copy = replace(original, outputs=tmp_path / "outputs")
+    copy.repository.commit_change(None)
+    return copy
+
+
+def state_serial(desk: Desk) -> int:
+    states = ask(f"{desk.world.gitlab_url}/lab/gitlab/states")
+    return int(states["access"]["serials"][-1])
+
+
+def lock_of(desk: Desk) -> dict[str, str] | None:
+    found: dict[str, str] | None = ask(f"{desk.world.gitlab_url}/lab/gitlab/states")["access"]["lock"]
+    return found
+
+
+def terraform_processes(desk: Desk) -> Iterator[int]:
+    for process in psutil.process_iter(["name", "cwd", "status"]):
+        alive = process.info["status"] != psutil.STATUS_ZOMBIE
+        if alive and "terraform" in process.info["name"] and str(process.info["cwd"]).startswith(str(desk.root)):
+            yield process.pid
+
+
+def assert_blocked(desk: Desk, reason: str) -> None:
+    """Apply is refused for this reason, and nothing was done."""
+    before = state_serial(desk)
+    ended = desk.run("apply")
+    assert ended.returncode == 1
+    assert reason in visible_errors(ended)["error"]
+    assert desk.result(Step.APPLY).outcome is Outcome.BLOCKED
+    assert not desk.store.exists("04_apply/apply.jsonl")
+    assert state_serial(desk) == before
+
+
+def test_a_plan_made_again_after_the_approval_is_not_applied(desk: Desk) -> None:
+    approved = read_request(desk.store).plan_sha256
+    assert desk.run("plan").returncode == 0
+    assert desk.result(Step.PLAN).metrics["plan_sha256"] != approved
+    assert_blocked(desk, "The plan file is not the one that was shown to the approvers.")
+
+
+def test_a_plan_file_that_was_changed_is_not_applied(desk: Desk) -> None:
+    path = desk.store.path(PLAN_PATH)
+    path.write_bytes(path.read_bytes() + b"\n")
+    assert_blocked(desk, "the plan file is not the one that the plan step made")
+
+
+def test_who_asked_for_a_change_can_not_approve_it(desk: Desk) -> None:
+    shutil.rmtree(desk.store.path("03_approval/decisions"))
+    own = desk.runbook("approve", desk.run_id)
+    assert own.returncode == 1
+    assert visible_errors(own) == {
+        "error": "riley asked for this change: it was recorded and does not count",
+        "hint": "Approvers are alex, sam.",
+    }
+    assert_blocked(desk, "The approval of riley does not count: riley asked for the change.")
+
+
+def test_who_is_no_approver_is_told_so(desk: Desk) -> None:
+    other = desk.runbook("approve", desk.run_id, user="terraform-bot")
+    assert other.returncode == 1
+    assert "terraform-bot is no approver" in visible_errors(other)["error"]
+
+
+def test_an_approval_that_expired_in_the_meantime_does_not_count(desk: Desk) -> None:
+    with desk.inside():
+        context = apply.start(desk.run_id)
+        context.clock = lambda: read_request(desk.store).expires_at
+        with pytest.raises(ApprovalError, match="The request expired at"):
+            apply.confirm_approval(context)
+    assert desk.result(Step.APPLY).outcome is Outcome.BLOCKED
+    decision = json.loads(desk.store.read_text("03_approval/decision.json"))
+    assert (decision["approved"], [found["user"] for found in decision["decisions"]]) == (False, ["alex"])
+
+
+def test_a_request_that_nobody_answers_ends_the_run_when_it_expires(desk: Desk) -> None:
+    shutil.rmtree(desk.store.path("03_approval"))
+    desk.edit("runbook.yml", "expires_after: 4h", "expires_after: 1s")
+    ended = desk.runbook("run", "--from", "approval", "--run-id", desk.run_id)
+    assert ended.returncode == 1
+    assert "The request expired at" in visible_errors(ended)["error"]
+    assert desk.outcomes() == {"compliance": "warned", "plan": "warned", "approval": "blocked"}
+
+
+def test_a_state_that_moved_since_the_plan_keeps_it_from_being_applied(desk: Desk) -> None:
+    url = f"{desk.world.gitlab_api}/projects/42/terraform/state/access"
+    bot = ("terraform-bot", desk.world.credentials.gitlab["terraform-bot"])
+    document = requests.get(url, auth=bot, timeout=30).json()
+    document["serial"] += 1
+    requests.post(url, auth=bot, json=document, timeout=30).raise_for_status()
+    try:
+        assert_blocked(desk, f"The state changed since the plan: serial {document['serial']}")
+    finally:
+        requests.delete(f"{url}/versions/{document['serial']}", auth=bot, timeout=30).raise_for_status()
+
+
+def test_resuming_repeats_no_step_whose_inputs_are_the_same_and_every_other(desk: Desk) -> None:
+    steps = (Step.COMPLIANCE, Step.PLAN, Step.APPROVAL)
+    before = [desk.result(step) for step in steps]
+    ended = desk.run(*steps, "--resume", *NOT_WAITING)
+    assert ended.returncode == 0
+    assert [ended.stderr.count(f"{step} │ {word}") for step in steps for word in ("started", "WARNED", "PASSED")] == [
+        0, 1, 0, 0, 1, 0, 0, 0, 1,
+    ]  # fmt: skip
+    assert [desk.result(step) for step in steps] == before
+    desk.edit("terraform/access/rules.auto.tfvars", "Visitors of the web front", "Visitors")
+    assert desk.run("compliance", "--resume").returncode == 0
+    assert desk.result(Step.COMPLIANCE).started_at > before[0].started_at
+
+
+def test_a_plan_that_is_stopped_by_a_signal_gives_the_lock_back_and_leaves_evidence(desk: Desk) -> None:
+    before = len(slack_threads(desk.world))
+    process = desk.start("run", "plan", "--run-id", desk.run_id)
+    eventually(lambda: lock_of(desk), "Terraform takes the lock")
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "error: step plan interrupted" in err
+    assert (lock_of(desk), list(terraform_processes(desk))) == (None, [])
+    assert desk.result(Step.PLAN).outcome is Outcome.INTERRUPTED
+    assert prove_folder(desk.store.dir).valid
+    assert "interrupted at plan" in slack_threads(desk.world)[before - 1]["text"]
+
+
+def test_an_approved_plan_is_applied_once(desk: Desk) -> None:
+    assert desk.run("apply").returncode == 0
+    result, serial = desk.result(Step.APPLY), state_serial(desk)
+    assert result.metrics == {"added": 1, "changed": 0, "destroyed": 1}
+    resumed = desk.run("apply", "--resume")
+    assert resumed.returncode == 0
+    assert "apply │ started" not in resumed.stderr
+    assert desk.result(Step.APPLY) == result
+    again = desk.run("apply")
+    assert again.returncode == 1
+    assert "The state changed since the plan" in visible_errors(again)["error"]
+    assert state_serial(desk) == serial
+
+
+def test_an_apply_whose_run_is_killed_is_finished_by_terraform_and_never_repeated(lab: World, original: Desk) -> None:
+    desk = replace(original, run_id="killed")
+    desk.repository.commit_change(None)
+    assert desk.run("plan", "approval", *NOT_WAITING).returncode == 0
+    assert desk.runbook("approve", desk.run_id, user="alex").returncode == 0
+    serial = state_serial(desk)
+    process = desk.start("run", "apply", "--run-id", desk.run_id)
+    eventually(lambda: lock_of(desk), "Terraform takes the lock")
+    process.kill()
+    process.communicate(timeout=60)
+    eventually(lambda: not lock_of(desk), "Terraform ends by itself and gives the lock back")
+    assert state_serial(desk) > serial
+    resumed = desk.runbook("run", "--from", "apply", "--resume", "--run-id", desk.run_id)
+    assert resumed.returncode == 1
+    assert "Run the plan step again" in visible_errors(resumed)["error"]
+    assert desk.run("plan").returncode == 0
+    assert "Plan: nothing to change." in desk.result(Step.PLAN).summary
