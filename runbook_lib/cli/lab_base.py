@@ -6,12 +6,11 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..adapters.gitlab import state_address
-from ..adapters.terraform import Completed, Terraform
+from ..adapters.terraform import Terraform
 from ..adapters.terraform_binary import cli_configuration, find_binary
 from ..adapters.terraform_init import ensure_initialised
 from ..errors import ConfigError
@@ -20,6 +19,7 @@ from ..lab.process import control, running_world, start_process, stop_process
 from ..lab.statefile import end_strays
 from ..lab.world import World
 from ..settings import Settings
+from .background import Background
 
 __all__ = ["BASE_RULES", "lab_down", "lab_up"]
 
@@ -28,8 +28,6 @@ BASE_RULES = Path(lab_world.__file__).with_name("base.auto.tfvars")
 
 # What the access stack looks up. Once these are there it need not wait for the instances, which take ten seconds.
 _GROUPS = frozenset(f"aws_security_group.{name}" for name in ("admin", "web", "front_to_back"))
-# Terraform is ended by force after three seconds; the rest is for a busy machine.
-GIVE_UP_SECONDS = 30
 _APPLY = ("-auto-approve", "-input=false", "-no-color", "-parallelism=20")
 
 Tell = Callable[[str], None]
@@ -71,26 +69,18 @@ class _Base:
         self.tell("network: terraform init")
         ensure_initialised(network)
         self.tell("network: terraform apply")
-        applied = ThreadPoolExecutor(max_workers=1).submit(network.run, "apply", *_APPLY)
+        applied = Background(lambda: network.run("apply", *_APPLY), self.groups_there.set)
         try:
+            applied.start()
             self._build_access(access, applied)
             applied.result()
         except BaseException:
-            self._give_up(applied)
+            applied.give_up(lambda: end_strays(self.world.folder))
             raise
         self.tell(f"base built: {len(self.created)} resources, the web rule on port 8000")
 
-    def _give_up(self, network: Future[Completed]) -> None:
-        # An interrupt may come before the thread has started its Terraform, which is then not there yet to be ended.
-        network.cancel()
-        for _ in range(GIVE_UP_SECONDS):
-            end_strays(self.world.folder)
-            if wait([network], timeout=1).done:
-                return
-
-    def _build_access(self, access: Terraform, network: Future[Completed]) -> None:
+    def _build_access(self, access: Terraform, network: Background) -> None:
         ensure_initialised(access)
-        network.add_done_callback(lambda _: self.groups_there.set())
         self.groups_there.wait()
         if not self.created >= _GROUPS:
             network.result()
