@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..errors import StateLockedError, TerraformError
+from ..errors import ConfigError, RunbookError, StateLockedError, TerraformError
 
 __all__ = ["Diagnostic", "map_failure", "parse_diagnostics"]
 
@@ -14,7 +14,14 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 LOCATION = re.compile(r"^\s+on (?P<file>\S+) line (?P<line>\d+)", re.MULTILINE)
 HELD_LOCK = re.compile(r"already locked: ID=(\S+)")
 LOCK_FIELD = re.compile(r"^\s+(ID|Operation|Who|Created):\s+(.+)$", re.MULTILINE)
+# What whoever wrote the change has to correct, and no outside system failed.
+VARIABLES = r"No value for required variable|Invalid value for (?:input )?variable"
+LOCKING = re.compile(r"^Error message: |\s*Terraform acquires a state lock .*")
 REMEDIES = (
+    (
+        VARIABLES,
+        "Give the variable a fitting value: in a .auto.tfvars file of the stack, or as TF_VAR_… in the environment.",
+    ),
     (r"UnauthorizedOperation|AccessDenied|not authorized to perform", "Give the run's AWS role this permission."),
     (
         r"No valid credential sources|ExpiredToken|InvalidClientTokenId",
@@ -33,7 +40,7 @@ REMEDIES = (
         "Run the plan step again: it initialises the stack.",
     ),
     (
-        r"HTTP remote state endpoint requires auth|state .*(?:401|403)|Unauthorized",
+        r"HTTP remote state endpoint (?:requires|invalid) auth|state .*(?:401|403)|Unauthorized",
         "Check TF_HTTP_USERNAME and TF_HTTP_PASSWORD: plans need the Developer role, applies the Maintainer role.",
     ),
     (
@@ -61,10 +68,11 @@ def parse_diagnostics(text: str) -> tuple[Diagnostic, ...]:
     return tuple(_diagnostic(part) for kind, part in zip(kinds, parts[1:], strict=True) if kind == "Error")
 
 
-def map_failure(command: str, status: int, text: str) -> TerraformError:
-    """The error to raise for a command that ended with `status`."""
-    if "Error acquiring the state lock" in text:
-        return _locked(text)
+def map_failure(command: str, status: int, text: str) -> RunbookError:
+    """The error to raise for a command that ended with `status`: ConfigError for a variable, else TerraformError."""
+    plain = FRAME.sub("", ANSI.sub("", text))
+    if "Error acquiring the state lock" in plain and (HELD_LOCK.search(plain) or LOCK_FIELD.search(plain)):
+        return _locked(plain)
     found = parse_diagnostics(text)
     if not found:
         tail = " ".join(ANSI.sub("", text).split())[-300:] or "it said nothing"
@@ -74,12 +82,12 @@ def map_failure(command: str, status: int, text: str) -> TerraformError:
     first = found[0]
     place = f"{first.file}, line {first.line}: " if first.file else ""
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    detail = f": {first.detail}" if first.detail else ""
-    return TerraformError(f"{place}{first.summary}{detail}{more}", _remedy(f"{first.summary} {first.detail}"))
+    detail = f": {LOCKING.sub('', first.detail)}" if first.detail else ""
+    kind = ConfigError if re.search(VARIABLES, first.summary) else TerraformError
+    return kind(f"{place}{first.summary}{detail}{more}", _remedy(f"{first.summary} {first.detail}"))
 
 
-def _locked(text: str) -> StateLockedError:
-    plain = FRAME.sub("", ANSI.sub("", text))
+def _locked(plain: str) -> StateLockedError:
     fields = {key: value.strip() for key, value in LOCK_FIELD.findall(plain)}
     held = HELD_LOCK.search(plain)
     if held and held[1] != fields.get("ID"):

@@ -98,7 +98,7 @@ def _from_assignments(assignments: Iterable[str], declared: Declared) -> Found:
         target, equals, text = assignment.partition("=")
         step_name, dot, name = target.strip().partition(".")
         if not (equals and dot and name):
-            raise UsageError(f"parameter {assignment!r} is not STEP.NAME=VALUE", "As in -p plan.refresh=false.")
+            raise UsageError(f"parameter {assignment!r} is not STEP.NAME=VALUE", "As in -p plan.lock=false.")
         step = _step(step_name, declared)
         found.setdefault(step, {})[name] = fit_text(name, text, _known(name, declared[step], f"step {step}").type)
     return found
@@ -143,5 +143,5 @@ def _step(name: str, declared: Declared) -> Step:
     if name in set(declared):
         return Step(name)
     close = difflib.get_close_matches(name, list(declared), n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f"; did you mean '{close[0]}'?" if close else ""
     raise UsageError(f"unknown step {name!r}{hint}", f"Steps: {', '.join(declared)}.")

@@ -30,6 +30,11 @@ class StackConfig(Model):
     state: str
     var_files: tuple[str, ...] = ()
 
+    @property
+    def plan_options(self) -> tuple[str, ...]:
+        """What Terraform is told beside what it finds in the module's folder."""
+        return tuple(f"-var-file={name}" for name in self.var_files)
+
 
 class TerraformConfig(Model):
     """Which binary runs the plans, and the oldest version that will do."""

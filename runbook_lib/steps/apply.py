@@ -12,7 +12,7 @@ from ..adapters.store import sha256_file
 from ..adapters.terraform import Completed
 from ..adapters.terraform_errors import map_failure
 from ..adapters.terraform_init import ensure_initialised
-from ..errors import ApprovalError, TerraformError
+from ..errors import ApprovalError, RunbookError
 from ..models.approval import DecisionRecord
 from ..models.base import Outcome, Step
 from ..report.result_view import ResultView
@@ -74,9 +74,9 @@ def apply_plan(context: StepContext, record: DecisionRecord) -> Applied:
         raise ApprovalError("the plan file is not the one that was approved", "Run the plan step again.")
     terraform = terraform_client(context.settings, context.run.stack, _print_event)
     ensure_initialised(terraform)
-    timeout = context.settings.config.terraform.lock_timeout
+    config = context.settings.config.terraform
     began = time.time()
-    done = terraform.apply(path, f"-lock-timeout={timeout}")
+    done = terraform.apply(path, f"-lock-timeout={config.lock_timeout}", f"-parallelism={config.parallelism}")
     _keep(context, done, began)
     if done.status:
         with holder_named(context.settings, context.stack.state):
@@ -120,7 +120,7 @@ def _keep(context: StepContext, done: Completed, began: float) -> None:
         context.metrics["errored_state"] = context.file("errored.tfstate")
 
 
-def _failure(done: Completed) -> TerraformError:
+def _failure(done: Completed) -> RunbookError:
     errors = [event for event in _events(done.stdout) if event.get("@level") == "error"]
     applied = sum(1 for event in _events(done.stdout) if event.get("type") == "apply_complete")
     if not errors:

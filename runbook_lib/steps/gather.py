@@ -48,7 +48,7 @@ def gather_places(settings: Settings, stack: str, on_line: Callable[[str], None]
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Terraform stays in this thread: an interrupt comes here, and it must be the one to hear of it.
         rest = pool.submit(_state_and_aws, terraform)
-        wanted = _planned_rules(terraform)
+        wanted = _planned_rules(terraform, stack_config(settings, stack).plan_options)
         state, aws = rest.result()
     return Places(state if wanted is None else wanted, state, aws)
 
@@ -84,11 +84,11 @@ def _group_of(state: dict[str, Any], group: GroupReference) -> str:
     return value
 
 
-def _planned_rules(terraform: Terraform) -> tuple[Rule, ...] | None:
+def _planned_rules(terraform: Terraform, options: tuple[str, ...]) -> tuple[Rule, ...] | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "verification.tfplan"
         # It only reads, so it takes no lock: who verifies may be a Developer.
-        if not terraform.plan_differs(path, "-lock=false"):
+        if not terraform.plan_differs(path, "-lock=false", *options):
             return None
         return rules_from_plan(parse_plan(terraform.show_plan(path))).after
 

@@ -62,7 +62,7 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
     path = context.store.path(context.file(PLAN_FILE))
     ensure_initialised(terraform)
     with holder_named(context.settings, context.stack.state):
-        text = terraform.plan(path, f"-lock={str(lock).lower()}", *_lock_timeout(context, lock))
+        text = terraform.plan(path, *_options(context, lock))
     context.store.write_text(context.file("plan.txt"), NOISE.sub("", text).lstrip("\n"))
     document = json.loads(terraform.show_plan(path))
     context.store.write_json(context.file("plan.json"), mask_plan(document))
@@ -118,5 +118,8 @@ def _terraform_version(context: StepContext) -> str:
     return f"{binary.product} {binary.version}"
 
 
-def _lock_timeout(context: StepContext, lock: bool) -> tuple[str, ...]:
-    return (f"-lock-timeout={context.settings.config.terraform.lock_timeout}",) if lock else ()
+def _options(context: StepContext, lock: bool) -> tuple[str, ...]:
+    terraform = context.settings.config.terraform
+    timeout = (f"-lock-timeout={terraform.lock_timeout}",) if lock else ()
+    parallel = f"-parallelism={terraform.parallelism}"
+    return f"-lock={str(lock).lower()}", *timeout, parallel, *context.stack.plan_options

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from runbook_lib.adapters.terraform_errors import map_failure
-from runbook_lib.errors import StateLockedError
+from runbook_lib.errors import ConfigError, StateLockedError, TerraformError
 
 TEXT = """
 ╷
@@ -32,3 +34,38 @@ def test_a_backend_that_tells_the_holder_is_believed() -> None:
     error = map_failure("apply", 1, TEXT.format(held="6f137a29-36e5-fadb-8cab-2b117b13d151"))
     assert "locked by me@here since 2026-11-23" in error.message
     assert error.remedy.endswith("force-unlock 6f137a29-36e5-fadb-8cab-2b117b13d151")
+
+
+REFUSED = """
+Error: Error acquiring the state lock
+
+Error message: HTTP remote state endpoint {auth}
+
+Terraform acquires a state lock to protect the state from being written
+by multiple users at the same time. Please resolve the issue above and try
+again. For most commands, you can disable locking with the "-lock=false"
+flag, but this is not recommended.
+"""
+UNSET = """
+Error: No value for required variable
+
+  on variables.tf line 12:
+  12: variable "rules" {
+
+The root module input variable "rules" is not set, and has no default value.
+"""
+
+
+@pytest.mark.parametrize("auth", ["requires auth", "invalid auth"])
+def test_a_lock_that_was_refused_is_not_taken_for_one_that_is_held(auth: str) -> None:
+    error = map_failure("plan", 1, REFUSED.format(auth=auth))
+    assert type(error) is TerraformError
+    assert error.message == f"Error acquiring the state lock: HTTP remote state endpoint {auth}"
+    assert "TF_HTTP_PASSWORD" in error.remedy
+
+
+def test_a_variable_without_a_value_is_an_error_of_the_configuration() -> None:
+    error = map_failure("plan", 1, UNSET)
+    assert isinstance(error, ConfigError)
+    assert error.message.startswith("variables.tf, line 12: No value for required variable")
+    assert "TF_VAR_" in error.remedy
