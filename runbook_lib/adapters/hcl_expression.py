@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final
 
-from .hcl_syntax import Expression, NotUnderstoodError, Parser, template
+from .hcl_syntax import Expression, Parser, template
+from .hcl_tokens import NotUnderstoodError
 
 __all__ = ["Expression", "convert", "parse_expression", "parse_template"]
 
