@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import IO
 
 __all__ = ["Transcript"]
 
@@ -41,7 +42,9 @@ class Transcript:
     def followed(self, on_line: Callable[[str], None]) -> Iterator[None]:
         """Give each line as it comes, from another thread, and the rest at the end."""
         ended = threading.Event()
-        reader = threading.Thread(target=self._follow, args=(on_line, ended), daemon=True)
+        # A file of its own: an interrupt may end the wait for the reader before the reader has ended.
+        own = os.fdopen(os.dup(self.file.fileno()), "rb")
+        reader = threading.Thread(target=_follow, args=(own, on_line, ended), daemon=True)
         reader.start()
         try:
             yield
@@ -49,12 +52,14 @@ class Transcript:
             ended.set()
             reader.join()
 
-    def _follow(self, on_line: Callable[[str], None], ended: threading.Event) -> None:
-        position, rest = 0, b""
+
+def _follow(file: IO[bytes], on_line: Callable[[str], None], ended: threading.Event) -> None:
+    position, rest = 0, b""
+    with file:
         while True:
             last = ended.is_set()
             # The file's own position is the writer's: this reads past it.
-            data = os.pread(self.file.fileno(), CHUNK, position)
+            data = os.pread(file.fileno(), CHUNK, position)
             position += len(data)
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
@@ -63,5 +68,5 @@ class Transcript:
                 break
             if not data:
                 ended.wait(POLL_SECONDS)
-        if rest:
-            on_line(rest.decode("utf-8", "replace"))
+    if rest:
+        on_line(rest.decode("utf-8", "replace"))
