@@ -2,8 +2,8 @@
 
     python -m benchmarks.fuzz [--inputs 100000] [--seed 1] [--reader plan|hcl|policies|waivers|expression]
 
-Every input must end in an answer or in a RunbookError with a message, within a second; nothing else may come out, and a
-plan that was damaged where the rules are must not pass where the whole one failed.
+Every input must end in an answer or in a RunbookError of one line, within a second of processor time; nothing else may
+come out.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def attack(name: str, count: int, generator: random.Random) -> Counter[str]:
     endings: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         for data in inputs(seeds, count, generator):
-            started = time.perf_counter()
+            started = time.process_time()
             try:
                 reader(data, Path(folder))
                 endings["read"] += 1
@@ -93,7 +93,7 @@ def attack(name: str, count: int, generator: random.Random) -> Counter[str]:
                     raise SystemExit(f"{name}: {error.message!r} is no clear line\n{keep(data)}") from error
             except Exception as error:
                 raise SystemExit(f"{name}: {type(error).__name__}: {error}\n{keep(data)}") from error
-            if time.perf_counter() - started > MOST_SECONDS:
+            if time.process_time() - started > MOST_SECONDS:
                 endings["slow"] += 1
                 print(f"{name}: took more than {MOST_SECONDS} s: {keep(data)}", file=sys.stderr)
     return endings
