@@ -11,18 +11,17 @@ from nbclient.exceptions import CellExecutionComplete
 from nbformat import NotebookNode
 from nbformat.v4 import output_from_msg
 
+from ..adapters.kernel import TARGET
 from .iopub import OutputReader
 from .kernels import Kernel
 from .outputs import CellOutputs
 
-__all__ = ["SECRETS_TARGET", "CellClient"]
+__all__ = ["CellClient"]
 
 # What nbclient has to say is said by the ending.
 QUIET = logging.getLogger("runbook.nbclient")
 QUIET.addHandler(logging.NullHandler())
 QUIET.propagate = False
-SECRETS_TARGET = "runbook.secrets"
-
 
 # A cell's reply overtakes its outputs: nbclient would drop those that have not come 4 s later.
 PATIENCE = 600
@@ -59,7 +58,7 @@ class CellClient(NotebookClient):
             if content["execution_state"] == "idle":
                 raise CellExecutionComplete
             return None
-        if kind == "comm_open" and content.get("target_name") == SECRETS_TARGET:
+        if kind == "comm_open" and content.get("target_name") == TARGET:
             # A step tells what must not be shown; the message itself is kept nowhere.
             self._learn([str(value) for value in content["data"].get("values", [])])
             return None

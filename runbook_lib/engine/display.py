@@ -64,6 +64,7 @@ class LineDisplay(Quiet):
         self._out = out or sys.stderr
         self._name = ""
         self._rest = ""
+        self._stream = ""
 
     def started(self, name: str, title: str) -> None:
         """Say so."""
@@ -71,7 +72,10 @@ class LineDisplay(Quiet):
         self._line(f"started {title}")
 
     def text(self, stream: str, text: str) -> None:
-        """Lines, with no progress bar's debris."""
+        """Lines, with no progress bar's debris; what another stream begins has a line of its own."""
+        if stream != self._stream:
+            self._flush()
+            self._stream = stream
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             if shown := line.rstrip("\r").rpartition("\r")[2].rstrip():
@@ -88,7 +92,8 @@ class LineDisplay(Quiet):
         self._line(f"{result.outcome.upper()}: {result.summary} (unchanged, not repeated)")
 
     def _flush(self) -> None:
-        self.text("stdout", "\n" if self._rest else "")
+        if self._rest:
+            self.text(self._stream, "\n")
 
     def _line(self, text: str) -> None:
         self._out.write(f"{self._name} │ {text}\n")

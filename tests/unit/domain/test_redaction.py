@@ -1,0 +1,158 @@
+"""Secrets in all their forms."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from detect_secrets.plugins.aws import AWSKeyDetector
+from detect_secrets.plugins.gitlab_token import GitLabTokenDetector
+from detect_secrets.plugins.slack import SlackDetector
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runbook_lib.domain.redaction import MASK, Redactor, mask_sensitive, sensitive_values
+
+SECRET = 'p4ss/w&rd "with" <marks>'
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        SECRET,
+        json.dumps(SECRET),
+        repr(SECRET),
+        quote(SECRET),
+        quote(SECRET, safe=""),
+        quote_plus(SECRET),
+        html.escape(SECRET),
+        SECRET.encode().hex(),
+    ],
+)
+def test_known_value_is_masked_in_every_form(form: str) -> None:
+    masked = Redactor({"TOKEN": SECRET}).mask(f"before {form} after")
+    assert MASK in masked
+    assert "w&rd" not in masked
+    assert masked.startswith("before ")
+    assert masked.endswith(" after")
+
+
+@given(st.binary(max_size=7), st.binary(max_size=7))
+def test_known_value_is_masked_at_any_place_inside_base64(before: bytes, after: bytes) -> None:
+    encoded = base64.b64encode(before + SECRET.encode() + after).decode()
+    masked = Redactor({"TOKEN": SECRET}).mask(encoded)
+    assert MASK in masked
+    # Between the characters that depend on the neighbours nothing of it is left.
+    assert len(masked) - len(MASK) <= len(base64.b64encode(before + after)) + 8
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "AKIAIOSFODNN7EXAMPLE",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "glpat-abcdefghij0123456789",
+        "glpat-Abc.01.1a2b3c4d5e6f7g8h9i0jklmn",
+        "glcbt-64_abcdefghij0123456789",
+        "xoxb-123456789012-1234567890123-AbCdEfGhIjKlMnOpQrStUvWx",
+        "xapp-1-A0123456789-1234567890123-0123456789abcdef",
+        "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLWhlcmU",
+    ],
+)
+def test_token_that_nobody_told_of_is_known_by_its_shape(token: str) -> None:
+    assert Redactor().mask(f"token {token} here") == f"token {MASK} here"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://user:hunter2@host/x", f"https://user:{MASK}@host/x"),
+        ("https://hooks.slack.com/services/T0/B0/abcdefghijklmnopqrst", f"https://hooks.slack.com/services/{MASK}"),
+        ("Authorization: Bearer abcdefghijklmnop.qrst", f"Authorization: Bearer {MASK}"),
+        ("password = 'swordfish'", f"password = '{MASK}'"),
+        ('{"db_password": "swordfish"}', f'{{"db_password": "{MASK}"}}'),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\nabc\ndef\n-----END RSA PRIVATE KEY-----",
+            f"-----BEGIN RSA PRIVATE KEY-----{MASK}-----END RSA PRIVATE KEY-----",
+        ),
+    ],
+)
+def test_secret_is_masked_where_its_surroundings_give_it_away(text: str, expected: str) -> None:
+    assert Redactor().mask(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "commit 3b18e512dba79e4c8300dd08aeb37f8e728b8dad",
+        "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "sg-0123456789abcdef0 arn:aws:ec2:eu-west-1:123456789012:security-group/sg-0123456789abcdef0",
+        "tokens: 12, secret count = 3, keyed by name",
+        "02_plan/notebook.ipynb outputs/20260101T000000Z-ab12",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert Redactor().mask(text) == text
+
+
+def test_short_value_is_masked_only_where_it_stands_alone() -> None:
+    redactor = Redactor({"PASSWORD": "test"})
+    assert (
+        redactor.mask("test service_tests tests/unit test.py test") == f"{MASK} service_tests tests/unit test.py {MASK}"
+    )
+
+
+@pytest.mark.parametrize("plugin", [AWSKeyDetector(), GitLabTokenDetector(), SlackDetector()])
+def test_every_token_that_detect_secrets_knows_is_masked(plugin: object) -> None:
+    samples = {
+        "AWSKeyDetector": ["AKIA1234567890ABCDEF", "ASIA1234567890ABCDEF"],
+        "GitLabTokenDetector": ["glpat-" + "a1" * 10, "gldt-" + "b2" * 10, "glrt-" + "c3" * 10, "glptt-" + "d4" * 20],
+        "SlackDetector": ["xoxp-523423-234243-234233-e039d02840a0b9379c"],
+    }[type(plugin).__name__]
+    for sample in samples:
+        assert list(plugin.analyze_string(sample)), sample  # type: ignore[attr-defined]
+        assert sample not in Redactor().mask(f"x {sample} y")
+
+
+@given(st.lists(st.integers(min_value=1, max_value=40), max_size=30))
+def test_stream_masks_a_secret_wherever_it_is_cut(cuts: list[int]) -> None:
+    text = f"one {SECRET} two\nthree glpat-abcdefghij0123456789 four\n{SECRET}"
+    stream = Redactor({"TOKEN": SECRET}).stream()
+    said, rest = "", text
+    for cut in cuts:
+        said, rest = said + stream.feed(rest[:cut]), rest[cut:]
+    said += stream.feed(rest) + stream.flush()
+    assert said == f"one {MASK} two\nthree {MASK} four\n{MASK}"
+
+
+def test_endless_line_leaves_the_stream_without_its_secret() -> None:
+    stream = Redactor({"TOKEN": SECRET}).stream()
+    said = "".join(stream.feed("x" * 3000 + (SECRET if n == 7 else "")) for n in range(20)) + stream.flush()
+    assert said.count("x") == 60_000
+    assert said.count(MASK) == 1
+    assert SECRET not in said
+
+
+def test_secret_broken_up_by_colours_is_masked() -> None:
+    text = f"\x1b[31m{SECRET[:6]}\x1b[0m{SECRET[6:]}"
+    assert Redactor({"TOKEN": SECRET}).mask(text) == MASK
+
+
+def test_sensitive_map_masks_what_it_marks_and_nothing_else() -> None:
+    document = {"user": "admin", "password": "swordfish", "tags": [{"a": "x", "b": "y"}, {"a": "z"}], "none": None}
+    sensitive = {"password": True, "tags": [{"b": True}], "none": True, "absent": True}
+    assert mask_sensitive(document, sensitive) == {
+        "user": "admin",
+        "password": MASK,
+        "tags": [{"a": "x", "b": MASK}, {"a": "z"}],
+        "none": None,
+    }
+    assert sensitive_values(document, sensitive) == {"swordfish", "y"}
+
+
+def test_redactor_shows_no_secret_of_its_own() -> None:
+    assert SECRET not in repr(Redactor({"TOKEN": SECRET}))

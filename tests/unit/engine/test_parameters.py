@@ -1,0 +1,173 @@
+"""Parameters: what a notebook declares, and what may be given."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from runbook_lib.engine.parameter_sources import check_parameters, collect_parameters
+from runbook_lib.engine.parameter_types import fit_text, fit_value
+from runbook_lib.engine.parameters import declared_parameters
+from runbook_lib.errors import ConfigError, UsageError
+from runbook_lib.models.base import Step
+
+SOURCE = """\
+# where to look
+region: str = "eu-west-1"
+retries: int = 3  # how often
+ratio: float = 0.5
+dry: bool = False
+ports: list[int] = [80, 443]
+labels: dict[str, str] = {}
+account: str  # the account's number
+free = None
+"""
+
+
+def make(source: str, language: str = "python") -> Any:
+    cell = new_code_cell(source, metadata={"tags": ["parameters"]})
+    return new_notebook(cells=[cell], metadata={"kernelspec": {"name": "x", "display_name": "x", "language": language}})
+
+
+def test_declared_parameters_have_types_defaults_and_meaning() -> None:
+    declared = declared_parameters(make(SOURCE))
+    assert declared is not None
+    assert list(declared) == ["region", "retries", "ratio", "dry", "ports", "labels", "account", "free"]
+    assert declared["region"].meaning == "where to look"
+    assert declared["retries"].meaning == "how often"
+    assert declared["ports"].type == "list[int]"
+    assert declared["account"].required
+    assert not declared["region"].required
+
+
+def test_magics_in_the_parameters_cell_are_passed_over() -> None:
+    assert list(declared_parameters(make("%matplotlib inline\nx: int = 1\n!ls")) or {}) == ["x"]
+
+
+def test_broken_parameters_cell_is_said_with_its_line() -> None:
+    with pytest.raises(ConfigError, match="line 2"):
+        declared_parameters(make("x = 1\ny = = 2"))
+
+
+def test_notebook_in_another_language_declares_nothing_that_could_be_checked() -> None:
+    assert declared_parameters(make("x <- 1", "R")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "annotation", "value"),
+    [
+        ("007", "str", "007"),
+        ("1e5", "str", "1e5"),
+        ("true", "str", "true"),
+        ("007", "int", 7),
+        ("1e5", "float", 100_000.0),
+        ("3", "float", 3.0),
+        ("yes", "bool", True),
+        ("False", "bool", False),
+        ("[80, 443]", "list[int]", [80, 443]),
+        ("[007, a]", "list[str]", None),
+        ("{a: b}", "dict[str, str]", {"a": "b"}),
+        ("", "int | None", None),
+        ("5", "int | None", 5),
+        ("5", "Optional[int]", 5),
+        ("5", "str | None", "5"),
+        ("5", "", 5),
+    ],
+)
+def test_text_becomes_what_is_declared(text: str, annotation: str, value: Any) -> None:
+    if value is None and annotation == "list[str]":
+        with pytest.raises(UsageError):
+            fit_text("p", text, annotation)
+        return
+    fitted = fit_text("p", text, annotation)
+    assert fitted == value
+    assert type(fitted) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation"),
+    [
+        (7, "str"),
+        ("7", "int"),
+        (True, "int"),
+        (1.0, "int"),
+        (1, "bool"),
+        (math.inf, "float"),
+        (math.nan, "float"),
+        ("80", "list[int]"),
+        (["80"], "list[int]"),
+        ({"a": 1}, "dict[str, str]"),
+        (None, "str"),
+    ],
+)
+def test_value_of_another_type_is_refused(value: Any, annotation: str) -> None:
+    with pytest.raises(UsageError, match="declared"):
+        fit_value("p", value, annotation)
+
+
+@pytest.mark.parametrize(
+    ("text", "annotation"), [("x", "int"), ("1.5", "int"), ("maybe", "bool"), ("123e4567", "float")]
+)
+def test_text_that_does_not_fit_is_refused(text: str, annotation: str) -> None:
+    with pytest.raises(UsageError, match="declared"):
+        fit_text("p", text, annotation)
+
+
+def test_unknown_name_is_refused_with_the_likely_one() -> None:
+    with pytest.raises(UsageError, match="did you mean 'region'"):
+        check_parameters(make(SOURCE), {"account": "1", "regon": "x"})
+
+
+def test_missing_required_parameter_is_refused_with_its_meaning() -> None:
+    with pytest.raises(UsageError, match="needs the parameter 'account'") as caught:
+        check_parameters(make(SOURCE), {})
+    assert caught.value.remedy == "the account's number"
+
+
+@pytest.fixture
+def notebooks(tmp_path: Path) -> Path:
+    for step in (Step.PLAN, Step.SERVICE_TESTS):
+        nbformat.write(make('name: str = "default"\ncount: int = 1'), tmp_path / step.notebook)
+    return tmp_path
+
+
+STEPS = (Step.PLAN, Step.SERVICE_TESTS)
+
+
+def test_command_line_wins_over_environment_over_file(notebooks: Path) -> None:
+    (notebooks / "p.yml").write_text("plan:\n  name: '001'\n  count: 1\nservice_tests: {count: 5}\n")
+    environ = {"RUNBOOK_PARAM_PLAN_NAME": "002", "RUNBOOK_PARAM_SERVICE_TESTS_NAME": "x"}
+    found = collect_parameters(notebooks, STEPS, ["plan.count=3"], notebooks / "p.yml", environ)
+    assert found.values == {
+        Step.PLAN: {"name": "002", "count": 3},
+        Step.SERVICE_TESTS: {"name": "x", "count": 5},
+    }
+    assert found.sources[Step.PLAN] == {"name": "environment", "count": "command line"}
+    assert found.sources[Step.SERVICE_TESTS] == {"name": "environment", "count": "file"}
+
+
+@pytest.mark.parametrize(
+    ("assignments", "environ", "said"),
+    [
+        (["plan.nam=1"], {}, "did you mean 'name'"),
+        (["plam.name=1"], {}, "did you mean 'plan'"),
+        (["name=1"], {}, "is not STEP.NAME=VALUE"),
+        (["plan.count=x"], {}, "declared int"),
+        ([], {"RUNBOOK_PARAM_PLAN_NAMES": "1"}, "did you mean 'name'"),
+        ([], {"RUNBOOK_PARAM_NAME": "1"}, "names no step"),
+    ],
+)
+def test_wrong_assignment_is_refused(
+    notebooks: Path, assignments: list[str], environ: dict[str, str], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        collect_parameters(notebooks, STEPS, assignments, None, environ)
+
+
+def test_parameter_for_a_step_that_is_not_run_is_checked_and_left_out(notebooks: Path) -> None:
+    assert collect_parameters(notebooks, (Step.PLAN,), ["service_tests.count=2"], None, {}).values == {Step.PLAN: {}}

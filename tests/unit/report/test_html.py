@@ -1,0 +1,173 @@
+"""Pages of notebooks and of the run: self-contained and safe."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.evidence import ManifestFile
+from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource
+from runbook_lib.models.findings import Finding, Severity, Verdict
+from runbook_lib.models.results import ErrorInfo, StepResult
+from runbook_lib.models.run import Run
+from runbook_lib.report.html import notebook_html
+from runbook_lib.report.html_clean import clean_html
+from runbook_lib.report.html_index import IndexPage, render_index
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+EVIL = (
+    "<script>alert(1)</script><img src=x onerror=alert(1)><a href='javascript:alert(1)'>x</a><iframe src=//e></iframe>"
+)
+
+
+def page(*outputs: nbformat.NotebookNode, markdown: str = "# Title") -> str:
+    cell = new_code_cell("x = 1", outputs=list(outputs), execution_count=1)
+    cell.metadata.papermill = {"status": "completed", "duration": 0.25}
+    nb = new_notebook(cells=[new_markdown_cell(markdown), cell])
+    nb.metadata.papermill = {"outcome": "completed", "start_time": NOW.isoformat(), "duration": 1.0}
+    return notebook_html(nbformat.writes(nb), "02_plan")
+
+
+def shown(**data: str) -> nbformat.NotebookNode:
+    return new_output("display_data", data={name.replace("__", "/"): value for name, value in data.items()})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        page(markdown=EVIL),
+        page(shown(text__html=EVIL)),
+        page(shown(text__markdown=EVIL)),
+        page(shown(application__javascript="alert(1)")),
+        page(new_output("stream", name="stdout", text=EVIL)),
+        page(new_output("error", ename="E", evalue=EVIL, traceback=[EVIL])),
+    ],
+    ids=["markdown cell", "html", "markdown", "javascript", "stream", "error"],
+)
+def test_no_script_of_a_notebook_reaches_its_page(text: str) -> None:
+    assert not re.search(r"<script|<iframe|<[^>]*\son\w+=|href=.?javascript:", text)
+
+
+def test_page_allows_nothing_to_run_or_to_be_fetched() -> None:
+    text = page()
+    assert "default-src 'none'" in text
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", text)
+    assert "<link" not in text
+
+
+def test_code_is_folded_and_says_how_it_went() -> None:
+    text = page()
+    assert '<details class="code">' in text
+    assert "completed · 0.2 s" in text or "completed · 0.3 s" in text
+
+
+def test_table_stays_a_table_and_its_colours_stay() -> None:
+    styled = (
+        "<style>#T_ab_row0_col0 {background-color: yellow} body {display: none} #T_ab td {background: url(//e)}</style>"
+        "<table id='T_ab'><thead><tr><th>a</th></tr></thead>"
+        "<tbody><tr><td id='T_ab_row0_col0'>1</td></tr></tbody></table>"
+    )
+    text = page(shown(text__html=styled))
+    assert "background-color: yellow" in text
+    assert '<td id="T_ab_row0_col0">1</td>' in text
+    assert "display: none} " not in text
+    assert "//e" not in text
+
+
+def test_svg_is_shown_as_a_picture_in_which_no_script_runs() -> None:
+    svg = "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+    text = page(new_output("display_data", data={"image/svg+xml": svg}))
+    assert 'src="data:image/svg+xml;base64,' in text
+    assert "<svg" not in text
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("<div style='color:red;position:fixed'>x</div>", "color:red"),
+        ("<b onclick=alert(1)>x</b>", "<b>x</b>"),
+        ("<img src='data:image/png;base64,AAAA' alt='p'>", 'src="data:image/png;base64,AAAA"'),
+    ],
+)
+def test_harmless_parts_are_kept(given: str, kept: str) -> None:
+    cleaned = clean_html(given)
+    assert kept in cleaned
+    assert "position" not in cleaned
+    assert "onclick" not in cleaned
+
+
+@pytest.mark.parametrize(
+    "given", ["<img src='https://e/x.png'>", "<div style='background:url(//e)'>", "<form action=x>"]
+)
+def test_what_would_fetch_or_send_is_left_out(given: str) -> None:
+    assert "//e" not in clean_html(given)
+    assert "<form" not in clean_html(given)
+
+
+def result(step: Step, outcome: Outcome, **more: object) -> StepResult:
+    return StepResult(
+        run_id="r1",
+        step=step,
+        stack="main",
+        outcome=outcome,
+        summary=f"{step} <b>{outcome}</b>",
+        started_at=NOW,
+        finished_at=NOW + timedelta(seconds=2),
+        **more,
+    )
+
+
+def test_index_shows_the_run_on_one_page() -> None:
+    finding = Finding(
+        policy="sg-world-ssh", verdict=Verdict.FAILED, severity=Severity.CRITICAL, address="aws_x.y", message="open"
+    )
+    entry = ExposureEntry(
+        source="0.0.0.0/0",
+        source_kind=ExposureSource.INTERNET,
+        target="web-front",
+        target_kind="group",
+        protocol="tcp",
+        from_port=80,
+        to_port=80,
+    )
+    index = IndexPage(
+        run=Run(run_id="r1", stack="main", created_at=NOW, requester="riley", commit="abc"),
+        results=(
+            result(Step.COMPLIANCE, Outcome.WARNED, findings=(finding,)),
+            result(
+                Step.PLAN, Outcome.ERRORED, error=ErrorInfo(type="AwsError", message="no", remedy="Ask for rights.")
+            ),
+        ),
+        exposure=Exposure(opened=(entry,), sentence="The internet reaches web-front on tcp 80."),
+        files=(ManifestFile(path="run.json", sha256="a" * 64, bytes=12),),
+        pages=frozenset({"01_compliance/notebook.html"}),
+    )
+    text = render_index(index)
+    for expected in (
+        "riley",
+        "The internet reaches web-front on tcp 80.",
+        "sg-world-ssh",
+        "aws_x.y",
+        "Ask for rights.",
+        "a" * 64,
+        'href="01_compliance/notebook.html"',
+        "compliance &lt;b&gt;warned&lt;/b&gt;",
+        "not run",
+        "errored",
+        "0.0.0.0/0",
+    ):
+        assert expected in text
+    assert "<b>warned" not in text
+    assert "default-src 'none'" in text
+    assert index.outcome is Outcome.ERRORED
+
+
+def test_index_of_a_run_that_has_just_begun_says_so() -> None:
+    text = render_index(IndexPage(run=Run(run_id="r1", stack="main", created_at=NOW)))
+    assert "not begun" in text
+    assert "not been sealed" in text
