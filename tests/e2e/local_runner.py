@@ -6,6 +6,7 @@ lab's GitLab gives each job its id and its token, and hears how it ended.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -27,6 +28,8 @@ OPTIONS = (
     "--no-json-schema-validation",  # the lint holds the files to GitLab's own schema
     "--no-color",
 )
+# The state folder, which git ignores.
+VARIABLES = ".gitlab-ci-local/variables.yml"
 # What a project sets as its CI/CD variables; everything else a job gets from GitLab, or does without.
 PROJECT_VARIABLES = ("AWS_", "SLACK_", "TF_HTTP_", "RUNBOOK_CONNECT_TO", "NO_PROXY")
 
@@ -39,22 +42,29 @@ class LocalRunner:
     repository: Path
     pipeline: int
 
-    def run(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
-        """Pick the job up, run it, and tell GitLab how it ended."""
+    def run(self, name: str, *chosen: str) -> subprocess.CompletedProcess[str]:
+        """Pick the job up, run it (or what else is chosen) as that job, and tell GitLab how it ended."""
         job = next(job for job in self.jobs() if job["name"] == name)
         started = self._lab("POST", f"/lab/gitlab/jobs/{job['id']}/start")
-        done = self.local(name, {**started["variables"], "CI_COMMIT_REF_PROTECTED": "true"}, *options)
+        done = self.local({**started["variables"], "CI_COMMIT_REF_PROTECTED": "true"}, *(chosen or (name,)))
         status = "failed" if done.returncode else "success"
         self._lab("POST", f"/lab/gitlab/jobs/{job['id']}/finish", {"status": status})
         return done
 
-    def local(self, name: str, variables: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
-        """Run one job without telling GitLab."""
-        chosen = {"CI_PIPELINE_SOURCE": "web", **variables}
-        given = [part for key, value in chosen.items() for part in ("--variable", f"{key}={value}")]
-        command = [gitlab_ci_local(), *OPTIONS, "--home", str(self.repository.parent), *given, *options, name]
+    def local(self, variables: dict[str, str], *chosen: str) -> subprocess.CompletedProcess[str]:
+        """Run jobs, or whatever is chosen, without telling GitLab."""
+        # In a file, as a child pipeline gets nothing of the command line's.
+        given = self.repository / VARIABLES
+        given.parent.mkdir(exist_ok=True)
+        given.write_text(json.dumps({"CI_PIPELINE_SOURCE": "web", **variables}))
+        command = [gitlab_ci_local(), *OPTIONS, "--home", str(self.repository.parent), "--variables-file", VARIABLES]
         return subprocess.run(
-            command, cwd=self.repository, env=self._environment(), capture_output=True, text=True, check=False
+            [*command, *chosen],
+            cwd=self.repository,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def play(self, name: str, user: str) -> None:

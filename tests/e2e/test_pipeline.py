@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from base import Base
+from desk import slack_threads
 from local_runner import ROOT, LocalRunner
+from ruamel.yaml import YAML
 
 from runbook_lib.cli.demo import Break
 from runbook_lib.cli.demo_repository import Repository
@@ -55,6 +57,16 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
 
 
+def keep_only(folder: Path, names: set[str], target: str) -> None:
+    yaml = YAML()
+    whole = yaml.load((folder / ".gitlab-ci.yml").read_text())
+    for name in set(whole) - names:
+        del whole[name]
+    with (folder / target).open("w") as stream:
+        yaml.dump(whole, stream)
+    git(folder, "add", target)
+
+
 def succeed(runner: LocalRunner, name: str) -> None:
     done = runner.run(name)
     assert done.returncode == 0, f"{name}: {done.stdout[-4000:]}{done.stderr[-2000:]}"
@@ -75,7 +87,7 @@ def test_the_decision_names_who_played_the_manual_job(pipeline: LocalRunner) -> 
 
 
 def test_the_reports_that_gitlab_reads_are_where_the_jobs_say(pipeline: LocalRunner) -> None:
-    shown = pipeline.local("", {}, "--preview").stdout
+    shown = pipeline.local({}, "--preview").stdout
     for name, report in (
         ("compliance", "01_compliance/gl-code-quality.json"),
         ("compliance", "01_compliance/junit.xml"),
@@ -86,9 +98,15 @@ def test_the_reports_that_gitlab_reads_are_where_the_jobs_say(pipeline: LocalRun
 
 
 def test_the_service_tests_run_as_a_child_pipeline(pipeline: LocalRunner) -> None:
-    done = pipeline.run("service_tests")
+    # A child gets the parent's options: choosing the job by name would choose it by that name in the child as well.
+    keep_only(pipeline.repository, {"stages", "variables", ".on-the-branch", "service_tests"}, ".services.yml")
+    done = pipeline.run("service_tests", "--file", ".services.yml")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    assert "service_tests_of_run" in done.stdout
+    # gitlab-ci-local leaves the parent green whatever the child does: its result says more.
+    folder = pipeline.artifacts("service_tests_of_run") / "outputs" / str(pipeline.pipeline) / "06_service_tests"
+    assert (folder / "result.json").is_file(), done.stdout[-4000:] + done.stderr[-2000:]
+    assert json.loads((folder / "result.json").read_text())["outcome"] == "passed"
+    assert "<testsuite" in (folder / "junit.xml").read_text()
 
 
 def test_the_service_tests_run_alone_from_a_project_that_includes_them(
@@ -113,7 +131,7 @@ def test_the_service_tests_run_alone_from_a_project_that_includes_them(
         "CI_PROJECT_ID": "42",
         "GITLAB_TOKEN": world.credentials.gitlab["sam"],
     }
-    done = LocalRunner(world, project, pipeline.pipeline).local("service_tests", variables)
+    done = LocalRunner(world, project, pipeline.pipeline).local(variables, "service_tests")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     folder = project / ".gitlab-ci-local/artifacts/service_tests/outputs" / number / "06_service_tests"
     assert json.loads((folder / "result.json").read_text())["outcome"] == "passed"
@@ -127,8 +145,9 @@ def test_a_failed_job_lets_the_failure_job_tell_slack(
     number = DemoRunner(world, repository.path, reject=False, tell=print).begin(commit)
     runner = LocalRunner(world, repository.path, number)
     succeed(runner, "prepare")
-    failed = runner.run("compliance")
-    assert failed.returncode != 0
-    told = runner.run("failure")
-    assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-1000:]
-    assert f"Run {number} stopped at compliance" in told.stdout
+    # An on_failure job begins only beside the one that failed.
+    done = runner.run("compliance", "compliance", "failure")
+    assert done.returncode != 0
+    assert f"Run {number} stopped at compliance" in done.stdout, done.stdout[-3000:] + done.stderr[-1000:]
+    told = [message["text"] for thread in slack_threads(world) for message in thread["replies"]]
+    assert [text for text in told if f"run {number}" in text and "blocked" in text], told
