@@ -23,9 +23,9 @@ def doctor(
 
     found = examine(Settings.load(), stack)
     for item in found:
-        typer.echo(f"{item.level:<8} {item.name:<12} {item.found}")
+        typer.echo(f"{item.level:<8} {item.name:<13} {item.found}")
         if item.remedy:
-            typer.echo(f"{'':<21} hint: {item.remedy}")
+            typer.echo(f"{'':<22} hint: {item.remedy}")
     levels = [item.level for item in found]
     if Level.MISSING in levels:
         raise typer.Exit(2)

@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from ..models.base import Step
 from ..settings import Settings
 from .clients import stack_config, terraform_client
-from .doctoring_outside import DoubtError, ask_aws, ask_gitlab, ask_people, ask_slack, ask_state
+from .doctoring_outside import DoubtError, ask_aws, ask_gitlab, ask_people, ask_slack, ask_state, ask_state_project
 from .judging import rulebook
 from .preflight import Check, CheckResult, run_checks
 
@@ -67,6 +67,7 @@ def _terraform(settings: Settings, stack: str) -> Sequence[CheckResult]:
     found: list[CheckResult] = []
     for check in (
         Check("terraform", lambda: _binary(settings, stack)),
+        Check("state project", lambda: ask_state_project(settings)),
         Check("provider", lambda: _provider(settings, stack)),
         Check("state", lambda: ask_state(settings, stack)),
     ):
@@ -124,5 +125,5 @@ def _binary(settings: Settings, stack: str) -> str:
 
 def _provider(settings: Settings, stack: str) -> str:
     terraform = terraform_client(settings, stack)
-    ensure_initialised(terraform, backend=bool(settings.state_project))
+    ensure_initialised(terraform)
     return ", ".join(f"{name} {version}" for name, version in provider_versions(terraform.directory)) or "none needed"

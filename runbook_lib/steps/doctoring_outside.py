@@ -8,7 +8,7 @@ from ..settings import Settings
 from .clients import gitlab_client, slack_client, stack_config, state_client, terraform_client
 from .locks import holder_named
 
-__all__ = ["DoubtError", "ask_aws", "ask_gitlab", "ask_people", "ask_slack", "ask_state"]
+__all__ = ["DoubtError", "ask_aws", "ask_gitlab", "ask_people", "ask_slack", "ask_state", "ask_state_project"]
 
 DEVELOPER, MAINTAINER = 30, 40
 ROLES = {10: "Guest", 15: "Planner", 20: "Reporter", DEVELOPER: "Developer", MAINTAINER: "Maintainer", 50: "Owner"}
@@ -56,11 +56,16 @@ def ask_people(settings: Settings) -> str:
     return found
 
 
+def ask_state_project(settings: Settings) -> str:
+    """Which GitLab project keeps the states."""
+    if not settings.state_project:
+        raise ConfigError("no GitLab project keeps the state", "Set gitlab.project in runbook.yml, or CI_PROJECT_ID.")
+    return f"{settings.state_project} of {settings.gitlab_url}"
+
+
 def ask_state(settings: Settings, stack: str) -> str:
     """Whether the stack's state can be read, its serial, and who holds its lock."""
     name = stack_config(settings, stack).state
-    if not settings.state_project:
-        raise ConfigError("no GitLab project keeps the state", "Set gitlab.project in runbook.yml, or CI_PROJECT_ID.")
     with holder_named(settings, name):
         state = terraform_client(settings, stack).state_pull()
     gitlab = state_client(settings)
