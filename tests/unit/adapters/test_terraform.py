@@ -14,13 +14,12 @@ from runbook_lib.adapters.terraform_init import ensure_initialised
 from runbook_lib.errors import ConfigError, TerraformError
 
 VERSION = '#!/bin/sh\necho \'{"terraform_version": "%s"}\'\n'
-# Stands for a Terraform that is busy: it writes down each SIGINT, finishes its work, and then ends.
+# Stands for a Terraform that is busy: it writes down each SIGINT, and ends when the call in hand is done.
 BUSY = """#!/bin/sh
 trap 'echo interrupted >> signals' INT
 echo started > started
 n=0
-while [ $n -lt 300 ] && [ ! -s signals ]; do n=$((n + 1)); sleep 0.05; done
-sleep 0.3
+while [ $n -lt 600 ] && [ ! -e done ]; do n=$((n + 1)); sleep 0.05; done
 echo "lock released"
 exit 1
 """
@@ -41,15 +40,21 @@ def environment(folder: Path) -> dict[str, str]:
     return {"PATH": str(folder), "HOME": str(folder), "XDG_DATA_DIRS": str(folder / "share")}
 
 
+def wait_for_file(path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.01)
+
+
 def test_interrupt_gives_terraform_exactly_one_sigint_and_waits_for_it(tmp_path: Path) -> None:
     client = terraform(tmp_path, script(tmp_path, "terraform", BUSY))
 
     def interrupt_twice() -> None:
-        while not (tmp_path / "started").exists():
-            time.sleep(0.01)
-        for _ in range(2):
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.1)
+        wait_for_file(tmp_path / "started")
+        os.kill(os.getpid(), signal.SIGINT)
+        wait_for_file(tmp_path / "signals")
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.3)
+        (tmp_path / "done").touch()
 
     thread = threading.Thread(target=interrupt_twice)
     thread.start()
