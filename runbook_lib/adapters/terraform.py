@@ -87,12 +87,12 @@ class Terraform:
     def run(self, *arguments: str, check: bool = True, quiet: bool = False) -> Completed:
         """Run one command to its end; on an interrupt it gets exactly one SIGINT and is waited for."""
         with Transcript() as out, Transcript() as err:
-            process = self._start(arguments, out.file, err.file)
             with contextlib.ExitStack() as following:
                 for transcript in () if quiet else (out, err):
                     following.enter_context(transcript.followed(self.on_line))
-                _wait(process)
-            completed = Completed(process.returncode, out.text(), err.text())
+                # Nothing comes between start and wait: an interrupt there would leave Terraform to itself.
+                status = _wait(self._start(arguments, out.file, err.file))
+            completed = Completed(status, out.text(), err.text())
         if check and completed.status:
             raise map_failure(arguments[0], completed.status, completed.stderr or completed.stdout)
         return completed
@@ -116,17 +116,19 @@ class Terraform:
             ) from error
 
 
-def _wait(process: subprocess.Popen[bytes]) -> None:
+def _wait(process: subprocess.Popen[bytes]) -> int:
     interrupted: BaseException | None = None
-    while process.poll() is None:
+    while True:
         try:
-            process.wait()
+            status = process.wait()
+            break
         except BaseException as error:  # noqa: BLE001 - whatever interrupts the wait is raised after Terraform ended
             if interrupted is None:
+                interrupted = error
                 process.send_signal(signal.SIGINT)
-            interrupted = interrupted or error
     if interrupted is not None:
         raise interrupted
+    return status
 
 
 def _diagnostic(item: Mapping[str, Any]) -> Diagnostic:
