@@ -98,7 +98,7 @@ fuzz: setup  ## 100,000 inputs for the readers of plans, HCL, policies and waive
 	@$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 docs: setup  ## the documentation as a web site in site/
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 pictures: setup tools  ## take the README's pictures from a run of the demo
 	@$(BIN)/python docs/make_pictures.py
