@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import TerraformError
+from .interrupts import ForwardedInterrupt
 from .terraform_binary import TerraformBinary
 from .terraform_errors import Diagnostic, map_failure
 from .transcript import Transcript
@@ -86,13 +86,14 @@ class Terraform:
 
     def run(self, *arguments: str, check: bool = True, quiet: bool = False) -> Completed:
         """Run one command to its end; on an interrupt it gets exactly one SIGINT and is waited for."""
-        with Transcript() as out, Transcript() as err:
+        with Transcript() as out, Transcript() as err, ForwardedInterrupt() as interrupt:
+            process = self._start(arguments, out.file, err.file)
+            interrupt.watch(process)
             with contextlib.ExitStack() as following:
                 for transcript in () if quiet else (out, err):
                     following.enter_context(transcript.followed(self.on_line))
-                # Nothing comes between start and wait: an interrupt there would leave Terraform to itself.
-                status = _wait(self._start(arguments, out.file, err.file))
-            completed = Completed(status, out.text(), err.text())
+                process.wait()
+            completed = Completed(process.returncode, out.text(), err.text())
         if check and completed.status:
             raise map_failure(arguments[0], completed.status, completed.stderr or completed.stdout)
         return completed
@@ -114,21 +115,6 @@ class Terraform:
             raise TerraformError(
                 f"{self.binary.command[0]} can't be started: {error}", "Check RUNBOOK_TERRAFORM."
             ) from error
-
-
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    interrupted: BaseException | None = None
-    while True:
-        try:
-            status = process.wait()
-            break
-        except BaseException as error:  # noqa: BLE001 - whatever interrupts the wait is raised after Terraform ended
-            if interrupted is None:
-                interrupted = error
-                process.send_signal(signal.SIGINT)
-    if interrupted is not None:
-        raise interrupted
-    return status
 
 
 def _diagnostic(item: Mapping[str, Any]) -> Diagnostic:
