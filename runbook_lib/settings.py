@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from .adapters.logs import configure_logs
 from .adapters.yaml_file import load_model
 from .errors import ConfigError
 from .models.config import RunbookConfig
@@ -74,7 +75,8 @@ class Settings:
 
     @classmethod
     def load(cls, root: Path | None = None) -> Settings:
-        """Read the environment and the nearest runbook.yml; ConfigError naming the variable or the line."""
+        """Read the environment and the nearest runbook.yml, and begin to log; ConfigError names variable or line."""
+        configure_logs()
         try:
             environment = Environment()
         except ValidationError as error:

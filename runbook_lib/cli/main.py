@@ -11,7 +11,6 @@ from typing import Annotated, NoReturn
 import typer
 
 from .. import __version__
-from ..adapters.logs import configure_logs
 from ..errors import InterruptedRunError, RunbookError
 from . import approve, check, demo, doctor, evidence, exposure, lab, notify, params, run, services, verify
 
@@ -51,7 +50,6 @@ def main() -> NoReturn:
     """Run the command line; never returns."""
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
-    configure_logs()
     try:
         app()
     except BrokenPipeError:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from ..adapters.logs import configure_logs
 from ..adapters.store import RunStore, sha256_file
 from ..errors import BlockedError, RunbookError
 from ..models.base import Outcome, Step
@@ -106,7 +105,6 @@ class StepContext:
 def open_step(step: Step, run_id: str = "", stack: str = "") -> StepContext:
     """Begin a step of a run. By hand, with no run id: compliance makes a run, the others take the stack's newest."""
     started_at = datetime.now(UTC)
-    configure_logs()
     settings = Settings.load()
     if run_id or step in {Step.COMPLIANCE, Step.SERVICE_TESTS}:
         store, run = open_run(settings, run_id, stack)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 from ..adapters.hcl_blocks import index_blocks
 from ..adapters.policies import check_policy_ids, load_policies, load_waivers, policy_sha256
-from ..domain.compliance import judge, locate
+from ..domain.compliance import combine, findings_from_sarif, judge, locate
 from ..domain.rules import RuleChanges
 from ..models.compliance import ComplianceReport, JudgeOptions, Policy, Scope, Waiver
+from ..models.findings import Finding
 from ..report.formats import render
 from ..settings import Settings
 from .context import StepContext
@@ -48,13 +49,23 @@ def judge_changes(context: StepContext, changes: RuleChanges, scope: str, *, ear
     policies, waivers = rulebook(context.settings, today)
     options = JudgeOptions(scope=Scope(scope), severities=config.severities, actions=config.actions, early=early)
     report = judge(changes, policies, waivers, options, today)
-    return locate(report, index_blocks(context.stack_dir, context.settings.root))
+    report = locate(report, index_blocks(context.stack_dir, context.settings.root))
+    return combine(report, _scanner_findings(context), waivers, today)
 
 
 def write_reports(context: StepContext, report: ComplianceReport) -> None:
     """Write the report in all its forms into the step's folder."""
     for name, form in REPORTS.items():
         context.store.write_text(context.file(name), render(report, form))
+
+
+def _scanner_findings(context: StepContext) -> Iterator[Finding]:
+    """What other tools left as SARIF anywhere in the run folder; our own reports are not read back."""
+    for path in sorted(context.store.dir.rglob("*.sarif")):
+        if path.name != "findings.sarif":
+            context.uses(path)
+            text = context.store.read_text(path.relative_to(context.store.dir).as_posix())
+            yield from findings_from_sarif(text, path.name, context.settings.config.compliance.scanners)
 
 
 def _places(settings: Settings) -> tuple[Path, Path]:
