@@ -1,0 +1,66 @@
+"""Outside systems that answer at once, and the time at which it all happens."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from runbook_lib.errors import SlackError
+from runbook_lib.models.messages import Message, Reference
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+class FakeSlack:
+    """Keeps what it takes; while `error` is set, it takes nothing."""
+
+    def __init__(self) -> None:
+        self.error: SlackError | None = None
+        self.posts: list[tuple[str, bool]] = []
+        self.boards: list[str] = []
+        self.files: list[str] = []
+
+    def _take(self) -> Reference:
+        if self.error:
+            raise self.error
+        return Reference(channel="C1", ts=str(len(self.posts)))
+
+    def post(self, message: Message, thread_ts: str | None = None, broadcast: bool = False, key: str = "") -> Reference:
+        self._take()
+        self.posts.append((message.text, broadcast))
+        return self._take()
+
+    def update(self, reference: Reference, message: Message) -> Reference:
+        self._take()
+        self.boards.append(message.text)
+        return reference
+
+    def upload(self, name: str, content: str, title: str = "", thread_ts: str | None = None) -> None:
+        self._take()
+        self.files.append(name)
+
+    def find(self, key: str, thread_ts: str | None = None) -> Reference | None:
+        return None
+
+    def has_file(self, name: str, thread_ts: str | None = None) -> bool:
+        return False
+
+
+class FakeGitLab:
+    """Says of everybody that they are `user`."""
+
+    has_token = False
+    has_job_token = False
+
+    def __init__(self, user: str) -> None:
+        self.user = user
+        self.asked_pipelines: list[int] = []
+
+    def current_user(self) -> str:
+        return self.user
+
+    def commit_author(self, sha: str, fallback: str = "") -> str:
+        return fallback.partition("@")[0]
+
+    def pipeline(self, pipeline_id: int) -> FakeGitLab:
+        self.asked_pipelines.append(pipeline_id)
+        return self
