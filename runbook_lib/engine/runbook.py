@@ -19,11 +19,12 @@ __all__ = ["RunRequest", "execute"]
 
 # What the notebooks import, or their steps where it is used: a kernel that waits has time for it.
 PRELOAD = ("runbook_lib.report.tables", "runbook_lib.report.decision_tables", "gitlab", "slack_sdk", "ruamel.yaml")
+DRAWING = ("runbook_lib.report.charts", "matplotlib.figure", "matplotlib.backends.backend_svg", "matplotlib.patches")
 PRELOAD_MORE = {
     Step.COMPLIANCE: ("hcl2",),
-    Step.PLAN: ("hcl2", "runbook_lib.report.charts"),
-    Step.VERIFICATION: ("boto3", "runbook_lib.report.charts"),
-    Step.SERVICE_TESTS: ("boto3", "runbook_lib.report.charts"),
+    Step.PLAN: ("hcl2", *DRAWING),
+    Step.VERIFICATION: ("boto3", *DRAWING),
+    Step.SERVICE_TESTS: ("boto3", "aiohttp", *DRAWING),
 }
 
 
