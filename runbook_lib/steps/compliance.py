@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from ..adapters.hcl import read_hcl
 from ..adapters.terraform_errors import Diagnostic
 from ..adapters.terraform_init import ensure_initialised
 from ..domain.compliance import outcome_of
 from ..domain.rules import RuleChanges, hcl_changes
+from ..errors import TerraformError
 from ..models.base import Step
 from ..models.compliance import ComplianceReport
 from ..models.findings import Action, Finding, Severity, Source, Verdict
@@ -40,20 +42,25 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
 def validate(context: StepContext) -> tuple[Finding, ...]:
     """Have Terraform check syntax and types; every error is a finding that blocks."""
     context.uses_repository()
-    terraform = terraform_client(context.settings, context.run.stack, print)
-    ensure_initialised(terraform, backend=bool(context.settings.state_project))
-    return tuple(_finding(context, error) for error in terraform.validate())
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # The files are read for the policies meanwhile: Terraform is busy loading its provider.
+        reading = pool.submit(_declared, context)
+        findings = tuple(_finding(context, error) for error in _errors(context))
+    # What is no valid Terraform is not judged any further: it declares nothing that could be believed.
+    context.kept["declared"] = RuleChanges() if findings else reading.result()
+    return findings
 
 
 @recorded
 def judge(context: StepContext, scope: str = "changed") -> ComplianceReport:
     """Judge what the files declare; what only the plan can tell is unknown here, and warns."""
-    return judge_changes(context, _declared(context), scope, early=True)
+    return judge_changes(context, _kept(context), scope, early=True)
 
 
+@recorded
 def declared_rules(context: StepContext) -> tuple[Rule, ...]:
     """Every security-group rule that the files declare."""
-    return _declared(context).after
+    return _kept(context).after
 
 
 @recorded
@@ -66,9 +73,31 @@ def decide(context: StepContext, syntax: Sequence[Finding], report: ComplianceRe
     return context.finish(whole.outcome, whole.sentence, findings)
 
 
+def _errors(context: StepContext) -> tuple[Diagnostic, ...]:
+    terraform = terraform_client(context.settings, context.run.stack, print)
+    try:
+        ensure_initialised(terraform, backend=bool(context.settings.state_project))
+    except TerraformError:
+        # What is wrong in the files fails here already, but only `validate` says where; anything else is raised.
+        errors = terraform.validate()
+        if not any(error.file for error in errors):
+            raise
+        return errors
+    return terraform.validate()
+
+
+def _kept(context: StepContext) -> RuleChanges:
+    # By hand somebody may judge again, or without the cell before.
+    found = context.kept.get("declared")
+    return found if isinstance(found, RuleChanges) else _declared(context)
+
+
 def _declared(context: StepContext) -> RuleChanges:
     var_files = [context.stack_dir / name for name in context.stack.var_files]
-    return hcl_changes(read_hcl(context.stack_dir, var_files=var_files, base=context.settings.root))
+    module = read_hcl(context.stack_dir, var_files=var_files, base=context.settings.root)
+    for call in module.unread:
+        print(f"{call} comes from elsewhere and is not read: the plan step judges it.")  # noqa: T201 - the notebook's own
+    return hcl_changes(module)
 
 
 def _count_policies(context: StepContext) -> str:

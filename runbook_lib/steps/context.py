@@ -30,7 +30,10 @@ T = TypeVar("T")
 
 @dataclass
 class StepContext:
-    """What the functions of a step share. Made by `open_step`, ended by `finish`."""
+    """What the functions of a step share: made by `open_step`, ended by `finish`.
+
+    `kept` passes on what one cell found to the next.
+    """
 
     step: Step
     settings: Settings
@@ -39,6 +42,7 @@ class StepContext:
     started_at: datetime
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     metrics: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, object] = field(default_factory=dict)
     _inputs: dict[str, Path] = field(default_factory=dict)
 
     @property
