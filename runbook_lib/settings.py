@@ -49,6 +49,7 @@ class Environment(BaseSettings):
     job_id: str = _env("CI_JOB_ID")
     job_url: str = _env("CI_JOB_URL")
     commit: str = _env("CI_COMMIT_SHA")
+    base_commit: str = _env("RUNBOOK_BASE_COMMIT", "CI_MERGE_REQUEST_DIFF_BASE_SHA", "CI_COMMIT_BEFORE_SHA")
     ref: str = _env("CI_COMMIT_REF_NAME")
     gitlab_token: SecretStr = _env("GITLAB_TOKEN", default=SecretStr(""))
     job_token: SecretStr = _env("CI_JOB_TOKEN", default=SecretStr(""))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Commit", "read_commit"]
+__all__ = ["Commit", "read_commit", "read_tree"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,27 @@ def read_commit(directory: Path) -> Commit:
     sha, _, email = described.partition("\n")
     ref = _git(directory, "rev-parse", "--abbrev-ref", "HEAD") or ""
     return Commit(sha, ref, email, bool(_git(directory, "status", "--porcelain")))
+
+
+def read_tree(directory: Path, commit: str, suffixes: tuple[str, ...], target: Path) -> bool:
+    """Write a commit's files with these suffixes below `target`; False where the commit is not to be had.
+
+    Paths are relative to `directory`. A shallow clone, as CI makes them, may lack the commit.
+    """
+    # The name comes from the environment: it must not be taken for an option.
+    sha = _git(directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
+    if not sha:
+        return False
+    arguments = ["git", "-C", str(directory), "archive", "--format=tar", sha]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
+                for member in archive:
+                    if member.isfile() and member.name.endswith(suffixes):
+                        archive.extract(member, target, filter="data")
+        except tarfile.TarError:
+            return False
+    return process.returncode == 0
 
 
 def _git(directory: Path, *arguments: str) -> str | None:

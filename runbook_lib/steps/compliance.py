@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+from ..adapters.git import read_tree
 from ..adapters.hcl import read_hcl
 from ..adapters.terraform_errors import Diagnostic
 from ..adapters.terraform_init import ensure_initialised
 from ..domain.compliance import outcome_of
 from ..domain.rules import RuleChanges, hcl_changes
-from ..errors import TerraformError
+from ..errors import InputError, TerraformError
 from ..models.base import Step
 from ..models.compliance import ComplianceReport
 from ..models.findings import Action, Finding, Severity, Source, Verdict
+from ..models.hcl import HclModule
 from ..models.rules import Rule
 from ..report.result_view import ResultView
 from .clients import terraform_client
@@ -22,6 +26,8 @@ from .judging import judge_changes, rulebook, write_reports
 from .preflight import Check, CheckResult, preflight
 
 __all__ = ["check_ready", "decide", "declared_rules", "judge", "start", "validate"]
+
+SUFFIXES = (".tf", ".tf.json", ".tfvars", ".tfvars.json")
 
 
 def start(run_id: str = "", stack: str = "") -> StepContext:
@@ -93,11 +99,31 @@ def _kept(context: StepContext) -> RuleChanges:
 
 
 def _declared(context: StepContext) -> RuleChanges:
-    var_files = [context.stack_dir / name for name in context.stack.var_files]
-    module = read_hcl(context.stack_dir, var_files=var_files, base=context.settings.root)
+    root = context.settings.root
+    module = _read(context, root)
     for call in module.unread:
         print(f"{call} comes from elsewhere and is not read: the plan step judges it.")  # noqa: T201 - the notebook's own
-    return hcl_changes(module)
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder).resolve()
+        try:
+            found = read_tree(root, _base_commit(context), SUFFIXES, base) and (base / context.stack.path).is_dir()
+            return hcl_changes(module, _read(context, base) if found else None)
+        except InputError:
+            # What was no valid Terraform before this change says nothing about it: all of it counts as changed.
+            return hcl_changes(module)
+
+
+def _read(context: StepContext, root: Path) -> HclModule:
+    stack = root / context.stack.path
+    return read_hcl(stack, var_files=[stack / name for name in context.stack.var_files], base=root)
+
+
+def _base_commit(context: StepContext) -> str:
+    # What CI compares with; at a desk the last commit for an edit that is not committed, else the one before.
+    base = context.settings.environment.base_commit
+    if base.strip("0"):
+        return base
+    return "HEAD" if context.run.dirty else "HEAD^"
 
 
 def _count_policies(context: StepContext) -> str:

@@ -9,7 +9,7 @@ from runbook_lib.models.hcl import HclModule
 from runbook_lib.models.rules import Rule
 
 from .build import RULE_TYPES, Declaration, build_rules
-from .changes import ResourceView, RuleChanges
+from .changes import ResourceView, RuleChanges, touched_rules
 from .prefix_lists import LIST_TYPES, PrefixLists
 
 __all__ = ["hcl_changes", "rules_from_hcl"]
@@ -50,20 +50,25 @@ def rules_from_hcl(module: HclModule) -> tuple[Rule, ...]:
     return tuple(found)
 
 
-def hcl_changes(module: HclModule) -> RuleChanges:
-    """The module as a change: files have no before, so all that they declare counts as touched."""
+def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChanges:
+    """The module as a change; what stood in the module `before` word for word is not touched, without one all is."""
     rules = rules_from_hcl(module)
+    earlier = rules_from_hcl(before) if before else ()
+    standing = {r.address: r for r in before.resources} if before else {}
     defaults = {r.address for r in module.resources if r.type == "aws_default_security_group"}
     vpcs = {f"{r.address}.default_security_group_id" for r in module.resources if r.type == "aws_vpc"}
 
     def views(types: Collection[str]) -> Iterator[ResourceView]:
         for resource in module.resources:
             if resource.type in types:
-                yield ResourceView(resource.address, resource.type, resource.values, touched=True)
+                known = standing.get(resource.address)
+                touched = known is None or known.values != resource.values
+                yield ResourceView(resource.address, resource.type, resource.values, touched=touched)
 
     return RuleChanges(
+        before=earlier,
         after=rules,
-        touched=frozenset(range(len(rules))),
+        touched=touched_rules(earlier, rules, ()),
         default_groups=frozenset(defaults | vpcs),
         resources=len(module.resources),
         resources_of=views,

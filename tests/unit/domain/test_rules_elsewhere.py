@@ -6,9 +6,11 @@ import json
 
 import pytest
 
-from runbook_lib.domain.rules import rules_from_aws, rules_from_state
+from runbook_lib.domain.rules import hcl_changes, rules_from_aws, rules_from_state
 from runbook_lib.errors import InputError
 from runbook_lib.models.base import UNKNOWN
+from runbook_lib.models.findings import Source
+from runbook_lib.models.hcl import HclModule, HclResource
 from runbook_lib.models.rules import Direction, Rule, SourceKind
 
 AWS = {
@@ -87,3 +89,20 @@ def test_aws_rule_without_ports_opens_everything() -> None:
 def test_unknown_survives_json_and_back() -> None:
     rule = SSH.model_copy(update={"source": UNKNOWN, "protocol": UNKNOWN, "to_port": UNKNOWN})
     assert Rule.model_validate_json(rule.model_dump_json()) == rule
+
+
+def test_rule_that_stood_in_the_files_before_is_not_touched() -> None:
+    old, new = hcl_rule("old", 22), hcl_rule("new", 80)
+    changes = hcl_changes(HclModule((old, new)), HclModule((old,)))
+    assert [changes.after[index].address for index in changes.touched] == [new.address]
+
+
+def test_rule_edited_in_the_files_is_touched() -> None:
+    changes = hcl_changes(HclModule((hcl_rule("web", 80),)), HclModule((hcl_rule("web", 8000),)))
+    assert len(changes.touched) == 1
+
+
+def hcl_rule(name: str, port: int) -> HclResource:
+    kind = "aws_vpc_security_group_ingress_rule"
+    values = {"ip_protocol": "tcp", "from_port": port, "to_port": port, "cidr_ipv4": "0.0.0.0/0"}
+    return HclResource(f"{kind}.{name}", kind, values, Source(file="main.tf", line=1))
