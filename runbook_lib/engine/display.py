@@ -6,9 +6,10 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
-from ..models.results import StepResult
+if TYPE_CHECKING:
+    from ..models.results import StepResult
 
 __all__ = ["CiDisplay", "Display", "LineDisplay", "Quiet", "choose_display"]
 

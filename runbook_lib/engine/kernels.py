@@ -23,6 +23,7 @@ __all__ = ["Kernel", "KernelRequest", "start_kernel"]
 
 # A socket's path may be 107 characters long at most.
 LONGEST_FOLDER = 80
+SETUP_TIMEOUT = 300
 
 
 @dataclass(frozen=True)
@@ -81,57 +82,70 @@ class Kernel:
     async def kill(self) -> None:
         """End it at once and remove what it leaves."""
         with contextlib.suppress(RuntimeError, OSError):
-            if await self.alive():
+            if self.manager.provisioner is not None and await self.alive():
                 await self.manager.signal_kernel(9)
-                await self.manager.provisioner.wait()  # type: ignore[union-attr]
+                await self.manager.provisioner.wait()
         self.client.stop_channels()
         await self.manager.cleanup_resources()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 async def start_kernel(request: KernelRequest) -> Kernel:
-    """Start a kernel and wait until it is ready; EngineError if it never is."""
+    """Start a kernel and wait until it is ready; EngineError if it never is. Cancelled, it leaves nothing behind."""
     from jupyter_client.kernelspec import NoSuchKernel
     from jupyter_client.manager import AsyncKernelManager
 
     folder = _short_folder()
     manager = AsyncKernelManager(kernel_name=request.name, connection_file=str(folder / "k.json"))
     try:
+        # ipykernel warns about unencrypted TCP on every start; not every other kernel speaks IPC.
         ipython = any("ipykernel" in part for part in manager.kernel_spec.argv)  # type: ignore[union-attr]
+        manager.transport = "ipc" if ipython else "tcp"
     except NoSuchKernel as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise EngineError(f"there is no kernel named {request.name!r}", "See `jupyter kernelspec list`.") from error
-    if ipython:
-        # ipykernel warns about unencrypted TCP on every start; not every other kernel speaks IPC.
-        manager.transport = "ipc"
-    with (folder / "stderr").open("wb") as stderr:
+    # Not before the transport is chosen: the client copies the addresses.
+    kernel = Kernel(manager, manager.client(), folder, {})
+    try:
+        await _launch(kernel, request, ipython)
+    except (OSError, EngineError) as error:
+        said = _last_words(folder) or str(error) or f"no answer in {request.start_timeout:g} s"
+        await kernel.kill()
+        remedy = f"Start it by hand: `jupyter console --kernel {request.name}`."
+        raise EngineError(f"kernel {request.name!r} did not start: {said}", remedy) from error
+    except BaseException:
+        await kernel.kill()
+        raise
+    return kernel
+
+
+async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None:
+    manager = kernel.manager
+    with (kernel.folder / "stderr").open("wb") as stderr:
         await manager.start_kernel(
             cwd=str(request.cwd),
             env=_environment(request.environment),
             stderr=stderr,
             extra_arguments=["--HistoryManager.hist_file=:memory:"] if ipython else [],
         )
-    client = manager.client()
-    client.start_channels()
-    client.allow_stdin = False
-    kernel = Kernel(manager, client, folder, {})
+    kernel.client = manager.client()
+    kernel.client.start_channels()
+    kernel.client.allow_stdin = False
+    kernel.language_info = await asyncio.wait_for(_ready(kernel), request.start_timeout)
+    if ipython:
+        await asyncio.wait_for(_execute_silently(kernel, setup_code(request.preload)), SETUP_TIMEOUT)
+
+
+def _last_words(folder: Path) -> str:
     try:
-        kernel.language_info = await asyncio.wait_for(_ready(kernel), request.start_timeout)
-        if ipython:
-            await _execute_silently(kernel, setup_code(request.preload))
-    except (TimeoutError, EngineError) as error:
-        said = (folder / "stderr").read_text(errors="replace").strip()[-500:]
-        await kernel.kill()
-        raise EngineError(
-            f"kernel {request.name!r} did not start: {said or error or 'no answer in time'}",
-            "Start it by hand: `jupyter console --kernel " + request.name + "`.",
-        ) from error
-    return kernel
+        return (folder / "stderr").read_text(errors="replace").strip()[-500:]
+    except OSError:
+        return ""
 
 
 async def _ready(kernel: Kernel) -> dict[str, Any]:
     # The first answer on the shell channel says that it is up, the first message on the other that nothing gets lost.
-    request = kernel.client.kernel_info()
+    kernel.client.kernel_info()
     info: dict[str, Any] = {}
     subscribed = False
     while not (info and subscribed):
@@ -140,10 +154,9 @@ async def _ready(kernel: Kernel) -> dict[str, Any]:
         elif info and not subscribed:
             subscribed = bool(await _message(kernel.client.iopub_channel, 0.5))
             if not subscribed:
-                request = kernel.client.kernel_info()
+                kernel.client.kernel_info()
         if not await kernel.alive():
             raise EngineError(f"it ended with status {kernel.returncode}")
-    del request
     return info
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from .endings import Ending, EndingKind, NotebookStopped
-from .parameter_sources import check_parameters
+from .parameter_checks import check_parameters
 from .parameter_types import fit_text
 from .parameters import declared_parameters
 

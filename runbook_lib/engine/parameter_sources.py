@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import ConfigError, UsageError
 from ..models.base import Step
 from .notebook_files import read_notebook
+from .parameter_checks import check_parameters, known_parameter
 from .parameter_types import fit_text, fit_value
 from .parameters import Parameter, declared_parameters
 
@@ -60,34 +61,6 @@ def collect_parameters(
     return ParameterSet(values, sources)
 
 
-def check_parameters(nb: Mapping[str, Any], values: Mapping[str, Any], what: str = "the notebook") -> dict[str, Any]:
-    """The values in their declared types; UsageError for unknown names, wrong types and missing required ones.
-
-    A notebook that declares nothing (or in another language) takes anything, as papermill documents.
-    """
-    declared = declared_parameters(nb)
-    if declared is None:
-        return dict(values)
-    fitted = {name: fit_value(name, value, _known(name, declared, what).type) for name, value in values.items()}
-    missing = [name for name, parameter in declared.items() if parameter.required and name not in values]
-    if missing:
-        raise UsageError(
-            f"{what} needs the parameter {missing[0]!r}" + (f" (and {', '.join(missing[1:])})" if missing[1:] else ""),
-            declared[missing[0]].meaning or f"Pass it with -p {missing[0]}=….",
-        )
-    return fitted
-
-
-def _known(name: str, declared: Mapping[str, Parameter], what: str) -> Parameter:
-    if name in declared:
-        return declared[name]
-    close = difflib.get_close_matches(name, declared, n=1, cutoff=0.5)
-    known = f"Known: {', '.join(declared)}." if declared else "It takes none."
-    raise UsageError(
-        f"unknown parameter {name!r} of {what}" + (f"; did you mean {close[0]!r}?" if close else ""), known
-    )
-
-
 Declared = Mapping[Step, Mapping[str, Parameter]]
 Found = dict[Step, dict[str, Any]]
 
@@ -100,7 +73,9 @@ def _from_assignments(assignments: Iterable[str], declared: Declared) -> Found:
         if not (equals and dot and name):
             raise UsageError(f"parameter {assignment!r} is not STEP.NAME=VALUE", "As in -p plan.lock=false.")
         step = _step(step_name, declared)
-        found.setdefault(step, {})[name] = fit_text(name, text, _known(name, declared[step], f"step {step}").type)
+        found.setdefault(step, {})[name] = fit_text(
+            name, text, known_parameter(name, declared[step], f"step {step}").type
+        )
     return found
 
 
@@ -115,7 +90,7 @@ def _from_environment(environ: Mapping[str, str], declared: Declared) -> Found:
             raise UsageError(f"{variable} names no step", f"Write {PREFIX}<STEP>_<NAME>; steps: {', '.join(declared)}.")
         step = max(steps, key=len)
         name = variable[len(f"{PREFIX}{step}_") :].lower()
-        parameter = _known(name, declared[step], f"step {step} ({variable})")
+        parameter = known_parameter(name, declared[step], f"step {step} ({variable})")
         found.setdefault(step, {})[name] = fit_text(name, text, parameter.type)
     return found
 
@@ -134,7 +109,7 @@ def _from_file(path: Path | None, declared: Declared) -> Found:
     for step_name, named in document.items():
         step = _step(str(step_name), declared)
         for name, value in named.items():
-            parameter = _known(str(name), declared[step], f"step {step} ({path.name})")
+            parameter = known_parameter(str(name), declared[step], f"step {step} ({path.name})")
             found.setdefault(step, {})[str(name)] = fit_value(str(name), value, parameter.type)
     return found
 

@@ -18,7 +18,7 @@ from .kernels import KernelRequest
 from .loop import LoopThread
 from .notebook_files import load_notebook, read_notebook
 from .pages import Pages
-from .parameter_sources import check_parameters
+from .parameter_checks import check_parameters
 from .resume import fingerprint, unchanged_result
 from .sequence import Hooks, SequenceJob, SequenceSummary
 from .signals import StopRequest, trap_signals

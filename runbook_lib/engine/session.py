@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..domain.redaction import Redactor
-from ..errors import EngineError
+from ..errors import EngineError, StoreError
 from .endings import Ending, EndingKind
 from .loop import LoopThread
 from .options import EngineOptions
@@ -16,7 +18,7 @@ from .signals import StopRequest, trap_signals
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from .execution import ExecutionListener
+    from .execution import Execution, ExecutionListener
     from .kernels import Kernel
     from .saving import Destination
     from .streams import SideFiles
@@ -50,34 +52,46 @@ class Session:
     kernel_left: Callable[[Kernel], None] | None = None
 
     def execute(self, nb: NotebookNode) -> Ending:
-        """Execute the notebook in place, from the main thread."""
+        """Execute the notebook in place, from the main thread; StoreError if nothing can be saved."""
+        with trap_signals(self.stop):
+            # The kernel gets up while this thread imports what it needs to talk to it.
+            starting = self.loop.submit(self._start())
+            return self._execute(nb, starting)
+
+    def _execute(self, nb: NotebookNode, starting: Future[Kernel]) -> Ending:
         from .execution import Execution
 
         execution = Execution(
             nb, self.redactor, self.options, self.listener, self.stop, destination=self.destination, side=self.side
         )
-        with trap_signals(self.stop):
+        try:
             execution.begin()
-            try:
-                self.ending = self.loop.run(self._run(execution))
-            except EngineError as error:
-                self.ending = execution.finish(Ending(EndingKind.NOT_STARTED, type(error).__name__, error.message))
+        except StoreError:
+            self._dismiss(starting)
+            raise
+        try:
+            self.ending = self.loop.run(self._run(execution, starting))
+        except EngineError as error:
+            self.ending = execution.finish(Ending(EndingKind.NOT_STARTED, type(error).__name__, error.message))
         return self.ending
 
-    async def _run(self, execution: object) -> Ending:
-        from .execution import Execution
+    def _dismiss(self, starting: Future[Kernel]) -> None:
+        if not starting.cancel() and starting.exception() is None:
+            self.loop.run(starting.result().kill())
 
-        assert isinstance(execution, Execution)  # noqa: S101  keeps nbclient out of this module's imports
-        import asyncio
+    async def _start(self) -> Kernel:
+        return await self.kernel()
 
-        starting = asyncio.ensure_future(self.kernel())
+    async def _run(self, execution: Execution, starting: Future[Kernel]) -> Ending:
+        wanted = asyncio.wrap_future(starting)
         stopping = asyncio.ensure_future(self.stop.wait())
-        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
-            starting.cancel()
+        both: set[asyncio.Future[Any]] = {wanted, stopping}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if not wanted.done():
+            wanted.cancel()
             return execution.finish(Ending.by_signal(self.stop.number))
         stopping.cancel()
-        kernel = starting.result()
+        kernel = wanted.result()
         try:
             return await execution.run(kernel)
         finally:
