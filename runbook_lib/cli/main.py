@@ -51,19 +51,38 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app()
+        # Not by itself: typer would leave with 1, as if a gate had said no, when who reads the output went away.
+        status = app(standalone_mode=False, prog_name="runbook") or 0
+    except SystemExit as left:
+        status = _without_reader() if isinstance(left.__context__, BrokenPipeError) else left.code
     except BrokenPipeError:
-        # Who read our output went away, as `head` does: nothing is left to tell anybody.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 128 + signal.SIGPIPE
+        status = _without_reader()
     except RunbookError as error:
         status = _report(error, error.message, error.remedy, error.exit_status)
     except Exception as error:  # noqa: BLE001 - the last resort
-        message = f"{type(error).__name__}: {error}"
-        status = _report(error, message, "This is a defect. Run it again with --debug and report what it prints.", 3)
-    else:
-        status = 0
+        status = _report_other(error)
     sys.exit(status)
+
+
+def _without_reader() -> int:
+    # As with `head`: nothing is left to tell anybody, not even when Python flushes at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
+
+
+def _report_other(error: Exception) -> int:
+    # typer's errors of usage have no class that may be imported in every version of it; this method they all have.
+    said = getattr(error, "format_message", None)
+    if said is None:
+        message = f"{type(error).__name__}: {error}"
+        return _report(error, message, "This is a defect. Run it again with --debug and report what it prints.", 3)
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(said(), err=True)
+    else:
+        typer.echo(f"error: {said()}", err=True)
+        typer.echo(f"hint: {context.command_path if context else 'runbook'} --help shows what it takes.", err=True)
+    return int(getattr(error, "exit_code", 2))
 
 
 def _report(error: Exception, message: str, remedy: str, status: int) -> int:

@@ -1,0 +1,152 @@
+"""The one place that prints errors and chooses the exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import typer
+
+from runbook_lib import errors
+from runbook_lib.cli import main as cli
+from runbook_lib.errors import InterruptedRunError, RunbookError, UsageError
+
+Ended = tuple[int, str, str]
+Command = Callable[..., Ended]
+
+
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.setenv("RUNBOOK_DEBUG", "")
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Leave a command that does `work` to the command line's main; exit status, stdout, stderr."""
+
+    def end(work: Callable[[], object], *arguments: str) -> Ended:
+        app = typer.Typer(pretty_exceptions_enable=False)
+        app.callback()(cli._options)
+        app.command("work")(work)
+        monkeypatch.setattr(cli, "app", app)
+        monkeypatch.setattr(sys, "argv", ["runbook", *(arguments or ("work",))])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        said = capsys.readouterr()
+        return int(left.value.code or 0), said.out, said.err
+
+    return end
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def work() -> None:
+        raise error
+
+    return work
+
+
+def all_errors() -> list[type[RunbookError]]:
+    found = [getattr(errors, name) for name in errors.__all__]
+    return [kind for kind in found if kind is not InterruptedRunError]
+
+
+@pytest.mark.parametrize("kind", all_errors())
+def test_every_error_is_two_lines_and_its_own_exit_status(command: Command, kind: type[RunbookError]) -> None:
+    ended = command(raising(kind("It broke.", "Mend it.")))
+    assert ended == (kind.exit_status, "", "error: It broke.\nhint: Mend it.\n")
+
+
+def test_the_exit_statuses_are_those_that_were_promised() -> None:
+    promised = {"BlockedError": 1, "EvidenceError": 1, "UsageError": 2, "ConfigError": 2, "InputError": 2,
+                "AdapterError": 3, "TerraformError": 3, "StateLockedError": 3, "EngineError": 3}  # fmt: skip
+    assert {name: getattr(errors, name).exit_status for name in promised} == promised
+
+
+def test_an_error_without_a_remedy_has_no_hint(command: Command) -> None:
+    assert command(raising(UsageError("It broke."))) == (2, "", "error: It broke.\n")
+
+
+def test_a_defect_shows_no_traceback_and_says_how_to_get_one(command: Command) -> None:
+    status, out, err = command(raising(ValueError("odd")))
+    assert (status, out) == (3, "")
+    assert err.splitlines()[0] == "error: ValueError: odd"
+    assert "--debug" in err
+    assert "Traceback" not in err
+
+
+def test_debug_lets_the_error_through_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.callback()(cli._options)
+    app.command("work")(raising(ValueError("odd")))
+    monkeypatch.setattr(cli, "app", app)
+    monkeypatch.setattr(sys, "argv", ["runbook", "--debug", "work"])
+    with pytest.raises(ValueError, match="odd"):
+        cli.main()
+
+
+@pytest.mark.parametrize("status", [0, 1, 3, 143])
+def test_a_command_that_leaves_with_a_status_is_believed(command: Command, status: int) -> None:
+    assert command(raising(typer.Exit(status))) == (status, "", "")
+
+
+def test_a_command_that_comes_to_its_end_has_passed(command: Command) -> None:
+    assert command(lambda: typer.echo("answer")) == (0, "answer\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (("work", "--fast"), "error: No such option: --fast", "hint: runbook work --help shows what it takes."),
+        (("wrok",), "error: No such command 'wrok'.", "hint: runbook --help shows what it takes."),
+        (("work", "harder"), "error: Got unexpected extra argument", "hint: runbook work --help"),
+    ],
+)
+def test_a_wrong_word_is_told_as_every_other_error(
+    command: Command, arguments: tuple[str, ...], error: str, hint: str
+) -> None:
+    status, out, err = command(lambda: None, *arguments)
+    assert (status, out) == (2, "")
+    lines = err.splitlines()
+    assert lines[0].startswith(error)
+    assert lines[1].startswith(hint)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_command_with_its_number(command: Command, number: signal.Signals) -> None:
+    def wait() -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+
+    status, _, err = command(wait)
+    assert status == 128 + number
+    assert err == f"error: stopped by signal {number.value}\n"
+
+
+def runbook(*arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "runbook_lib.cli", *arguments]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+
+
+def test_an_answer_that_nobody_reads_is_no_gate_s_no() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = runbook("--version", stdout=writer)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGPIPE, "")
+
+
+def test_every_command_of_the_design_is_there() -> None:
+    shown = runbook("--help").stdout
+    for name in (
+        "run", "check", "exposure", "approve", "reject", "verify", "services", "evidence", "doctor", "lab", "demo",
+    ):  # fmt: skip
+        assert f" {name} " in shown
