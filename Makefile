@@ -66,7 +66,7 @@ lab: setup  ## start the embedded world and leave it running; `runbook lab down`
 test: lint pytest  ## everything that must hold: lint, then all tests
 
 pytest: setup node
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup  ## style, types, layers, notebooks, generated files, the pipeline's schema
 	@$(BIN)/ruff check .

@@ -18,6 +18,7 @@ from runbook_lib.lab.gitlab.config import default_world
 DOCUMENTED = {
     "GET /version": {200, 401},
     "GET /user": {200, 401},
+    "GET /personal_access_tokens/self": {200, 401, 404},
     "GET /users": {200, 401},
     "GET /users/{id}": {200, 401, 404},
     "GET /job": {200, 400, 401, 404},
@@ -68,6 +69,8 @@ DOCUMENTED = {
 CALLS: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/user", "", None, 401),
     ("GET", "/user", "riley", None, 200),
+    ("GET", "/personal_access_tokens/self", "", None, 401),
+    ("GET", "/personal_access_tokens/self", "riley", None, 200),
     ("GET", "/users?username=alex", "riley", None, 200),
     ("GET", "/users/101", "riley", None, 200),
     ("GET", "/users/999", "riley", None, 404),

@@ -47,6 +47,13 @@ def test_the_address_may_name_the_api_or_the_server(lab: RunningGitLab, address:
     assert GitLab(lab.url + address, lab.token("sam"), PROJECT).current_user() == "sam"
 
 
+def test_a_token_tells_what_it_may_do_and_a_member_has_a_role(lab: RunningGitLab) -> None:
+    client = lab.client("riley")
+    assert client.token_scopes() == ("api",)
+    assert lab.client("project_42_bot").token_scopes() == ("read_api",)
+    assert [client.role(name) for name in ("riley", "Sam", "nobody")] == [30, 40, 0]
+
+
 def test_a_pipeline_tells_who_started_it_and_on_what(lab: RunningGitLab) -> None:
     number = lab.pipeline("riley")
     pipeline = lab.client("sam").pipeline(number)

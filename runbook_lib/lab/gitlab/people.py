@@ -33,8 +33,9 @@ async def current_user(caller: Known, request: Request) -> dict[str, Any]:
 
 @router.get("/personal_access_tokens/self")
 async def current_token(caller: Known) -> dict[str, Any]:
-    """Say what the token may do: the lab's tokens may do everything that their user may."""
-    return {"id": caller.user.id, "name": "lab", "user_id": caller.user.id, "scopes": ["api"], "active": True}
+    """Say what the token may do."""
+    user = caller.user
+    return {"id": user.id, "name": "lab", "user_id": user.id, "scopes": list(user.scopes), "active": True}
 
 
 @router.get("/users")
