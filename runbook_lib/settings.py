@@ -34,6 +34,7 @@ class Environment(BaseSettings):
     terraform: str = _env("RUNBOOK_TERRAFORM")
     provider_mirror: str = _env("RUNBOOK_PROVIDER_MIRROR")
     connect_to: str = _env("RUNBOOK_CONNECT_TO")
+    in_sequence: bool = _env("RUNBOOK_IN_SEQUENCE", default=False)
     decision: str = _env("RUNBOOK_DECISION")
     reason: str = _env("RUNBOOK_REASON")
     signing_key: SecretStr = _env("RUNBOOK_SIGNING_KEY", default=SecretStr(""))

@@ -20,24 +20,12 @@ from .gitlab_errors import GitLabRefusalError
 from .gitlab_http import TOKEN, GitLabHttp
 from .gitlab_queries import JOB_VARIABLES, STATE_LOCK, parse_job_variables, parse_state_lock
 
-__all__ = ["GitLab", "state_address"]
+__all__ = ["GitLab"]
 
 T = TypeVar("T")
 RETRIES = 4
 STARTED = frozenset({"pending", "running", "success", "failed"})
 NOREPLY = re.compile(r"(?:\d+-)?([\w.-]+)@users\.noreply\.")
-
-
-def state_address(api_url: str, project: str, name: str) -> dict[str, str]:
-    """The environment that points Terraform's http backend at a state in GitLab, without the credentials."""
-    address = f"{api_url.rstrip('/')}/projects/{quote(project, safe='')}/terraform/state/{quote(name, safe='')}"
-    return {
-        "TF_HTTP_ADDRESS": address,
-        "TF_HTTP_LOCK_ADDRESS": f"{address}/lock",
-        "TF_HTTP_UNLOCK_ADDRESS": f"{address}/lock",
-        "TF_HTTP_LOCK_METHOD": "POST",
-        "TF_HTTP_UNLOCK_METHOD": "DELETE",
-    }
 
 
 class GitLab:

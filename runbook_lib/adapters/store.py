@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import mimetypes
-import os
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ..errors import InputError, StoreError, UsageError
+from ..errors import InputError, UsageError
 from ..models.base import Step
 from ..models.results import Artifact, StepResult
+from .atomic import write_atomic
 
 __all__ = ["RunStore", "sha256_file", "write_atomic"]
 
@@ -35,26 +33,6 @@ def sha256_file(path: Path) -> str:
     """The hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write beside the target, flush to disk, rename over it; StoreError if the disk refuses."""
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp makes files that only their owner may read; artifacts follow the umask as other files do.
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink(missing_ok=True)
-        raise StoreError(f"{path}: can't be written: {error.strerror}", "Check the disk's space and rights.") from error
 
 
 class RunStore:
@@ -157,9 +135,3 @@ class RunStore:
         files = sorted(path for path in self.step_dir(step).rglob("*") if path.is_file())
         keep = [path for path in files if path.name not in late and not path.name.startswith(".")]
         return tuple(self.artifact(path.relative_to(self.dir).as_posix()) for path in keep)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..adapters.gitlab import state_address
+from ..adapters.gitlab_address import state_address
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_binary import cli_configuration, find_binary
 from ..adapters.terraform_init import ensure_initialised

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run)
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 - a command has as many parameters as options
     steps: Annotated[list[str] | None, typer.Argument(help="Steps to run; all of them if none is named.")] = None,
     stack: Annotated[str, typer.Option(help="The stack of runbook.yml to change.")] = "",
     run_id: Annotated[str, typer.Option("--run-id", help="The run to go on with, or the new run's name.")] = "",

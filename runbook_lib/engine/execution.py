@@ -189,8 +189,8 @@ class Execution:
     async def _watch(self, kernel: Kernel) -> None:
         # A dead kernel can't say which Terraform it has left behind.
         while kernel.pid:
-            self._below.look()
             await asyncio.sleep(1)
+            self._below.look()
 
     def _refresh(self) -> None:
         if self._outputs.render():

@@ -14,10 +14,12 @@ from jupyter_client.session import Session
 __all__ = ["OutputReader"]
 
 BATCH = 500
+# Of these only type, parent and content are looked at; most of unpacking is reading dates.
+LIGHT = {"stream", "status", "execute_input"}
 
 
 class OutputReader:
-    """Takes what lies in the socket at once, and unpacks of a stream's message only what is needed."""
+    """Takes what lies in the socket at once, and unpacks of the frequent messages only what is needed."""
 
     def __init__(self, socket: zmq.asyncio.Socket, session: Session) -> None:
         self._socket = socket
@@ -26,7 +28,7 @@ class OutputReader:
         self._waiting: deque[dict[str, Any]] = deque()
 
     async def next(self) -> dict[str, Any]:
-        """The next message, in jupyter_client's form; a stream's has type, parent and content alone."""
+        """The next message, in jupyter_client's form; the light ones have type, parent and content alone."""
         while not self._waiting:
             await self._socket.poll()
             self._receive()
@@ -39,11 +41,12 @@ class OutputReader:
             except zmq.Again:
                 return
             parts = cast("list[bytes]", self._session.feed_identities(frames)[1])
-            self._waiting.append(self._stream(parts) or self._session.deserialize(parts))
+            self._waiting.append(self._light(parts) or self._session.deserialize(parts))
 
-    def _stream(self, parts: list[bytes]) -> dict[str, Any] | None:
-        if b'"msg_type": "stream"' not in parts[1] and b'"msg_type":"stream"' not in parts[1]:
+    def _light(self, parts: list[bytes]) -> dict[str, Any] | None:
+        kind = json.loads(parts[1])["msg_type"]
+        if kind not in LIGHT:
             return None
         if self._session.auth is not None and not hmac.compare_digest(parts[0], self._session.sign(parts[1:5])):
             return None  # deserialize says what is wrong with it
-        return {"msg_type": "stream", "parent_header": json.loads(parts[2]), "content": json.loads(parts[4])}
+        return {"msg_type": kind, "parent_header": json.loads(parts[2]), "content": json.loads(parts[4])}

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
-from ..adapters.store import write_atomic
+from ..adapters.atomic import write_atomic
 from ..domain.redaction import Redactor
 
 __all__ = ["Pages"]

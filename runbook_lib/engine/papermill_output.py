@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..adapters.store import write_atomic
+from ..adapters.atomic import write_atomic
 from ..domain.redaction import Redactor
 from .saving import FolderSide, LocalFile
 from .streams import SideFiles

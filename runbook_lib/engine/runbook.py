@@ -18,11 +18,14 @@ from .sequence import SequenceJob, SequenceSummary, run_sequence
 __all__ = ["RunRequest", "execute"]
 
 # What the notebooks import, or their steps where it is used: a kernel that waits has time for it.
-PRELOAD = ("runbook_lib.report.tables", "runbook_lib.report.decision_tables", "gitlab", "slack_sdk", "ruamel.yaml")
+PRELOAD = ("runbook_lib.report.tables", "runbook_lib.report.decision_tables", "ruamel.yaml")
+ASKING = ("gitlab", "slack_sdk")
 DRAWING = ("runbook_lib.report.charts", "matplotlib.figure", "matplotlib.backends.backend_svg", "matplotlib.patches")
 PRELOAD_MORE = {
     Step.COMPLIANCE: ("hcl2",),
     Step.PLAN: ("hcl2", *DRAWING),
+    Step.APPROVAL: ASKING,
+    Step.APPLY: ASKING,
     Step.VERIFICATION: ("boto3", *DRAWING),
     Step.SERVICE_TESTS: ("boto3", "aiohttp", *DRAWING),
 }
@@ -53,7 +56,11 @@ def execute(request: RunRequest, settings: Settings) -> SequenceSummary:
         stack=run.stack,
         cwd=settings.root,
         parameters=chosen.values,
-        environment={"RUNBOOK_ROOT": str(settings.root), "RUNBOOK_OUTPUTS": str(settings.outputs)},
+        environment={
+            "RUNBOOK_ROOT": str(settings.root),
+            "RUNBOOK_OUTPUTS": str(settings.outputs),
+            "RUNBOOK_IN_SEQUENCE": "true",
+        },
         resume=request.resume,
         redactor=redactor(settings),
         preload={step: (f"runbook_lib.steps.{step}", *PRELOAD, *PRELOAD_MORE.get(step, ())) for step in Step},

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Protocol
 
-from ..adapters.store import write_atomic
+from ..adapters.atomic import write_atomic
 from ..errors import StoreError
 from .record import NotebookRecord
 

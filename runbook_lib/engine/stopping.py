@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Iterable
-from typing import Any
-
-import psutil
+from typing import TYPE_CHECKING, Any
 
 from .kernels import Kernel
 from .options import EngineOptions
 from .signals import StopRequest
+
+if TYPE_CHECKING:
+    import psutil
 
 __all__ = ["Descendants", "stop_kernel"]
 
@@ -29,6 +30,8 @@ class Descendants:
 
     def look(self) -> None:
         """Note who is there now."""
+        import psutil
+
         with contextlib.suppress(psutil.Error, ValueError):
             for child in psutil.Process(self._pid).children(recursive=True):
                 self._known.setdefault(child.pid, child)
@@ -44,11 +47,9 @@ class Descendants:
         pids = {process.pid for process in alive}
         roots = [process for process in alive if _parent(process) not in pids]
         for process in roots:
-            with contextlib.suppress(psutil.Error):
-                process.send_signal(signal.SIGINT)
+            _send(process, signal.SIGINT)
         for process in await self.gone(options):
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+            _send(process, signal.SIGKILL)
 
     async def gone(self, options: EngineOptions, impatient: asyncio.Future[None] | None = None) -> list[psutil.Process]:
         """Wait until they are gone, for a grace, or for Terraform's longer one; gives those who stay."""
@@ -103,7 +104,16 @@ async def _give_up(kernel: Kernel, cell: asyncio.Future[Any]) -> None:
         await cell
 
 
+def _send(process: psutil.Process, number: int) -> None:
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        process.send_signal(number)
+
+
 def _is_alive(process: psutil.Process) -> bool:
+    import psutil
+
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
@@ -111,6 +121,8 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 def _is_careful(process: psutil.Process) -> bool:
+    import psutil
+
     try:
         words: Iterable[str] = (process.name(), *process.cmdline())
     except psutil.Error:
@@ -119,6 +131,8 @@ def _is_careful(process: psutil.Process) -> bool:
 
 
 def _parent(process: psutil.Process) -> int:
+    import psutil
+
     try:
         return int(process.ppid())
     except psutil.Error:

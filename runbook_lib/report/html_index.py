@@ -43,6 +43,12 @@ class IndexPage:
         by_step = {result.step: result.findings for result in self.results}
         return by_step.get(Step.PLAN) or by_step.get(Step.COMPLIANCE) or ()
 
+    @property
+    def judged(self) -> bool:
+        """Whether a verdict was reached at all: no findings of a step that failed mean nothing."""
+        reached = {Outcome.PASSED, Outcome.WARNED, Outcome.BLOCKED}
+        return any(result.step in {Step.COMPLIANCE, Step.PLAN} and result.outcome in reached for result in self.results)
+
 
 def render_index(page: IndexPage) -> str:
     """The page's HTML: self-contained, every text escaped, no script."""

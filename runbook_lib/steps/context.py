@@ -70,22 +70,25 @@ class StepContext:
 
     def uses_repository(self) -> None:
         """Remember the stack's files, the policies and runbook.yml."""
-        self.uses(*sorted(path for path in self.stack_dir.glob("**/*") if path.suffix in {".tf", ".tfvars", ".json"}))
+        files = (path for path in self.stack_dir.glob("**/*") if ".terraform" not in path.parts)
+        self.uses(*sorted(path for path in files if path.suffix in {".tf", ".tfvars", ".json"}))
         policies = self.settings.root / self.settings.config.compliance.policies
         self.uses(*sorted(policies.glob("*.yml")), self.settings.root / "runbook.yml")
 
     def finish(self, outcome: Outcome, summary: str, findings: Sequence[Finding] = ()) -> ResultView:
         """Write result.json, tell Slack, and give what the notebook shows as its decision."""
-        result = self._result(outcome, summary, findings=tuple(findings))
-        self.store.write_result(result)
-        Teller(self.settings, self.store, self.run).tell_step(result)
-        return ResultView(result)
+        return ResultView(self._end(self._result(outcome, summary, findings=tuple(findings))))
 
     def fail(self, outcome: Outcome, error: ErrorInfo) -> None:
         """Write the result of a step that an error ended, and tell Slack."""
-        result = self._result(outcome, error.message, error=error)
+        self._end(self._result(outcome, error.message, error=error))
+
+    def _end(self, result: StepResult) -> StepResult:
         self.store.write_result(result)
-        Teller(self.settings, self.store, self.run).tell_step(result)
+        # A sequence tells the results of its steps itself, while the next step works already.
+        if not self.settings.environment.in_sequence:
+            Teller(self.settings, self.store, self.run).tell_step(result)
+        return result
 
     def _result(self, outcome: Outcome, summary: str, **more: Any) -> StepResult:
         inputs = [

@@ -15,7 +15,7 @@ import pytest
 import requests
 from gitlab_lab import PROJECT, RunningGitLab, running_gitlab
 
-from runbook_lib.adapters.gitlab import state_address
+from runbook_lib.adapters.gitlab_address import state_address
 from runbook_lib.lab.gitlab.config import default_world
 
 STATE = "/api/v4/projects/42/terraform/state/access"
