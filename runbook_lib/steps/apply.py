@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..adapters.store import sha256_file
@@ -72,15 +73,10 @@ def apply_plan(context: StepContext, record: DecisionRecord) -> Applied:
     # The file is digested once more at the last moment: what is applied is what was approved.
     if not record.approved or sha256_file(path) != record.plan_sha256:
         raise ApprovalError("the plan file is not the one that was approved", "Run the plan step again.")
-    terraform = terraform_client(context.settings, context.run.stack, _print_event)
-    ensure_initialised(terraform)
-    config = context.settings.config.terraform
-    began = time.time()
-    done = terraform.apply(path, f"-lock-timeout={config.lock_timeout}", f"-parallelism={config.parallelism}")
-    _keep(context, done, began)
+    done = _carry_out(context, path)
     if done.status:
         with holder_named(context.settings, context.stack.state):
-            raise _failure(done)
+            raise _failure(done, _kept_state(context))
     applied = _applied(done)
     context.store.write_json(context.file("outputs.json"), applied.outputs)
     return applied
@@ -92,6 +88,27 @@ def decide(context: StepContext, applied: Applied) -> ResultView:
     counts = {"added": applied.added, "changed": applied.changed, "destroyed": applied.destroyed}
     context.metrics |= counts
     return context.finish(Outcome.PASSED, f"Applied: {describe(counts) or 'nothing to change'}.")
+
+
+def _carry_out(context: StepContext, plan: Path) -> Completed:
+    heard: list[str] = []
+
+    def hear(line: str) -> None:
+        heard.append(line)
+        _print_event(line)
+
+    terraform = terraform_client(context.settings, context.run.stack, hear)
+    ensure_initialised(terraform)
+    heard.clear()
+    config, began = context.settings.config.terraform, time.time()
+    try:
+        done = terraform.apply(plan, f"-lock-timeout={config.lock_timeout}", f"-parallelism={config.parallelism}")
+    except KeyboardInterrupt:
+        # Terraform has ended all the same, and what it did counts.
+        _keep(context, Completed(130, "\n".join(heard), ""), began)
+        raise
+    _keep(context, done, began)
+    return done
 
 
 def _events(text: str) -> Iterator[dict[str, Any]]:
@@ -120,7 +137,18 @@ def _keep(context: StepContext, done: Completed, began: float) -> None:
         context.metrics["errored_state"] = context.file("errored.tfstate")
 
 
-def _failure(done: Completed) -> RunbookError:
+def _kept_state(context: StepContext) -> str:
+    """What to do about a state that could not be uploaded; empty if there is none."""
+    kept = context.metrics.get("errored_state")
+    if not kept:
+        return ""
+    return (
+        f"{kept} is the only copy of the new state, and lies in {context.stack.path} too. There run"
+        " `terraform state push errored.tfstate`, then go on from the plan step."
+    )
+
+
+def _failure(done: Completed, remedy: str = "") -> RunbookError:
     errors = [event for event in _events(done.stdout) if event.get("@level") == "error"]
     applied = sum(1 for event in _events(done.stdout) if event.get("type") == "apply_complete")
     if not errors:
@@ -131,7 +159,7 @@ def _failure(done: Completed) -> RunbookError:
     if not applied:
         return error
     half = f"{error.message}; {applied} resources were changed before it"
-    return type(error)(half, f"{error.remedy} Then run from the plan step: the state has moved.")
+    return type(error)(half, remedy or f"{error.remedy} Then run from the plan step: the state has moved.")
 
 
 def _applied(done: Completed) -> Applied:

@@ -152,11 +152,21 @@ def test_a_run_that_went_well_is_sealed_and_no_failure_told(
     assert prove_folder(store.dir).valid
 
 
-def test_a_step_whose_notebook_told_its_result_is_not_told_again_by_the_sequence(
+def test_a_result_that_is_heard_of_twice_is_told_once_and_before_the_run_ends(
     settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
 ) -> None:
     lifecycle = Lifecycle(settings, store, run)
     lifecycle.step_started(Step.PLAN)
     for _ in range(2):
         lifecycle.step_ended(result())
+    lifecycle.run_ended([result()])
+    assert len(slack.posts) == 2
+
+
+def test_a_step_that_speaks_for_itself_begins_when_all_before_it_was_told(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
+) -> None:
+    lifecycle = Lifecycle(settings, store, run)
+    lifecycle.step_ended(result(Step.PLAN))
+    lifecycle.step_started(Step.APPROVAL)
     assert len(slack.posts) == 2
