@@ -48,6 +48,15 @@ def desk(original: Desk, lab: World, tmp_path: Path) -> Desk:
     return copy
 
 
+def fresh(original: Desk, run_id: str) -> Desk:
+    """Another run, on the state as it is now, approved as well."""
+    desk = replace(original, run_id=run_id)
+    desk.repository.commit_change(None)
+    assert desk.run("plan", "approval", *NOT_WAITING).returncode == 0
+    assert desk.runbook("approve", desk.run_id, user="alex").returncode == 0
+    return desk
+
+
 def state_serial(desk: Desk) -> int:
     states = ask(f"{desk.world.gitlab_url}/lab/gitlab/states")
     return int(states["access"]["serials"][-1])
@@ -138,6 +147,32 @@ def test_a_state_that_moved_since_the_plan_keeps_it_from_being_applied(desk: Des
         requests.delete(f"{url}/versions/{document['serial']}", auth=bot, timeout=30).raise_for_status()
 
 
+@pytest.mark.parametrize(
+    ("variables", "fault", "reason"),
+    [
+        ({"SLACK_CHANNEL": "#nowhere"}, None, "there is no channel #nowhere for this token (channel_not_found)"),
+        ({}, {"method": "chat.postMessage", "status": 429, "retry_after": 3600, "times": 9}, "Slack asks to wait"),
+    ],
+)
+def test_a_request_that_slack_does_not_take_is_an_error_and_goes_out_when_it_does(
+    desk: Desk, variables: dict[str, str], fault: dict[str, object] | None, reason: str
+) -> None:
+    shutil.rmtree(desk.store.path("03_approval"))
+    if fault:
+        ask(f"{desk.world.slack_url}/lab/slack/faults", "POST", fault)
+    ended = desk.run("approval", *NOT_WAITING, **variables)
+    assert ended.returncode == 3
+    assert (
+        f"the approval request reached nobody: Slack: {reason}".replace("Slack: Slack", "Slack")
+        in (visible_errors(ended)["error"])
+    )
+    assert list(desk.store.dir.glob("outbox/*request*.json"))
+    if fault:
+        requests.delete(f"{desk.world.slack_url}/lab/slack/faults", timeout=30).raise_for_status()
+    assert desk.run("approval", *NOT_WAITING).returncode == 0
+    assert list(desk.store.dir.glob("outbox/*.json")) == []
+
+
 def test_resuming_repeats_no_step_whose_inputs_are_the_same_and_every_other(desk: Desk) -> None:
     steps = (Step.COMPLIANCE, Step.PLAN, Step.APPROVAL)
     before = [desk.result(step) for step in steps]
@@ -180,11 +215,21 @@ def test_an_approved_plan_is_applied_once(desk: Desk) -> None:
     assert state_serial(desk) == serial
 
 
+def test_a_state_that_can_not_be_uploaded_after_apply_is_kept_with_the_evidence(lab: World, original: Desk) -> None:
+    desk = fresh(original, "upload")
+    fault = {"method": "POST", "path": "terraform/state/access$", "status": 500, "count": 99}
+    ask(f"{lab.gitlab_url}/lab/gitlab/faults", "POST", fault)
+    ended = desk.run("apply")
+    assert ended.returncode == 3
+    assert "Failed to save state" in visible_errors(ended)["error"]
+    assert "errored.tfstate" in visible_errors(ended)["hint"]
+    left = json.loads(desk.store.read_text("04_apply/errored.tfstate"))
+    assert left["serial"] > state_serial(desk)
+    assert prove_folder(desk.store.dir).valid
+
+
 def test_an_apply_whose_run_is_killed_is_finished_by_terraform_and_never_repeated(lab: World, original: Desk) -> None:
-    desk = replace(original, run_id="killed")
-    desk.repository.commit_change(None)
-    assert desk.run("plan", "approval", *NOT_WAITING).returncode == 0
-    assert desk.runbook("approve", desk.run_id, user="alex").returncode == 0
+    desk = fresh(original, "killed")
     serial = state_serial(desk)
     process = desk.start("run", "apply", "--run-id", desk.run_id)
     eventually(lambda: lock_of(desk), "Terraform takes the lock")
