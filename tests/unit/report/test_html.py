@@ -170,4 +170,5 @@ def test_index_shows_the_run_on_one_page() -> None:
 def test_index_of_a_run_that_has_just_begun_says_so() -> None:
     text = render_index(IndexPage(run=Run(run_id="r1", stack="main", created_at=NOW)))
     assert "not begun" in text
+    assert "Nothing has been judged." in text
     assert "not been sealed" in text
