@@ -1,4 +1,7 @@
-"""One lab for a worker's whole session, its base built by the real Terraform in twenty seconds."""
+"""One lab for a worker's whole session, its base built by the real Terraform in twenty seconds.
+
+Under xdist (--dist loadfile) a file stays in one worker, and its tests share the lab one after the other.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,6 @@ from runbook_lib.lab.world import World
 from runbook_lib.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Under xdist (--dist loadgroup) a module stays in one worker, whose lab its tests share one after the other.
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
