@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .adapters.logs import configure_logs
 from .adapters.yaml_file import load_model
 from .errors import ConfigError
 from .models.config import RunbookConfig
@@ -77,8 +76,7 @@ class Settings:
 
     @classmethod
     def load(cls, root: Path | None = None) -> Settings:
-        """Read the environment and the nearest runbook.yml, and begin to log; ConfigError names variable or line."""
-        configure_logs()
+        """Read the environment and the nearest runbook.yml; ConfigError names variable or line."""
         try:
             environment = Environment()
         except ValidationError as error:

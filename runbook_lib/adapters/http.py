@@ -17,6 +17,7 @@ from yarl import URL
 from ..models.services import ServiceAnswer, ServiceResult, ServiceTest
 from .connect_to import ConnectTo, redirect
 from .http_errors import FailedAttempt, explain
+from .logs import configure_logs
 
 __all__ = ["HttpOptions", "run_tests"]
 
@@ -49,6 +50,7 @@ def run_tests(
     Every attempt is a new connection, without a proxy: what is tested is whether one can get there. Attempts follow
     each other as a result fails, but not where the next would end the same. Redirects are followed on the same host.
     """
+    configure_logs()
     wanted = tuple(tests)
     # In a notebook a loop already runs in this thread, so the requests get a thread and a loop of their own.
     return _in_own_loop(lambda: _run_all(wanted, judge, options or HttpOptions()))

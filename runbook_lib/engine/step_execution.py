@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..adapters.logs import configure_logs
 from ..models.base import Outcome, Step
 from ..models.results import StepResult
 from .display import Display
@@ -49,10 +50,13 @@ class StepExecution:
 
     def repeat(self, step: Step, once: Callable[[], StepResult]) -> StepResult:
         """Carry the step out, again if an outside system failed and the job allows it; the last result stands."""
+        allowed = 1 + (self.job.retries.get(step, 0) if step in SAFE_TO_REPEAT else 0)
+        if allowed == 1:
+            return once()
+
         import stamina
 
-        allowed = 1 + (self.job.retries.get(step, 0) if step in SAFE_TO_REPEAT else 0)
-
+        configure_logs()
         for attempt in stamina.retry_context(on=_TransientError, attempts=allowed, timeout=None):
             with attempt:
                 result = once()

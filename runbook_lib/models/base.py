@@ -27,7 +27,8 @@ UNKNOWN: Final = Unknown.UNKNOWN
 class Model(BaseModel):
     """A value that crosses a boundary: immutable, and no field is taken that is not declared."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A model is built when it is first used: most processes use a few of them.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Outcome(StrEnum):

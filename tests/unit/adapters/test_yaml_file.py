@@ -43,7 +43,9 @@ def test_deep_nesting_is_an_error_and_no_crash(tmp_path: Path) -> None:
 
 
 def test_unknown_field_names_line_and_the_likely_spelling(tmp_path: Path) -> None:
-    path = write(tmp_path, "version: 1\nstacks:\n  access:\n    path: terraform/access\n    sate: access\n    state: a\n")
+    path = write(
+        tmp_path, "version: 1\nstacks:\n  access:\n    path: terraform/access\n    sate: access\n    state: a\n"
+    )
     with pytest.raises(ConfigError, match=r"line 5: stacks\.access\.sate: is not a known field") as caught:
         load_model(path, RunbookConfig)
     assert "Did you mean 'state'?" in caught.value.remedy
