@@ -23,9 +23,6 @@ QUIET = logging.getLogger("runbook.nbclient")
 QUIET.addHandler(logging.NullHandler())
 QUIET.propagate = False
 
-# A cell's reply overtakes its outputs: nbclient would drop those that have not come 4 s later.
-PATIENCE = 600
-
 
 class CellClient(NotebookClient):
     """Executes single cells on a kernel that is there already."""
@@ -33,21 +30,40 @@ class CellClient(NotebookClient):
     def __init__(
         self, nb: NotebookNode, kernel: Kernel, outputs: CellOutputs, learn: Callable[[list[str]], None]
     ) -> None:
-        super().__init__(nb, km=kernel.manager, record_timing=False, iopub_timeout=PATIENCE)
+        super().__init__(nb, km=kernel.manager, record_timing=False)
         self.kc = kernel.client
         self.log = QUIET
         self.outputs = outputs
         self._learn = learn
         self._reader = OutputReader(kernel.client.iopub_channel.socket, kernel.client.session)
 
-    async def _async_poll_output_msg(self, parent_msg_id: str, cell: NotebookNode, cell_index: int) -> None:
+    async def run_cell(self, cell: NotebookNode, cell_index: int) -> None:
+        """Execute one cell; raises nbclient's CellExecutionError. Nobody here looks whether the kernel is alive.
+
+        nbclient's own way starts three tasks a cell to do the same.
+        """
+        assert self.kc is not None  # noqa: S101  for the type checker: it is set above
+        allowed = "raises-exception" in cell.metadata.get("tags", [])
+        cell.outputs = []
+        self.clear_before_next_output = False
+        request = self.kc.execute(cell.source, store_history=True, stop_on_error=not allowed)
+        await self._until_idle(request, cell, cell_index)
+        await self._check_raise_for_error(cell, cell_index, await self._reply(request))
+
+    async def _until_idle(self, request: str, cell: NotebookNode, cell_index: int) -> None:
         while True:
             message = await self._reader.next()
-            if message["parent_header"].get("msg_id") == parent_msg_id:
+            if message["parent_header"].get("msg_id") == request:
                 try:
                     self.process_message(message, cell, cell_index)
                 except CellExecutionComplete:
                     return
+
+    async def _reply(self, request: str) -> dict[str, Any]:
+        while True:
+            message: dict[str, Any] = await self.kc.shell_channel.get_msg()  # type: ignore[union-attr]
+            if message["parent_header"].get("msg_id") == request:
+                return message
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         """Take one message of the kernel; raises nbclient's CellExecutionComplete at the cell's end."""

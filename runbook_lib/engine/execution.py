@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from ..domain.redaction import Redactor
@@ -73,7 +73,7 @@ class Execution:
         stopping = asyncio.ensure_future(self.stop.wait())
         watching = asyncio.ensure_future(self._watch(kernel))
         try:
-            ending = await self._cells(client, kernel, (stopping, saving))
+            ending = await self._cells(client, kernel, (stopping, saving, watching))
         finally:
             for task in (saving, stopping, watching):
                 task.cancel()
@@ -129,7 +129,7 @@ class Execution:
     async def _code(
         self, client: CellClient, kernel: Kernel, watched: tuple[asyncio.Future[Any], ...], deadline: float | None
     ) -> Ending | None:
-        task = asyncio.ensure_future(client.async_execute_cell(self.nb.cells[self._cell], self._cell))
+        task = asyncio.ensure_future(client.run_cell(self.nb.cells[self._cell], self._cell))
         limits = {
             EndingKind.CELL_TIMEOUT: self._after(self.options.cell_timeout),
             EndingKind.NOTEBOOK_TIMEOUT: deadline,
@@ -137,8 +137,14 @@ class Execution:
         kind, limit = min(limits.items(), key=lambda item: item[1] or float("inf"))
         patience = None if limit is None else max(0.0, limit - time.monotonic())
         await asyncio.wait({task, *watched}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        if watched[2].done() and not task.done():
+            # What the dead kernel had sent still lies in the socket.
+            await asyncio.wait({task}, timeout=0.5)
         if task.done():
-            return self._judge(task, kernel)
+            return self._judge(task)
+        if watched[2].done():
+            task.cancel()
+            return Ending(EndingKind.KERNEL_DIED, "DeadKernelError", _death(kernel.returncode), 0, self._cell)
         ending = self._cause(kind, watched)
         answered = await stop_kernel(kernel, task, self.stop, self._below, self.options)
         if not answered:
@@ -155,7 +161,7 @@ class Execution:
         what = "cell" if kind is EndingKind.CELL_TIMEOUT else "notebook"
         return Ending(kind, "TimeoutError", f"the {what} took longer than {seconds:g} s", 0, self._cell)
 
-    def _judge(self, task: asyncio.Future[Any], kernel: Kernel) -> Ending | None:
+    def _judge(self, task: asyncio.Future[Any]) -> Ending | None:
         error = task.exception()
         if error is None:
             return None
@@ -163,8 +169,6 @@ class Execution:
             return self._raised(error)
         if isinstance(error, OSError | StoreError):
             return Ending(EndingKind.DISK_FULL, type(error).__name__, str(error), 0, self._cell)
-        if isinstance(error, DeadKernelError):
-            return Ending(EndingKind.KERNEL_DIED, "DeadKernelError", _death(kernel.returncode), 0, self._cell)
         return Ending(EndingKind.EXCEPTION, type(error).__name__, str(error), 0, self._cell)
 
     def _raised(self, error: CellExecutionError) -> Ending:
@@ -187,10 +191,13 @@ class Execution:
         return Ending(EndingKind.SYSTEM_EXIT, cell_index=self._cell)
 
     async def _watch(self, kernel: Kernel) -> None:
-        # A dead kernel can't say which Terraform it has left behind.
-        while kernel.pid:
-            await asyncio.sleep(1)
-            self._below.look()
+        # Until the kernel dies. It can't say then which Terraform it has left behind: look now and again.
+        looked = time.monotonic()
+        while await kernel.alive():
+            await asyncio.sleep(0.1)
+            if kernel.pid and time.monotonic() - looked > 1:
+                self._below.look()
+                looked = time.monotonic()
 
     def _refresh(self) -> None:
         if self._outputs.render():

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
-from .kernels import Kernel, KernelRequest, start_kernel
+from .kernels import Kernel, KernelRequest, import_client, start_kernel
 from .loop import LoopThread
 
 __all__ = ["KernelQueue"]
@@ -24,6 +24,7 @@ class KernelQueue:
         self._requests = deque(requests)
         self._starting: deque[tuple[KernelRequest, asyncio.Task[Kernel]]] = deque()
         self._leaving: set[asyncio.Task[None]] = set()
+        import_client()
         loop.run(self._fill())
 
     async def take(self, request: KernelRequest) -> Kernel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import os
 import shutil
 import tempfile
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from jupyter_client.asynchronous.client import AsyncKernelClient
     from jupyter_client.manager import AsyncKernelManager
 
-__all__ = ["Kernel", "KernelRequest", "start_kernel"]
+__all__ = ["Kernel", "KernelRequest", "import_client", "start_kernel"]
 
 # A socket's path may be 107 characters long at most.
 LONGEST_FOLDER = 80
@@ -88,6 +89,14 @@ class Kernel:
         self.client.stop_channels()
         await self.manager.cleanup_resources()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def import_client() -> None:
+    """Import jupyter_client now, in the thread that asks.
+
+    Its modules import each other in a circle: two threads that import it at once see halves of it.
+    """
+    importlib.import_module("jupyter_client.manager")
 
 
 async def start_kernel(request: KernelRequest) -> Kernel:
@@ -187,4 +196,14 @@ def _environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 def _short_folder() -> Path:
     base = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix="rb-", dir=base if len(base) <= LONGEST_FOLDER else "/tmp"))  # noqa: S108  a private folder
+    _sweep(Path(base))
+    return Path(tempfile.mkdtemp(prefix=f"rb-{os.getpid()}-", dir=base if len(base) <= LONGEST_FOLDER else "/tmp"))  # noqa: S108  a private folder
+
+
+def _sweep(base: Path) -> None:
+    # A run that was killed could not remove its folders; nothing but sockets and keys of kernels is in them.
+    for folder in base.glob("rb-*-*"):
+        owner = folder.name.split("-")[1]
+        with contextlib.suppress(OSError):
+            if owner.isdigit() and folder.stat().st_uid == os.getuid() and not Path(f"/proc/{owner}").exists():
+                shutil.rmtree(folder, ignore_errors=True)

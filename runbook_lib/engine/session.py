@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..domain.redaction import Redactor
 from ..errors import EngineError, StoreError
 from .endings import Ending, EndingKind
+from .kernels import import_client
 from .loop import LoopThread
 from .options import EngineOptions
 from .signals import StopRequest, trap_signals
@@ -53,6 +54,7 @@ class Session:
 
     def execute(self, nb: NotebookNode) -> Ending:
         """Execute the notebook in place, from the main thread; StoreError if nothing can be saved."""
+        import_client()
         with trap_signals(self.stop):
             # The kernel gets up while this thread imports what it needs to talk to it.
             starting = self.loop.submit(self._start())

@@ -82,6 +82,8 @@ async def stop_kernel(
             waited = loop.time() - started
             if waited > options.child_grace or (waited > options.grace and not below.careful()):
                 break
+            if not await kernel.alive():
+                break
             await asyncio.wait({cell, impatient}, timeout=0.2, return_when=asyncio.FIRST_COMPLETED)
         if cell.done():
             cell.exception()
