@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from ..domain.approval import RequestFacts, make_request
 from ..errors import ConfigError, InputError
@@ -127,7 +126,7 @@ def _make_request(context: StepContext, findings: tuple[Finding, ...]) -> Approv
         findings=findings,
         url=_job_url(context, context.settings.config.approval.job),
     )
-    return make_request(facts, context.settings.config.approval, datetime.now(UTC))
+    return make_request(facts, context.settings.config.approval, context.clock())
 
 
 def _job_url(context: StepContext, name: str) -> str:

@@ -154,10 +154,19 @@ def test_a_locked_state_names_who_holds_it_and_since_when(desk: Desk) -> None:
     assert ask(f"{desk.world.gitlab_url}/lab/gitlab/states")["access"]["lock"]["Who"] == "sam"
 
 
-def test_aws_that_refuses_is_an_error_of_the_step_that_asked(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("variables", "error", "hint"),
+    [
+        ({}, "DescribeNetworkInterfaces", "ec2:DescribeNetworkInterfaces"),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": "/nowhere"}, "[Cc]redentials", "AWS_"),
+    ],
+)
+def test_aws_that_refuses_is_an_error_of_the_step_that_asked(
+    desk: Desk, variables: dict[str, str], error: str, hint: str
+) -> None:
     give_faults(desk.world, {"aws": "deny"})
-    ended = desk.run("service_tests")
-    assert_failed(ended, desk, "DescribeNetworkInterfaces", "ec2:DescribeNetworkInterfaces")
+    ended = desk.run("service_tests", **variables)
+    assert_failed(ended, desk, error, hint)
     assert desk.outcomes() == {"service_tests": Outcome.ERRORED}
 
 
