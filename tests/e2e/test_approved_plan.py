@@ -201,7 +201,8 @@ def test_a_plan_that_is_stopped_by_a_signal_gives_the_lock_back_and_leaves_evide
     assert "interrupted at plan" in slack_threads(desk.world)[before - 1]["text"]
 
 
-def test_an_approved_plan_is_applied_once(desk: Desk) -> None:
+def test_an_approved_plan_is_applied_once(lab: World, original: Desk) -> None:
+    desk = fresh(original, "applied")
     assert desk.run("apply").returncode == 0
     result, serial = desk.result(Step.APPLY), state_serial(desk)
     assert result.metrics == {"added": 1, "changed": 0, "destroyed": 1}
