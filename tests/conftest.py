@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 
-# A shell starts its background jobs with SIGINT ignored, and all their children inherit that: the tests, which
-# interrupt themselves and others, want what a person at a terminal has.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell starts its background jobs with SIGINT ignored, nohup ignores SIGHUP, and all their children inherit that: the
+# tests, which interrupt themselves and others, want what a person at a terminal has.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)

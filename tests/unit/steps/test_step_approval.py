@@ -165,7 +165,7 @@ def test_a_plan_file_tells_the_state_that_it_was_made_against() -> None:
     assert read_lineage(plan_file(lineage="l")) == ("l", 0)
 
 
-@pytest.mark.parametrize("content", [b"", b"no zip", plan_file()[:30]])
+@pytest.mark.parametrize("content", [b"", b"no zip", plan_file()[:30]], ids=["empty", "no zip", "cut off"])
 def test_a_file_that_is_no_plan_is_refused(content: bytes) -> None:
     with pytest.raises(InputError, match="the plan file can't be read"):
         read_lineage(content)
