@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .adapters.yaml_file import load_model
+from .domain.redaction import Redactor
+from .domain.secret_patterns import named_secrets
 from .errors import ConfigError
 from .models.config import RunbookConfig
 
@@ -153,8 +156,11 @@ class Settings:
 
     @cached_property
     def secrets(self) -> dict[str, str]:
-        """Every secret value by the name of its variable: what no file, log or message may hold."""
-        found: dict[str, str] = {}
+        """Every secret value by the name of its variable: what no file, log or message may hold.
+
+        Those that are read here, and all others whose names say that they are secrets, such as TF_VAR_db_password.
+        """
+        found = named_secrets(os.environ, os.path.exists)
         for name, field in Environment.model_fields.items():
             value = getattr(self.environment, name)
             if isinstance(value, SecretStr) and value.get_secret_value():
@@ -165,6 +171,11 @@ class Settings:
             # The path of a key's file is no secret, and masking it would only hide which key was used.
             del found["RUNBOOK_SIGNING_KEY"]
         return found
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """What removes the secrets from a text. It learns: whatever a step finds to be one is masked from then on."""
+        return Redactor(self.secrets)
 
 
 def find_root(start: Path) -> Path:

@@ -29,12 +29,24 @@ NOREPLY = re.compile(r"(?:\d+-)?([\w.-]+)@users\.noreply\.")
 
 
 class GitLab:
-    """One project of one GitLab. `token` reads (and plays, with the api scope); `job_token` is the running job's."""
+    """One project of one GitLab. `token` reads (and plays, with the api scope); `job_token` is the running job's.
 
-    def __init__(self, api_url: str, token: str, project: str, *, job_token: str = "", retries: int = RETRIES) -> None:
+    `state_login` is a user and a token for states alone, as Terraform's http backend takes them.
+    """
+
+    def __init__(  # noqa: PLR0913  credentials are named, one by one
+        self,
+        api_url: str,
+        token: str,
+        project: str,
+        *,
+        job_token: str = "",
+        state_login: tuple[str, str] | None = None,
+        retries: int = RETRIES,
+    ) -> None:
         self.url = api_url.rstrip("/").removesuffix("/api/v4").rstrip("/")
         self.project = project
-        self._http = GitLabHttp(self.url, token, job_token, retries)
+        self._http = GitLabHttp(self.url, token, job_token, state_login, retries)
         self._path = f"/projects/{quote(project, safe='')}"
 
     def __repr__(self) -> str:

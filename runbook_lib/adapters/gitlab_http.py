@@ -16,18 +16,22 @@ __all__ = ["GitLabHttp"]
 
 T = TypeVar("T")
 TIMEOUT = 20.0
-TOKEN, JOB_TOKEN = "GITLAB_TOKEN", "CI_JOB_TOKEN"  # names of variables, not their values
+# Names of variables, not their values.
+TOKEN, JOB_TOKEN, STATE_PASSWORD = "GITLAB_TOKEN", "CI_JOB_TOKEN", "TF_HTTP_PASSWORD"
 
 
 class GitLabHttp:
     """Calls with the user's token or, with `as_job`, the running job's. `doing` completes "could not" in an error."""
 
-    def __init__(self, url: str, token: str, job_token: str, retries: int) -> None:
+    def __init__(self, url: str, token: str, job_token: str, state_login: tuple[str, str] | None, retries: int) -> None:
         self.url = url
         self.has_token = bool(token)
         self.has_job_token = bool(job_token)
         self._token = token
         self._job_token = job_token
+        # The state API takes a job's token as a password, and in no other way.
+        self._state_login = state_login or (None if token or not job_token else ("gitlab-ci-token", job_token))
+        self._state_variable = STATE_PASSWORD if state_login else JOB_TOKEN
         self._retries = retries
 
     def get(self, path: str, doing: str, parse: Callable[[dict[str, Any]], T], *, as_job: bool = False) -> T:
@@ -58,10 +62,10 @@ class GitLabHttp:
         return self._raw(*self._client(doing, as_job), path, doing)
 
     def raw_state(self, path: str, doing: str) -> bytes:
-        """Get bytes of the state API, where a job's token is taken as a password and in no other way."""
-        if self.has_token or not self.has_job_token:
+        """Get bytes of the state API: as Terraform would, else with the user's token."""
+        if self._state_login is None:
             return self.raw(path, doing)
-        return self._raw(self._as_state_job, JOB_TOKEN, path, doing)
+        return self._raw(self._as_terraform, self._state_variable, path, doing)
 
     def _raw(self, client: gitlab.Gitlab, variable: str, path: str, doing: str) -> bytes:
         with gitlab_errors(doing, self.url, variable):
@@ -90,8 +94,9 @@ class GitLabHttp:
         return self._connect({"job_token": self._job_token})
 
     @cached_property
-    def _as_state_job(self) -> gitlab.Gitlab:
-        return self._connect({"http_username": "gitlab-ci-token", "http_password": self._job_token})
+    def _as_terraform(self) -> gitlab.Gitlab:
+        user, password = self._state_login or ("", "")
+        return self._connect({"http_username": user, "http_password": password})
 
     def _connect(self, credentials: dict[str, Any]) -> gitlab.Gitlab:
         import gitlab

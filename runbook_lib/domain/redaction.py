@@ -9,7 +9,7 @@ from typing import Any
 from .secret_forms import forms_of
 from .secret_patterns import DEFAULT_PATTERNS, SENSITIVE_NAME, SecretPattern
 
-__all__ = ["MASK", "Redactor", "StreamMask", "mask_sensitive", "sensitive_values"]
+__all__ = ["MASK", "Redactor", "StreamMask", "mask_sensitive", "sensitive_values", "strings_in"]
 
 MASK = "[MASKED]"
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
@@ -148,7 +148,7 @@ def mask_sensitive(document: Any, sensitive: Any) -> Any:
 def sensitive_values(document: Any, sensitive: Any) -> set[str]:
     """The strings that a `*_sensitive` map marks: what a Redactor has to learn so that nothing prints them."""
     if sensitive is True:
-        return _strings(document)
+        return strings_in(document)
     if isinstance(document, Mapping) and isinstance(sensitive, Mapping):
         pairs = [(document.get(key), mark) for key, mark in sensitive.items()]
     elif isinstance(document, list) and isinstance(sensitive, list):
@@ -158,11 +158,9 @@ def sensitive_values(document: Any, sensitive: Any) -> set[str]:
     return {text for value, mark in pairs for text in sensitive_values(value, mark)}
 
 
-def _strings(node: Any) -> set[str]:
+def strings_in(node: Any) -> set[str]:
+    """Every text in a tree of dicts and lists; their keys are not meant."""
     if isinstance(node, str):
         return {node}
-    if isinstance(node, Mapping):
-        return {text for value in node.values() for text in _strings(value)}
-    if isinstance(node, list):
-        return {text for value in node for text in _strings(value)}
-    return set()
+    parts = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
+    return {text for part in parts for text in strings_in(part)}

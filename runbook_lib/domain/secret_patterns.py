@@ -5,14 +5,27 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["DEFAULT_PATTERNS", "SENSITIVE_NAME", "SecretPattern"]
+__all__ = ["DEFAULT_PATTERNS", "SENSITIVE_NAME", "SecretPattern", "named_secrets"]
 
 SENSITIVE_NAME = re.compile(
     r"(?i)(?:^|[_.\-])(?:password|passwd|passphrase|secret|token|api_?key|private_?key|secret_?key|access_?key|credentials?)$"
 )
+
+
+def named_secrets(environment: Mapping[str, str], exists: Callable[[str], bool]) -> dict[str, str]:
+    """Variables whose names end in password, token, secret, key …, with their values.
+
+    SSH_KEY=/path/to/key names a file, if `exists` finds it: the path is no secret, and masking it would hide where
+    things went wrong.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if value and SENSITIVE_NAME.search(name) and not (value.startswith("/") and exists(value))
+    }
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ..errors import ConfigError
 from ..models.base import Step
 from ..settings import Settings
 from ..steps.lifecycle import Lifecycle
-from ..steps.runs import latest_run_id, open_run, redactor
+from ..steps.runs import latest_run_id, open_run
 from .index_page import write_index
 from .parameter_sources import ParameterSet, collect_parameters
 from .sequence import SequenceJob, SequenceSummary, run_sequence
@@ -62,7 +62,7 @@ def execute(request: RunRequest, settings: Settings) -> SequenceSummary:
             "RUNBOOK_IN_SEQUENCE": "true",
         },
         resume=request.resume,
-        redactor=redactor(settings),
+        redactor=settings.redactor,
         preload={step: (f"runbook_lib.steps.{step}", *PRELOAD, *PRELOAD_MORE.get(step, ())) for step in Step},
     )
     summary = run_sequence(job, Lifecycle(settings, store, run))

@@ -13,6 +13,7 @@ from ..adapters.store import sha256_file
 from ..adapters.terraform import Completed
 from ..adapters.terraform_errors import map_failure
 from ..adapters.terraform_init import ensure_initialised
+from ..domain.redaction import strings_in
 from ..errors import ApprovalError, RunbookError
 from ..models.approval import DecisionRecord
 from ..models.base import Outcome, Step
@@ -22,6 +23,7 @@ from .context import StepContext, describe, open_step, recorded
 from .deciding import PLAN_PATH, collect, facts_now, plan_digest, read_request, write_record
 from .locks import holder_named
 from .preflight import Check, CheckResult, preflight
+from .states import learn
 from .telling import Teller
 
 __all__ = ["Applied", "apply_plan", "check_ready", "confirm_approval", "decide", "start"]
@@ -127,6 +129,8 @@ def _print_event(line: str) -> None:
 
 
 def _keep(context: StepContext, done: Completed, began: float) -> None:
+    sensitive = [output.get("value") for output in _outputs(done).values() if output.get("sensitive")]
+    learn(context.settings, strings_in(sensitive))
     context.store.write_text(context.file("apply.jsonl"), done.stdout)
     messages = [str(event.get("@message", "")) for event in _events(done.stdout)]
     context.store.write_text(context.file("apply.txt"), "\n".join([*messages, done.stderr]).strip() + "\n")
@@ -158,21 +162,25 @@ def _failure(done: Completed, remedy: str = "") -> RunbookError:
     error = map_failure("apply", done.status, text)
     if not applied:
         return error
-    half = f"{error.message}; {applied} resources were changed before it"
+    half = f"{error.message}; {applied} {'resource was' if applied == 1 else 'resources were'} changed before it"
     return type(error)(half, remedy or f"{error.remedy} Then run from the plan step: the state has moved.")
 
 
 def _applied(done: Completed) -> Applied:
     events = list(_events(done.stdout))
     changes: dict[str, Any] = next((e["changes"] for e in reversed(events) if e.get("type") == "change_summary"), {})
-    outputs: dict[str, Any] = next((e["outputs"] for e in reversed(events) if e.get("type") == "outputs"), {})
     hooks = [event["hook"] for event in events if event.get("type") == "apply_complete"]
     resources = tuple(
         {"address": hook["resource"]["addr"], "action": hook["action"], "seconds": hook.get("elapsed_seconds", 0)}
         for hook in hooks
     )
     added, changed, destroyed = (int(changes.get(name, 0)) for name in ("add", "change", "remove"))
-    return Applied(added, changed, destroyed, resources, _public(outputs))
+    return Applied(added, changed, destroyed, resources, _public(_outputs(done)))
+
+
+def _outputs(done: Completed) -> dict[str, Any]:
+    found: list[dict[str, Any]] = [event["outputs"] for event in _events(done.stdout) if event.get("type") == "outputs"]
+    return found[-1] if found else {}
 
 
 def _public(outputs: dict[str, Any]) -> dict[str, Any]:

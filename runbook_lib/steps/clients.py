@@ -55,14 +55,22 @@ def gitlab_client(settings: Settings) -> GitLab | None:
 
 
 def state_client(settings: Settings) -> GitLab | None:
-    """GitLab's API for the project that keeps the states: another one than this where service tests are included."""
-    if not (settings.state_project and settings.has_gitlab_token):
+    """GitLab's API for the project that keeps the states: another one than this where service tests are included.
+
+    It reads a state with the credentials that Terraform has for it, where there are such.
+    """
+    environment = settings.environment
+    password = environment.tf_password.get_secret_value()
+    if not (settings.state_project and (settings.has_gitlab_token or password)):
         return None
     from ..adapters.gitlab import GitLab
 
-    token, job_token = settings.environment.gitlab_token, settings.environment.job_token
     return GitLab(
-        settings.gitlab_api, token.get_secret_value(), settings.state_project, job_token=job_token.get_secret_value()
+        settings.gitlab_api,
+        environment.gitlab_token.get_secret_value(),
+        settings.state_project,
+        job_token=environment.job_token.get_secret_value(),
+        state_login=(environment.tf_username, password) if password else None,
     )
 
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from ..adapters.approvals import ApprovalSource, GitLabDeployment, GitLabManualJob, GitLabMergeRequest, Terminal
 from ..adapters.store import RunStore, sha256_file
-from ..adapters.terraform_init import ensure_initialised
 from ..domain.approval import ApplyFacts, judge_decisions
 from ..errors import ApprovalError
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.base import Step
 from ..models.plan import PlanSummary
-from .clients import gitlab_client, terraform_client
+from .clients import gitlab_client
 from .context import StepContext
 from .judging import policy_digest
+from .states import learn_state, read_state
 
 __all__ = [
     "DECISION",
@@ -60,9 +60,8 @@ def planned_facts(context: StepContext) -> ApplyFacts:
 
 def facts_now(context: StepContext, request: ApprovalRequest) -> ApplyFacts:
     """The facts as they are at this moment: the state is asked."""
-    terraform = terraform_client(context.settings, context.run.stack)
-    ensure_initialised(terraform)
-    state = terraform.state_pull()
+    state = read_state(context.settings, context.run.stack)
+    learn_state(context.settings, state)
     # Where there is no state yet, the plan carries a lineage of its own making, and serial 0.
     return _facts(context, str(state.get("lineage") or request.state_lineage), int(state.get("serial") or 0))
 

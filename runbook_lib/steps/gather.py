@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,9 +21,10 @@ from ..models.rules import Rule, SourceKind
 from ..models.services import Member
 from ..models.verification import Verification
 from ..settings import Settings
-from .clients import stack_config, state_client, terraform_client
+from .clients import stack_config, terraform_client
+from .states import learn_state, read_state
 
-__all__ = ["Places", "compare_places", "gather_members", "gather_places", "read_state"]
+__all__ = ["Places", "compare_places", "gather_members", "gather_places"]
 
 
 @dataclass(frozen=True)
@@ -47,32 +47,25 @@ def gather_places(settings: Settings, stack: str, on_line: Callable[[str], None]
     ensure_initialised(terraform)
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Terraform stays in this thread: an interrupt comes here, and it must be the one to hear of it.
-        rest = pool.submit(_state_and_aws, terraform)
+        rest = pool.submit(_state_and_aws, settings, stack)
         wanted = _planned_rules(terraform, stack_config(settings, stack).plan_options)
-        state, aws = rest.result()
+        document, state, aws = rest.result()
+    learn_state(settings, document)
     return Places(state if wanted is None else wanted, state, aws)
-
-
-def read_state(settings: Settings, stack: str) -> dict[str, Any]:
-    """The state document of a stack: from GitLab, where no Terraform files are needed, else by Terraform."""
-    client = state_client(settings)
-    if client is None:
-        terraform = terraform_client(settings, stack)
-        ensure_initialised(terraform)
-        return terraform.state_pull()
-    name = stack_config(settings, stack).state
-    content = client.state(name)
-    if not content:
-        raise InputError(f"the state {name} of project {client.project} is empty", f"Apply the stack {stack} first.")
-    return dict(json.loads(content))
 
 
 def gather_members(settings: Settings, group: GroupReference) -> tuple[Member, ...]:
     """Everything in AWS that has an interface in the group now."""
-    return Aws().members(group.id or _group_of(read_state(settings, group.stack), group))
+    if group.id:
+        return Aws().members(group.id)
+    state = read_state(settings, group.stack)
+    learn_state(settings, state)
+    return Aws().members(_group_of(state, group))
 
 
 def _group_of(state: dict[str, Any], group: GroupReference) -> str:
+    if not state:
+        raise InputError(f"the state of stack {group.stack} is empty", f"Apply the stack {group.stack} first.")
     outputs = state.get("outputs") or {}
     value = (outputs.get(group.output) or {}).get("value")
     if not isinstance(value, str) or not value.startswith("sg-"):
@@ -93,9 +86,10 @@ def _planned_rules(terraform: Terraform, options: tuple[str, ...]) -> tuple[Rule
         return rules_from_plan(parse_plan(terraform.show_plan(path))).after
 
 
-def _state_and_aws(terraform: Terraform) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
-    state = rules_from_state(terraform.state_pull())
+def _state_and_aws(settings: Settings, stack: str) -> tuple[dict[str, Any], tuple[Rule, ...], tuple[Rule, ...]]:
+    document = read_state(settings, stack)
+    state = rules_from_state(document) if document else ()
     aws = Aws()
     found = aws.rules(governed_groups((), state))
     lists = {str(rule.source) for rule in state if rule.source_kind is SourceKind.PREFIX_LIST}
-    return state, rules_from_aws(found, aws.prefix_lists(lists))
+    return document, state, rules_from_aws(found, aws.prefix_lists(lists))

@@ -13,8 +13,8 @@ from ..adapters.terraform_init import ensure_initialised
 from ..domain.exposure import exposure
 from ..domain.group_names import group_names
 from ..domain.plan import parse_plan, summarise
-from ..domain.plan_masking import mask_plan
 from ..domain.rules import rules_from_plan
+from ..domain.sensitive import mask_plan, plan_secrets
 from ..errors import InputError
 from ..models.base import Outcome, Step
 from ..models.compliance import ComplianceReport
@@ -26,6 +26,7 @@ from .context import StepContext, describe, open_step, recorded
 from .judging import judge_changes, write_reports
 from .locks import holder_named
 from .preflight import Check, CheckResult, preflight
+from .states import learn
 
 __all__ = ["Planned", "check_ready", "decide", "make_plan", "read_lineage", "start"]
 
@@ -65,6 +66,7 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
         text = terraform.plan(path, *_options(context, lock))
     context.store.write_text(context.file("plan.txt"), NOISE.sub("", text).lstrip("\n"))
     document = json.loads(terraform.show_plan(path))
+    learn(context.settings, plan_secrets(document))
     context.store.write_json(context.file("plan.json"), mask_plan(document))
     return _judge(context, parse_plan(document), scope)
 

@@ -12,26 +12,20 @@ from typing import Any
 
 from ..adapters.git import read_commit
 from ..adapters.store import RunStore
-from ..domain.redaction import Redactor
 from ..errors import InputError, UsageError
 from ..models.run import Run
 from ..settings import Settings
 from .clients import gitlab_client, stack_config
 
-__all__ = ["latest_run_id", "load_run", "new_run_id", "open_run", "redactor", "run_store"]
+__all__ = ["latest_run_id", "load_run", "new_run_id", "open_run", "run_store"]
 
 RUN_FILE = "run.json"
 TOOLS = ("papermill", "nbclient", "boto3", "pandas", "slack_sdk", "python-gitlab", "python-hcl2")
 
 
-def redactor(settings: Settings) -> Redactor:
-    """What removes this environment's secrets from a text."""
-    return Redactor(settings.secrets)
-
-
 def run_store(settings: Settings, run_id: str) -> RunStore:
     """The run's folder, with every text masked on its way there."""
-    return RunStore(settings.outputs, run_id, redactor(settings).mask)
+    return RunStore(settings.outputs, run_id, settings.redactor.mask)
 
 
 def new_run_id(settings: Settings, now: datetime | None = None) -> str:

@@ -33,7 +33,7 @@ STOPS = {
     Break.COMPLIANCE: Stop(1, Step.COMPLIANCE, Outcome.BLOCKED, "blocked"),
     Break.PLAN: Stop(3, Step.PLAN, Outcome.ERRORED, "UnauthorizedOperation"),
     Break.APPROVAL: Stop(1, Step.APPROVAL, Outcome.BLOCKED, "alex rejected the change: Not during the sale."),
-    Break.APPLY: Stop(3, Step.APPLY, Outcome.ERRORED, "1 resources were changed before it"),
+    Break.APPLY: Stop(3, Step.APPLY, Outcome.ERRORED, "1 resource was changed before it"),
     Break.VERIFICATION: Stop(1, Step.VERIFICATION, Outcome.BLOCKED, "unmanaged"),
     Break.SERVICES: Stop(1, Step.SERVICE_TESTS, Outcome.BLOCKED, "0 of 1"),
 }

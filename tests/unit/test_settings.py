@@ -85,6 +85,18 @@ def test_secrets_are_listed_for_masking_and_shown_nowhere(root: Path, monkeypatc
         assert "hunter2" not in shown
 
 
+def test_variables_that_nobody_reads_here_are_secrets_by_their_names(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_VAR_db_password", "swordfish-42")
+    monkeypatch.setenv("SSH_PRIVATE_KEY", str(root / "runbook.yml"))
+    monkeypatch.setenv("PLAIN", "a-plain-value")
+    settings = Settings.load()
+    assert settings.secrets["TF_VAR_db_password"] == "swordfish-42"
+    assert not {"SSH_PRIVATE_KEY", "PLAIN"} & settings.secrets.keys()
+    assert settings.redactor.mask("swordfish-42 a-plain-value") == "[MASKED] a-plain-value"
+
+
 def test_signing_key_is_a_secret_and_the_path_of_its_file_is_not(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNBOOK_SIGNING_KEY", "/keys/signing.pem")
     assert "RUNBOOK_SIGNING_KEY" not in Settings.load().secrets

@@ -68,7 +68,7 @@ def run() -> Run:
 @pytest.fixture
 def store(settings: Settings, run: Run) -> RunStore:
     """The folder of a run that has begun."""
-    made = RunStore(settings.outputs, run.run_id)
+    made = RunStore(settings.outputs, run.run_id, settings.redactor.mask)
     made.write_json("run.json", run)
     return made
 

@@ -32,15 +32,9 @@ def context(load: Callable[..., Settings], store: RunStore, run: Run) -> Context
 
 @pytest.fixture
 def state(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    """The state as Terraform gives it."""
+    """The state as it is now."""
     document: dict[str, object] = {"lineage": "l", "serial": 3}
-
-    class FakeTerraform:
-        def state_pull(self) -> dict[str, object]:
-            return document
-
-    monkeypatch.setattr(deciding, "terraform_client", lambda settings, stack: FakeTerraform())
-    monkeypatch.setattr(deciding, "ensure_initialised", lambda terraform: False)
+    monkeypatch.setattr(deciding, "read_state", lambda settings, stack: document)
     return document
 
 

@@ -45,8 +45,7 @@ def in_aws(port: int = 80, rule: str = RULE) -> dict[str, Any]:
 class FakeTerraform:
     """Plans no change, unless `plan` is what it would do."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.document = document
+    def __init__(self) -> None:
         self.plan: dict[str, Any] | None = None
         self.options: tuple[str, ...] = ()
 
@@ -56,9 +55,6 @@ class FakeTerraform:
 
     def show_plan(self, path: Path) -> str:
         return json.dumps(self.plan)
-
-    def state_pull(self) -> dict[str, Any]:
-        return self.document
 
 
 class FakeAws:
@@ -87,7 +83,8 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> Outside:
     """Put Terraform with this state, and AWS with these rules, in the outside's place."""
 
     def place(document: dict[str, Any], *rules: dict[str, Any]) -> tuple[FakeTerraform, FakeAws]:
-        terraform, aws = FakeTerraform(document), FakeAws(list(rules))
+        terraform, aws = FakeTerraform(), FakeAws(list(rules))
+        monkeypatch.setattr(gather, "read_state", lambda settings, stack: document)
         monkeypatch.setattr(gather, "terraform_client", lambda *given: terraform)
         monkeypatch.setattr(gather, "ensure_initialised", lambda terraform: False)
         monkeypatch.setattr(gather, "Aws", lambda: aws)
@@ -155,16 +152,21 @@ def test_the_var_files_of_the_stack_are_planned_with(
 
 @pytest.mark.parametrize("error", [AwsError("AWS said no."), TerraformError("No state.")])
 def test_what_fails_beside_the_plan_is_an_error_of_the_whole(
-    settings: Settings, outside: Outside, error: Exception
+    settings: Settings, outside: Outside, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    terraform, _ = outside(state())
+    outside(state())
 
-    def fail() -> dict[str, Any]:
+    def fail(settings: Settings, stack: str) -> dict[str, Any]:
         raise error
 
-    terraform.state_pull = fail  # type: ignore[method-assign]
+    monkeypatch.setattr(gather, "read_state", fail)
     with pytest.raises(type(error)):
         gather.gather_places(settings, "access", print)
+
+
+def test_a_state_that_was_never_written_has_no_rules(settings: Settings, outside: Outside) -> None:
+    outside({})
+    assert gather.gather_places(settings, "access", print) == gather.Places((), (), ())
 
 
 def test_the_members_are_those_of_the_group_that_the_state_names(settings: Settings, outside: Outside) -> None:
@@ -184,14 +186,16 @@ def test_an_output_that_is_no_group_says_which_outputs_there_are(
     assert "page" in caught.value.remedy
 
 
-def test_the_state_comes_from_gitlab_where_there_is_one(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    class FakeGitLab:
-        project = "platform/network-access"
+def test_the_state_of_a_stack_that_was_never_applied_names_no_group(settings: Settings, outside: Outside) -> None:
+    outside({})
+    with pytest.raises(InputError, match="the state of stack network is empty") as caught:
+        gather.gather_members(settings, GroupReference(stack="network", output="web_group_id"))
+    assert caught.value.remedy == "Apply the stack network first."
 
-        def state(self, name: str) -> bytes | None:
-            return json.dumps(state()).encode() if name == "access" else None
 
-    monkeypatch.setattr(gather, "state_client", lambda settings: FakeGitLab())
-    assert gather.read_state(settings, "access")["serial"] == 3
-    with pytest.raises(InputError, match="the state network of project platform/network-access is empty"):
-        gather.read_state(settings, "network")
+def test_what_the_state_calls_sensitive_is_written_nowhere_from_then_on(settings: Settings, outside: Outside) -> None:
+    document = state(web_group_id=GROUP)
+    document["outputs"]["database"] = {"value": {"password": "known-to-the-state-alone"}, "sensitive": True}
+    outside(document)
+    gather.gather_members(settings, GroupReference(stack="network", output="web_group_id"))
+    assert settings.redactor.mask("is known-to-the-state-alone") == "is [MASKED]"

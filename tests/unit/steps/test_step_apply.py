@@ -37,7 +37,9 @@ DONE = [
     completed(f'{RULE}["8000"]', "delete"),
     completed(f'{RULE}["80"]', "create"),
     event("change_summary", "Apply complete!", changes={"add": 1, "change": 0, "remove": 1, "operation": "apply"}),
-    event("outputs", "Outputs: 2", outputs={"id": {"value": "sgr-1"}, "key": {"value": "hush", "sensitive": True}}),
+    event(
+        "outputs", "Outputs: 2", outputs={"id": {"value": "sgr-1"}, "key": {"value": "hush-hush", "sensitive": True}}
+    ),
 ]
 
 
@@ -96,7 +98,8 @@ def test_the_approved_file_is_applied_and_its_events_are_kept(
     assert (applied.added, applied.changed, applied.destroyed) == (1, 0, 1)
     assert [resource["action"] for resource in applied.resources] == ["delete", "create"]
     assert context.store.read_json("04_apply/outputs.json") == {"id": "sgr-1", "key": "(sensitive)"}
-    assert context.store.read_text("04_apply/apply.jsonl").splitlines() == DONE
+    kept = context.store.read_text("04_apply/apply.jsonl")
+    assert kept.splitlines() == [line.replace("hush-hush", "[MASKED]") for line in DONE]
     assert "Apply complete!" in context.store.read_text("04_apply/apply.txt")
 
 
@@ -114,7 +117,7 @@ def test_a_failure_half_way_says_how_much_was_done(
     context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, FakeTerraform([DONE[0], failed("creating rule", "UnauthorizedOperation")], 1))
-    with pytest.raises(TerraformError, match=r"creating rule.*; 1 resources were changed before it") as caught:
+    with pytest.raises(TerraformError, match=r"creating rule.*; 1 resource was changed before it") as caught:
         apply.apply_plan(context, record)
     assert caught.value.remedy.endswith("Then run from the plan step: the state has moved.")
     assert "creating rule" in context.store.read_text("04_apply/apply.txt")
