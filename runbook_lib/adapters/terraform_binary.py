@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import ConfigError, TerraformError
@@ -37,13 +38,19 @@ class TerraformBinary:
 def find_binary(wanted: str, minimum: str, environment: Mapping[str, str]) -> TerraformBinary:
     """The binary asked for, else terraform or tofu on PATH, else the embedded one; TerraformError if none will do."""
     command = _command(wanted, environment.get("PATH"))
-    version, product = read_version(command, environment)
+    version, product = _version_once(command, tuple(sorted(environment.items())))
     if _numbers(version) < _numbers(minimum):
         raise TerraformError(
             f"{product} {version} is too old: {minimum} or later is needed ({command[0]})",
             "Install a later one, or name it in RUNBOOK_TERRAFORM.",
         )
     return TerraformBinary(command, version, product)
+
+
+@lru_cache
+def _version_once(command: tuple[str, ...], environment: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+    # Each cell of a step asks for Terraform anew; the binary does not change under it.
+    return read_version(command, dict(environment))
 
 
 def read_version(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from ..models.results import StepResult
 
 __all__ = ["DemoRunner"]
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.1
 APPROVER = "alex"
 
 
@@ -33,6 +33,7 @@ class DemoRunner:
         self._run_dir = run_dir
         self._reject = reject
         self._tell = tell
+        self._approver = GitLab(world.gitlab_api, world.credentials.gitlab[APPROVER], str(PROJECT_ID))
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._pipeline = 0
@@ -63,10 +64,13 @@ class DemoRunner:
         self._move_jobs()
 
     def _follow(self) -> None:
+        # The approver is signed in before there is anything to approve.
+        self._approver.current_user()
         while not self._done.wait(POLL_SECONDS):
             self._move_jobs()
             if not self._answered and (self._run_dir / Step.APPROVAL.folder / "request.json").exists():
                 self._answer()
+                self._move_jobs()
 
     def _move_jobs(self) -> None:
         # One job's end lets the next begin: go round until nothing moves any more.
@@ -105,9 +109,8 @@ class DemoRunner:
             self._run_reject()
             return
         self._tell(f"demo: {APPROVER} plays the manual job {job['name']} in GitLab")
-        token = self._world.credentials.gitlab[APPROVER]
         try:
-            GitLab(self._world.gitlab_api, token, str(PROJECT_ID)).play(int(job["id"]))
+            self._approver.play(int(job["id"]))
         except GitLabError as error:
             self._tell(f"demo: {error.message}")
 

@@ -13,6 +13,7 @@ from ..adapters.gitlab_address import state_address
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_binary import cli_configuration, find_binary
 from ..adapters.terraform_init import ensure_initialised
+from ..adapters.terraform_validate import validate
 from ..errors import ConfigError
 from ..lab import world as lab_world
 from ..lab.process import control, running_world, start_process, stop_process
@@ -81,6 +82,8 @@ class _Base:
 
     def _build_access(self, access: Terraform, network: Background) -> None:
         ensure_initialised(access)
+        # As the base's own pipeline did. It costs no time: network's instances take longer.
+        validate(access)
         self.groups_there.wait()
         if not self.created >= _GROUPS:
             network.result()

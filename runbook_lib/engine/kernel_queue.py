@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Coroutine, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .kernels import Kernel, KernelRequest, import_client, start_kernel
 from .loop import LoopThread
+
+if TYPE_CHECKING:
+    from .forking import ForkServer
 
 __all__ = ["KernelQueue"]
 
@@ -19,8 +22,9 @@ AHEAD = 2
 class KernelQueue:
     """Gives kernels in the order of the requests. All its work is done in the loop."""
 
-    def __init__(self, loop: LoopThread, requests: Iterable[KernelRequest]) -> None:
+    def __init__(self, loop: LoopThread, requests: Iterable[KernelRequest], server: ForkServer | None = None) -> None:
         self._loop = loop
+        self._server = server
         self._requests = deque(requests)
         self._starting: deque[tuple[KernelRequest, asyncio.Task[Kernel]]] = deque()
         self._leaving: set[asyncio.Task[None]] = set()
@@ -36,7 +40,7 @@ class KernelQueue:
                 await self._fill()
                 return kernel
             self._dismiss(task)
-        return await start_kernel(request)
+        return await start_kernel(request, self._server)
 
     def left(self, kernel: Kernel) -> None:
         """A notebook has done with its kernel: let it go in the background."""
@@ -49,7 +53,7 @@ class KernelQueue:
     async def _fill(self) -> None:
         while self._requests and len(self._starting) < AHEAD:
             request = self._requests.popleft()
-            self._starting.append((request, asyncio.ensure_future(start_kernel(request))))
+            self._starting.append((request, asyncio.ensure_future(start_kernel(request, self._server))))
 
     async def _close(self) -> None:
         self._requests.clear()

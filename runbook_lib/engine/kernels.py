@@ -8,6 +8,7 @@ import importlib
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from jupyter_client.asynchronous.client import AsyncKernelClient
     from jupyter_client.manager import AsyncKernelManager
 
-__all__ = ["Kernel", "KernelRequest", "import_client", "start_kernel"]
+    from .forking import ForkServer
+
+__all__ = ["Kernel", "KernelRequest", "import_client", "kernel_environment", "start_kernel"]
 
 # A socket's path may be 107 characters long at most.
 LONGEST_FOLDER = 80
@@ -99,8 +102,11 @@ def import_client() -> None:
     importlib.import_module("jupyter_client.manager")
 
 
-async def start_kernel(request: KernelRequest) -> Kernel:
-    """Start a kernel and wait until it is ready; EngineError if it never is. Cancelled, it leaves nothing behind."""
+async def start_kernel(request: KernelRequest, server: ForkServer | None = None) -> Kernel:
+    """Start a kernel, forked from `server` if there is one, and wait until it is ready; EngineError if it never is.
+
+    Cancelled, it leaves nothing behind.
+    """
     from jupyter_client.kernelspec import NoSuchKernel
     from jupyter_client.manager import AsyncKernelManager
 
@@ -113,6 +119,8 @@ async def start_kernel(request: KernelRequest) -> Kernel:
     except NoSuchKernel as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise EngineError(f"there is no kernel named {request.name!r}", "See `jupyter kernelspec list`.") from error
+    if server is not None:
+        _fork_from(server, manager, request.preload)
     # Not before the transport is chosen: the client copies the addresses.
     kernel = Kernel(manager, manager.client(), folder, {})
     try:
@@ -128,12 +136,21 @@ async def start_kernel(request: KernelRequest) -> Kernel:
     return kernel
 
 
+def _fork_from(server: ForkServer, manager: AsyncKernelManager, modules: tuple[str, ...]) -> None:
+    from .fork_provisioner import ForkProvisioner
+
+    manager.kernel_id = uuid.uuid4().hex
+    provisioner = ForkProvisioner(kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager)
+    provisioner.fork_server, provisioner.modules = server, modules
+    manager.provisioner = provisioner
+
+
 async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None:
     manager = kernel.manager
     with (kernel.folder / "stderr").open("wb") as stderr:
         await manager.start_kernel(
             cwd=str(request.cwd),
-            env=_environment(request.environment),
+            env=kernel_environment(request.environment),
             stderr=stderr,
             extra_arguments=["--HistoryManager.hist_file=:memory:"] if ipython else [],
         )
@@ -189,7 +206,8 @@ async def _execute_silently(kernel: Kernel, code: str) -> None:
             raise EngineError(f"it ended with status {kernel.returncode} while it was set up")
 
 
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+def kernel_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a kernel: ours, with `extra` variables."""
     # Frozen modules make the debugger warn in every kernel; nobody debugs here.
     return {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **extra}
 

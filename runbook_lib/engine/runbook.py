@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from ..models.base import Step
 from ..settings import Settings
 from ..steps.lifecycle import Lifecycle
 from ..steps.runs import latest_run_id, open_run
+from .forking import ForkServer
 from .index_page import write_index
+from .kernels import kernel_environment
 from .parameter_sources import ParameterSet, collect_parameters
 from .sequence import SequenceJob, SequenceSummary, run_sequence
 
@@ -48,26 +51,43 @@ def execute(request: RunRequest, settings: Settings) -> SequenceSummary:
     if not settings.notebooks.is_dir():
         raise ConfigError(f"{settings.notebooks} is not there", "The runbook's notebooks lie beside runbook.yml.")
     chosen = collect_parameters(settings.notebooks, request.steps, request.assignments, request.parameter_file)
-    store, run = open_run(settings, _run_id(request, settings), request.stack, _named(chosen))
-    job = SequenceJob(
-        notebooks=settings.notebooks,
-        run_dir=store.dir,
-        steps=request.steps,
-        stack=run.stack,
-        cwd=settings.root,
-        parameters=chosen.values,
-        environment={
-            "RUNBOOK_ROOT": str(settings.root),
-            "RUNBOOK_OUTPUTS": str(settings.outputs),
-            "RUNBOOK_IN_SEQUENCE": "true",
-        },
-        resume=request.resume,
-        redactor=settings.redactor,
-        preload={step: (f"runbook_lib.steps.{step}", *PRELOAD, *PRELOAD_MORE.get(step, ())) for step in Step},
-    )
-    summary = run_sequence(job, Lifecycle(settings, store, run))
+    environment = {
+        "RUNBOOK_ROOT": str(settings.root),
+        "RUNBOOK_OUTPUTS": str(settings.outputs),
+        "RUNBOOK_IN_SEQUENCE": "true",
+    }
+    with _fork_server(request, settings) as server:
+        store, run = open_run(settings, _run_id(request, settings), request.stack, _named(chosen))
+        job = SequenceJob(
+            notebooks=settings.notebooks,
+            run_dir=store.dir,
+            steps=request.steps,
+            stack=run.stack,
+            cwd=settings.root,
+            parameters=chosen.values,
+            environment=environment,
+            resume=request.resume,
+            redactor=settings.redactor,
+            preload={step: _preload(step) for step in Step},
+            fork_server=server,
+        )
+        summary = run_sequence(job, Lifecycle(settings, store, run))
     write_index(store)
     return summary
+
+
+@contextlib.contextmanager
+def _fork_server(request: RunRequest, settings: Settings) -> Iterator[ForkServer | None]:
+    # It imports what the first kernel needs while the run is opened. One kernel alone is as quick without it.
+    if len(request.steps) < 2:
+        yield None
+        return
+    with ForkServer(_preload(request.steps[0]), settings.root, kernel_environment({})) as server:
+        yield server
+
+
+def _preload(step: Step) -> tuple[str, ...]:
+    return (f"runbook_lib.steps.{step}", *PRELOAD, *PRELOAD_MORE.get(step, ()))
 
 
 def _run_id(request: RunRequest, settings: Settings) -> str:

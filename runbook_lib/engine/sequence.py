@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..domain.redaction import Redactor
 from ..models.base import Outcome, Step
 from ..models.results import StepResult
 from .display import Display
 from .options import EngineOptions
+
+if TYPE_CHECKING:
+    from .forking import ForkServer
 
 __all__ = ["Hooks", "SequenceJob", "SequenceSummary", "run_sequence"]
 
@@ -44,7 +47,7 @@ class SequenceJob:
     `timeouts` are seconds a step; approval has none, it waits for people, nor has apply, which must not be cut short.
 
     `retries` says how often a step that failed at an outside system is repeated; apply never is, nor approval.
-    `preload` are the modules that a step's kernel imports while it waits.
+    `preload` are the modules that a step's kernel imports while it waits; with a `fork_server` kernels come from there.
     """
 
     notebooks: Path
@@ -61,6 +64,7 @@ class SequenceJob:
     preload: Mapping[Step, tuple[str, ...]] = field(default_factory=dict)
     options: EngineOptions = field(default_factory=EngineOptions)
     display: Display | None = None
+    fork_server: ForkServer | None = None
 
     @property
     def run_id(self) -> str:

@@ -81,7 +81,9 @@ class SequenceRun:
                     return
                 if self._resume(work):
                     continue
-                kernels = kernels or KernelQueue(loop, [later.request for later in todo[position:]])
+                kernels = kernels or KernelQueue(
+                    loop, [later.request for later in todo[position:]], self._job.fork_server
+                )
                 self._step(work, StepExecution(self._job, loop, stop, kernels, self._display))
                 pages.add(self._store.step_dir(work.step))
         finally:

@@ -25,7 +25,7 @@ from .telling import Teller
 __all__ = ["check_ready", "decide", "request_approval", "start", "wait_for_decision"]
 
 # Somebody who is at the page answers in seconds, somebody who is asleep does not: ask often first, then seldom.
-FIRST_POLL_SECONDS, LAST_POLL_SECONDS, GROWTH = 0.3, 10.0, 1.2
+FIRST_POLL_SECONDS, LAST_POLL_SECONDS, GROWTH = 0.1, 10.0, 1.25
 
 
 def start(run_id: str = "", stack: str = "") -> StepContext:

@@ -11,6 +11,7 @@ from ..adapters.git import read_tree
 from ..adapters.hcl import read_hcl
 from ..adapters.terraform_errors import Diagnostic
 from ..adapters.terraform_init import ensure_initialised
+from ..adapters.terraform_validate import validate as validate_files
 from ..domain.compliance import outcome_of
 from ..domain.rules import RuleChanges, hcl_changes
 from ..errors import InputError, TerraformError
@@ -60,7 +61,8 @@ def validate(context: StepContext) -> tuple[Finding, ...]:
 @recorded
 def judge(context: StepContext, scope: str = "changed") -> ComplianceReport:
     """Judge what the files declare; what only the plan can tell is unknown here, and warns."""
-    return judge_changes(context, _kept(context), scope, early=True)
+    rules = rulebook(context.settings, context.clock().date())
+    return judge_changes(context, _kept(context), rules, scope, early=True)
 
 
 @recorded
@@ -89,7 +91,10 @@ def _errors(context: StepContext) -> tuple[Diagnostic, ...]:
         if not any(error.file for error in errors):
             raise
         return errors
-    return terraform.validate()
+    errors, asked = validate_files(terraform)
+    if not asked:
+        print("Terraform found these files valid before: nothing in them has changed since.")  # noqa: T201 - the same
+    return errors
 
 
 def _kept(context: StepContext) -> RuleChanges:

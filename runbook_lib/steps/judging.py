@@ -16,7 +16,9 @@ from ..report.formats import render
 from ..settings import Settings
 from .context import StepContext
 
-__all__ = ["judge_changes", "policy_digest", "rulebook", "write_reports"]
+__all__ = ["Rulebook", "judge_changes", "policy_digest", "rulebook", "write_reports"]
+
+Rulebook = tuple[Sequence[Policy], Sequence[Waiver]]
 
 # The report's forms by file name: for a person, for programs, and for GitLab's merge request.
 REPORTS = {
@@ -33,7 +35,7 @@ def policy_digest(context: StepContext) -> str:
     return policy_sha256(*_places(context.settings))
 
 
-def rulebook(settings: Settings, today: date) -> tuple[Sequence[Policy], Sequence[Waiver]]:
+def rulebook(settings: Settings, today: date) -> Rulebook:
     """Policies and waivers; ConfigError if one of them, or what runbook.yml says of them, is wrong."""
     config = settings.config.compliance
     folder, waivers = _places(settings)
@@ -43,10 +45,12 @@ def rulebook(settings: Settings, today: date) -> tuple[Sequence[Policy], Sequenc
     return policies, found
 
 
-def judge_changes(context: StepContext, changes: RuleChanges, scope: str, *, early: bool = False) -> ComplianceReport:
+def judge_changes(
+    context: StepContext, changes: RuleChanges, rules: Rulebook, scope: str, *, early: bool = False
+) -> ComplianceReport:
     """Judge as runbook.yml says; `early` where Terraform has resolved nothing yet."""
     config, today = context.settings.config.compliance, context.clock().date()
-    policies, waivers = rulebook(context.settings, today)
+    policies, waivers = rules
     options = JudgeOptions(scope=Scope(scope), severities=config.severities, actions=config.actions, early=early)
     report = judge(changes, policies, waivers, options, today)
     report = locate(report, index_blocks(context.stack_dir, context.settings.root))

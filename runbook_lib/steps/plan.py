@@ -6,6 +6,7 @@ import io
 import json
 import re
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ..adapters.store import sha256_file
@@ -23,7 +24,7 @@ from ..models.plan import Plan, PlanSummary
 from ..report.result_view import ResultView
 from .clients import terraform_client
 from .context import StepContext, describe, open_step, recorded
-from .judging import judge_changes, write_reports
+from .judging import Rulebook, judge_changes, rulebook, write_reports
 from .locks import holder_named
 from .preflight import Check, CheckResult, preflight
 from .states import learn
@@ -62,13 +63,15 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
     terraform = terraform_client(context.settings, context.run.stack, print)
     path = context.store.path(context.file(PLAN_FILE))
     ensure_initialised(terraform)
-    with holder_named(context.settings, context.stack.state):
+    with ThreadPoolExecutor(max_workers=1) as pool, holder_named(context.settings, context.stack.state):
+        # The policies are read while Terraform is at work.
+        reading = pool.submit(rulebook, context.settings, context.clock().date())
         text = terraform.plan(path, *_options(context, lock))
     context.store.write_text(context.file("plan.txt"), NOISE.sub("", text).lstrip("\n"))
     document = json.loads(terraform.show_plan(path))
     learn(context.settings, plan_secrets(document))
     context.store.write_json(context.file("plan.json"), mask_plan(document))
-    return _judge(context, parse_plan(document), scope)
+    return _judge(context, parse_plan(document), reading.result(), scope)
 
 
 @recorded
@@ -98,11 +101,11 @@ def read_lineage(plan: bytes) -> tuple[str, int | None]:
     return lineage, int(state.get("serial", 0))
 
 
-def _judge(context: StepContext, plan: Plan, scope: str) -> Planned:
-    rules = rules_from_plan(plan)
-    report = judge_changes(context, rules, scope)
+def _judge(context: StepContext, plan: Plan, rules: Rulebook, scope: str) -> Planned:
+    changes = rules_from_plan(plan)
+    report = judge_changes(context, changes, rules, scope)
     write_reports(context, report)
-    exposed = exposure(rules.before, rules.after, group_names(plan))
+    exposed = exposure(changes.before, changes.after, group_names(plan))
     path = context.store.path(context.file(PLAN_FILE))
     lineage, serial = read_lineage(path.read_bytes())
     summary = summarise(plan).model_copy(

@@ -54,22 +54,22 @@ def sarif(tool: str) -> str:
 
 def test_another_scanners_finding_blocks_as_runbook_yml_says(context: StepContext) -> None:
     context.store.write_text("scanners/trivy.sarif", sarif("Trivy"))
-    report = judge_changes(context, RuleChanges(), "changed")
+    report = judge_changes(context, RuleChanges(), ((), ()), "changed")
     assert report.outcome is Outcome.BLOCKED
     assert [(finding.tool, finding.policy) for finding in report.findings] == [("trivy", "AVD-1")]
 
 
 def test_scanner_that_runbook_yml_does_not_name_only_warns(context: StepContext) -> None:
     context.store.write_text("scanners/checkov.sarif", sarif("Checkov"))
-    assert judge_changes(context, RuleChanges(), "changed").outcome is Outcome.WARNED
+    assert judge_changes(context, RuleChanges(), ((), ()), "changed").outcome is Outcome.WARNED
 
 
 def test_own_report_is_not_read_back(context: StepContext) -> None:
     context.store.write_text("01_compliance/findings.sarif", sarif("runbook"))
-    assert judge_changes(context, RuleChanges(), "changed").outcome is Outcome.PASSED
+    assert judge_changes(context, RuleChanges(), ((), ()), "changed").outcome is Outcome.PASSED
 
 
 def test_broken_sarif_is_an_error_and_no_pass(context: StepContext) -> None:
     context.store.write_text("trivy.sarif", '{"runs": [')
     with pytest.raises(InputError, match=r"trivy\.sarif"):
-        judge_changes(context, RuleChanges(), "changed")
+        judge_changes(context, RuleChanges(), ((), ()), "changed")

@@ -1,0 +1,156 @@
+"""Kernels that are forked from one process: as good as started ones, and their imports are done once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from runbook_lib.engine.forking import ForkServer
+from runbook_lib.engine.kernels import kernel_environment
+from runbook_lib.models.base import Outcome, Step
+
+from .conftest import ROOT, wait_for
+from .test_sequence import RUN, Sequences
+
+PROBE = "import os, pathlib\npathlib.Path(__file__).with_name('imported').open('a').write(f'{os.getpid()}\\n')\n"
+SO_FAR = "print('so far', flush=True)"
+STEPS = (Step.COMPLIANCE, Step.PLAN, Step.APPROVAL)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ForkServer]:
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "probe.py").write_text(PROBE)
+    path = os.pathsep.join((str(library), str(ROOT)))
+    with ForkServer(("probe",), tmp_path, kernel_environment({"PYTHONPATH": path, "ONLY": "the server's"})) as made:
+        yield made
+
+
+@pytest.fixture
+def sequences(tmp_path: Path, server: ForkServer) -> Sequences:
+    made = Sequences(tmp_path)
+    made.job = replace(made.job, fork_server=server, environment={"PYTHONPATH": str(ROOT), "OWN": "the kernel's"})
+    return made
+
+
+def text_of(sequences: Sequences, step: Step, cell: int) -> str:
+    outputs: list[dict[str, Any]] = sequences.notebook(step)["cells"][cell]["outputs"]
+    return "".join("".join(output.get("text", "")) for output in outputs)
+
+
+def told(sequences: Sequences, step: Step, expression: str) -> Any:
+    """Add a step that prints the expression as JSON; `json` and `os` are there."""
+    sequences.step(step, f"import json, os\nprint(json.dumps({expression}))")
+    return lambda: json.loads(text_of(sequences, step, 2))
+
+
+def test_what_several_kernels_import_is_imported_once(sequences: Sequences, tmp_path: Path) -> None:
+    kernels = [told(sequences, step, "[os.getpid(), 'probe' in __import__('sys').modules]") for step in STEPS]
+    assert sequences.run(preload=dict.fromkeys(STEPS, ("probe",))).exit_status == 0
+    answers = [kernel() for kernel in kernels]
+    imported = (tmp_path / "library/imported").read_text().split()
+    assert len({pid for pid, _ in answers}) == len(STEPS)
+    assert [there for _, there in answers] == [True] * len(STEPS)
+    assert len(imported) == 1
+    assert int(imported[0]) not in {pid for pid, _ in answers}
+
+
+def test_a_forked_kernel_has_all_that_a_started_one_has_of_its_own(sequences: Sequences, tmp_path: Path) -> None:
+    own = "[dict(os.environ), os.getcwd(), os.getsid(0) == os.getpid(), __name__, __import__('random').random()]"
+    first, second = told(sequences, Step.COMPLIANCE, own), told(sequences, Step.PLAN, own)
+    assert sequences.run().exit_status == 0
+    environment, folder, leads_a_session, name, number = first()
+    assert (environment["OWN"], "ONLY" in environment) == ("the kernel's", False)
+    assert (folder, leads_a_session, name) == (str(tmp_path), True, "__main__")
+    assert number != second()[4]
+
+
+def test_numbers_of_numpy_differ_between_forked_kernels(sequences: Sequences) -> None:
+    numbers = [told(sequences, step, "__import__('numpy').random.rand()") for step in STEPS[:2]]
+    sequences.run(preload=dict.fromkeys(STEPS, ("numpy",)))
+    assert numbers[0]() != numbers[1]()
+
+
+def test_files_beside_the_notebooks_are_not_taken_for_libraries(sequences: Sequences, tmp_path: Path) -> None:
+    (tmp_path / "sqlite3.py").write_text("raise RuntimeError('the wrong sqlite3')")
+    sequences.step(Step.COMPLIANCE, "print(1)")
+    assert sequences.run(preload={Step.COMPLIANCE: ("sqlite3",)}).exit_status == 0
+
+
+def test_a_forked_kernel_that_is_killed_is_told_from_an_exception(sequences: Sequences) -> None:
+    sequences.step(
+        Step.COMPLIANCE, f"{SO_FAR}\nimport os, signal, time\ntime.sleep(0.5)\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    summary = sequences.run()
+    assert summary.exit_status == 3
+    assert summary.results[0].error is not None
+    assert "the kernel was killed by signal 9" in summary.results[0].error.message
+    assert text_of(sequences, Step.COMPLIANCE, 2) == "so far\n"
+
+
+def test_a_forked_kernel_that_ends_by_itself_says_with_which_status(sequences: Sequences) -> None:
+    sequences.step(Step.COMPLIANCE, "import os\nos._exit(7)")
+    error = sequences.run().results[0].error
+    assert error is not None
+    assert "the kernel ended by itself with status 7" in error.message
+
+
+def test_a_module_that_can_not_be_imported_harms_nobody_who_does_not_need_it(sequences: Sequences) -> None:
+    sequences.step(Step.COMPLIANCE, "print(1)")
+    assert sequences.run(preload={Step.COMPLIANCE: ("no_such_module",)}).exit_status == 0
+
+
+def test_kernels_leave_when_what_they_were_forked_from_is_gone_and_others_are_started(
+    sequences: Sequences, server: ForkServer
+) -> None:
+    sequences.step(Step.COMPLIANCE, "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(60)")
+    sequences.step(Step.PLAN, "print(1)")
+    assert sequences.run().results[0].outcome is Outcome.ERRORED
+    assert not server.alive
+    again = sequences.run(steps=(Step.PLAN,))
+    assert again.exit_status == 0
+
+
+def test_nothing_is_left_when_the_server_is_closed(tmp_path: Path) -> None:
+    before = set(psutil.Process().children(recursive=True))
+    with ForkServer((), tmp_path, kernel_environment({"PYTHONPATH": str(ROOT)})) as server:
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", str(tmp_path / "k.json")]
+        process = server.fork((), command, kernel_environment({}), tmp_path, tmp_path / "stderr")
+        kernel = psutil.Process(process.pid)
+        assert process.poll() is None
+    wait_for(lambda: not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE)
+    assert process.poll() == -signal.SIGKILL
+    assert set(psutil.Process().children(recursive=True)) <= before
+
+
+def test_a_cancelled_run_interrupts_a_forked_kernel_and_keeps_its_words(sequences: Sequences, tmp_path: Path) -> None:
+    marker = tmp_path / "began"
+    sequences.step(Step.COMPLIANCE, f"{SO_FAR}\nopen({str(marker)!r}, 'w').close()\nimport time; time.sleep(60)")
+    sequences.step(Step.PLAN)
+    code = RUN.format(root=str(ROOT), folder=str(tmp_path)).replace(
+        "display=Quiet())", "display=Quiet(), fork_server=ForkServer((), folder, kernel_environment({})))"
+    )
+    code = code.replace("import sys\n", "import sys\n" + IMPORTS.format(root=str(ROOT)), 1)
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    wait_for(marker.exists, process)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=60)[0]
+    assert (process.returncode, said.splitlines()) == (143, ["compliance interrupted", "sealed"])
+    assert text_of(sequences, Step.COMPLIANCE, 2) == "so far\n"
+
+
+IMPORTS = """sys.path.insert(0, {root!r})
+from runbook_lib.engine.forking import ForkServer
+from runbook_lib.engine.kernels import kernel_environment
+"""
