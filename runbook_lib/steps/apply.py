@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from .context import StepContext, describe, open_step, recorded
 from .deciding import PLAN_PATH, collect, facts_now, plan_digest, read_request, write_record
 from .locks import holder_named
 from .preflight import Check, CheckResult, preflight
-from .states import learn
+from .states import learn, read_state
 from .telling import Teller
 
 __all__ = ["Applied", "apply_plan", "check_ready", "confirm_approval", "decide", "start"]
@@ -79,6 +80,9 @@ def apply_plan(context: StepContext, record: DecisionRecord) -> Applied:
     if done.status:
         with holder_named(context.settings, context.stack.state):
             raise _failure(done, _kept_state(context))
+    with contextlib.suppress(RunbookError):
+        # Nothing of the new state is needed, but what it calls sensitive must not be shown by a later cell either.
+        read_state(context.settings, context.run.stack)
     applied = _applied(done)
     context.store.write_json(context.file("outputs.json"), applied.outputs)
     return applied

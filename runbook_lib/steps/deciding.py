@@ -14,7 +14,7 @@ from ..models.plan import PlanSummary
 from .clients import gitlab_client
 from .context import StepContext
 from .judging import policy_digest
-from .states import learn_state, read_state
+from .states import read_state
 
 __all__ = [
     "DECISION",
@@ -61,7 +61,6 @@ def planned_facts(context: StepContext) -> ApplyFacts:
 def facts_now(context: StepContext, request: ApprovalRequest) -> ApplyFacts:
     """The facts as they are at this moment: the state is asked."""
     state = read_state(context.settings, context.run.stack)
-    learn_state(context.settings, state)
     # Where there is no state yet, the plan carries a lineage of its own making, and serial 0.
     return _facts(context, str(state.get("lineage") or request.state_lineage), int(state.get("serial") or 0))
 

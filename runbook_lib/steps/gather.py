@@ -22,7 +22,7 @@ from ..models.services import Member
 from ..models.verification import Verification
 from ..settings import Settings
 from .clients import stack_config, terraform_client
-from .states import learn_state, read_state
+from .states import fetch_state, learn_state, read_state
 
 __all__ = ["Places", "compare_places", "gather_members", "gather_places"]
 
@@ -59,7 +59,6 @@ def gather_members(settings: Settings, group: GroupReference) -> tuple[Member, .
     if group.id:
         return Aws().members(group.id)
     state = read_state(settings, group.stack)
-    learn_state(settings, state)
     return Aws().members(_group_of(state, group))
 
 
@@ -87,7 +86,7 @@ def _planned_rules(terraform: Terraform, options: tuple[str, ...]) -> tuple[Rule
 
 
 def _state_and_aws(settings: Settings, stack: str) -> tuple[dict[str, Any], tuple[Rule, ...], tuple[Rule, ...]]:
-    document = read_state(settings, stack)
+    document = fetch_state(settings, stack)
     state = rules_from_state(document) if document else ()
     aws = Aws()
     found = aws.rules(governed_groups((), state))

@@ -13,11 +13,18 @@ from ..errors import GitLabError
 from ..settings import Settings
 from .clients import stack_config, state_client, terraform_client
 
-__all__ = ["learn", "learn_state", "read_state"]
+__all__ = ["fetch_state", "learn", "learn_state", "read_state"]
 
 
 def read_state(settings: Settings, stack: str) -> dict[str, Any]:
-    """The stack's state document, empty if there is none yet.
+    """The stack's state document, empty if there is none yet; what it calls sensitive is masked from now on."""
+    state = fetch_state(settings, stack)
+    learn_state(settings, state)
+    return state
+
+
+def fetch_state(settings: Settings, stack: str) -> dict[str, Any]:
+    """The same for another thread than the kernel's own, which alone can tell the engine: learn the state there.
 
     From GitLab itself, where no Terraform files are needed and which takes a hundredth of the time, else by Terraform.
     """

@@ -14,7 +14,7 @@ from runbook_lib.models.base import Outcome
 from runbook_lib.models.config import GroupReference
 from runbook_lib.models.services import Member
 from runbook_lib.settings import Settings
-from runbook_lib.steps import gather
+from runbook_lib.steps import gather, states
 
 GROUP = "sg-0123456789abcdef0"
 RULE = "sgr-0123456789abcdef0"
@@ -84,7 +84,8 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> Outside:
 
     def place(document: dict[str, Any], *rules: dict[str, Any]) -> tuple[FakeTerraform, FakeAws]:
         terraform, aws = FakeTerraform(), FakeAws(list(rules))
-        monkeypatch.setattr(gather, "read_state", lambda settings, stack: document)
+        monkeypatch.setattr(states, "fetch_state", lambda settings, stack: document)
+        monkeypatch.setattr(gather, "fetch_state", lambda settings, stack: document)
         monkeypatch.setattr(gather, "terraform_client", lambda *given: terraform)
         monkeypatch.setattr(gather, "ensure_initialised", lambda terraform: False)
         monkeypatch.setattr(gather, "Aws", lambda: aws)
@@ -159,7 +160,7 @@ def test_what_fails_beside_the_plan_is_an_error_of_the_whole(
     def fail(settings: Settings, stack: str) -> dict[str, Any]:
         raise error
 
-    monkeypatch.setattr(gather, "read_state", fail)
+    monkeypatch.setattr(gather, "fetch_state", fail)
     with pytest.raises(type(error)):
         gather.gather_places(settings, "access", print)
 

@@ -11,7 +11,7 @@ from step_fakes import NOW, FakeSlack
 
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.adapters.terraform import Completed
-from runbook_lib.errors import ApprovalError, ConfigError, StateLockedError, TerraformError
+from runbook_lib.errors import ApprovalError, ConfigError, GitLabError, StateLockedError, TerraformError
 from runbook_lib.models.approval import ApprovalRequest, DecisionRecord
 from runbook_lib.models.base import Outcome, Step
 from runbook_lib.models.run import Run
@@ -57,6 +57,12 @@ class FakeTerraform:
         self.applied: list[Path] = []
         self.left: Path | None = None
         self.on_line: Any = print
+        self.state_error: GitLabError | None = None
+
+    def read_state(self, settings: Settings, stack: str) -> dict[str, Any]:
+        if self.state_error:
+            raise self.state_error
+        return {}
 
     def apply(self, plan: Path, *options: str) -> Completed:
         self.applied.append(plan)
@@ -86,6 +92,7 @@ def use(monkeypatch: pytest.MonkeyPatch, terraform: FakeTerraform) -> FakeTerraf
 
     monkeypatch.setattr(apply, "terraform_client", client)
     monkeypatch.setattr(apply, "ensure_initialised", lambda terraform: False)
+    monkeypatch.setattr(apply, "read_state", terraform.read_state)
     return terraform
 
 
@@ -101,6 +108,14 @@ def test_the_approved_file_is_applied_and_its_events_are_kept(
     kept = context.store.read_text("04_apply/apply.jsonl")
     assert kept.splitlines() == [line.replace("hush-hush", "[MASKED]") for line in DONE]
     assert "Apply complete!" in context.store.read_text("04_apply/apply.txt")
+
+
+def test_an_apply_is_done_also_when_the_new_state_can_not_be_read_afterwards(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terraform = use(monkeypatch, FakeTerraform(DONE))
+    terraform.state_error = GitLabError("could not read the state")
+    assert apply.apply_plan(context, record).added == 1
 
 
 @pytest.mark.parametrize("change", [{"approved": False}, {"plan_sha256": "0" * 64}])
