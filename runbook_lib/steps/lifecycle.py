@@ -32,9 +32,13 @@ class Lifecycle:
         self._run = run
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="telling")
         self._told: list[Future[object]] = []
+        self._opened = False
 
     def step_started(self, step: Step) -> None:
-        """Let a step that speaks to Slack itself begin when all before it has been said."""
+        """Open the thread with the first step; let one that speaks to Slack itself begin when all before it is said."""
+        if not self._opened:
+            self._opened = True
+            self._told.append(self._pool.submit(lambda: self._teller().start()))
         if step in SPEAKING:
             self._wait()
 

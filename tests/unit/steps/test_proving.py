@@ -163,6 +163,16 @@ def test_a_result_that_is_heard_of_twice_is_told_once_and_before_the_run_ends(
     assert len(slack.posts) == 2
 
 
+def test_the_channel_hears_of_a_run_as_it_begins_and_once(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack
+) -> None:
+    for _ in range(2):  # in a pipeline each job begins anew
+        lifecycle = Lifecycle(settings, store, run)
+        lifecycle.step_started(Step.COMPLIANCE)
+        lifecycle.step_started(Step.APPROVAL)
+    assert slack.posts == [("access: in progress (run 7)", False)]
+
+
 def test_a_step_that_speaks_for_itself_begins_when_all_before_it_was_told(
     settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
 ) -> None:
