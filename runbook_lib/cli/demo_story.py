@@ -53,7 +53,8 @@ class Story:
 
     def tell_on(self, world: World) -> int:
         """Tell it on a lab that is up and at its base; the runbook's exit status."""
-        self._say(f"before: {look_at_page(world)}")
+        self._say(before := f"before: {look_at_page(world)}")
+        self.tell(f"demo: {before}")
         repository = Repository(self.settings, world)
         pipeline = DemoRunner(world, self._run_dir, reject=self.broken is Break.APPROVAL, tell=self.tell)
         environment = repository.environment(pipeline.begin(repository.commit_change(self.broken)))
@@ -118,4 +119,3 @@ class Story:
 
     def _say(self, line: str) -> None:
         self._lines.append(line)
-        self.tell(f"demo: {line}")
