@@ -15,8 +15,9 @@ from ..steps.runs import latest_run_id, open_run
 from .forking import ForkServer
 from .index_page import write_index
 from .kernels import kernel_environment
+from .options import EngineOptions
 from .parameter_sources import ParameterSet, collect_parameters
-from .sequence import SequenceJob, SequenceSummary, run_sequence
+from .sequence import TIMEOUTS, SequenceJob, SequenceSummary, run_sequence
 
 __all__ = ["RunRequest", "execute"]
 
@@ -68,7 +69,10 @@ def execute(request: RunRequest, settings: Settings) -> SequenceSummary:
             environment=environment,
             resume=request.resume,
             redactor=settings.redactor,
+            timeouts=_timeouts(settings),
+            retries={step: config.retries for step, config in settings.config.steps.items()},
             preload={step: _preload(step) for step in Step},
+            options=_options(),
             fork_server=server,
         )
         summary = run_sequence(job, Lifecycle(settings, store, run))
@@ -84,6 +88,17 @@ def _fork_server(request: RunRequest, settings: Settings) -> Iterator[ForkServer
         return
     with ForkServer(_preload(request.steps[0]), settings.root, kernel_environment({})) as server:
         yield server
+
+
+def _options() -> EngineOptions:
+    # A step's time is runbook.yml's: a limit from the environment would cut short an apply as well.
+    given, usual = EngineOptions.from_environment(), EngineOptions()
+    return EngineOptions(grace=given.get("grace", usual.grace), save_every=given.get("save_every", usual.save_every))
+
+
+def _timeouts(settings: Settings) -> Mapping[Step, float]:
+    own = {step: config.timeout.total_seconds() for step, config in settings.config.steps.items() if config.timeout}
+    return {**TIMEOUTS, **own}
 
 
 def _preload(step: Step) -> tuple[str, ...]:

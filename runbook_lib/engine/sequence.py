@@ -17,7 +17,7 @@ from .options import EngineOptions
 if TYPE_CHECKING:
     from .forking import ForkServer
 
-__all__ = ["Hooks", "SequenceJob", "SequenceSummary", "run_sequence"]
+__all__ = ["TIMEOUTS", "Hooks", "SequenceJob", "SequenceSummary", "run_sequence"]
 
 TIMEOUTS: Mapping[Step, float] = {
     Step.COMPLIANCE: 900,

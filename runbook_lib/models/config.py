@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from .base import Model
+from .base import Model, Step
 from .findings import Action, Severity
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "ServiceConfig",
     "SlackConfig",
     "StackConfig",
+    "StepConfig",
     "TerraformConfig",
 ]
 
@@ -124,6 +125,18 @@ class ServiceConfig(Model):
         return _parse_duration(value)
 
 
+class StepConfig(Model):
+    """How long a step may take, and how often it is repeated when an outside system failed."""
+
+    timeout: timedelta | None = None
+    retries: int = Field(default=0, ge=0, le=5)
+
+    @field_validator("timeout", mode="before")
+    @classmethod
+    def _duration(cls, value: object) -> object:
+        return _parse_duration(value)
+
+
 class RunbookConfig(Model):
     """All of runbook.yml."""
 
@@ -136,6 +149,15 @@ class RunbookConfig(Model):
     approval: ApprovalConfig = ApprovalConfig()
     compliance: ComplianceConfig = ComplianceConfig()
     services: tuple[ServiceConfig, ...] = ()
+    steps: dict[Step, StepConfig] = {}
+
+    @field_validator("steps")
+    @classmethod
+    def _neither_cut_short_nor_repeated(cls, steps: dict[Step, StepConfig]) -> dict[Step, StepConfig]:
+        for step in (Step.APPROVAL, Step.APPLY):
+            if step in steps:
+                raise ValueError(f"{step} can't be given a timeout or retries: it waits for people, or changes things")
+        return steps
 
     @model_validator(mode="after")
     def _names_known(self) -> RunbookConfig:
