@@ -12,7 +12,8 @@ from .secret_patterns import DEFAULT_PATTERNS, SENSITIVE_NAME, SecretPattern
 __all__ = ["MASK", "Redactor", "StreamMask", "mask_sensitive", "sensitive_values", "strings_in"]
 
 MASK = "[MASKED]"
-ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+# Colours and cursor movements, also links, titles and character sets.
+ANSI = re.compile(r"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\^-~])")
 # Shorter values are words such as `test`: masking those anywhere would eat the names of steps and files.
 ANYWHERE = 8
 SHORTEST = 4
@@ -47,11 +48,11 @@ class Redactor:
 
     def mask(self, text: str) -> str:
         """The text without secrets."""
-        text = self._mask(text)
-        if "\x1b[" in text and (plain := ANSI.sub("", text)) != (masked := self._mask(plain)):
+        masked = self._mask(text)
+        if "\x1b" in text and (plain := self._mask(ANSI.sub("", text))) != ANSI.sub("", masked):
             # A secret broken up by colour codes: the colours go, not the secret's cover.
-            return masked
-        return text
+            return plain
+        return masked
 
     def mask_name(self, name: str, value: object) -> Any:
         """A named value: masked whole if the name is one that secrets bear."""
@@ -60,11 +61,11 @@ class Redactor:
         return self.mask_tree(value)
 
     def mask_tree(self, node: Any) -> Any:
-        """Every string inside dicts and lists masked, keys included; the shape is kept."""
+        """Every string inside dicts and lists masked, keys and named secrets included; the shape is kept."""
         if isinstance(node, str):
             return self.mask(node)
         if isinstance(node, Mapping):
-            return {self.mask(str(key)): self.mask_tree(value) for key, value in node.items()}
+            return {self.mask(str(key)): self.mask_name(str(key), value) for key, value in node.items()}
         if isinstance(node, list | tuple):
             return [self.mask_tree(item) for item in node]
         return node

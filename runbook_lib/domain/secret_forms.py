@@ -31,16 +31,21 @@ def _lines(value: str) -> set[str]:
 
 
 def _escaped(text: str) -> set[str]:
+    as_json = json.dumps(text)[1:-1]
     return {
         quote(text, safe=""),
         quote(text),
         quote_plus(text),
         quote(text, safe="").replace("%2F", "%2f").lower() if "%" in quote(text, safe="") else text,
-        json.dumps(text)[1:-1],
+        as_json,
+        json.dumps(as_json)[1:-1],
         json.dumps(text, ensure_ascii=False)[1:-1],
         repr(text)[1:-1],
         html.escape(text),
         html.escape(text, quote=False),
+        # Jinja's way to write quotes, and XML's.
+        html.escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
+        html.escape(text).replace("&#x27;", "&apos;"),
     }
 
 

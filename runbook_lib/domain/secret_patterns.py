@@ -48,7 +48,8 @@ class SecretPattern:
         def replace(match: re.Match[str]) -> str:
             group = "secret" if "secret" in self.regex.groupindex else 0
             secret = match.group(group)
-            if not secret or mask in secret or not self.judge(secret):
+            # Around a part that is masked already the rest is as secret: a key's last line may look like another token.
+            if not secret.replace(mask, "").strip() or not self.judge(secret):
                 return match.group()
             start, end = match.span(group)
             return match.group()[: start - match.start()] + mask + match.group()[end - match.start() :]
@@ -68,23 +69,39 @@ def _random(secret: str) -> bool:
 
 GITLAB = ("glpat-", "gldt-", "glft-", "glsoat-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glimt-", "glagent-", "gloas-")
 NAMES = ("assword", "ASSWORD", "asswd", "ASSWD", "ecret", "ECRET", "oken", "OKEN", "ey", "EY")
+# Before a token, inside a text that was escaped or encoded for a URL: the letters there are no part of a word.
+ESCAPED = r"(?:(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
+NO_KEY = "[^A-Za-z0-9+/=<]{0,60}"
+SLASH = r"(?:\\?/|%2[Ff])"
+QUOTE = r"\\*[\"']|&quot;|&#3[49];"
 
 DEFAULT_PATTERNS = (
     SecretPattern(
         "AWS access key id",
         ("A3T", "AKIA", "ASIA", "ABIA", "ACCA"),
-        re.compile(r"(?<![A-Z0-9])(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Z0-9])"),
+        re.compile(rf"(?:(?<![A-Z0-9])|{ESCAPED})(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{{16}}(?![A-Z0-9])"),
     ),
     SecretPattern(
         "AWS secret access key",
         (),
-        re.compile(r"(?<![A-Za-z0-9/+=_.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_.-])"),
+        re.compile(r"(?<![A-Za-z0-9/+_.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_-]|\.\w)"),
         _random,
+    ),
+    SecretPattern(
+        "AWS secret access key in an escaped text",
+        ("\\n", "\\r", "\\t", "%"),
+        re.compile(rf"{ESCAPED}[A-Za-z0-9/+]{{40}}(?![A-Za-z0-9/+=_-]|\.\w)"),
+        _random,
+    ),
+    SecretPattern(
+        "AWS session token",
+        ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "FQoGZXIvYXdz"),
+        re.compile(r"(?:IQoJb3JpZ2lu|F[wQ]oGZXIvYXdz)[A-Za-z0-9/+=%]{40,}"),
     ),
     SecretPattern(
         "GitLab token",
         GITLAB,
-        re.compile(r"(?<![A-Za-z0-9])gl(?:pat|dt|ft|soat|rtr|rt|cbt|ptt|imt|agent|oas)-[A-Za-z0-9_.\-]{18,1024}"),
+        re.compile(r"gl(?:pat|dt|ft|soat|rtr|rt|cbt|ptt|imt|agent|oas)-[A-Za-z0-9_.\-]{18,1024}"),
     ),
     SecretPattern("GitLab runner registration token", ("GR1348941",), re.compile(r"GR1348941[A-Za-z0-9_\-]{20,}")),
     SecretPattern(
@@ -95,7 +112,9 @@ DEFAULT_PATTERNS = (
     SecretPattern(
         "Slack webhook",
         ("hooks.slack",),
-        re.compile(r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/(?P<secret>[A-Za-z0-9/_+\-]{20,})"),
+        re.compile(
+            rf"hooks\.slack(?:-gov)?\.com{SLASH}(?:services|workflows|triggers){SLASH}(?P<secret>[A-Za-z0-9/_+\-%\\]{{20,}})"
+        ),
     ),
     SecretPattern(
         "GitHub token",
@@ -108,7 +127,18 @@ DEFAULT_PATTERNS = (
     SecretPattern(
         "private key",
         ("-----BEGIN",),
-        re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?P<secret>.*?)(?:-----END|\Z)", re.DOTALL),
+        # Up to its end, or as far as it looks like a key: a text that only speaks of keys goes on after the header.
+        re.compile(
+            r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?!\[MASKED\])(?P<secret>"
+            r"(?:(?!-----BEGIN).){0,16384}?(?=-----END)"
+            rf"|(?:\s*[A-Z][A-Za-z-]+: [^\n]*\s+)*(?:{NO_KEY}[A-Za-z0-9+/=]{{24,}})+(?:{NO_KEY}[A-Za-z0-9+/=]+)?)",
+            re.DOTALL,
+        ),
+    ),
+    SecretPattern(
+        "private key in base64",
+        ("LS0tLS1CRUdJTi",),
+        re.compile(r"LS0tLS1CRUdJTiB(?:SU0Eg|QUklW|PUEVO|FQyBQ|FTkNS)[A-Za-z0-9+/=\s]{20,}"),
     ),
     SecretPattern("password in a URL", ("://",), re.compile(r"://[^\s/:@\"'<>]*:(?P<secret>[^\s/@\"'<>]{3,})@")),
     SecretPattern(
@@ -120,11 +150,48 @@ DEFAULT_PATTERNS = (
         ),
     ),
     SecretPattern(
+        "HTTP header of GitLab",
+        ("-TOKEN", "-Token", "-token"),
+        re.compile(
+            rf"(?i)(?:private|job|deploy|runner|vault)-token(?:{QUOTE})?\s*[:=]\s*(?:{QUOTE})?(?P<secret>[\w.+/=\-]{{8,}})"
+        ),
+    ),
+    SecretPattern(
         "value of a name that secrets bear",
         NAMES,
         re.compile(
             r"(?i)(?:password|passwd|passphrase|secret|token|api_?key|private_?key|access_?key)"
-            r"[\"']?(?:\s*:\s*[a-z]+)?\s*[:=]\s*(?P<quote>[\"'])(?P<secret>[^\"'\n]{4,}?)(?P=quote)"
+            rf"(?:{QUOTE})?(?:\s*:\s*[a-z]+)?\s*[:=]\s*(?P<quote>{QUOTE})"
+            r"(?P<secret>(?:(?!(?P=quote))(?:\\.|[^\n])){4,}?)(?P=quote)"
+        ),
+    ),
+    SecretPattern(
+        "value of such a name in YAML",
+        ("assword:", "asswd:", "ecret:", "oken:", "key:"),
+        re.compile(
+            r"(?m)^[ \t-]*[\w-]*(?:password|passwd|secret|token|api_?key):[ \t]+"
+            r"(?P<secret>(?=\S*\d)(?=\S*[A-Za-z])[^\s.\"'\[{(]{8,})[ \t]*$"
+        ),
+    ),
+    SecretPattern(
+        "variable, option or part of a URL that bears a secret",
+        (
+            "ASSWORD=",
+            "ASSWD=",
+            "PHRASE=",
+            "SECRET=",
+            "TOKEN=",
+            "KEY=",
+            "assword=",
+            "asswd=",
+            "secret=",
+            "token=",
+            "key=",
+        ),
+        re.compile(
+            r"(?:(?<![A-Z0-9_])[A-Z0-9_]*(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY)"
+            r"|(?:--?|[?&])[a-z_\-]*(?:password|passwd|secret|token|api[_\-]?key))"
+            r"=(?P<secret>[^\s\"'&$<>(){}\[\],;\\]{6,})"
         ),
     ),
 )

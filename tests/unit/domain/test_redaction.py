@@ -29,6 +29,8 @@ SECRET = 'p4ss/w&rd "with" <marks>'
         quote(SECRET, safe=""),
         quote_plus(SECRET),
         html.escape(SECRET),
+        html.escape(SECRET).replace("&quot;", "&#34;"),
+        json.dumps(json.dumps(SECRET)),
         SECRET.encode().hex(),
     ],
 )
@@ -49,22 +51,59 @@ def test_known_value_is_masked_at_any_place_inside_base64(before: bytes, after: 
     assert len(masked) - len(MASK) <= len(base64.b64encode(before + after)) + 8
 
 
-@pytest.mark.parametrize(
-    "token",
-    [
-        "AKIAIOSFODNN7EXAMPLE",
-        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-        "glpat-abcdefghij0123456789",
-        "glpat-Abc.01.1a2b3c4d5e6f7g8h9i0jklmn",
-        "glcbt-64_abcdefghij0123456789",
-        "xoxb-123456789012-1234567890123-AbCdEfGhIjKlMnOpQrStUvWx",
-        "xapp-1-A0123456789-1234567890123-0123456789abcdef",
-        "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
-        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLWhlcmU",
-    ],
+TOKENS = (
+    "AKIAIOSFODNN7EXAMPLE",
+    "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "glpat-abcdefghij0123456789",
+    "glpat-Abc.01.1a2b3c4d5e6f7g8h9i0jklmn",
+    "glcbt-64_abcdefghij0123456789",
+    "xoxb-123456789012-1234567890123-AbCdEfGhIjKlMnOpQrStUvWx",
+    "xapp-1-A0123456789-1234567890123-0123456789abcdef",
+    "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLWhlcmU",
 )
+
+
+@pytest.mark.parametrize("token", TOKENS)
 def test_token_that_nobody_told_of_is_known_by_its_shape(token: str) -> None:
     assert Redactor().mask(f"token {token} here") == f"token {MASK} here"
+
+
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("around", ["x={}", "{}.", "a\\n{}\\nb", "%3D{}%20", "?t={}&x", "<td>{}</td>", "key={},"])
+def test_token_is_known_in_whatever_text_it_stands(token: str, around: str) -> None:
+    assert token not in Redactor().mask(around.format(token))
+
+
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("code", ["\x1b[31m", "\x1b(B\x1b[m", "\x1b]8;;http://host\x1b\\"])
+def test_token_broken_up_by_a_terminals_codes_is_masked(token: str, code: str) -> None:
+    half = len(token) // 2
+    masked = Redactor().mask(f"a {token[:half]}{code}{token[half:]} b")
+    assert masked == f"a {MASK} b"
+
+
+KEY = "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----\n".format(
+    "\n".join(
+        ("MIIEpAIBAAKCAQEA0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [KEY, repr(KEY), json.dumps([KEY]), html.escape(KEY), KEY[:90], repr(KEY.split("\n")), KEY.replace("\n", "\n  ")],
+)
+def test_private_key_is_masked_whole_though_its_last_line_looks_like_another_token(text: str) -> None:
+    masked = Redactor().mask(text)
+    assert "MIIEpAIB" not in masked
+    assert "wJalr" not in masked
+
+
+def test_text_after_a_key_that_was_cut_off_stays() -> None:
+    cut = Redactor().mask(KEY[:90] + "</pre><p>more text")
+    assert cut == f"-----BEGIN RSA PRIVATE KEY-----{MASK}</pre><p>more text"
+    assert Redactor().mask(cut + KEY) == cut + Redactor().mask(KEY)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +114,17 @@ def test_token_that_nobody_told_of_is_known_by_its_shape(token: str) -> None:
         ("Authorization: Bearer abcdefghijklmnop.qrst", f"Authorization: Bearer {MASK}"),
         ("password = 'swordfish'", f"password = '{MASK}'"),
         ('{"db_password": "swordfish"}', f'{{"db_password": "{MASK}"}}'),
+        ('{\\"password\\": \\"swordfish\\"}', f'{{\\"password\\": \\"{MASK}\\"}}'),
+        ('"password":"sword\\"fish"', f'"password":"{MASK}"'),
+        ("&quot;token&quot;: &quot;swordfish&quot;", f"&quot;token&quot;: &quot;{MASK}&quot;"),
+        ("export DB_PASSWORD=swordfish", f"export DB_PASSWORD={MASK}"),
+        (
+            "curl --token=swordfish 'http://host/?private_token=swordfish&x=1'",
+            f"curl --token={MASK} 'http://host/?private_token={MASK}&x=1'",
+        ),
+        ("PRIVATE-TOKEN: swordfish", f"PRIVATE-TOKEN: {MASK}"),
+        ("db:\n  password: sw0rdfish\n", f"db:\n  password: {MASK}\n"),
+        ("hooks.slack.com%2Fservices%2FT0%2FB0%2Fabcdefghijklmnopqrst", f"hooks.slack.com%2Fservices%2F{MASK}"),
         (
             "-----BEGIN RSA PRIVATE KEY-----\nabc\ndef\n-----END RSA PRIVATE KEY-----",
             f"-----BEGIN RSA PRIVATE KEY-----{MASK}-----END RSA PRIVATE KEY-----",
@@ -92,6 +142,11 @@ def test_secret_is_masked_where_its_surroundings_give_it_away(text: str, expecte
         "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "sg-0123456789abcdef0 arn:aws:ec2:eu-west-1:123456789012:security-group/sg-0123456789abcdef0",
         "tokens: 12, secret count = 3, keyed by name",
+        "TOKEN=$CI_JOB_TOKEN PASSWORD= --token=<token> token = var.gitlab_token next_token: None",
+        'data.aws_secretsmanager_secret.db resource "aws_secretsmanager_secret" "password" {',
+        "password = (sensitive value), secret: false, 550e8400-e29b-41d4-a716-446655440000",
+        "if '-----BEGIN PRIVATE KEY-----' in text: print('a key')",
+        "h1:abc+DEF/ghiJKLmnoPQRstuVWXyz0123456789abcdE= key_name = 'prod-key'",
         "02_plan/notebook.ipynb outputs/20260101T000000Z-ab12",
     ],
 )
@@ -152,6 +207,11 @@ def test_sensitive_map_masks_what_it_marks_and_nothing_else() -> None:
         "none": None,
     }
     assert sensitive_values(document, sensitive) == {"swordfish", "y"}
+
+
+def test_value_is_masked_by_its_name_at_any_depth_of_a_tree() -> None:
+    tree = {"a": [{"api_key": "swordfish", "name": "db"}], "password": None}
+    assert Redactor().mask_tree(tree) == {"a": [{"api_key": MASK, "name": "db"}], "password": None}
 
 
 def test_redactor_shows_no_secret_of_its_own() -> None:
