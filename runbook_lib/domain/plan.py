@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,6 +11,7 @@ from typing import Any, Final
 from runbook_lib.errors import InputError
 from runbook_lib.models.plan import Plan, PlanSummary, ResourceChange
 
+from .rules.addresses import parse_address
 from .strict_json import read_json
 
 __all__ = ["parse_plan", "summarise"]
@@ -17,12 +20,16 @@ _ACTIONS: Final = {
     ("no-op",), ("create",), ("read",), ("update",), ("delete",), ("forget",), ("delete", "create"),
     ("create", "delete"), ("forget", "create"), ("create", "forget"), ("open",), ("renew",), ("close",), (),
 }  # fmt: skip
+_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+# Terraform escapes these in keys; in an address they could forge a line of the report.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_MODES: Final = {"managed", "data", "ephemeral"}
 _REMEDY: Final = "Write it with `terraform show -json PLANFILE`."
 
 
 def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
     """Read a plan as `terraform show -json` gives it; InputError on anything that is none, or not a whole one."""
-    data = read_json(document, "the plan") if isinstance(document, str | bytes) else document
+    data = _read(document) if isinstance(document, str | bytes) else document
     if not isinstance(data, Mapping):
         raise InputError(f"the plan is no JSON object but {_kind(data)}", _REMEDY)
     version = _version(data)
@@ -40,6 +47,18 @@ def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
         configuration=_object(data, "configuration"),
         variables=_object(data, "variables"),
     )
+
+
+def _read(document: str | bytes) -> Any:
+    data = read_json(document, "the plan")
+    text = document if isinstance(document, bytes) else document.encode("utf-8", "surrogatepass")
+    try:
+        # Only an escape can bring half a character, which no report could be written with.
+        if _HALF.search(text):
+            json.dumps(data, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise InputError("the plan is no valid JSON: a surrogate stands alone", _REMEDY) from error
+    return data
 
 
 def summarise(plan: Plan) -> PlanSummary:
@@ -101,14 +120,16 @@ def _change(entry: Any, where: str) -> ResourceChange:
     address = entry.get("address")
     if not isinstance(address, str) or not address:
         raise InputError(f"the plan's {where} has no address", _REMEDY)
+    if _CONTROL.search(address):
+        raise InputError(f"the plan's {where} has control characters in its address: {address!r:.80}", _REMEDY)
     change = entry.get("change")
     if not isinstance(change, dict):
         raise InputError(f"the plan's {where} ({address}) has no change", _REMEDY)
     return ResourceChange.model_construct(
         address=address,
-        type=_text(entry, "type", f"{where} ({address})") or _type_of(address),
+        type=_text(entry, "type", f"{where} ({address})") or _base(address)[-2],
         name=_text(entry, "name"),
-        mode=_text(entry, "mode") or ("data" if ".data." in f".{address}" else "managed"),
+        mode=_mode(entry, address, where),
         provider=_text(entry, "provider_name"),
         actions=_actions(change, f"{where} ({address})"),
         before=_values(change, "before", where),
@@ -177,11 +198,16 @@ def _text(data: Mapping[str, Any], key: str, where: str = "") -> str:
     return found
 
 
-def _type_of(address: str) -> str:
-    # Only the last two parts of an address name the resource; keys in brackets may hold dots.
-    bare = address.partition("[")[0] if address.count("[") == 1 else address
-    parts = bare.split(".")
-    return parts[-2] if len(parts) > 1 else ""
+def _mode(entry: Mapping[str, Any], address: str, where: str) -> str:
+    mode = _text(entry, "mode") or ("data" if _base(address)[0] == "data" else "managed")
+    if mode not in _MODES:
+        raise InputError(f"the plan's {where} ({address}) has the unknown mode {mode!r:.60}", _REMEDY)
+    return mode
+
+
+def _base(address: str) -> tuple[str, ...]:
+    # Filled up in front: what has neither module nor type is no reason to fall.
+    return ("", *parse_address(address).base.split("."))[-3:]
 
 
 def _kind(value: Any) -> str:

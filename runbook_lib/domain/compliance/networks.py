@@ -24,12 +24,22 @@ _SILENT: Final[dict[int, Intervals]] = {
 }
 
 
+# AWS refuses an address without a prefix, and whoever wrote one of these may have meant the whole world.
+_MEANT_AS_ANY: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104
+_MAPPED: Final = 0xFFFF << 32
+
+
 @lru_cache(maxsize=65536)
 def _network(text: str) -> Network | None:
     try:
         version, (low, high) = network_interval(text)
     except ValueError:
         return None
+    if text.strip() in _MEANT_AS_ANY:
+        return None
+    if version == 6 and low >= _MAPPED and high <= _MAPPED + 0xFFFF_FFFF:
+        # ::ffff:0:0/96 and its parts are IPv4 in another spelling.
+        version, low, high = 4, low - _MAPPED, high - _MAPPED
     bits = 32 if version == 4 else 128
     return version, (low, high), bits - (high - low + 1).bit_length() + 1
 

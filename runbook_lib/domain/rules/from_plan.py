@@ -56,7 +56,8 @@ def rules_from_plan(plan: Plan) -> RuleChanges:
     for change in managed:
         if change.type in RULE_TYPES or change.type in LIST_TYPES or change.type in _VPC_TYPES:
             _place_change(change, before, after)
-            if "create" in change.actions:
+            # What is forgotten beside a new object stays as it was: that is no touching of it.
+            if "create" in change.actions and "forget" not in change.actions:
                 recreated.add(change.address)
     _separate_entries(managed, before, after)
     rules_before, rules_after = before.rules(), after.rules()
@@ -73,8 +74,10 @@ def rules_from_plan(plan: Plan) -> RuleChanges:
 
 
 def _place_change(change: ResourceChange, before: _World, after: _World) -> None:
-    # Moved or not, it is compared under the address that it will have.
-    old = Declaration(change.address, change.type, change.before) if change.before is not None else None
+    # Moved or not, it is compared under the address that it will have. A deposed object is not what stood in the
+    # place of the current one, so it has an address of its own.
+    address = f"{change.address} (deposed {change.deposed})" if change.deposed else change.address
+    old = Declaration(address, change.type, change.before) if change.before is not None else None
     if old is not None:
         _place(before, old)
     if old is not None and "forget" in change.actions:
@@ -87,7 +90,7 @@ def _place_change(change: ResourceChange, before: _World, after: _World) -> None
 def _after(change: ResourceChange) -> Declaration | None:
     if change.after is None and not change.after_unknown:
         return None
-    if set(change.actions) <= {"delete", "forget"}:
+    if change.actions and set(change.actions) <= {"delete", "forget"}:
         return None
     return Declaration(change.address, change.type, join_unknown(change.after or {}, change.after_unknown))
 

@@ -79,8 +79,8 @@ def ports(kind: str | Unknown, first: Any, last: Any, where: str) -> Ports:
 def _number(value: Any, name: str, where: str) -> int | Unknown | None:
     if isinstance(value, Unknown | None):
         return value
-    if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and len(value) < 10:
-        return int(value)
+    if isinstance(value, str) and value.strip().removeprefix("-").isdecimal() and len(value) < 10:
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or not -1 <= value <= 65535:
         raise InputError(f"{where}: {name} is no port number: {value!r:.60}", "Check where this input comes from.")
     return int(value)
@@ -113,6 +113,6 @@ def boolean(values: Mapping[str, Any], key: str, where: str) -> bool | Unknown:
     value = values.get(key)
     if value is None or value is UNKNOWN or isinstance(value, bool):
         return value or False
-    if value in {"true", "false"}:
-        return bool(value == "true")
+    if isinstance(value, str) and value in {"true", "false"}:
+        return value == "true"
     raise InputError(f"{where}: {key} is neither true nor false: {value!r:.60}", "Check where this input comes from.")
