@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -105,7 +106,9 @@ def _client(service: str) -> Any:
     from botocore.config import Config
 
     config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
-    return boto3.session.Session().client(service, config=config)
+    # Of all that AWS makes boto3 alone looks for AWS_DEFAULT_REGION only; Terraform, in the same job, for AWS_REGION.
+    region = os.environ.get("AWS_REGION") or None
+    return boto3.session.Session(region_name=region).client(service, config=config)
 
 
 def _chunks(values: Sequence[str]) -> Iterator[list[str]]:

@@ -24,11 +24,11 @@ _REMEDIES: Final = {
     "ProfileNotFound": "Correct AWS_PROFILE, or unset it.",
     "ConfigParseError": "Correct ~/.aws/config, or the file that AWS_CONFIG_FILE names.",
     "ConfigNotFound": "Correct AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE.",
-    "NoRegionError": "Set AWS_DEFAULT_REGION.",
-    "InvalidRegionError": "Correct AWS_DEFAULT_REGION.",
-    "UnknownRegionError": "Correct AWS_DEFAULT_REGION.",
-    "UnknownEndpointError": "Correct AWS_DEFAULT_REGION.",
-    "EndpointResolutionError": "Correct AWS_DEFAULT_REGION and AWS_ENDPOINT_URL.",
+    "NoRegionError": "Set AWS_REGION.",
+    "InvalidRegionError": "Correct AWS_REGION.",
+    "UnknownRegionError": "Correct AWS_REGION.",
+    "UnknownEndpointError": "Correct AWS_REGION.",
+    "EndpointResolutionError": "Correct AWS_REGION and AWS_ENDPOINT_URL.",
     "EndpointConnectionError": "Check the network, and AWS_ENDPOINT_URL if it is set.",
     "ConnectTimeoutError": "Check the network, and AWS_ENDPOINT_URL if it is set.",
     "ReadTimeoutError": "AWS is slow; run it again.",
@@ -36,6 +36,7 @@ _REMEDIES: Final = {
     "SSLError": "Check AWS_CA_BUNDLE and the certificates of a proxy in between.",
     "ConnectionError": "Check the network, and AWS_ENDPOINT_URL if it is set.",
     "HTTPClientError": "Check the network, and AWS_ENDPOINT_URL if it is set.",
+    "ResponseParserError": "Check AWS_ENDPOINT_URL, AWS_REGION and HTTPS_PROXY: what answers there is not AWS.",
     "InvalidConfigError": "Correct the AWS profile in ~/.aws/config.",
     "InvalidRetryConfigurationError": "Correct AWS_RETRY_MODE and AWS_MAX_ATTEMPTS.",
     "MissingDependencyException": "Install what botocore asks for, or choose another way to authenticate.",
@@ -48,7 +49,7 @@ _CODES: Final = {
     "InvalidClientTokenId": "Check AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN.",
     "UnrecognizedClientException": "Check AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN.",
     "SignatureDoesNotMatch": "Check AWS_SECRET_ACCESS_KEY.",
-    "OptInRequired": "Enable this region, or correct AWS_DEFAULT_REGION.",
+    "OptInRequired": "Enable this region, or correct AWS_REGION.",
     "InvalidGroup.NotFound": "The group is gone: run the plan step again.",
     "InvalidGroupId.Malformed": "Correct the group's id in runbook.yml.",
     "InvalidPrefixListID.NotFound": "The prefix list is gone: run the plan step again.",
@@ -65,10 +66,11 @@ _ELSE: Final = "Look at the message of AWS, and run it again with --debug."
 def mapped(what: str) -> Iterator[None]:
     """Turn whatever botocore raises while doing `what` into an AwsError."""
     from botocore.exceptions import BotoCoreError, ClientError, EventStreamError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
-    except (BotoCoreError, ClientError, EventStreamError) as error:
+    except (BotoCoreError, ClientError, EventStreamError, ResponseParserError) as error:
         raise map_error(what, error) from error
 
 

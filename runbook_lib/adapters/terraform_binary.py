@@ -128,7 +128,7 @@ def _command(wanted: str, path: str | None) -> tuple[str, ...]:
     if wanted:
         found = shutil.which(wanted, path=path)
         if not found:
-            raise TerraformError(f"the Terraform binary {wanted!r} is not there", INSTALL)
+            raise TerraformError(f"the Terraform binary {wanted!r} is not there, or can't be executed", INSTALL)
         return (found,)
     for name in ("terraform", "tofu"):
         if found := shutil.which(name, path=path):

@@ -16,12 +16,20 @@ HELD_LOCK = re.compile(r"already locked: ID=(\S+)")
 LOCK_FIELD = re.compile(r"^\s+(ID|Operation|Who|Created):\s+(.+)$", re.MULTILINE)
 # What whoever wrote the change has to correct, and no outside system failed.
 VARIABLES = r"No value for required variable|Invalid value for (?:input )?variable"
+# What Terraform's http backend says when nobody told it where the state is.
+NO_ADDRESS = r"address argument is required"
+NOT_CONFIGURED = rf"{VARIABLES}|{NO_ADDRESS}|invalid AWS Region"
 LOCKING = re.compile(r"^Error message: |\s*Terraform acquires a state lock .*")
 REMEDIES = (
     (
         VARIABLES,
         "Give the variable a fitting value: in a .auto.tfvars file of the stack, or as TF_VAR_… in the environment.",
     ),
+    (
+        NO_ADDRESS,
+        "No GitLab project keeps the state: set gitlab.project in runbook.yml, or CI_PROJECT_ID.",
+    ),
+    (r"invalid AWS Region", "Set AWS_REGION."),
     (r"UnauthorizedOperation|AccessDenied|not authorized to perform", "Give the run's AWS role this permission."),
     (
         r"No valid credential sources|ExpiredToken|InvalidClientTokenId",
@@ -69,7 +77,7 @@ def parse_diagnostics(text: str) -> tuple[Diagnostic, ...]:
 
 
 def map_failure(command: str, status: int, text: str) -> RunbookError:
-    """The error to raise for a command that ended with `status`: ConfigError for a variable, else TerraformError."""
+    """The error to raise for a command that ended with `status`: ConfigError for what is not set."""
     plain = FRAME.sub("", ANSI.sub("", text))
     if "Error acquiring the state lock" in plain and (HELD_LOCK.search(plain) or LOCK_FIELD.search(plain)):
         return _locked(plain)
@@ -83,7 +91,7 @@ def map_failure(command: str, status: int, text: str) -> RunbookError:
     place = f"{first.file}, line {first.line}: " if first.file else ""
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     detail = f": {LOCKING.sub('', first.detail)}" if first.detail else ""
-    kind = ConfigError if re.search(VARIABLES, first.summary) else TerraformError
+    kind = ConfigError if re.search(NOT_CONFIGURED, first.summary) else TerraformError
     return kind(f"{place}{first.summary}{detail}{more}", _remedy(f"{first.summary} {first.detail}"))
 
 

@@ -15,6 +15,9 @@ from ..models.evidence import EvidenceReport
 __all__ = ["register"]
 
 
+RunFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The run folder, as outputs/<run_id>.")]
+
+
 class Format(StrEnum):
     """How the answer is written."""
 
@@ -32,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _verify(
-    run_dir: Annotated[Path, typer.Argument(help="The run folder, as outputs/<run_id>.")],
+    run_dir: RunFolder,
     key: Annotated[Path | None, typer.Option(help="The public key (PEM) that must have signed it.")] = None,
     form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.TEXT,
 ) -> None:
@@ -45,7 +48,7 @@ def _verify(
         raise typer.Exit(1)
 
 
-def _index(run_dir: Annotated[Path, typer.Argument(help="The run folder, as outputs/<run_id>.")]) -> None:
+def _index(run_dir: RunFolder) -> None:
     """Write the run's page again, and the pages of notebooks that have none."""
     from ..adapters.store import RunStore
     from ..domain.redaction import Redactor
@@ -65,7 +68,9 @@ def _index(run_dir: Annotated[Path, typer.Argument(help="The run folder, as outp
     sys.stdout.writelines(f"{path}\n" for path in (*written, write_index(store)))
 
 
-def _key(path: Annotated[Path, typer.Argument(help="The private key to write; the public one lies beside.")]) -> None:
+def _key(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The private key to write; the public one lies beside.")],
+) -> None:
     """Make a key pair for signing evidence."""
     from ..adapters.signing import generate_key
 
@@ -93,7 +98,9 @@ def _create(path: Path, text: str, mode: int) -> None:
 def _text(report: EvidenceReport, checked: bool) -> str:
     lines = [f"{'VALID' if report.valid else 'NOT VALID'}: {report.files} files"]
     lines += [f"  {problem}" for problem in report.problems]
-    if not report.signed_by:
+    if any(problem.startswith("the signature") for problem in report.problems):
+        lines.append("It is signed, but not so that it proves anything.")
+    elif not report.signed_by:
         lines.append("Unsigned: whoever could write to the folder could have made this manifest.")
     elif checked:
         lines.append(f"Signed with the key {report.signed_by}.")

@@ -40,7 +40,8 @@ def up(folder: Folder = None) -> None:
     settings = Settings.load()
     world = lab_up(settings, lab_folder(folder), lambda line: typer.echo(f"lab: {line}", err=True))
     _show(world)
-    typer.echo('Enter it with: eval "$(runbook lab env)"', err=True)
+    place = f" --dir {shlex.quote(str(folder))}" if folder else ""
+    typer.echo(f'Enter it with: eval "$(runbook lab env{place})"', err=True)
 
 
 def down(folder: Folder = None) -> None:

@@ -78,10 +78,16 @@ def _report_other(error: Exception) -> int:
         return _report(error, message, "This is a defect. Run it again with --debug and report what it prints.", 3)
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
-        typer.echo(said(), err=True)
+        # Making the error has shown the help.
+        message, remedy = "no command is named", "Name one of those above."
     else:
-        typer.echo(f"error: {said()}", err=True)
-        typer.echo(f"hint: {context.command_path if context else 'runbook'} --help shows what it takes.", err=True)
+        message = said().replace("Value error, ", "")
+        remedy = (
+            f"{context.command_path} --help shows what it takes."
+            if context
+            else "Put --help after the command to see what it takes."
+        )
+    typer.echo(f"error: {message}\nhint: {remedy}", err=True)
     return int(getattr(error, "exit_code", 2))
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..errors import UsageError
+
 if TYPE_CHECKING:
     from ..engine.parameters import Parameter
 
@@ -47,6 +49,8 @@ def _locate(notebook: str) -> tuple[Path, str]:
 
     path = Path(notebook)
     if path.suffix == ".ipynb":
+        if not path.is_file():
+            raise UsageError(f"there is no notebook {path}", "Name a notebook's path, or a step.")
         step = next((step.value for step in Step if step.notebook == path.name), "")
         return path, step
     from ..settings import Settings

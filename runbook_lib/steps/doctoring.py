@@ -114,7 +114,9 @@ def _signing_key(settings: Settings) -> str:
 
     key = settings.environment.signing_key.get_secret_value()
     if not key:
-        raise DoubtError("RUNBOOK_SIGNING_KEY is not set: evidence is not signed", "Give an ed25519 key as PEM.")
+        raise DoubtError(
+            "RUNBOOK_SIGNING_KEY is not set: evidence is not signed", "Make a key: runbook evidence key key.pem"
+        )
     return f"ed25519 key {signer_id(key)[:12]}"
 
 

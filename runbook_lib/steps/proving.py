@@ -22,9 +22,24 @@ def prove_folder(folder: Path, public_key: Path | None = None) -> EvidenceReport
         raise InputError(f"{path} can't be read: {error.strerror}", "Name a run folder that was sealed.") from error
     except ValueError as error:
         raise EvidenceError(f"{path} is no manifest", "The folder was changed after it was sealed.") from error
-    digests = {file.relative_to(folder).as_posix(): sha256_file(file) for file in folder.rglob("*") if file.is_file()}
-    report = check_manifest(manifest, digests)
-    return _with_signature(folder, manifest, report, public_key)
+    entries = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    plain = {name: path for name, path in entries.items() if path.is_file() and not path.is_symlink()}
+    report = check_manifest(manifest, {name: sha256_file(path) for name, path in plain.items()})
+    # What a link or a pipe holds tomorrow, nobody knows today.
+    odd = [name for name, path in entries.items() if name not in plain and (path.is_symlink() or not path.is_dir())]
+    problems = (*report.problems, *(f"{name} is no plain file" for name in odd))
+    report = report.model_copy(update={"valid": not problems, "problems": problems})
+    return _printable(_with_signature(folder, manifest, report, public_key))
+
+
+def _printable(report: EvidenceReport) -> EvidenceReport:
+    # Names of files are whoever's who changed the folder: no line of the answer may be of their making.
+    problems = tuple(map(_escaped, report.problems))
+    return report.model_copy(update={"problems": problems, "signed_by": _escaped(report.signed_by)})
+
+
+def _escaped(text: str) -> str:
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _with_signature(

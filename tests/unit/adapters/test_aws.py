@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import botocore.exceptions
 import pytest
+from botocore.parsers import ResponseParserError
 from botocore.stub import Stubber
 
 from runbook_lib.adapters.aws import Aws
@@ -73,7 +74,7 @@ def test_missing_credentials_say_which_variables_to_set() -> None:
 
 
 def test_a_missing_region_says_which_variable_to_set() -> None:
-    assert map_error("x", botocore.exceptions.NoRegionError()).remedy == "Set AWS_DEFAULT_REGION."
+    assert map_error("x", botocore.exceptions.NoRegionError()).remedy == "Set AWS_REGION."
 
 
 def test_an_unreachable_endpoint_names_it() -> None:
@@ -88,6 +89,30 @@ def test_an_unreachable_endpoint_names_it() -> None:
 def test_other_refusals_say_what_they_are(code: str, word: str) -> None:
     error = refused(code)
     assert word in error.message + error.remedy
+
+
+def test_what_answers_and_is_not_aws_is_an_aws_error() -> None:
+    with pytest.raises(AwsError, match="asking failed: no XML") as caught, mapped("asking"):
+        raise ResponseParserError("no XML")
+    assert "AWS_ENDPOINT_URL" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("variables", "region"),
+    [
+        ({"AWS_REGION": "eu-west-1"}, "eu-west-1"),
+        ({"AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-1"),
+    ],
+)
+def test_the_region_is_the_one_that_terraform_takes(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], region: str
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.setenv(name, variables.get(name, ""))
+        if name not in variables:
+            monkeypatch.delenv(name)
+    assert Aws()._client("ec2").meta.region_name == region
 
 
 def test_an_unset_profile_is_an_aws_error_and_not_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from runbook_lib.adapters.terraform_errors import map_failure, parse_diagnostics
-from runbook_lib.errors import StateLockedError, TerraformError
+from runbook_lib.errors import ConfigError, StateLockedError, TerraformError
 
 LOCKED = """╷
 │ Error: Error acquiring the state lock
@@ -78,6 +78,20 @@ def test_first_error_is_named_with_file_and_line_and_warnings_are_not_errors() -
 )
 def test_known_failures_have_their_own_remedy(said: str, remedy: str) -> None:
     assert remedy in map_failure("plan", 1, f"Error: {said}\n\nmore\n").remedy
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("address argument is required", "gitlab.project in runbook.yml, or CI_PROJECT_ID"),
+        ("invalid AWS Region: ", "AWS_REGION"),
+        ("No value for required variable", "tfvars"),
+    ],
+)
+def test_what_is_only_not_set_is_no_failure_of_an_outside_system(said: str, remedy: str) -> None:
+    error = map_failure("plan", 1, f"Error: {said}\n\nmore\n")
+    assert isinstance(error, ConfigError)
+    assert remedy in error.remedy
 
 
 def test_output_without_any_frame_still_says_something() -> None:

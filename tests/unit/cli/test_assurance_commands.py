@@ -236,6 +236,16 @@ def test_an_unsigned_folder_does_not_verify_against_a_key(
     assert "there is no signature" in result.stdout
 
 
+def test_a_signature_of_another_key_is_not_called_unsigned(
+    app: typer.Typer, root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    key = tmp_path / "key.pub"
+    key.write_text(generate_key()[1])
+    result = run(app, "evidence", "verify", sealed(root, monkeypatch, generate_key()[0]), "--key", key)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == "It is signed, but not so that it proves anything."
+
+
 @pytest.mark.parametrize("tamper", ["change", "add", "remove"])
 def test_a_folder_that_was_touched_does_not_verify(
     app: typer.Typer, root: Path, monkeypatch: pytest.MonkeyPatch, tamper: str

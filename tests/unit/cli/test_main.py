@@ -120,6 +120,30 @@ def test_a_wrong_word_is_told_as_every_other_error(
     assert lines[1].startswith(hint)
 
 
+@pytest.mark.parametrize("arguments", [(), ("lab",), ("evidence",)])
+def test_without_a_command_the_help_is_shown_and_the_error_is_said(arguments: tuple[str, ...]) -> None:
+    ended = runbook(*arguments)
+    assert (ended.returncode, ended.stderr) == (2, "error: no command is named\nhint: Name one of those above.\n")
+    assert "Usage: runbook" in ended.stdout
+
+
+def test_an_option_without_its_value_says_where_help_is() -> None:
+    ended = runbook("run", "-p")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.splitlines()[1] == "hint: Put --help after the command to see what it takes."
+
+
+def test_a_wrong_choice_names_the_right_ones_in_plain_words() -> None:
+    ended = runbook("exposure", "--plan", "plan.json", "--format", "yaml")
+    assert ended.stderr.splitlines()[0] == "error: Invalid value for '--format': 'yaml' is not one of 'table', 'json'."
+
+
+def test_a_notebook_that_is_not_there_is_named() -> None:
+    ended = runbook("params", "nowhere.ipynb")
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[0] == "error: there is no notebook nowhere.ipynb"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_command_with_its_number(command: Command, number: signal.Signals) -> None:
     def wait() -> None:

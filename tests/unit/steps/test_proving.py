@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,6 +87,57 @@ def test_whatever_was_changed_is_named(sealed: Path, key: Path, meddle: Callable
     report = prove_folder(sealed, key)
     assert not report.valid
     assert problem in report.problems
+
+
+def link_a_file(folder: Path) -> None:
+    listed = folder / "run.json"
+    listed.rename(folder.parent / "elsewhere.json")
+    listed.symlink_to(folder.parent / "elsewhere.json")
+
+
+def link_a_folder(folder: Path) -> None:
+    (folder / "run.json.d").symlink_to("/", target_is_directory=True)
+
+
+def link_to_nothing(folder: Path) -> None:
+    (folder / "later").symlink_to(folder.parent / "not-there-yet")
+
+
+def add_a_pipe(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+
+
+@pytest.mark.parametrize(
+    ("meddle", "problem"),
+    [
+        (link_a_file, "run.json is no plain file"),
+        (link_a_folder, "run.json.d is no plain file"),
+        (link_to_nothing, "later is no plain file"),
+        (add_a_pipe, "pipe is no plain file"),
+    ],
+)
+def test_what_is_no_plain_file_proves_nothing(
+    sealed: Path, key: Path, meddle: Callable[[Path], None], problem: str
+) -> None:
+    meddle(sealed)
+    report = prove_folder(sealed, key)
+    assert not report.valid
+    assert problem in report.problems
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (b"a\nVALID: 40 files", "a\\nVALID: 40 files was added"),
+        (b"a\x1b[2K", "a\\x1b[2K was added"),
+        (b"a\xff", "a\\udcff was added"),
+    ],
+)
+def test_a_file_s_name_makes_no_line_of_the_answer(sealed: Path, name: bytes, said: str) -> None:
+    Path(os.fsdecode(bytes(sealed) + b"/" + name)).touch()
+    report = prove_folder(sealed)
+    assert report.problems == (said,)
+    assert json.loads(report.model_dump_json())["problems"] == [said]
 
 
 def test_another_key_s_signature_proves_nothing(sealed: Path, key: Path) -> None:
