@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import InputError
 from ..models.base import UNKNOWN
 from ..models.hcl import HclModule, HclResource
 from .hcl_blocks import Block, index_blocks, module_files, read_source, split_blocks
 from .hcl_expression import convert
-from .hcl_json import json_blocks, read_json_file
+from .hcl_json import json_blocks, json_values, read_json_file
+from .hcl_override import is_override, merge_bodies
+from .hcl_parse import inner_body, parse_text
 from .hcl_scope import ModuleScope, ResourceBlock, Variable, body_values
 from .hcl_values import evaluate, references
 
@@ -20,6 +22,7 @@ __all__ = ["index_blocks", "read_hcl"]
 
 Progress = Callable[[int, int], None]
 _MAX_DEPTH: Final = 10
+_IN_KEYS: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 def read_hcl(
@@ -56,9 +59,9 @@ class _Reader:
     def var_file(self, path: Path) -> dict[str, Any]:
         """The values of one tfvars file."""
         text = read_source(path)
-        data = read_json_file(text, path) if path.name.endswith(".json") else _parse(text, self._name(path), 1)
-        if not isinstance(data, dict):
-            raise InputError(f"{path}, line 1: an object is expected", "Write name = value, one a line.")
+        if path.name.endswith(".json"):
+            return json_values(read_json_file(text, path), path)
+        data = parse_text(text, self._name(path), 1)
         scope = ModuleScope()
         return {key: evaluate(convert(value), scope, {}) for key, value in data.items() if not key.startswith("__")}
 
@@ -91,10 +94,10 @@ class _Reader:
             self._done += len(text)
             return
         for block in split_blocks(text, name):
-            parsed = _parse(block.text, name, block.source.line)
+            parsed = parse_text(block.text, name, block.source.line)
             self._done += len(block.text)
             self._progress(self._done, self._total)
-            yield block, _inner(parsed, block)
+            yield block, inner_body(parsed, block)
 
     def _name(self, path: Path) -> str:
         resolved = path.resolve()
@@ -102,18 +105,21 @@ class _Reader:
 
     def _take(self, block: Block, body: dict[str, Any], scope: ModuleScope) -> None:
         labels = block.labels
+        overrides = is_override(Path(block.source.file).name)
         if block.kind == "resource" and len(labels) == 2:
-            scope.resources.append(ResourceBlock(labels[0], labels[1], body, block.source))
+            _put(scope.resources, ResourceBlock(labels[0], labels[1], body, block.source), overrides=overrides)
         elif block.kind == "module" and labels:
-            scope.calls.append(ResourceBlock("module", labels[0], body, block.source))
+            _put(scope.calls, ResourceBlock("module", labels[0], body, block.source), overrides=overrides)
         elif block.kind == "locals":
             scope.locals |= {key: convert(value) for key, value in body.items() if not key.startswith("__")}
         elif block.kind == "output" and labels:
             scope.outputs[labels[0]] = convert(body.get("value"))
         elif block.kind == "variable" and labels:
-            kind = convert(body["type"]) if "type" in body else None
-            default = convert(body["default"]) if "default" in body else None
-            scope.variables[labels[0]] = Variable(kind, default)
+            old = scope.variables.get(labels[0]) if overrides else None
+            kind = convert(body["type"]) if "type" in body else old.type if old else None
+            default = convert(body["default"]) if "default" in body else old.default if old else None
+            nullable = body.get("nullable", old.nullable if old else True) is not False
+            scope.variables[labels[0]] = Variable(kind, default, nullable)
 
     def _call(self, call: ResourceBlock, folder: Path, scope: ModuleScope, depth: int) -> Iterator[HclResource]:
         source = evaluate(convert(call.body.get("source")), scope, {})
@@ -135,6 +141,14 @@ class _Reader:
             scope.children[call.name] = child
             self.load(target, child)
             yield from self.resources(target, child, depth + 1)
+
+
+def _put(blocks: list[ResourceBlock], block: ResourceBlock, *, overrides: bool) -> None:
+    same = [i for i, old in enumerate(blocks) if overrides and (old.type, old.name) == (block.type, block.name)]
+    for index in same:
+        blocks[index] = replace(blocks[index], body=merge_bodies(blocks[index].body, block.body))
+    if not same:
+        blocks.append(block)
 
 
 def _instances(block: ResourceBlock, scope: ModuleScope) -> Iterator[HclResource]:
@@ -172,8 +186,7 @@ def _repetition(block: ResourceBlock, scope: ModuleScope) -> Iterator[tuple[str,
             yield "[*]", {"each": UNKNOWN}
             return
         for key, value in sorted(collection.items()):
-            escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-            yield f'["{escaped}"]', {"each": {"key": key, "value": value}}
+            yield f'["{key.translate(_IN_KEYS)}"]', {"each": {"key": key, "value": value}}
     elif "count" in block.body:
         count = evaluate(convert(block.body["count"]), scope, {})
         if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= 100_000:
@@ -183,42 +196,6 @@ def _repetition(block: ResourceBlock, scope: ModuleScope) -> Iterator[tuple[str,
             yield f"[{index}]", {"count": {"index": index}}
     else:
         yield "", {}
-
-
-def _parse(text: str, file: str, line: int) -> dict[str, Any]:
-    import hcl2
-    from lark.exceptions import LarkError, UnexpectedInput
-
-    try:
-        parsed: dict[str, Any] = hcl2.loads(text if text.endswith("\n") else f"{text}\n")
-    except UnexpectedInput as error:
-        at = line + max(error.line, 1) - 1 if isinstance(error.line, int) else line
-        raise InputError(
-            f"{file}, line {at}: this is no valid HCL", "Correct the syntax; `terraform validate` says more."
-        ) from error
-    except (LarkError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise InputError(
-            f"{file}, line {line}: this block can't be read as HCL", "Check it with `terraform validate`."
-        ) from error
-    return parsed
-
-
-def _inner(parsed: Mapping[str, Any], block: Block) -> dict[str, Any]:
-    """The body of the one block that was parsed."""
-    if not block.kind:
-        if any(not key.startswith("__") for key in parsed):
-            raise InputError(
-                f"{block.source.file}, line {block.source.line}: an attribute outside a block",
-                "Put it into a block, or into a .tfvars file.",
-            )
-        return {}
-    found: Any = parsed.get(block.kind)
-    found = found[0] if isinstance(found, list) and found else {}
-    for label in block.labels:
-        if not isinstance(found, dict):
-            return {}
-        found = found.get(f'"{label}"', found.get(label, {}))
-    return found if isinstance(found, dict) else {}
 
 
 def _automatic_var_files(folder: Path) -> Iterator[Path]:

@@ -10,8 +10,9 @@ from typing import Final
 
 from ..errors import InputError
 from ..models.findings import Source
+from .hcl_override import is_override
 
-__all__ = ["Block", "index_blocks", "module_files", "read_source", "split_blocks"]
+__all__ = ["Block", "index_blocks", "module_files", "read_source", "split_blocks", "without_comments"]
 
 # Possessive throughout: a text that is no header after all must not be tried in every way that it could be cut.
 _HEADER: Final = re.compile(r'([A-Za-z_][\w-]*+)\s*+((?:"(?:[^"\\]|\\.)*+"\s*+|[A-Za-z_][\w-]*+\s*+)*+)\{', re.DOTALL)
@@ -21,6 +22,7 @@ _IN_STRING: Final = re.compile(r'\\.|"|[$%]\{|[$%]{2}\{', re.DOTALL)
 _HEREDOC: Final = re.compile(r"<<[-~]?([A-Za-z_][\w-]*)[^\n]*\n")
 _LOCAL_SOURCE: Final = re.compile(r'^\s*source\s*=\s*"(\.{1,2}/[^"]*)"', re.MULTILINE)
 _MAX_BYTES: Final = 50_000_000
+_ENDINGS: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,9 @@ def module_files(folder: Path) -> tuple[Path, ...]:
     """The Terraform files of one module; InputError if there is none."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder", "Name the folder that holds the Terraform files.")
-    files = tuple(
-        path for path in sorted(folder.iterdir()) if path.name.endswith((".tf", ".tf.json", ".tofu")) and path.is_file()
-    )
+    named = [path for path in sorted(folder.iterdir()) if path.name.endswith(_ENDINGS) and path.is_file()]
+    # Terraform leaves out what is hidden, and reads overrides last.
+    files = tuple(sorted((p for p in named if not p.name.startswith(".")), key=lambda p: is_override(p.name)))
     if not files:
         raise InputError(f"{folder}: holds no Terraform files", "Name the folder that holds the .tf files.")
     return files
@@ -76,6 +78,18 @@ def split_blocks(text: str, file: str) -> Iterator[Block]:
         yield _block(text[start:], file, line)
 
 
+def without_comments(text: str) -> str:
+    """The text with a blank in the place of each comment between /* and */."""
+    parts: list[str] = []
+    start = position = 0
+    while match := _STOP.search(text, position):
+        position = _after_token(text, match)
+        if match[0] == "/*":
+            parts += [text[start : match.start()], " "]
+            start = position
+    return "".join([*parts, text[start:]])
+
+
 def index_blocks(folder: Path, base: Path) -> dict[tuple[tuple[str, ...], str], Source]:
     """Where each resource and module block stands, by the names of the modules above it and `type.name`.
 
@@ -93,7 +107,7 @@ def _index(folder: Path, base: Path, path: tuple[str, ...], found: dict[tuple[tu
         name = str(file.relative_to(base)) if file.is_relative_to(base) else str(file)
         for block in split_blocks(read_source(file), name):
             if block.kind == "resource" and len(block.labels) == 2:
-                found[path, ".".join(block.labels)] = block.source
+                found.setdefault((path, ".".join(block.labels)), block.source)
             elif block.kind == "module" and block.labels:
                 found[path, f"module.{block.labels[0]}"] = block.source
                 local = _LOCAL_SOURCE.search(block.text)
@@ -152,4 +166,8 @@ def _block(text: str, file: str, line: int) -> Block:
     if header is None:
         return Block("", (), text[skipped:], source)
     labels = tuple(quoted or bare for quoted, bare in _LABEL.findall(header[2]))
+    if any(not label.isprintable() for label in labels):
+        raise InputError(
+            f"{file}, line {start}: a label of this block is no name", "Give it one of letters and digits."
+        )
     return Block(header[1], labels, text[skipped:], source)

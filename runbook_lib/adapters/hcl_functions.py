@@ -53,6 +53,12 @@ def _has_unknown(value: Any) -> bool:
     return value is UNKNOWN
 
 
+def _decode(text: str) -> Any:
+    value = json.loads(text, parse_constant=float.fromhex)
+    json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    return value
+
+
 def _as_list(value: Any) -> list[Any]:
     return [part for _, part in iterate(value)]
 
@@ -152,7 +158,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "format": _format,
     "formatlist": lambda spec, items: [_format(spec, item) for item in items],
     "join": lambda separator, items: separator.join(map(to_text, items)),
-    "jsondecode": json.loads,
+    "jsondecode": _decode,
     "jsonencode": lambda value: json.dumps(value, separators=(",", ":"), sort_keys=True),
     "keys": lambda values: UNKNOWN if values is UNKNOWN else sorted(values),
     "length": lambda value: UNKNOWN if value is UNKNOWN else len(value),

@@ -6,13 +6,15 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ..errors import InputError
 from ..models.findings import Source
 from .hcl_blocks import Block
 
-__all__ = ["json_blocks", "read_json_file"]
+__all__ = ["json_blocks", "json_values", "read_json_file"]
+
+_NESTED: Final = {"ingress", "egress", "entry", "lifecycle"}
 
 
 def json_blocks(data: Any, file: str) -> Iterator[tuple[Block, dict[str, Any]]]:
@@ -24,7 +26,11 @@ def json_blocks(data: Any, file: str) -> Iterator[tuple[Block, dict[str, Any]]]:
     for kind, depth in depths.items():
         for part in data[kind] if isinstance(data.get(kind), list) else [data.get(kind)]:
             for labels, body in _json_bodies(part, depth, ()):
-                yield Block(kind, labels, "", source), _from_json(body)
+                if any(not label.isprintable() for label in labels):
+                    raise InputError(
+                        f"{file}: a label is no name: {labels!r:.80}", "Give it one of letters and digits."
+                    )
+                yield Block(kind, labels, "", source), _with_blocks(_from_json(body))
 
 
 def _json_bodies(part: Any, depth: int, labels: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -34,6 +40,25 @@ def _json_bodies(part: Any, depth: int, labels: tuple[str, ...]) -> Iterator[tup
         elif isinstance(item, dict):
             for label, inner in item.items():
                 yield from _json_bodies(inner, depth - 1, (*labels, label))
+
+
+def _with_blocks(body: dict[str, Any]) -> dict[str, Any]:
+    """The body with nested blocks as lists, which JSON may write as one object."""
+    result = {key: [part] if key in _NESTED and isinstance(part, dict) else part for key, part in body.items()}
+    dynamic = body.get("dynamic")
+    if dynamic is not None:
+        result["dynamic"] = [
+            {label: {**block, "content": _listed(block.get("content"))}}
+            for labelled in _listed(dynamic)
+            for label, blocks in (labelled.items() if isinstance(labelled, dict) else ())
+            for block in _listed(blocks)
+            if isinstance(block, dict)
+        ]
+    return result
+
+
+def _listed(part: Any) -> list[Any]:
+    return part if isinstance(part, list) else [part]
 
 
 def _from_json(value: Any) -> Any:
@@ -48,11 +73,32 @@ def _from_json(value: Any) -> Any:
     return value
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Terraform takes both blocks of one name, and a mapping would keep the last alone.
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return result
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def json_values(data: Any, path: Path) -> dict[str, Any]:
+    """The values of a .tfvars.json file, in which no text is a template."""
+    if not isinstance(data, dict):
+        raise InputError(f"{path}, line 1: an object is expected", "Write the variables as one JSON object.")
+    return data
+
+
 def read_json_file(text: str, path: Path) -> Any:
     """Parse a .tf.json or .tfvars.json file; InputError naming the line."""
     try:
-        return json.loads(text)
+        data = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except json.JSONDecodeError as error:
         raise InputError(f"{path}, line {error.lineno}: {error.msg}", "Correct the JSON there.") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: can't be read as JSON: {error}", "Correct the JSON.") from error
+    return data

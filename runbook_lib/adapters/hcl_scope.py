@@ -29,10 +29,11 @@ class ResourceBlock:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable: its type and default, as trees."""
+    """One variable: its type and default, as trees, and whether null stays null when it is given."""
 
     type: Expression | None
     default: Expression | None
+    nullable: bool = True
 
 
 @dataclass
@@ -99,7 +100,7 @@ class ModuleScope:
         declared = self.variables.get(name)
         if declared is None:
             return UNKNOWN
-        if name in self.given:
+        if name in self.given and (self.given[name] is not None or declared.nullable):
             return apply_type(declared.type, self.given[name])
         if declared.default is None:
             return UNKNOWN

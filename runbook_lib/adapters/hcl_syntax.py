@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +12,7 @@ from .hcl_tokens import Lexer, NotUnderstoodError, closing
 __all__ = ["Expression", "Parser", "template"]
 
 _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
+_CODE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
 _LEVELS: Final = (("||",), ("&&",), ("==", "!="), ("<", ">", "<=", ">="), ("+", "-"), ("*", "/", "%"))
 _MAX_DEPTH: Final = 60
 
@@ -175,8 +178,9 @@ def template(text: str, *, raw: bool = False) -> Expression:
         elif two == "%{":
             raise NotUnderstoodError
         elif two[0] == "\\" and not raw:
-            letters.append(_escape(two))
-            position += 2
+            letter, size = _escape(text[position : position + 10])
+            letters.append(letter)
+            position += size
         else:
             letters.append(two[0])
             position += 1
@@ -187,10 +191,15 @@ def template(text: str, *, raw: bool = False) -> Expression:
     return Expression("template", tuple(whole))
 
 
-def _escape(two: str) -> str:
-    if two[1:] not in _ESCAPES:
-        raise NotUnderstoodError  # \u and what Terraform refuses
-    return _ESCAPES[two[1]]
+def _escape(text: str) -> tuple[str, int]:
+    """The letter that the text begins with in disguise, and how much of the text that is."""
+    if text[1:2] in _ESCAPES:
+        return _ESCAPES[text[1:2]], 2
+    code = _CODE.match(text)
+    letter = chr(int(code[1] or code[2], 16)) if code and int(code[1] or code[2], 16) <= sys.maxunicode else ""
+    if code is None or not letter or "\ud800" <= letter <= "\udfff":
+        raise NotUnderstoodError  # what Terraform refuses
+    return letter, code.end()
 
 
 def _inner(text: str) -> Expression:

@@ -134,7 +134,10 @@ def _read_folder(folder: Path | None) -> RuleChanges:
     from .progress import Progress
 
     with Progress("read") as progress:
-        return hcl_changes(read_hcl(folder or Path(), progress=progress))
+        module = read_hcl(folder or Path(), progress=progress)
+    for call in module.unread:
+        sys.stderr.write(f"{call} comes from elsewhere and is not read: only a plan shows its rules.\n")
+    return hcl_changes(module)
 
 
 def _located(report: ComplianceReport, places: Places, request: Request) -> ComplianceReport:

@@ -56,7 +56,9 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
     earlier = rules_from_hcl(before) if before else ()
     standing = {r.address: r for r in before.resources} if before else {}
     defaults = {r.address for r in module.resources if r.type == "aws_default_security_group"}
-    vpcs = {f"{r.address}.default_security_group_id" for r in module.resources if r.type == "aws_vpc"}
+    vpcs = {
+        f"{r.address}.default_security_group_id" for r in module.resources if r.type in {"aws_vpc", "aws_default_vpc"}
+    }
 
     def views(types: Collection[str]) -> Iterator[ResourceView]:
         for resource in module.resources:

@@ -126,3 +126,12 @@ def test_severity_and_action_of_the_repository_win(app: typer.Typer, tmp_path: P
     _, answer = run(app, "--plan", str(PLANS / "networks.json"), "--format", "json")
     ssh = [f for f in json.loads(answer)["findings"] if f["policy"] == "sg-world-ssh" and f["verdict"] == "failed"]
     assert {(f["severity"], f["action"]) for f in ssh} == {("low", "warn")}
+
+
+def test_module_that_is_not_read_is_named_on_stderr(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text('module "sg" {\n  source = "terraform-aws-modules/security-group/aws"\n}\n')
+    result = CliRunner().invoke(app, ["check", "--hcl", "."])
+    assert (result.exit_code, result.stderr) == (
+        0,
+        "module.sg comes from elsewhere and is not read: only a plan shows its rules.\n",
+    )
