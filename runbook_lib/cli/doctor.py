@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 def doctor(
     stack: Annotated[str, typer.Option(help="The stack of runbook.yml to look at; the default one if none.")] = "",
 ) -> None:
-    """Look at tools, tokens, scopes, channel, state and provider; exit status 2 if something needed is missing."""
+    """Look at tools, tokens, channel, state, provider; exit status 2 if something is missing, 3 if a system fails."""
     from ..settings import Settings
     from ..steps.doctoring import Level, examine
 
