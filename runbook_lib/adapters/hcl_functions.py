@@ -54,7 +54,7 @@ def _has_unknown(value: Any) -> bool:
 
 
 def _decode(text: str) -> Any:
-    value = json.loads(text, parse_constant=float.fromhex)
+    value = json.loads(text, parse_constant=int)
     json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..models.base import UNKNOWN
@@ -34,6 +35,8 @@ def _scalar(name: str, value: Any) -> Any:
         if isinstance(value, bool):
             raise TypeError("a number is expected")
         number = float(value)
+        if not math.isfinite(number):
+            raise ValueError("Terraform has no such number")
         return int(number) if number.is_integer() else number
     if name == "bool":
         return value if isinstance(value, bool) else {"true": True, "false": False}[value]

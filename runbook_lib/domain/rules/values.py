@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -47,14 +48,15 @@ def protocol(value: Any, where: str) -> str | Unknown:
     """tcp, udp, icmp, icmpv6, all or a number; UNKNOWN for a name that nobody knows."""
     if isinstance(value, Unknown):
         return value
-    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+    endless = isinstance(value, float) and not math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None) or endless:
         raise InputError(f"{where}: protocol is neither text nor a number", "Check where this input comes from.")
     if value is None:
         return UNKNOWN
     name = str(int(value)) if isinstance(value, int | float) else value.strip().lower()
     if name in _NAMES:
         return _NAMES[name]
-    if name.isdecimal() and int(name) <= 255:
+    if name.isdecimal() and len(name) < 10 and int(name) <= 255:
         return _NAMES.get(str(int(name)), str(int(name)))
     return UNKNOWN
 
@@ -81,7 +83,7 @@ def _number(value: Any, name: str, where: str) -> int | Unknown | None:
         return value
     if isinstance(value, str) and value.strip().removeprefix("-").isdecimal() and len(value) < 10:
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or not -1 <= value <= 65535:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1 <= value <= 65535 or value % 1:
         raise InputError(f"{where}: {name} is no port number: {value!r:.60}", "Check where this input comes from.")
     return int(value)
 

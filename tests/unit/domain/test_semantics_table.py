@@ -66,6 +66,7 @@ def test_network_is_the_world_however_it_is_spelled(source: str, verdict: list[s
         ({"ip_protocol": "6"}, ["failed"]),
         ({"ip_protocol": "ALL", "from_port": None, "to_port": None}, ["failed"]),
         ({"ip_protocol": "quic"}, ["unknown"]),
+        ({"ip_protocol": "9" * 5000}, ["unknown"]),
         (
             {"ip_protocol": "unknown", "from_port": 443, "to_port": 443},
             ["unknown"],
@@ -157,6 +158,13 @@ def test_entry_that_terraform_would_not_write_is_refused(wrong: dict[str, Any], 
 def test_port_beyond_all_ports_is_refused_however_it_is_written(field: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="no port number"):
         ssh(rule("r", **field))
+
+
+@pytest.mark.parametrize("field", ["from_port", "to_port", "ip_protocol"])
+@pytest.mark.parametrize("number", [float("inf"), float("nan")])
+def test_number_without_end_is_refused(field: str, number: float) -> None:
+    with pytest.raises(InputError):
+        ssh(rule("r", **{field: number}))
 
 
 def test_flag_that_is_an_object_is_refused() -> None:
