@@ -8,6 +8,7 @@ from typing import Any
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.services import ServiceTest
 from .table import Badge, Code, Table
+from .words import said_by
 
 __all__ = ["applied", "decisions", "request", "service_tests"]
 
@@ -40,7 +41,7 @@ def decisions(record: DecisionRecord) -> Table:
             Badge("approved", "good") if decision.approved else Badge("rejected", "bad"),
             decision.user,
             f"{decision.at:%Y-%m-%d %H:%M:%S} UTC",
-            decision.source,
+            said_by(decision.source),
             Code(decision.plan_sha256[:16]),
             decision.reason,
         )

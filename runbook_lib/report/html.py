@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..models.base import Outcome
+from ..models.results import RESULT_MIME
 from .html_clean import clean_html
 
 if TYPE_CHECKING:
@@ -26,7 +28,11 @@ def notebook_html(notebook: str, title: str) -> str:
     import nbformat
 
     nb = nbformat.reads(notebook, as_version=4)
+    nb.metadata.verdict = _verdict(nb.cells)
     for cell in nb.cells:
+        if not isinstance(cell.get("execution_count"), int | None):
+            # The template writes it as it is.
+            cell.execution_count = None
         for output in cell.get("outputs", []):
             if "data" in output:
                 output.data = {mime: value for mime, value in output.data.items() if mime in PRIORITY} or _nothing(
@@ -76,6 +82,20 @@ def _highlighter(language: str) -> Any:
     return Highlight2HTML(pygments_lexer=language)
 
 
+def _verdict(cells: list[Any]) -> dict[str, str] | None:
+    # A notebook that came to its end can have said no: the page begins with what it said.
+    results = [
+        output.data[RESULT_MIME]
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if RESULT_MIME in output.get("data", {})
+    ]
+    last = results[-1] if results else None
+    if not isinstance(last, dict) or last.get("outcome") not in list(Outcome):
+        return None
+    return {"outcome": last["outcome"], "summary": str(last.get("summary", ""))}
+
+
 def _nothing(output: Any) -> dict[str, str]:
     return {"text/plain": f"[{', '.join(output.data)}]"}
 
@@ -85,4 +105,5 @@ def _seconds(value: float | None) -> str:
 
 
 def _clock(value: str | None) -> str:
-    return (value or "")[:19].replace("T", " ")
+    shown = (value or "")[:19].replace("T", " ")
+    return shown if set(shown) <= set("0123456789-: ") else ""

@@ -8,13 +8,16 @@ from datetime import datetime
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.base import Outcome, Step
 from ..models.evidence import ManifestFile
-from ..models.exposure import Exposure
-from ..models.findings import Finding
+from ..models.exposure import Exposure, ExposureEntry
+from ..models.findings import Action, Finding, Verdict
 from ..models.results import StepResult
 from ..models.run import Run
 from .html import TEMPLATES, page_style
+from .words import party, ports, said_by
 
 __all__ = ["IndexPage", "render_index"]
+
+_DOES = {Action.BLOCK: "blocks", Action.APPROVE: "for the approver", Action.WARN: "warns"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ def render_index(page: IndexPage) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {"clock": _clock, "size": _size}
+    environment.filters |= {"clock": _clock, "size": _size, "party": _party, "ports": _ports, "said_by": said_by}
+    environment.filters |= {"colour": _colour, "does": _does}
     by_step = {result.step: result for result in page.results}
     return environment.get_template("index.html.j2").render(
         page=page, run=page.run, steps=[(step, by_step.get(step)) for step in Step], style=page_style()
@@ -64,6 +68,24 @@ def render_index(page: IndexPage) -> str:
 
 def _clock(value: datetime) -> str:
     return value.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _party(entry: ExposureEntry, end: str) -> str:
+    return party(getattr(entry, end), getattr(entry, f"{end}_kind"))
+
+
+def _ports(entry: ExposureEntry) -> str:
+    return ports(entry.protocol, entry.from_port, entry.to_port)
+
+
+def _does(finding: Finding) -> str:
+    return _DOES[finding.action]
+
+
+def _colour(finding: Finding) -> str:
+    if finding.verdict is Verdict.WAIVED:
+        return "skipped"
+    return "blocked" if finding.action is Action.BLOCK else "warned"
 
 
 def _size(value: int) -> str:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from ..models.base import UNKNOWN, Unknown
 from ..models.rules import Rule
 
-__all__ = ["party", "ports", "rule_end"]
+__all__ = ["party", "ports", "rule_end", "said_by"]
+
+_SOURCES = {
+    "gitlab_job": "GitLab's manual job",
+    "gitlab_deployment": "GitLab's deployment approval",
+    "gitlab_merge_request": "GitLab's merge request approval",
+    "terminal": "terminal",
+}
 
 
 def ports(protocol: str | Unknown, from_port: int | Unknown | None, to_port: int | Unknown | None) -> str:
@@ -31,3 +38,8 @@ def rule_end(rule: Rule) -> str:
     """The other end of a rule, with its kind where it is no network."""
     named = rule.source_kind in {"prefix_list", "group"}
     return f"{rule.source_kind.replace('_', ' ')} {rule.source}" if named else str(rule.source)
+
+
+def said_by(source: str) -> str:
+    """The system that vouches for a decision, as a person calls it."""
+    return _SOURCES.get(source, source)

@@ -10,6 +10,7 @@ from ...models.exposure import Exposure, ExposureEntry
 from ...models.findings import Finding, Verdict
 from ...models.messages import Message
 from ...models.plan import PlanSummary
+from ..words import said_by
 from .blocks import Block, actions, bullets, compose, context, fields, header, link_button, section
 from .text import code, line, moment, plural, prose
 from .words import attached, finding_line, sorted_findings, waiver_line
@@ -126,4 +127,4 @@ def _verdict(record: DecisionRecord) -> tuple[str, str]:
 def _decision_line(one: Decision) -> str:
     said = "approved" if one.approved else "rejected"
     reason = f": {prose(one.reason, 500)}" if one.reason else ""
-    return f"*{line(one.user, 80)}* {said} {moment(one.at)} ({line(one.source, 60)}){reason}"
+    return f"*{line(one.user, 80)}* {said} {moment(one.at)} ({line(said_by(one.source), 60)}){reason}"

@@ -9,11 +9,12 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from runbook_lib.models.approval import Decision, DecisionRecord
 from runbook_lib.models.base import Outcome, Step
 from runbook_lib.models.evidence import ManifestFile
 from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource
 from runbook_lib.models.findings import Finding, Severity, Verdict
-from runbook_lib.models.results import ErrorInfo, StepResult
+from runbook_lib.models.results import RESULT_MIME, ErrorInfo, StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.report.html import notebook_html
 from runbook_lib.report.html_clean import clean_html
@@ -64,6 +65,20 @@ def test_code_is_folded_and_says_how_it_went() -> None:
     text = page()
     assert '<details class="code">' in text
     assert "completed · 0.2 s" in text or "completed · 0.3 s" in text
+
+
+def test_a_page_begins_with_what_its_notebook_decided() -> None:
+    said = {"outcome": "blocked", "summary": "2 rules <b>differ</b>."}
+    text = page(new_output("display_data", data={RESULT_MIME: said, "text/html": "<p>BLOCKED</p>"}))
+    banner = text[text.index('<div class="banner blocked">') :]
+    assert "<strong>blocked</strong>" in banner
+    assert "notebook completed · 2026-01-02 03:04:05 UTC" in banner
+    assert "2 rules &lt;b&gt;differ&lt;/b&gt;." in banner
+
+
+@pytest.mark.parametrize("said", [[], {}, {"outcome": []}, {"outcome": "grand"}])
+def test_what_is_no_result_decides_nothing(said: object) -> None:
+    assert '<div class="banner completed">' in page(new_output("display_data", data={RESULT_MIME: said}))
 
 
 def test_table_stays_a_table_and_its_colours_stay() -> None:
@@ -135,6 +150,8 @@ def test_index_shows_the_run_on_one_page() -> None:
         from_port=80,
         to_port=80,
     )
+    decision = Decision(source="gitlab_job", user="alex", approved=True, at=NOW, plan_sha256="b" * 64)
+    record = DecisionRecord(run_id="r1", plan_sha256="b" * 64, decisions=(decision,), approved=True, checked_at=NOW)
     index = IndexPage(
         run=Run(run_id="r1", stack="main", created_at=NOW, requester="riley", commit="abc"),
         results=(
@@ -144,6 +161,9 @@ def test_index_shows_the_run_on_one_page() -> None:
             ),
         ),
         exposure=Exposure(opened=(entry,), sentence="The internet reaches web-front on tcp 80."),
+        decision=DecisionRecord(
+            run_id="r1", plan_sha256="b" * 64, decisions=(decision,), approved=True, checked_at=NOW
+        ),
         files=(ManifestFile(path="run.json", sha256="a" * 64, bytes=12),),
         pages=frozenset({"01_compliance/notebook.html"}),
     )
@@ -159,7 +179,9 @@ def test_index_shows_the_run_on_one_page() -> None:
         "compliance &lt;b&gt;warned&lt;/b&gt;",
         "not run",
         "errored",
-        "0.0.0.0/0",
+        "<td>the internet (0.0.0.0/0)</td><td>web-front (group)</td><td>tcp 80</td>",
+        '<td class="outcome blocked-text">failed<br><span class="dim">blocks</span></td>',
+        "by GitLab&#39;s manual job",
     ):
         assert expected in text
     assert "<b>warned" not in text
