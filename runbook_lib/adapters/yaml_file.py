@@ -52,7 +52,8 @@ def load_yaml(path: Path) -> YamlDocument:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: {_first_line(error.problem)}", "Correct the YAML syntax there.") from error
+        remedy = "Indent with spaces." if "\\t" in str(error.problem) else "Correct the YAML syntax there."
+        raise ConfigError(f"{path}{line}: {_first_line(error.problem)}", remedy) from error
     except (YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: {_first_line(error)}", "Correct the YAML syntax.") from error
     marks: dict[tuple[str | int, ...], int] = {(): 1}
@@ -69,7 +70,8 @@ def load_model(path: Path, model: type[ModelT]) -> ModelT:
     """Read one YAML file as `model`; every problem becomes a ConfigError naming file, line and field."""
     document = load_yaml(path)
     if not isinstance(document.data, dict):
-        raise ConfigError(f"{path}, line 1: a mapping is expected", f"Write it as the fields of {model.__name__}.")
+        fields = ", ".join(model.model_fields)
+        raise ConfigError(f"{path}, line 1: `name: value` lines are expected", f"Its names are {fields}.")
     return validate(document, document.data, model)
 
 
@@ -84,21 +86,26 @@ def validate(document: YamlDocument, data: Any, model: type[ModelT], prefix: Seq
 def _config_error(
     document: YamlDocument, error: ValidationError, model: type[BaseModel], prefix: tuple[str | int, ...]
 ) -> ConfigError:
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    # A misspelt field is missing as well: the spelling is what has to be told.
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     location = tuple(first["loc"])
     line = document.line(*prefix, *location)
-    field = ".".join(str(part) for part in (*prefix, *location)) or "document"
+    field = ".".join(str(part) for part in (*prefix, *location))
     reason = str(first["msg"]).removeprefix("Value error, ")
-    remedy = f"Correct the field {field}."
+    remedy = f"Correct the field {field}." if field else "Correct it there."
     if first["type"] == "missing":
         reason, remedy = "is missing", f"Add the field {field}."
     elif first["type"] == "extra_forbidden":
         reason = "is not a known field"
         close = difflib.get_close_matches(str(location[-1]), _names(model, location[:-1]), n=1)
         remedy = f"Did you mean {close[0]!r}?" if close else "Remove it."
+    elif first["type"] == "time_delta_parsing":
+        reason, remedy = f"{first['input']!r} is no time", "Write it as 30s, 15m, 4h or 2d."
     more = error.error_count() - 1
     suffix = f" (and {more} more)" if more else ""
-    return ConfigError(f"{document.path}, line {line}: {field}: {reason}{suffix}", remedy)
+    where = f"{document.path}, line {line}: " + (f"{field}: " if field else "")
+    return ConfigError(f"{where}{reason}{suffix}", remedy)
 
 
 def _names(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:

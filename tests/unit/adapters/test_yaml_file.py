@@ -70,8 +70,35 @@ def test_quorum_that_nobody_can_reach_is_an_error(tmp_path: Path) -> None:
 
 
 def test_document_that_is_no_mapping_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="a mapping is expected"):
-        load_model(write(tmp_path, "- a\n- b\n"), RunbookConfig)
+    for text in ("- a\n- b\n", ""):
+        with pytest.raises(ConfigError, match="`name: value` lines are expected") as caught:
+            load_model(write(tmp_path, text), RunbookConfig)
+        assert "stacks, default_stack" in caught.value.remedy
+
+
+def test_a_misspelt_field_is_told_before_its_absence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"line 1: stakcs: is not a known field \(and 1 more\)") as caught:
+        load_model(write(tmp_path, "stakcs:\n  a: {path: p, state: s}\n"), RunbookConfig)
+    assert caught.value.remedy == "Did you mean 'stacks'?"
+
+
+def test_a_tab_is_said_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="line 2") as caught:
+        load_yaml(write(tmp_path, "approval:\n\tquorum: 1\n"))
+    assert caught.value.remedy == "Indent with spaces."
+
+
+def test_a_duration_that_is_none_says_how_one_is_written(tmp_path: Path) -> None:
+    body = "stacks:\n  a: {path: p, state: s}\napproval:\n  approvers: [x]\n  expires_after: -5s\n"
+    with pytest.raises(ConfigError, match=r"line 5: approval\.expires_after: '-5s' is no time") as caught:
+        load_model(write(tmp_path, body), RunbookConfig)
+    assert caught.value.remedy == "Write it as 30s, 15m, 4h or 2d."
+
+
+def test_what_is_wrong_with_the_whole_names_no_field(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"line 1: stacks names no stack") as caught:
+        load_model(write(tmp_path, "stacks: {}\n"), RunbookConfig)
+    assert caught.value.remedy == "Correct it there."
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("15m", 900), ("4h", 14400), ("2d", 172800)])

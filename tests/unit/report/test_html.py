@@ -161,9 +161,7 @@ def test_index_shows_the_run_on_one_page() -> None:
             ),
         ),
         exposure=Exposure(opened=(entry,), sentence="The internet reaches web-front on tcp 80."),
-        decision=DecisionRecord(
-            run_id="r1", plan_sha256="b" * 64, decisions=(decision,), approved=True, checked_at=NOW
-        ),
+        decision=record,
         files=(ManifestFile(path="run.json", sha256="a" * 64, bytes=12),),
         pages=frozenset({"01_compliance/notebook.html"}),
     )
