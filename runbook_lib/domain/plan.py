@@ -107,6 +107,10 @@ def _version(data: Mapping[str, Any]) -> str:
     if not {"resource_changes", "planned_values"} & data.keys():
         what = "a state, not a plan" if "values" in data else "no plan: resource_changes is missing"
         raise InputError(f"this is {what}", _REMEDY)
+    root = _object(_object(data, "planned_values"), "root_module")
+    if data.get("resource_changes") is None and (root.get("resources") or root.get("child_modules")):
+        # Terraform leaves the changes out only where it plans nothing at all.
+        raise InputError("the plan plans resources and holds no resource_changes, so it is not whole", _REMEDY)
     return version
 
 

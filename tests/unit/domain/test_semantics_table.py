@@ -154,6 +154,15 @@ def test_entry_that_terraform_would_not_write_is_refused(wrong: dict[str, Any], 
         ssh({**rule("r"), **wrong})
 
 
+@pytest.mark.parametrize("part", [{"resources": [{"address": "aws_x.y"}]}, {"child_modules": [{}]}])
+def test_plan_of_which_the_changes_were_cut_off_is_refused(part: dict[str, Any]) -> None:
+    cut = {"format_version": "1.2", "planned_values": {"root_module": part}}
+    for changes in ({}, {"resource_changes": None}):
+        with pytest.raises(InputError, match="not whole"):
+            parse_plan({**cut, **changes})
+    assert parse_plan({**cut, "planned_values": {"root_module": {}}}).changes == ()
+
+
 @pytest.mark.parametrize("field", [{"from_port": "70000"}, {"to_port": 65536}, {"from_port": 21.5}])
 def test_port_beyond_all_ports_is_refused_however_it_is_written(field: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="no port number"):
