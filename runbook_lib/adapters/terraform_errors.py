@@ -105,7 +105,8 @@ def _locked(plain: str) -> StateLockedError:
     operation = fields.get("Operation", "").removeprefix("OperationType") or "another command"
     return StateLockedError(
         f"the state is locked by {who} since {since} ({operation})",
-        f"Wait for it to end. If it is dead: terraform force-unlock {fields.get('ID', '')}",
+        "Wait for it to end. If it is dead, unlock the state in GitLab, by Operate > Terraform states, or with "
+        f"terraform force-unlock {fields.get('ID', '')}",
     )
 
 

@@ -89,12 +89,11 @@ def checks(results: Iterable[CheckLike]) -> Table:
 
 def findings(found: Iterable[Finding]) -> Table:
     """Findings, those that stop the run first."""
-    ranks = {severity: rank for rank, severity in enumerate(Severity)}
-    ordered = sorted(found, key=lambda f: (f.verdict is Verdict.WAIVED, ranks[f.severity], f.policy, f.address))
+    ordered = sorted(found, key=_urgency)
     rows = [
         (
             Badge(finding.severity.value, _SEVERITIES[finding.severity]),
-            Badge(finding.verdict.value, _VERDICTS[finding.verdict]),
+            Badge(finding.verdict.value, _verdict_tone(finding)),
             Code(finding.policy),
             Code(finding.address),
             finding.message,
@@ -103,8 +102,21 @@ def findings(found: Iterable[Finding]) -> Table:
         )
         for finding in ordered
     ]
-    columns = ("Severity", "Verdict", "Policy", "Resource", "What is wrong", "What to do", "")
+    columns = ("Severity", "Verdict", "Policy", "Resource", "What is wrong", "What to do", "Effect")
     return Table(columns, rows, empty="No findings.")
+
+
+def _urgency(finding: Finding) -> tuple[object, ...]:
+    actions, severities = list(Action), list(Severity)
+    waived = finding.verdict is Verdict.WAIVED
+    rank = (actions.index(finding.action), severities.index(finding.severity))
+    return (waived, *rank, finding.policy, finding.address)
+
+
+def _verdict_tone(finding: Finding) -> str:
+    # Red is for what stops the run.
+    failed = finding.verdict is Verdict.FAILED
+    return "warn" if failed and finding.action is not Action.BLOCK else _VERDICTS[finding.verdict]
 
 
 def rules(given: Iterable[Rule]) -> Table:

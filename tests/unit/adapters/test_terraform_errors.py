@@ -50,6 +50,7 @@ def test_held_lock_says_by_whom_and_since_when() -> None:
     error = map_failure("apply", 1, LOCKED)
     assert isinstance(error, StateLockedError)
     assert error.message == "the state is locked by sam@bastion since 2026-11-23 01:02:03.000000004 +0000 UTC (Apply)"
+    assert "in GitLab" in error.remedy
     assert error.remedy.endswith("terraform force-unlock 6d1c7b2f-8f3a-0001-aaaa-000000000000")
 
 

@@ -87,6 +87,13 @@ def test_a_failed_check_shows_its_remedy() -> None:
     assert [str(cell) for cell in table.rows[0]] == ["missing", "token", "no token", "Set GITLAB_TOKEN."]
 
 
+def test_what_blocks_comes_before_what_is_graver_and_only_warns_and_alone_is_red() -> None:
+    grave = finding(policy="p-1", severity=Severity.CRITICAL, action="warn")
+    slight = finding(policy="p-2", severity=Severity.LOW, action="block")
+    rows = tables.findings([grave, slight]).rows
+    assert [(str(row[2]), row[1].tone, row[6]) for row in rows] == [("p-2", "bad", "blocks"), ("p-1", "warn", "warns")]
+
+
 def test_the_worst_finding_comes_first_and_a_waived_one_last() -> None:
     waiver = WaiverReference(owner="sam", reason="until the move", expires="2026-12-31")
     waived = finding(severity=Severity.CRITICAL, verdict=Verdict.WAIVED, waiver=waiver)
