@@ -14,7 +14,7 @@ from runbook_lib.models.plan import Plan, PlanSummary, ResourceChange
 from .rules.addresses import parse_address
 from .strict_json import read_json
 
-__all__ = ["parse_plan", "summarise"]
+__all__ = ["parse_plan", "read_writable", "summarise"]
 
 _ACTIONS: Final = {
     ("no-op",), ("create",), ("read",), ("update",), ("delete",), ("forget",), ("delete", "create"),
@@ -29,7 +29,7 @@ _REMEDY: Final = "Write it with `terraform show -json PLANFILE`."
 
 def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
     """Read a plan as `terraform show -json` gives it; InputError on anything that is none, or not a whole one."""
-    data = _read(document) if isinstance(document, str | bytes) else document
+    data = read_writable(document, "the plan") if isinstance(document, str | bytes) else document
     if not isinstance(data, Mapping):
         raise InputError(f"the plan is no JSON object but {_kind(data)}", _REMEDY)
     version = _version(data)
@@ -49,15 +49,16 @@ def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
     )
 
 
-def _read(document: str | bytes) -> Any:
-    data = read_json(document, "the plan")
+def read_writable(document: str | bytes, name: str) -> Any:
+    """Parse one JSON document of which everything can be written again; InputError otherwise."""
+    data = read_json(document, name)
     text = document if isinstance(document, bytes) else document.encode("utf-8", "surrogatepass")
     try:
         # Only an escape can bring half a character, which no report could be written with.
         if _HALF.search(text):
             json.dumps(data, ensure_ascii=False).encode()
     except (UnicodeEncodeError, RecursionError) as error:
-        raise InputError("the plan is no valid JSON: a surrogate stands alone", _REMEDY) from error
+        raise InputError(f"{name} is no valid JSON: a surrogate stands alone", "Write it again.") from error
     return data
 
 

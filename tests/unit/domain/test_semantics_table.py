@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from compliance_samples import change, changes_of, judged, plan_of, values, verdicts
 
+from runbook_lib.domain.compliance import findings_from_sarif
 from runbook_lib.domain.plan import parse_plan
 from runbook_lib.domain.rules import rules_from_plan
 from runbook_lib.errors import InputError
@@ -180,6 +181,12 @@ def test_flag_that_is_an_object_is_refused() -> None:
     wrong = {"type": "ingress", "protocol": "tcp", "from_port": 22, "to_port": 22, "self": {}}
     with pytest.raises(InputError, match="neither true nor false"):
         ssh(change(["create"], after=wrong, type=CLASSIC, address=f"{CLASSIC}.r"))
+
+
+def test_report_of_another_tool_with_half_a_character_is_refused() -> None:
+    run = '{"tool": {"driver": {"name": "x"}}, "results": [{"ruleId": "r", "message": {"text": "\\udc00"}}]}'
+    with pytest.raises(InputError, match="surrogate"):
+        findings_from_sarif(f'{{"runs": [{run}]}}', "x.sarif", {})
 
 
 def test_half_a_surrogate_pair_is_refused_and_a_whole_one_is_read() -> None:
