@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from ..errors import UsageError
+
 __all__ = ["register"]
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
@@ -32,6 +34,8 @@ def reject(
     digest: Annotated[str, typer.Option(help="The plan's digest, or its beginning, as the request shows it.")] = "",
 ) -> None:
     """Reject the run's plan, as the user that GITLAB_TOKEN belongs to. A rejection is final for this plan."""
+    if not reason.strip():
+        raise UsageError("the reason is empty", "Say why, for who asked and for who reads the evidence.")
     _record(run, digest, (False, reason))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ..adapters.approvals import record_decision
-from ..domain.approval_checks import same_person
+from ..adapters.approvals import Terminal, record_decision
+from ..domain.approval_checks import ApplyFacts, rejections, same_person
 from ..errors import ApprovalError, UsageError
 from ..models.approval import ApprovalRequest, Decision
 from ..settings import Settings
@@ -33,6 +34,8 @@ def answer_request(settings: Settings, run_id: str, digest: str, answer: tuple[b
     gitlab = gitlab_client(settings)
     decision = record_decision(store, request, gitlab, answer, now)
     _warn_if_worthless(request, decision)
+    if decision.approved:
+        _warn_if_rejected(request, Terminal(store).decisions(request))
     return decision
 
 
@@ -44,7 +47,17 @@ def _warn_if_worthless(request: ApprovalRequest, decision: Decision) -> None:
     if own:
         raise ApprovalError(f"{decision.user} asked for this change: it was recorded and does not count", _who(request))
     if decision.user.casefold() not in {name.casefold() for name in request.approvers}:
-        raise ApprovalError(f"{decision.user} is no approver: it was recorded and does not count", _who(request))
+        hint = " Set GITLAB_TOKEN: by it GitLab says who you are." if decision.user.startswith("local:") else ""
+        raise ApprovalError(
+            f"{decision.user} is no approver: it was recorded and does not count", f"{_who(request)}{hint}"
+        )
+
+
+def _warn_if_rejected(request: ApprovalRequest, decisions: Sequence[Decision]) -> None:
+    facts = ApplyFacts(request.plan_sha256, request.state_lineage, request.state_serial)
+    said = rejections(request, decisions, facts)
+    if said:
+        raise ApprovalError(f"the approval was recorded and does not count: {said[0]}", "A rejection is final.")
 
 
 def _who(request: ApprovalRequest) -> str:

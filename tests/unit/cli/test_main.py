@@ -127,6 +127,12 @@ def test_without_a_command_the_help_is_shown_and_the_error_is_said(arguments: tu
     assert "Usage: runbook" in ended.stdout
 
 
+def test_a_rejection_without_a_word_is_refused() -> None:
+    ended = runbook("reject", "7", "--reason", " ")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.splitlines()[0] == "error: the reason is empty"
+
+
 def test_an_option_without_its_value_says_where_help_is() -> None:
     ended = runbook("run", "-p")
     assert (ended.returncode, ended.stdout) == (2, "")

@@ -89,6 +89,25 @@ def test_an_approval_that_can_not_count_is_kept_and_refused(
     assert len(kept(store)) == 1
 
 
+@pytest.mark.usefixtures("asked")
+def test_an_approval_after_a_rejection_is_kept_and_said_not_to_count(settings: Settings, store: RunStore) -> None:
+    answer_request(settings, "7", "", (False, "Too wide."))
+    with pytest.raises(ApprovalError, match=r"does not count: alex rejected the change: Too wide\.") as caught:
+        answer_request(settings, "7", "", (True, ""))
+    assert caught.value.remedy == "A rejection is final."
+    assert len(kept(store)) == 2
+
+
+@pytest.mark.usefixtures("asked")
+def test_who_is_known_to_this_machine_alone_is_told_of_the_token(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runbook_lib.steps.answering.gitlab_client", lambda settings: None)
+    with pytest.raises(ApprovalError, match=r"local:.* is no approver") as caught:
+        answer_request(settings, "7", "", (True, ""))
+    assert "Set GITLAB_TOKEN" in caught.value.remedy
+
+
 def test_who_asked_for_a_change_may_withdraw_it(settings: Settings, asked: ApprovalRequest, gitlab: FakeGitLab) -> None:
     gitlab.user = "riley"
     assert answer_request(settings, "7", "", (False, "Not today.")).approved is False
