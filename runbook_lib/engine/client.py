@@ -9,7 +9,7 @@ from typing import Any
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
 from nbformat import NotebookNode
-from nbformat.v4 import output_from_msg
+from nbformat.v4 import new_output, output_from_msg
 
 from ..adapters.kernel import TARGET
 from .iopub import OutputReader
@@ -22,19 +22,26 @@ __all__ = ["CellClient"]
 QUIET = logging.getLogger("runbook.nbclient")
 QUIET.addHandler(logging.NullHandler())
 QUIET.propagate = False
+DISPLAYS = {"display_data", "execute_result", "update_display_data"}
 
 
 class CellClient(NotebookClient):
     """Executes single cells on a kernel that is there already."""
 
     def __init__(
-        self, nb: NotebookNode, kernel: Kernel, outputs: CellOutputs, learn: Callable[[list[str]], None]
+        self,
+        nb: NotebookNode,
+        kernel: Kernel,
+        outputs: CellOutputs,
+        learn: Callable[[list[str]], None],
+        touch: Callable[[int], None],
     ) -> None:
         super().__init__(nb, km=kernel.manager, record_timing=False)
         self.kc = kernel.client
         self.log = QUIET
         self.outputs = outputs
         self._learn = learn
+        self._touch = touch
         self._reader = OutputReader(kernel.client.iopub_channel.socket, kernel.client.session)
 
     async def run_cell(self, cell: NotebookNode, cell_index: int) -> None:
@@ -48,16 +55,37 @@ class CellClient(NotebookClient):
         self.clear_before_next_output = False
         request = self.kc.execute(cell.source, store_history=True, stop_on_error=not allowed)
         await self._until_idle(request, cell, cell_index)
-        await self._check_raise_for_error(cell, cell_index, await self._reply(request))
+        reply = await self._reply(request)
+        self._keep_error(cell.outputs, reply["content"])
+        await self._check_raise_for_error(cell, cell_index, reply)
 
     async def _until_idle(self, request: str, cell: NotebookNode, cell_index: int) -> None:
         while True:
             message = await self._reader.next()
+            if self._announced(message):
+                continue
             if message["parent_header"].get("msg_id") == request:
                 try:
                     self.process_message(message, cell, cell_index)
                 except CellExecutionComplete:
                     return
+
+    def _announced(self, message: dict[str, Any]) -> bool:
+        # A step tells what must not be shown, perhaps from a thread of an earlier cell; it is kept nowhere.
+        if message["msg_type"] != "comm_open" or message["content"].get("target_name") != TARGET:
+            return False
+        self._learn([str(value) for value in message["content"]["data"].get("values", [])])
+        return True
+
+    def _keep_error(self, outputs: list[NotebookNode], reply: dict[str, Any]) -> None:
+        # Who shows tracebacks in a way of their own (rich does) leaves none: the record must say what went wrong.
+        if reply["status"] != "error" or any(output["output_type"] == "error" for output in outputs):
+            return
+        name, value = str(reply.get("ename")), str(reply.get("evalue"))
+        traceback = [str(line) for line in reply.get("traceback") or ()] or [f"{name}: {value}"]
+        error = new_output("error", ename=name, evalue=value, traceback=traceback)
+        self.outputs.accept(outputs, error)
+        outputs.append(error)
 
     async def _reply(self, request: str) -> dict[str, Any]:
         while True:
@@ -74,10 +102,8 @@ class CellClient(NotebookClient):
             if content["execution_state"] == "idle":
                 raise CellExecutionComplete
             return None
-        if kind == "comm_open" and content.get("target_name") == TARGET:
-            # A step tells what must not be shown; the message itself is kept nowhere.
-            self._learn([str(value) for value in content["data"].get("values", [])])
-            return None
+        if "data" in content and kind in DISPLAYS:
+            content["data"] = {mime: _shown(mime, value) for mime, value in content["data"].items()}
         return super().process_message(msg, cell, cell_index)
 
     def output(
@@ -111,8 +137,16 @@ class CellClient(NotebookClient):
         super().clear_output(outs, msg, cell_index)
 
     def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
-        msg["content"]["data"] = self.outputs.clean_data(msg["content"]["data"])
+        self.outputs.clean_display(msg["content"])
         super()._update_display_id(display_id, msg)
+        for cell_index in self._display_id_map.get(display_id, ()):
+            self._touch(cell_index)
 
     def _hooked(self, msg: dict[str, Any]) -> bool:
         return bool(self.output_hook_stack.get(msg["parent_header"].get("msg_id", "")))
+
+
+def _shown(mime: str, value: Any) -> Any:
+    # What a cell may show is text, or JSON where its kind says so; a notebook's format knows nothing else.
+    lines = isinstance(value, list) and all(isinstance(line, str) for line in value)
+    return value if isinstance(value, str) or lines or mime.endswith("json") else str(value)

@@ -62,7 +62,7 @@ class LineDisplay(Quiet):
     """Whole lines as they come, each with its step's name."""
 
     def __init__(self, out: TextIO | None = None) -> None:
-        self._out = out or sys.stderr
+        self._out: TextIO | None = out or sys.stderr
         self._name = ""
         self._rest = ""
         self._stream = ""
@@ -97,8 +97,16 @@ class LineDisplay(Quiet):
             self.text(self._stream, "\n")
 
     def _line(self, text: str) -> None:
-        self._out.write(f"{self._name} │ {text}\n")
-        self._out.flush()
+        self._write(f"{self._name} │ {text}\n")
+
+    def _write(self, text: str) -> None:
+        if self._out is not None:
+            try:
+                self._out.write(text)
+                self._out.flush()
+            except BrokenPipeError:
+                # A reader that went away is no reason to stop.
+                self._out = None
 
 
 class CiDisplay(LineDisplay):
@@ -107,13 +115,12 @@ class CiDisplay(LineDisplay):
     def started(self, name: str, title: str) -> None:
         """Open the section."""
         self._name = name
-        self._out.write(f"\x1b[0Ksection_start:{int(time.time())}:step_{name}\r\x1b[0K\x1b[1m{title}\x1b[0m\n")
-        self._out.flush()
+        self._write(f"\x1b[0Ksection_start:{int(time.time())}:step_{name}\r\x1b[0K\x1b[1m{title}\x1b[0m\n")
 
     def ended(self, line: str) -> None:
         """Close it; the outcome stays visible below."""
         self._flush()
-        self._out.write(f"\x1b[0Ksection_end:{int(time.time())}:step_{self._name}\r\x1b[0K\n")
+        self._write(f"\x1b[0Ksection_end:{int(time.time())}:step_{self._name}\r\x1b[0K\n")
         self._line(line)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import time
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from ..domain.redaction import Redactor
+from ..domain.secret_patterns import named_secrets
 from ..errors import StoreError
 from .client import CellClient
 from .endings import CellStatus, Ending, EndingKind
@@ -23,11 +25,12 @@ from .outputs import CellOutputs, OutputListener
 from .record import NotebookRecord
 from .saving import Destination, Saver
 from .signals import StopRequest
-from .stopping import Descendants, stop_kernel
+from .stopping import Descendants, program_of, stop_kernel
 from .streams import SideFiles
 
 __all__ = ["Execution", "ExecutionListener"]
 
+NUMBER = re.compile(r"-?[0-9]{1,18}")
 COMMAND = re.compile(r"(?m)(^|=)\s*!|^\s*%")
 
 
@@ -56,9 +59,13 @@ class Execution:
         self.saver = Saver(self.record, self.destination, self.options.save_every)
         self._outputs = CellOutputs(self.redactor, self.options, self.listener)
         self._cell = 0
+        self._replaced = False
 
     def begin(self) -> None:
         """Clear the notebook and save it, before a kernel is there; StoreError if it can't be written."""
+        given = self.nb.metadata.papermill.get("parameters") or {}
+        texts = {name: value for name, value in given.items() if isinstance(value, str)}
+        self.redactor.add(named_secrets(texts, os.path.exists).values())
         self.record.begin()
         self.saver.open()
         self.saver.save()
@@ -66,7 +73,7 @@ class Execution:
     async def run(self, kernel: Kernel) -> Ending:
         """Execute all cells on the kernel."""
         self.nb.metadata["language_info"] = kernel.language_info
-        client = CellClient(self.nb, kernel, self._outputs, self._learn)
+        client = CellClient(self.nb, kernel, self._outputs, self._learn, self.record.touch)
         client.reset_execution_trackers()
         self._below = Descendants(kernel.pid)
         saving = asyncio.ensure_future(self.saver.keep_saving(self._outputs.pump, self._refresh))
@@ -74,13 +81,18 @@ class Execution:
         watching = asyncio.ensure_future(self._watch(kernel))
         try:
             ending = await self._cells(client, kernel, (stopping, saving, watching))
+        except Exception as error:  # noqa: BLE001  whatever the engine did not think of, the record says it
+            ending = Ending(EndingKind.EXCEPTION, type(error).__name__, str(error), 0, self._cell)
+            self.record.cell_ended(self._cell, ending.cell_status)
         finally:
             for task in (saving, stopping, watching):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, StoreError, OSError):
                     await task
         client.set_widgets_metadata()
-        if not await kernel.alive():
+        if self._replaced:
+            self._below.look(itself=True)
+        if self._replaced or not await kernel.alive():
             await self._below.settle(self.options)
         return self.finish(ending)
 
@@ -144,7 +156,7 @@ class Execution:
             return self._judge(task)
         if watched[2].done():
             task.cancel()
-            return Ending(EndingKind.KERNEL_DIED, "DeadKernelError", _death(kernel.returncode), 0, self._cell)
+            return Ending(EndingKind.KERNEL_DIED, "DeadKernelError", self._death(kernel), 0, self._cell)
         ending = self._cause(kind, watched)
         answered = await stop_kernel(kernel, task, self.stop, self._below, self.options)
         if not answered:
@@ -182,8 +194,10 @@ class Execution:
         return Ending(kind, name, value, 0, self._cell)
 
     def _left(self, value: str) -> Ending:
-        number = (int(value) if value.lstrip("-").isdigit() else int(value not in {"", "None"})) & 0xFF
+        number = int(value) if NUMBER.fullmatch(value) else int(value not in {"", "None"})
         if number:
+            # The system keeps the lowest byte; what is left of 256 would say that all went well.
+            number = number & 0xFF or 1
             return Ending(EndingKind.SYSTEM_EXIT, "SystemExit", f"sys.exit({value})", number, self._cell)
         # A good end: the kernel shows it as an error all the same.
         cell = self.nb.cells[self._cell]
@@ -192,12 +206,16 @@ class Execution:
 
     async def _watch(self, kernel: Kernel) -> None:
         # Until the kernel dies. It can't say then which Terraform it has left behind: look now and again.
-        looked = time.monotonic()
+        looked, program = time.monotonic(), program_of(kernel.pid)
         while await kernel.alive():
             await asyncio.sleep(0.1)
             if kernel.pid and time.monotonic() - looked > 1:
                 self._below.look()
                 looked = time.monotonic()
+                # Another program in the kernel's place (os.execv) would never say that the cell has ended.
+                self._replaced = program_of(kernel.pid) != program and await kernel.alive()
+                if self._replaced:
+                    return
 
     def _refresh(self) -> None:
         if self._outputs.render():
@@ -207,13 +225,15 @@ class Execution:
         self.redactor.add(values)
         self.record.clean_metadata()
 
+    def _death(self, kernel: Kernel) -> str:
+        if self._replaced:
+            return "the kernel replaced itself by another program"
+        status = kernel.returncode
+        if status is not None and status < 0:
+            hint = ", perhaps for lack of memory" if status == -9 else ""
+            return f"the kernel was killed by signal {-status}{hint}"
+        return f"the kernel ended by itself with status {status}"
+
     @staticmethod
     def _after(seconds: float | None) -> float | None:
         return None if seconds is None else time.monotonic() + seconds
-
-
-def _death(status: int | None) -> str:
-    if status is not None and status < 0:
-        hint = ", perhaps for lack of memory" if status == -9 else ""
-        return f"the kernel was killed by signal {-status}{hint}"
-    return f"the kernel ended by itself with status {status}"

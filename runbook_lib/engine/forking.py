@@ -17,6 +17,8 @@ from types import TracebackType
 __all__ = ["ForkServer", "ForkedProcess"]
 
 START_SECONDS = 60
+# As a kernel has it before it imports anything: matplotlib looks for it once, and would show nothing without it.
+INLINE = "module://matplotlib_inline.backend_inline"
 LAUNCHER = ["-m", "ipykernel_launcher"]
 # What every kernel imports as it starts.
 BASE = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell")
@@ -32,8 +34,9 @@ class ForkServer:
                 [sys.executable, "-m", "runbook_lib.engine.fork_server", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
                 cwd=cwd,
-                env=dict(environment),
+                env={"MPLBACKEND": INLINE, **environment},
                 # An interrupt at the terminal is for the run alone.
                 start_new_session=True,
             )

@@ -14,7 +14,7 @@ from jupyter_client.session import Session
 __all__ = ["OutputReader"]
 
 BATCH = 500
-# Of these only type, parent and content are looked at; most of unpacking is reading dates.
+# Of these only header, parent and content are looked at; most of unpacking is reading dates.
 LIGHT = {"stream", "status", "execute_input"}
 
 
@@ -28,7 +28,7 @@ class OutputReader:
         self._waiting: deque[dict[str, Any]] = deque()
 
     async def next(self) -> dict[str, Any]:
-        """The next message, in jupyter_client's form; the light ones have type, parent and content alone."""
+        """The next message, in jupyter_client's form; the light ones have header, parent and content alone."""
         while not self._waiting:
             await self._socket.poll()
             self._receive()
@@ -44,9 +44,15 @@ class OutputReader:
             self._waiting.append(self._light(parts) or self._session.deserialize(parts))
 
     def _light(self, parts: list[bytes]) -> dict[str, Any] | None:
-        kind = json.loads(parts[1])["msg_type"]
+        header = _read(parts[1])
+        kind = header["msg_type"]
         if kind not in LIGHT:
             return None
         if self._session.auth is not None and not hmac.compare_digest(parts[0], self._session.sign(parts[1:5])):
             return None  # deserialize says what is wrong with it
-        return {"msg_type": kind, "parent_header": json.loads(parts[2]), "content": json.loads(parts[4])}
+        return {"header": header, "msg_type": kind, "parent_header": _read(parts[2]), "content": _read(parts[4])}
+
+
+def _read(part: bytes) -> Any:
+    # A file's name may hold bytes that are no text; a kernel that prints it sends them as they are.
+    return json.loads(part.decode("utf-8", "replace"))

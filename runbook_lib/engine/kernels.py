@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import os
 import shutil
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Mapping
@@ -151,6 +152,8 @@ async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None
         await manager.start_kernel(
             cwd=str(request.cwd),
             env=kernel_environment(request.environment),
+            # Kernels talk over their channels; what they write elsewhere nobody would mask.
+            stdout=subprocess.DEVNULL,
             stderr=stderr,
             extra_arguments=["--HistoryManager.hist_file=:memory:"] if ipython else [],
         )

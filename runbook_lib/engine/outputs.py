@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import IO, Any, Protocol
 
 from ..domain.redaction import ANSI, Redactor
@@ -19,6 +20,7 @@ SUFFIX = {
     "image/png": "png",
     "application/json": "json",
 }
+BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 BINARY = ("image/png", "image/jpeg", "application/pdf")
 
 
@@ -81,8 +83,7 @@ class CellOutputs:
         if output["output_type"] == "error":
             self._clean_error(output)
         else:
-            output["metadata"] = self._redactor.mask_tree(output.get("metadata", {}))
-            output["data"] = {mime: self._clean(mime, value) for mime, value in output["data"].items()}
+            self.clean_display(output)
             self._listener.text("result", str(output["data"].get("text/plain", "")) + "\n")
         if len(outputs) < self._options.outputs_per_cell or output["output_type"] == "error":
             return True
@@ -119,10 +120,11 @@ class CellOutputs:
             self._dropped.close()
             self._dropped = None
 
-    def clean_data(self, data: dict[str, Any]) -> dict[str, Any]:
-        """A display's data, masked and bounded."""
+    def clean_display(self, display: dict[str, Any]) -> None:
+        """Mask a display's data and metadata in place, and bound them."""
         self._changed = True
-        return {mime: self._clean(mime, value) for mime, value in data.items()}
+        display["metadata"] = self._redactor.mask_tree(display.get("metadata", {}))
+        display["data"] = {mime: self._clean(mime, value) for mime, value in display["data"].items()}
 
     def _close_streams(self) -> None:
         for stream, output in self._open.values():
@@ -138,7 +140,7 @@ class CellOutputs:
         self._listener.text("stderr", ANSI.sub("", f"{output['ename']}: {output['evalue']}") + "\n")
 
     def _clean(self, mime: str, value: Any) -> Any:
-        if mime in BINARY:
+        if mime in BINARY and isinstance(value, str) and BASE64.fullmatch(value):
             return self._bound(mime, value)
         if not isinstance(value, str):
             return self._redactor.mask_tree(value)

@@ -11,6 +11,8 @@ from ..domain.redaction import Redactor
 
 __all__ = ["Pages"]
 
+NO_PAGE = "<!doctype html><meta charset=utf-8><p>No page could be made of notebook.ipynb beside this one: {}.</p>\n"
+
 
 class Pages:
     """Turns executed notebooks into pages beside them."""
@@ -43,5 +45,8 @@ class Pages:
 
         source = folder / "notebook.ipynb"
         if source.is_file():
-            page = notebook_html(source.read_text(encoding="utf-8"), title=folder.name)
+            try:
+                page = notebook_html(source.read_text(encoding="utf-8"), title=folder.name)
+            except Exception as error:  # noqa: BLE001  an output that can't be drawn is no reason to lose the run's end
+                page = NO_PAGE.format(type(error).__name__)
             write_atomic(folder / "notebook.html", self._redactor.mask(page).encode("utf-8", "replace"))

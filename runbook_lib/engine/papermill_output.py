@@ -1,11 +1,10 @@
-"""papermill's output path: written atomically and masked, by us and by papermill itself after us."""
+"""papermill's output path: written atomically, by us and by papermill itself after us."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ..adapters.atomic import write_atomic
-from ..domain.redaction import Redactor
 from .saving import FolderSide, LocalFile
 from .streams import SideFiles
 
@@ -15,7 +14,7 @@ __all__ = ["PapermillDestination", "side_files"]
 class PapermillDestination:
     """Writes through papermill's handlers, so that every address that it knows works."""
 
-    def __init__(self, path: str, redactor: Redactor) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
         self._local = "://" not in path and path != "-"
         self._file = LocalFile(Path(path).resolve())
@@ -23,7 +22,7 @@ class PapermillDestination:
             from papermill.iorw import papermill_io
 
             # papermill itself writes once more after the engine: in one step as well, if this handler is found first.
-            papermill_io.register(path, AtomicHandler(redactor))
+            papermill_io.register(path, AtomicHandler())
 
     def open(self) -> None:
         """Get ready."""
@@ -47,9 +46,6 @@ class PapermillDestination:
 
 class AtomicHandler:
     """papermill's handler for one local path."""
-
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
 
     def read(self, path: str) -> str:
         """The file's text."""

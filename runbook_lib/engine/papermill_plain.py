@@ -40,7 +40,7 @@ def execute_plainly(
 
     with LoopThread() as loop:
         session = Session(loop, StopRequest(loop.loop), redactor, kernel, measures, listener)
-        session.destination = PapermillDestination(output_path, redactor) if output_path else None
+        session.destination = PapermillDestination(output_path) if output_path else None
         session.side = side_files(output_path)
         try:
             ending = session.execute(nb)

@@ -89,8 +89,17 @@ class NotebookRecord:
             if cell.metadata["papermill"]["status"] in {CellStatus.PENDING.value, CellStatus.RUNNING.value}:
                 cell.metadata["papermill"].update(status=CellStatus.NOT_RUN.value, start_time=None, exception=None)
                 self.touch(index)
-            cell.source = self._redactor.mask(cell.source)
+            self._clean_cell(cell)
+        # papermill writes what is in memory once more.
+        for name, value in list(self.nb.metadata.items()):
+            self.nb.metadata[name] = _node(self._redactor.mask_tree(value))
         self.changed = True
+
+    def _clean_cell(self, cell: NotebookNode) -> None:
+        cell.source = self._redactor.mask(cell.source)
+        for name in ("metadata", "attachments"):
+            if name in cell:
+                cell[name] = _node(self._redactor.mask_tree(cell[name]))
 
     def shrink(self, limit: int = 2_000) -> None:
         """Leave out the outputs of cells with much of it: there is no room on the disk."""
@@ -120,7 +129,7 @@ class NotebookRecord:
             cell = self.nb.cells[index]
             # Outputs were masked as they came; the source of a cell still to run must stay as it is in memory.
             copy = {**cell, "source": _lines(self._redactor.mask(cell.source))}
-            copy["metadata"] = self._redactor.mask_tree(cell.metadata)
+            copy |= {name: self._redactor.mask_tree(cell[name]) for name in ("metadata", "attachments") if name in cell}
             if cell.cell_type == "code":
                 copy["outputs"] = [_output(output) for output in cell.outputs]
             text = json.dumps(copy, indent=1, sort_keys=True, ensure_ascii=False)

@@ -73,6 +73,7 @@ class FolderSide:
     def open(self, name: str) -> tuple[str, IO[str]] | None:
         """A new file in the folder."""
         name = self._prefix + name
+        self._folder.mkdir(parents=True, exist_ok=True)
         return name, (self._folder / name).open("w", encoding="utf-8", errors="replace")
 
 

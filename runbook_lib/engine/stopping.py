@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .kernels import Kernel
@@ -15,7 +15,7 @@ from .signals import StopRequest
 if TYPE_CHECKING:
     import psutil
 
-__all__ = ["Descendants", "stop_kernel"]
+__all__ = ["Descendants", "program_of", "stop_kernel"]
 
 # Processes that must not be cut off: they hold the state's lock.
 CAREFUL = ("terraform", "tofu")
@@ -28,12 +28,13 @@ class Descendants:
         self._pid = pid
         self._known: dict[int, psutil.Process] = {}
 
-    def look(self) -> None:
-        """Note who is there now."""
+    def look(self, itself: bool = False) -> None:
+        """Note who is there now; `itself` counts what was the kernel in."""
         import psutil
 
         with contextlib.suppress(psutil.Error, ValueError):
-            for child in psutil.Process(self._pid).children(recursive=True):
+            kernel = psutil.Process(self._pid)
+            for child in (*kernel.children(recursive=True), *([kernel] if itself else [])):
                 self._known.setdefault(child.pid, child)
 
     def careful(self) -> bool:
@@ -106,6 +107,14 @@ async def _give_up(kernel: Kernel, cell: asyncio.Future[Any]) -> None:
         await cell
 
 
+def program_of(pid: int) -> str:
+    """What changes when a process becomes another program: the place of its stack; empty where nobody can tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[25]
+    except (OSError, IndexError):
+        return ""
+
+
 def _send(process: psutil.Process, number: int) -> None:
     import psutil
 
@@ -126,7 +135,8 @@ def _is_careful(process: psutil.Process) -> bool:
     import psutil
 
     try:
-        words: Iterable[str] = (process.name(), *process.cmdline())
+        # The program, or the script that it runs; folders and files may be called like that for other reasons.
+        words = (process.name(), *(Path(word).name for word in process.cmdline()[:2]))
     except psutil.Error:
         return False
     return any(name in word.lower() for word in words for name in CAREFUL)

@@ -29,6 +29,7 @@ class BoundedStream:
     def __init__(
         self, redactor: Redactor, limit: int, tell: Callable[[str], None], spill: Callable[[], object]
     ) -> None:
+        self._redactor = redactor
         self._mask = redactor.stream()
         self._limit = limit
         self._tell = tell
@@ -68,13 +69,18 @@ class BoundedStream:
     def text(self) -> str:
         """What stands in the notebook."""
         if self._size <= self._limit:
-            return collapse(self._head + self._mask.peek())
+            return self._shown(self._head + self._mask.peek())
         left_out = self._size - len(self._head) - len(self._tail)
         where = f"whole in {self._file_name}" if self._file_name else "not kept"
         note = (
             f"\n[… {left_out:,} of {self._size:,} characters left out here ({self._lines:,} lines in all); {where} …]\n"
         )
-        return collapse(self._head) + note + collapse(self._tail.partition("\n")[2] or self._tail)
+        return self._shown(self._head) + note + self._shown(self._tail.partition("\n")[2] or self._tail)
+
+    def _shown(self, text: str) -> str:
+        collapsed = collapse(text)
+        # A backspace may have kept the parts of a secret asunder.
+        return self._redactor.mask(collapsed) if "\b" in text else collapsed
 
     def _take(self, text: str) -> None:
         if not text:
@@ -86,18 +92,19 @@ class BoundedStream:
             self._head += text
             return
         if before <= self._limit:
-            self._overflow()
+            self._overflow(self._head + text)
+            return
         if self._file is not None:
             self._file.write(text)
         self._tail = (self._tail + text)[-self._limit // 2 :]
 
-    def _overflow(self) -> None:
+    def _overflow(self, text: str) -> None:
         opened = self._spill()
         if isinstance(opened, tuple):
             self._file_name, self._file = opened
-            self._file.write(self._head)
+            self._file.write(text)
         half = self._limit // 2
-        self._head, self._tail = self._head[:half], self._head[half:]
+        self._head, self._tail = text[:half], text[half:][-half:]
 
 
 def collapse(text: str) -> str:

@@ -82,6 +82,19 @@ def test_numbers_of_numpy_differ_between_forked_kernels(sequences: Sequences) ->
     assert numbers[0]() != numbers[1]()
 
 
+def test_figures_are_shown_though_matplotlib_was_imported_before_there_was_a_kernel(sequences: Sequences) -> None:
+    sequences.step(Step.COMPLIANCE, "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")
+    assert sequences.run(preload=dict.fromkeys(STEPS, ("matplotlib.figure",))).exit_status == 0
+    outputs = sequences.notebook(Step.COMPLIANCE)["cells"][2]["outputs"]
+    assert "image/png" in outputs[-1]["data"]
+
+
+def test_what_is_written_past_the_notebook_is_not_in_the_runs_log(sequences: Sequences, capfd: Any) -> None:
+    sequences.step(Step.COMPLIANCE, "import os\n_ = os.system('echo past the mask; echo and this >&2')")
+    assert sequences.run().exit_status == 0
+    assert capfd.readouterr() == ("", "")
+
+
 def test_files_beside_the_notebooks_are_not_taken_for_libraries(sequences: Sequences, tmp_path: Path) -> None:
     (tmp_path / "sqlite3.py").write_text("raise RuntimeError('the wrong sqlite3')")
     sequences.step(Step.COMPLIANCE, "print(1)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -52,6 +53,13 @@ def shown(**data: str) -> nbformat.NotebookNode:
 )
 def test_no_script_of_a_notebook_reaches_its_page(text: str) -> None:
     assert not re.search(r"<script|<iframe|<[^>]*\son\w+=|href=.?javascript:", text)
+
+
+def test_no_number_or_time_of_a_notebook_brings_a_tag_to_its_page() -> None:
+    nb = new_notebook(cells=[new_code_cell("x = 1")])
+    nb.cells[0].execution_count = "<b>7"
+    nb.metadata.papermill = {"outcome": "<b>", "start_time": "<b>2026", "duration": 1.0}
+    assert "<b>" not in notebook_html(json.dumps(nb), "<b>")
 
 
 def test_page_allows_nothing_to_run_or_to_be_fetched() -> None:
