@@ -17,7 +17,7 @@ class PapermillDestination:
     def __init__(self, path: str) -> None:
         self._path = path
         self._local = "://" not in path and path != "-"
-        self._file = LocalFile(Path(path).resolve())
+        self._file = LocalFile(_place(path))
         if self._local:
             from papermill.iorw import papermill_io
 
@@ -68,5 +68,13 @@ def side_files(path: str | None) -> SideFiles | None:
     """Where long outputs go: beside a local notebook; nowhere if it goes to an address or a pipe."""
     if not path or path == "-" or "://" in path:
         return None
-    target = Path(path).resolve()
+    target = _place(path)
     return FolderSide(target.parent, f"{target.stem}-")
+
+
+def _place(path: str) -> Path:
+    # papermill means paths from where it was called; with --cwd the notebook is executed in another folder.
+    from papermill.iorw import papermill_io
+
+    called = getattr(papermill_io.get_handler("local"), "_cwd", None)
+    return Path(called or Path.cwd(), path).resolve()

@@ -45,7 +45,7 @@ def _retyped(nb: NotebookNode, given: Mapping[str, Any], arguments: Sequence[str
     values = dict(given)
     for name, value in given.items():
         parameter = declared.get(name)
-        if parameter and name in texts and not isinstance(value, str) and _papermill_value(texts[name]) == repr(value):
+        if parameter and name in texts and _papermill_value(texts[name]) == repr(value):
             values[name] = fit_text(name, texts[name], parameter.type) if parameter.type else value
     return values
 

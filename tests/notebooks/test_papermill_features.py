@@ -59,6 +59,13 @@ def test_parameters_from_every_source_keep_their_types(papermill: Papermill, not
     assert done.about["parameters"]["text"] == "007"
 
 
+def test_what_is_typed_is_read_in_its_declared_type(papermill: Papermill, notebook: Make) -> None:
+    parameters = "flag: bool = False\nports: list[int] = [1]\nlimit: int | None = 3\ntext: str = 'x'"
+    typed = ("-p", "flag", "true", "-p", "ports", "[80, 443]", "-p", "limit", "null", "-p", "text", "[1, 'a']")
+    done = papermill.run(notebook("print(repr([flag, ports, limit, text]))", parameters=parameters), *typed)
+    assert done.output(2) == """[True, [80, 443], None, "[1, 'a']"]\n"""
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [(("-p", "numbr", "3"), "did you mean 'number'"), (("-p", "ports", "80"), "declared list[int]"),
@@ -144,6 +151,21 @@ def test_output_files_and_log_get_the_text(papermill: Papermill, notebook: Make,
     assert (tmp_path / "e.txt").read_text() == "to err\n"
     assert "to out" in done.text
     assert "42" in done.text
+
+
+def test_notebook_in_another_folder_leaves_everything_where_papermill_was_called(
+    papermill: Papermill, notebook: Make, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    notebook("import os\nprint(os.getcwd())", "print('x' * 300_000)")
+    # A relative output path, as a person would write it.
+    done = papermill.run(Path("in.ipynb"), "--cwd", "other")
+    assert done.status == 0
+    assert json.loads((tmp_path / "in.out.ipynb").read_text())["cells"][0]["outputs"][0]["text"] == [
+        f"{tmp_path}/other\n"
+    ]
+    assert (tmp_path / "in.out-output-002-stdout.txt").exists()
+    assert list((tmp_path / "other").iterdir()) == []
 
 
 def test_remote_output_goes_through_papermills_handlers(notebook: Make) -> None:
