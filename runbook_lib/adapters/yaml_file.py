@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +39,16 @@ class YamlDocument:
 def load_yaml(path: Path) -> YamlDocument:
     """Read one YAML document; ConfigError for a missing file, bad syntax and duplicate keys."""
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 
     try:
         text = path.read_text(encoding="utf-8")
         if _DEEP.search(text):
             raise ConfigError(f"{path}: is nested too deeply", "Write it flatter.")
-        tree = YAML(typ="rt", pure=True).load(text)
+        with warnings.catch_warnings():
+            # An anchor named twice is legal: the later one counts.
+            warnings.simplefilter("ignore", ReusedAnchorWarning)
+            tree = YAML(typ="rt", pure=True).load(text)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file", "Create it, or name another one.") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -54,6 +58,9 @@ def load_yaml(path: Path) -> YamlDocument:
         line = f", line {mark.line + 1}" if mark else ""
         remedy = "Indent with spaces." if "\\t" in str(error.problem) else "Correct the YAML syntax there."
         raise ConfigError(f"{path}{line}: {_first_line(error.problem)}", remedy) from error
+    except (TypeError, NotImplementedError) as error:
+        # ruamel gives up on a list of mappings as a key, and on comments where it has no place for them.
+        raise ConfigError(f"{path}: a key or a comment can't be read", "Write plain keys, as `name: value`.") from error
     except (YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: {_first_line(error)}", "Correct the YAML syntax.") from error
     marks: dict[tuple[str | int, ...], int] = {(): 1}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -14,13 +13,12 @@ from runbook_lib.models.plan import Plan, PlanSummary, ResourceChange
 from .rules.addresses import parse_address
 from .strict_json import read_json
 
-__all__ = ["parse_plan", "read_writable", "summarise"]
+__all__ = ["parse_plan", "summarise"]
 
 _ACTIONS: Final = {
     ("no-op",), ("create",), ("read",), ("update",), ("delete",), ("forget",), ("delete", "create"),
     ("create", "delete"), ("forget", "create"), ("create", "forget"), ("open",), ("renew",), ("close",), (),
 }  # fmt: skip
-_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 # Terraform escapes these in keys; in an address they could forge a line of the report.
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _MODES: Final = {"managed", "data", "ephemeral"}
@@ -29,7 +27,7 @@ _REMEDY: Final = "Write it with `terraform show -json PLANFILE`."
 
 def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
     """Read a plan as `terraform show -json` gives it; InputError on anything that is none, or not a whole one."""
-    data = read_writable(document, "the plan") if isinstance(document, str | bytes) else document
+    data = read_json(document, "the plan") if isinstance(document, str | bytes) else document
     if not isinstance(data, Mapping):
         raise InputError(f"the plan is no JSON object but {_kind(data)}", _REMEDY)
     version = _version(data)
@@ -47,19 +45,6 @@ def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
         configuration=_object(data, "configuration"),
         variables=_object(data, "variables"),
     )
-
-
-def read_writable(document: str | bytes, name: str) -> Any:
-    """Parse one JSON document of which everything can be written again; InputError otherwise."""
-    data = read_json(document, name)
-    text = document if isinstance(document, bytes) else document.encode("utf-8", "surrogatepass")
-    try:
-        # Only an escape can bring half a character, which no report could be written with.
-        if _HALF.search(text):
-            json.dumps(data, ensure_ascii=False).encode()
-    except (UnicodeEncodeError, RecursionError) as error:
-        raise InputError(f"{name} is no valid JSON: a surrogate stands alone", "Write it again.") from error
-    return data
 
 
 def summarise(plan: Plan) -> PlanSummary:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from runbook_lib.errors import InputError
 
 __all__ = ["read_json"]
 
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _REMEDY = "Write it again with `terraform show -json`."
 
 
@@ -18,7 +20,13 @@ def read_json(text: str | bytes, name: str = "the input") -> Any:
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
+        data = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
+        if _HALF.search(text):
+            # Only an escape can bring half a character, which no report could be written with.
+            json.dumps(data, ensure_ascii=False).encode()
+        return data
+    except UnicodeEncodeError as error:
+        raise InputError(f"{name} is no valid JSON: a surrogate stands alone", "Write it again.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{name} is not UTF-8 text: {error.reason} at byte {error.start}", _remedy(text)) from error
     except json.JSONDecodeError as error:

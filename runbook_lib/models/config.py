@@ -41,7 +41,7 @@ class TerraformConfig(Model):
     """Which binary runs the plans, and the oldest version that will do."""
 
     binary: str = ""
-    minimum: str = "1.5.0"
+    minimum: str = Field(default="1.5.0", pattern=r"^\d+(\.\d+){0,2}$")
     parallelism: int = Field(default=10, ge=1)
     lock_timeout: str = "30s"
 
@@ -64,7 +64,7 @@ class ApprovalConfig(Model):
 
     approvers: tuple[str, ...] = ()
     quorum: int = Field(default=1, ge=1)
-    expires_after: timedelta = timedelta(hours=4)
+    expires_after: timedelta = Field(default=timedelta(hours=4), gt=timedelta(0))
     job: str = "apply"
 
     @field_validator("expires_after", mode="before")
@@ -116,7 +116,7 @@ class ServiceConfig(Model):
     method: Literal["GET", "HEAD"] = "GET"
     status: int = 200
     contains: str = ""
-    timeout: timedelta = timedelta(seconds=5)
+    timeout: timedelta = Field(default=timedelta(seconds=5), gt=timedelta(0))
     attempts: int = Field(default=3, ge=1, le=20)
 
     @field_validator("timeout", mode="before")
@@ -128,7 +128,7 @@ class ServiceConfig(Model):
 class StepConfig(Model):
     """How long a step may take, and how often it is repeated when an outside system failed."""
 
-    timeout: timedelta | None = None
+    timeout: timedelta | None = Field(default=None, gt=timedelta(0))
     retries: int = Field(default=0, ge=0, le=5)
 
     @field_validator("timeout", mode="before")

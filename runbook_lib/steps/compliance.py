@@ -84,7 +84,8 @@ def decide(context: StepContext, syntax: Sequence[Finding], report: ComplianceRe
 def _errors(context: StepContext) -> tuple[Diagnostic, ...]:
     terraform = terraform_client(context.settings, context.run.stack, print)
     try:
-        ensure_initialised(terraform, backend=bool(context.settings.state_project))
+        # Enough to validate, and it needs no credentials; the plan step makes the backend ready.
+        ensure_initialised(terraform, backend=False)
     except TerraformError:
         # What is wrong in the files fails here already, but only `validate` says where; anything else is raised.
         errors = terraform.validate()

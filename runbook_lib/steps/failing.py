@@ -16,15 +16,22 @@ __all__ = ["tell_stopped"]
 
 
 def tell_stopped(settings: Settings, run_id: str, stack: str) -> str:
-    """Tell the failure of a run, once; the sentence says what was told. SlackError if it could not be."""
+    """Tell the failure of a run, once; the sentence says what was told. SlackError if it could not be.
+
+    In a pipeline, where this is asked only after something failed, a run without a failed step has lost one.
+    """
     environment = settings.environment
     store, run = open_run(settings, run_id or environment.pipeline_id or latest_run_id(settings, stack), stack)
-    results = store.results()
-    result = failed_result(results) or _lost(run, {result.step for result in results})
-    delivery = Teller(settings, store, run).tell_failure(result)
+    results, teller = store.results(), Teller(settings, store, run)
+    result = failed_result(results)
+    if result is None and not environment.pipeline_id:
+        delivery, said = teller.deliver(), f"Run {run.run_id} did not stop at any step."
+    else:
+        result = result or _lost(run, {result.step for result in results})
+        delivery, said = teller.tell_failure(result), f"Run {run.run_id} stopped at {result.step}: {result.summary}"
     if delivery.error:
         raise SlackError(delivery.error.message, delivery.error.remedy)
-    return f"Run {run.run_id} stopped at {result.step}: {result.summary}"
+    return said
 
 
 def _lost(run: Run, done: set[Step]) -> StepResult:

@@ -47,6 +47,10 @@ class Teller:
         self._outbox.add(BOARD, self._board())
         return self._outbox.deliver(self._slack)
 
+    def deliver(self) -> Delivery:
+        """Send what still waits."""
+        return self._outbox.deliver(self._slack)
+
     def tell_step(self, result: StepResult) -> Delivery:
         """Reply with a step's result and renew the board; the same result twice is told once."""
         self._outbox.add(BOARD, self._board())

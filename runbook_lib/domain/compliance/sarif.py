@@ -8,7 +8,7 @@ from typing import Any
 from runbook_lib.errors import InputError
 from runbook_lib.models.findings import Action, Finding, Severity, Source, Verdict
 
-from ..plan import read_writable
+from ..strict_json import read_json
 
 __all__ = ["findings_from_sarif"]
 
@@ -18,7 +18,7 @@ _REMEDY = "Let the tool write SARIF 2.1.0 again, or remove the file."
 
 def findings_from_sarif(text: str | bytes, name: str, actions: Mapping[str, Action]) -> tuple[Finding, ...]:
     """The results of every run in one SARIF file; `actions` says by tool (in small letters) what they do."""
-    data = read_writable(text, name)
+    data = read_json(text, name)
     runs = data.get("runs") if isinstance(data, Mapping) else None
     if not isinstance(runs, list):
         raise InputError(f"{name} is no SARIF: it has no runs", _REMEDY)

@@ -88,6 +88,19 @@ def test_a_tab_is_said_to_be_one(tmp_path: Path) -> None:
     assert caught.value.remedy == "Indent with spaces."
 
 
+def test_a_list_of_mappings_as_a_key_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a key or a comment can't be read"):
+        load_yaml(write(tmp_path, "? [{a: b}]\n: 1\n"))
+
+
+@pytest.mark.parametrize(
+    "field", ["terraform: {minimum: new}", "approval: {expires_after: 0h}", "steps: {plan: {timeout: 0s}}"]
+)
+def test_a_value_that_would_let_everything_pass_is_refused(tmp_path: Path, field: str) -> None:
+    with pytest.raises(ConfigError, match="line 3: "):
+        load_model(write(tmp_path, f"stacks:\n  a: {{path: p, state: s}}\n{field}\n"), RunbookConfig)
+
+
 def test_a_duration_that_is_none_says_how_one_is_written(tmp_path: Path) -> None:
     body = "stacks:\n  a: {path: p, state: s}\napproval:\n  approvers: [x]\n  expires_after: -5s\n"
     with pytest.raises(ConfigError, match=r"line 5: approval\.expires_after: '-5s' is no time") as caught:

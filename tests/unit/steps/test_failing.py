@@ -39,13 +39,25 @@ def test_a_failure_that_the_run_told_itself_is_not_told_again(
 
 
 def test_a_job_that_left_no_result_is_told_as_lost_and_once(
-    settings: Settings, store: RunStore, slack: FakeSlack, result: Results
+    load: Callable[..., Settings], store: RunStore, slack: FakeSlack, result: Results
 ) -> None:
     store.write_result(result(Step.COMPLIANCE))
     for _ in range(2):
-        said = tell_stopped(settings, "7", "")
+        said = tell_stopped(load(CI_PIPELINE_ID="7"), "7", "")
     assert said.startswith("Run 7 stopped at plan: The job of step plan ended without a result")
     assert len([text for text, broadcast in slack.posts if broadcast]) == 1
+
+
+def test_by_hand_no_failure_is_made_up_for_a_run_that_did_not_stop(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
+) -> None:
+    slack.error = SlackError("Slack can't be reached")
+    store.write_result(result(Step.COMPLIANCE))
+    Teller(settings, store, run).tell_step(result(Step.COMPLIANCE))
+    slack.error = None
+    assert tell_stopped(settings, "7", "") == "Run 7 did not stop at any step."
+    assert [text for text, broadcast in slack.posts if broadcast] == []
+    assert list(store.dir.glob("outbox/*.json")) == []
 
 
 def test_a_pipeline_whose_first_job_never_began_is_told_too(load: Callable[..., Settings], slack: FakeSlack) -> None:
@@ -54,18 +66,19 @@ def test_a_pipeline_whose_first_job_never_began_is_told_too(load: Callable[..., 
 
 
 def test_it_is_an_error_when_nobody_could_be_told_and_the_message_waits(
-    settings: Settings, store: RunStore, slack: FakeSlack
+    load: Callable[..., Settings], store: RunStore, slack: FakeSlack
 ) -> None:
     slack.error = SlackError("Slack can't be reached", "Check the network.")
     with pytest.raises(SlackError, match="can't be reached"):
-        tell_stopped(settings, "7", "")
+        tell_stopped(load(CI_PIPELINE_ID="7"), "7", "")
     assert [path.name for path in store.dir.glob("outbox/*failure*")]
 
 
 def test_what_still_waited_goes_out_first(
-    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
+    load: Callable[..., Settings], store: RunStore, run: Run, slack: FakeSlack, result: Results
 ) -> None:
     slack.error = SlackError("Slack can't be reached")
+    settings = load(CI_PIPELINE_ID="7")
     Teller(settings, store, run).tell_step(result(Step.COMPLIANCE))
     slack.error = None
     tell_stopped(settings, "7", "")
