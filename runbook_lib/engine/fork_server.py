@@ -81,8 +81,7 @@ def _become_kernel(program: list[Any], ours: tuple[int, ...]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    with open(errors, "wb", buffering=0) as file, open(os.devnull, "wb") as nowhere:  # noqa: PTH123  as low as it gets
-        os.dup2(nowhere.fileno(), 1)
+    with open(errors, "wb", buffering=0) as file:  # noqa: PTH123  as low as it gets
         os.dup2(file.fileno(), 2)
     if "numpy" in sys.modules:
         # Python's own random numbers differ after a fork; these would be the same in every kernel.

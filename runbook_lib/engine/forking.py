@@ -34,6 +34,7 @@ class ForkServer:
                 [sys.executable, "-m", "runbook_lib.engine.fork_server", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                # Kernels talk over their channels; what they write elsewhere nobody would mask.
                 stdout=subprocess.DEVNULL,
                 cwd=cwd,
                 env={"MPLBACKEND": INLINE, **environment},

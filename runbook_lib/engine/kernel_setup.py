@@ -15,7 +15,7 @@ def setup(shell, modules):
     # IPython's hint at sys.exit is meant for a person at a prompt.
     warnings.filterwarnings("ignore", message="To exit: use")
     make_failing_commands_errors(shell)
-    take_children_at_their_word(shell)
+    take_children_at_their_word()
     tame_flushes(shell)
     for module in modules:
         try:
@@ -62,11 +62,10 @@ def tame_flushes(shell):
             refresh()
     shell.events.register("post_execute", flush_all)
 
-def take_children_at_their_word(shell):
+def take_children_at_their_word():
     # What child processes write reaches the engine, and would go to where the kernel's own output went as well: past
     # every mask into the log. A child that is given sys.stdout as its file would write there alone.
-    import os, resource, select, sys, time
-    pipes = []
+    import os, sys
     for stream in (sys.stdout, sys.stderr):
         copy = getattr(stream, "_original_stdstream_copy", None)
         if copy is not None:
@@ -74,19 +73,6 @@ def take_children_at_their_word(shell):
             os.dup2(nowhere, copy)
             os.close(nowhere)
             stream.fileno = lambda watched=stream._original_stdstream_fd: watched
-            pipes.append(stream._fid)
-    ended = [0]
-    def drain():
-        # A thread reads what they write: a cell is not over before it has read all.
-        for _ in range(20):
-            if not (pipes and select.select(pipes, [], [], 0)[0]):
-                break
-            time.sleep(0.005)
-        seen = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
-        if seen != ended[0]:
-            ended[0] = seen
-            time.sleep(0.01)
-    shell.events.register("post_execute", drain)
 
 setup(get_ipython(), MODULES)
 """

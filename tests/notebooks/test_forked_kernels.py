@@ -89,7 +89,7 @@ def test_figures_are_shown_though_matplotlib_was_imported_before_there_was_a_ker
     assert "image/png" in outputs[-1]["data"]
 
 
-def test_what_is_written_past_the_notebook_is_not_in_the_runs_log(sequences: Sequences, capfd: Any) -> None:
+def test_what_is_written_past_the_notebook_is_not_in_the_runs_log(capfd: Any, sequences: Sequences) -> None:
     sequences.step(Step.COMPLIANCE, "import os\n_ = os.system('echo past the mask; echo and this >&2')")
     assert sequences.run().exit_status == 0
     assert capfd.readouterr() == ("", "")

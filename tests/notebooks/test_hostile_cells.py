@@ -106,7 +106,11 @@ def test_output_widget_gets_what_is_printed_into_it(notebook: Make) -> None:
 def test_display_updated_by_a_later_cell_is_saved_as_it_is_then(notebook: Make, tmp_path: Path) -> None:
     # The engine's own save, not papermill's last one: what a run folder gets.
     look = f"import pathlib, time\ntime.sleep(0.5)\nseen = pathlib.Path({str(tmp_path / 'in.out.ipynb')!r}).read_text()"
-    cells = ("h = display('first', display_id=True)", "h.update('second')", f"{look}\nprint('second' in seen)")
+    cells = (
+        "h = display('first', display_id=True)\nimport time; time.sleep(0.3)",
+        "h.update('second')",
+        f"{look}\nprint('second' in seen)",
+    )
     assert said(execute(notebook(*cells), save_every=0.1)) == "True\n"
 
 
@@ -126,12 +130,17 @@ def test_engines_own_failure_is_written_down(notebook: Make, monkeypatch: pytest
 def test_children_write_into_the_notebook_and_nowhere_else(
     papermill: Papermill, notebook: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    burst = "import os\n_ = os.system(\"head -c 60000 /dev/zero | tr '\\\\0' x; echo past the mask\")"
+    given = "import subprocess, sys\n_ = subprocess.run(['echo', 'to a file'], stdout=sys.stdout)"
+    files = "[os.readlink(f'/proc/self/fd/{n}') for n in (1, 2, sys.stdout._original_stdstream_copy)]"
+    assert "past the mask" not in papermill.run(notebook(burst)).text
     # ipykernel leaves its children's output alone where it believes that it is tested itself.
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
-    given = "import subprocess, sys\n_ = subprocess.run(['echo', 'to a file'], stdout=sys.stdout)"
-    done = papermill.run(notebook("import os\n_ = os.system('seq 3000; echo past the mask')", given))
-    assert done.output(0).endswith("3000\npast the mask\n")
-    assert done.output(1) == "to a file\n"
+    done = papermill.run(notebook(*[burst] * 5, given, files.replace("stdout", "stderr")))
+    assert [done.output(index) for index in range(5)] == ["x" * 60_000 + "past the mask\n"] * 5
+    assert done.output(5) == "to a file\n"
+    assert "/dev/null" in str(done.cells[6]["outputs"])
+    assert "/stderr" not in str(done.cells[6]["outputs"])
     assert "past the mask" not in done.text
     assert "to a file" not in done.text
 
