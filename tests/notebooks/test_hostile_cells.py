@@ -107,7 +107,7 @@ def test_display_updated_by_a_later_cell_is_saved_as_it_is_then(notebook: Make, 
     # The engine's own save, not papermill's last one: what a run folder gets.
     look = f"import pathlib, time\ntime.sleep(0.5)\nseen = pathlib.Path({str(tmp_path / 'in.out.ipynb')!r}).read_text()"
     cells = (
-        "h = display('first', display_id=True)\nimport time; time.sleep(0.3)",
+        "h = display('first', display_id=True)",
         "h.update('second')",
         f"{look}\nprint('second' in seen)",
     )
