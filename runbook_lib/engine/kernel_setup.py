@@ -16,6 +16,7 @@ def setup(shell, modules):
     warnings.filterwarnings("ignore", message="To exit: use")
     make_failing_commands_errors(shell)
     take_children_at_their_word()
+    drop_no_message(shell)
     tame_flushes(shell)
     for module in modules:
         try:
@@ -36,31 +37,44 @@ def make_failing_commands_errors(shell):
             raise subprocess.CalledProcessError(status, command)
     shell.system = system
 
+def drop_no_message(shell):
+    # Of more than a thousand that wait for a busy reader the rest would be dropped, and with it the end of the cell.
+    thread = getattr(shell.kernel, "iopub_thread", None)
+    if thread is not None:
+        import zmq
+        thread.schedule(lambda: thread.socket.setsockopt(zmq.SNDHWM, 0))
+
 def tame_flushes(shell):
     # A flush waits for another thread and sends a message. The first ones of a cell do, so that nothing is lost if the
     # kernel dies; of a flood, fifty a second do, and the stream's own timer takes the rest.
-    import sys, time
+    import select, sys, time
     allowed, pause = 500, 0.02
-    flushes = []
+    refreshed = []
     def tame(stream):
         plain, state = stream.flush, [allowed, 0.0]
         def flush():
-            if state[0] > 0 or time.monotonic() - state[1] >= pause:
-                state[0], state[1] = state[0] - 1, time.monotonic()
+            # The kernel flushes four times a cell: where nothing was written there is nothing to wait for. What a child
+            # wrote is read by another thread.
+            pipe, until = getattr(stream, "_fid", None), time.monotonic() + 0.5
+            while pipe is not None and select.select([pipe], [], [], 0)[0] and time.monotonic() < until:
+                time.sleep(0.002)
+            written = getattr(stream, "_flush_pending", True) or getattr(stream, "_subprocess_flush_pending", True)
+            if written and (state[0] > 0 or time.monotonic() - state[1] >= pause):
+                state[:] = state[0] - 1, time.monotonic()
                 plain()
         def refresh():
-            plain()
             state[0] = allowed
         stream.flush = flush
         stream.flush_interval = 0.05
-        flushes.append(refresh)
+        refreshed.append(refresh)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "flush_interval"):
             tame(stream)
-    def flush_all():
-        for refresh in flushes:
+    def allow_again():
+        # The kernel itself flushes after each cell.
+        for refresh in refreshed:
             refresh()
-    shell.events.register("post_execute", flush_all)
+    shell.events.register("post_execute", allow_again)
 
 def take_children_at_their_word():
     # What child processes write reaches the engine, and would go to where the kernel's own output went as well: past

@@ -147,6 +147,8 @@ def _fork_from(server: ForkServer, manager: AsyncKernelManager, modules: tuple[s
 
 
 async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None:
+    import zmq
+
     manager = kernel.manager
     with (kernel.folder / "stderr").open("wb") as stderr:
         await manager.start_kernel(
@@ -158,6 +160,9 @@ async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None
             extra_arguments=["--HistoryManager.hist_file=:memory:"] if ipython else [],
         )
     kernel.client = manager.client()
+    # Of more than a thousand messages that wait to be read the rest would be dropped, and with it the end of a cell.
+    # Sockets are made with what their context says.
+    kernel.client.context.setsockopt(zmq.RCVHWM, 0)
     kernel.client.start_channels()
     kernel.client.allow_stdin = False
     kernel.language_info = await asyncio.wait_for(_ready(kernel), request.start_timeout)

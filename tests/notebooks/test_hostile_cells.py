@@ -66,7 +66,9 @@ def test_kernel_that_becomes_another_program_has_died_and_the_program_is_asked_t
     papermill: Papermill, notebook: Make, tmp_path: Path
 ) -> None:
     program = "trap 'touch asked; exit' INT; while :; do sleep 0.1; done"
-    path = notebook(f"import os\nprint('last', flush=True)\nos.execvp('bash', ['bash', '-c', {program!r}])")
+    # What is sent is on its way in another thread, which ends with the program: give it time.
+    said = "print('last', flush=True)\ntime.sleep(0.5)"
+    path = notebook(f"import os, time\n{said}\nos.execvp('bash', ['bash', '-c', {program!r}])")
     done = papermill.run(path)
     assert done.status == 138
     assert "replaced itself by another program" in done.about["error"]["message"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import tomllib
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,7 @@ from papermill import execute_notebook
 from papermill.exceptions import PapermillExecutionError
 
 from runbook_lib.engine.endings import NotebookStopped
+from runbook_lib.engine.iopub import OutputReader
 from runbook_lib.engine.papermill_engine import RunbookEngine
 
 from .conftest import ROOT, Papermill
@@ -237,6 +239,22 @@ def test_thousands_of_displays_are_bounded(notebook: Make, tmp_path: Path) -> No
     assert len(nb.cells[0].outputs) == 501
     kept = (tmp_path / "in.out-output-001-outputs.jsonl").read_text().splitlines()
     assert [json.loads(line)["data"]["text/plain"] for line in kept] == [str(n) for n in range(500, 2_000)]
+
+
+def test_no_message_is_lost_while_the_reader_is_busy(notebook: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, calls = OutputReader._receive, []
+
+    def busy(reader: OutputReader) -> None:
+        calls.append(reader)
+        if len(calls) == 3:
+            # Far more comes meanwhile than two sockets keep by themselves.
+            time.sleep(3)
+        plain(reader)
+
+    monkeypatch.setattr(OutputReader, "_receive", busy)
+    nb = execute(notebook("for n in range(5_000):\n    display(n)\nprint('last')", "print('after')"))
+    assert [output.output_type for output in nb.cells[0].outputs].count("display_data") == 500
+    assert said(nb, 1) == "after\n"
 
 
 def test_progress_bar_leaves_no_debris(notebook: Make) -> None:
