@@ -102,3 +102,10 @@ def test_written_files_follow_the_umask(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_result_that_is_taken_away_while_it_is_read_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = RunStore(tmp_path, "r1")
+    monkeypatch.setattr(RunStore, "exists", lambda store, relative: True)
+    assert store.read_result(Step.PLAN) is None
+    assert store.results() == ()
