@@ -33,6 +33,7 @@ class Gate:
         self.application = application
         self.faults = faults
         self._hosts = itertools.count(10)
+        self._turn = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call."""
@@ -45,7 +46,9 @@ class Gate:
         if action == "AllocateAddress" and "Address" not in form:
             # moto would give a loopback address; 198.51.100.0/24 belongs to examples and is nobody's.
             _append(environ, f"&Address=198.51.100.{next(self._hosts)}")
-        return self.application(environ, start_response)
+        # moto changes its lists in place: a rule taken out while another is put in can make that fail.
+        with self._turn:
+            return self.application(environ, start_response)
 
 
 class Aws:
