@@ -64,8 +64,9 @@ class ForkServer:
 
     def can_be(self, command: list[str]) -> bool:
         """Whether a kernel's command line is what a forked process can be: ipykernel on this very Python."""
+        # Links are not followed: the Pythons of two environments often are links to one.
         return (
-            self.alive and command[1:3] == LAUNCHER and os.path.realpath(command[0]) == os.path.realpath(sys.executable)
+            self.alive and command[1:3] == LAUNCHER and Path(command[0]).absolute() == Path(sys.executable).absolute()
         )
 
     def fork(

@@ -167,3 +167,11 @@ IMPORTS = """sys.path.insert(0, {root!r})
 from runbook_lib.engine.forking import ForkServer
 from runbook_lib.engine.kernels import kernel_environment
 """
+
+
+def test_the_python_of_another_environment_is_no_kernel_to_fork(tmp_path: Path, server: ForkServer) -> None:
+    other = tmp_path / "other/bin/python"
+    other.parent.mkdir(parents=True)
+    other.symlink_to(sys.executable)
+    assert server.can_be([sys.executable, "-m", "ipykernel_launcher", "-f", "k.json"])
+    assert not server.can_be([str(other), "-m", "ipykernel_launcher", "-f", "k.json"])
