@@ -23,7 +23,7 @@ from runbook_lib.cli.demo_story import Story
 from runbook_lib.cli.lab_base import BASE_RULES, lab_down, lab_up
 from runbook_lib.lab.world import World
 from runbook_lib.settings import Settings
-from runbook_lib.steps.clients import terraform_client
+from runbook_lib.workspace.clients import terraform_client
 
 LIMIT = 1.5
 RULES = "rules.auto.tfvars"

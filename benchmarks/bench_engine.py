@@ -40,7 +40,7 @@ SEQUENCE = """
 import sys
 from pathlib import Path
 from runbook_lib.engine.display import Quiet
-from runbook_lib.engine.sequence import SequenceJob, run_sequence
+from runbook_lib.runner.sequence import SequenceJob, run_sequence
 from runbook_lib.models.base import Step
 class Hooks:
     def step_started(self, step): pass

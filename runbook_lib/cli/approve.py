@@ -41,7 +41,7 @@ def reject(
 
 def _record(run: str, digest: str, answer: tuple[bool, str]) -> None:
     from ..settings import Settings
-    from ..steps.answering import answer_request
+    from ..workspace.decisions import answer_request
 
     decision = answer_request(Settings.load(), run, digest, answer)
     word = "approved" if decision.approved else "rejected"

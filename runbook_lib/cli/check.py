@@ -52,12 +52,12 @@ def _check(  # noqa: PLR0913, PLR0917 - a command has as many parameters as opti
 
     places = checking.find_places(policies, waivers)
     if explain:
-        from .explaining import explain_policy
+        from .policy_explanation import explain_policy
 
         sys.stdout.write(explain_policy(places, explain))
         return
     if self_test:
-        from .self_testing import run_policy_tests
+        from .policy_tests import run_policy_tests
 
         answer, passed = run_policy_tests(places)
         sys.stdout.write(answer)

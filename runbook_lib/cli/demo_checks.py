@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 import requests
 
 from ..lab.world import World
-from ..steps.proving import prove_folder
+from ..runner.evidence import prove_folder
 
 __all__ = ["add_rule_by_hand", "look_at_page", "prove"]
 

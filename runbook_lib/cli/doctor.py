@@ -19,7 +19,7 @@ def doctor(
 ) -> None:
     """Look at tools, tokens, channel, state, provider; exit status 2 if something is missing, 3 if a system fails."""
     from ..settings import Settings
-    from ..steps.doctoring import Level, examine
+    from ..workspace.doctor import Level, examine
 
     found = examine(Settings.load(), stack)
     for item in found:

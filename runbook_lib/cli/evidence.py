@@ -40,7 +40,7 @@ def _verify(
     form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.TEXT,
 ) -> None:
     """Hold every file of a run folder to its manifest, and the manifest to its signature."""
-    from ..steps.proving import prove_folder
+    from ..runner.evidence import prove_folder
 
     report = prove_folder(run_dir, key)
     sys.stdout.write(report.model_dump_json(indent=2) + "\n" if form is Format.JSON else _text(report, key is not None))
@@ -52,8 +52,7 @@ def _index(run_dir: RunFolder) -> None:
     """Write the run's page again, and the pages of notebooks that have none."""
     from ..adapters.store import RunStore
     from ..domain.redaction import Redactor
-    from ..engine.index_page import write_index
-    from ..engine.pages import Pages
+    from ..runner.pages import Pages, write_index
 
     folder = run_dir.resolve()
     store = RunStore(folder.parent, folder.name)

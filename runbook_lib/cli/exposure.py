@@ -33,7 +33,7 @@ def _exposure(
     from ..domain.group_names import group_names
     from ..domain.plan import parse_plan
     from ..domain.rules import rules_from_plan
-    from .reading import read_bytes
+    from .inputs import read_bytes
 
     parsed = parse_plan(read_bytes(plan))
     rules = rules_from_plan(parsed)

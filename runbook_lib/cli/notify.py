@@ -20,6 +20,6 @@ def notify(
 ) -> None:
     """Tell Slack that the run stopped, unless it was told already, and send what still waits in the outbox."""
     from ..settings import Settings
-    from ..steps.failing import tell_stopped
+    from ..workspace.slack_thread import tell_stopped
 
     typer.echo(tell_stopped(Settings.load(), run_id, stack))

@@ -11,7 +11,7 @@ from ..errors import UsageError
 from ..models.base import Step
 
 if TYPE_CHECKING:
-    from ..engine.sequence import SequenceSummary
+    from ..runner.sequence import SequenceSummary
 
 __all__ = ["chosen_steps", "register"]
 
@@ -33,8 +33,8 @@ def run(  # noqa: PLR0913, PLR0917 - a command has as many parameters as options
     file: Annotated[Path | None, typer.Option("--parameters", "-f", help="A YAML file of parameters by step.")] = None,
 ) -> None:
     """Execute the notebooks in order; stop at the first that is blocked or fails."""
-    from ..engine.runbook import RunRequest, execute
-    from ..engine.summary import summary_text
+    from ..runner.run import RunRequest, execute
+    from ..runner.sequence import summary_text
     from ..settings import Settings
 
     request = RunRequest(

@@ -39,7 +39,7 @@ def _services(
     from ..domain.services import parse_shard
     from ..settings import Settings
     from ..steps.service_tests import ask_services, plan_tests
-    from .reading import progress_on_stderr
+    from .inputs import progress_on_stderr
 
     if shard:
         parse_shard(shard)  # a slip in the option is told before anybody is asked
@@ -54,7 +54,7 @@ def _services(
 
 def _baseline(path: Path) -> tuple[ServiceResult, ...]:
     from ..errors import InputError
-    from .reading import read_bytes
+    from .inputs import read_bytes
 
     try:
         return ServiceReport.model_validate_json(read_bytes(path)).results

@@ -32,8 +32,8 @@ def _verify(
 ) -> None:
     """Compare what the repository wants with the state and with what AWS has."""
     from ..settings import Settings
-    from ..steps.gather import compare_places, gather_places
-    from .reading import progress_on_stderr
+    from ..workspace.comparison import compare_places, gather_places
+    from .inputs import progress_on_stderr
 
     settings = Settings.load()
     with progress_on_stderr():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import multiprocessing
 import os
@@ -13,8 +14,12 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-__all__ = ["ForkServer", "ForkedProcess"]
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+
+__all__ = ["ForkProvisioner", "ForkServer", "ForkedProcess"]
+
 
 START_SECONDS = 60
 # As a kernel has it before it imports anything: matplotlib looks for it once, and would show nothing without it.
@@ -157,3 +162,23 @@ class ForkedProcess:
     def terminate(self) -> None:
         """Ask it to end."""
         self.send_signal(signal.SIGTERM)
+
+
+class ForkProvisioner(LocalProvisioner):
+    """Launches kernels by forking where that can be."""
+
+    fork_server: ForkServer
+    modules: tuple[str, ...] = ()
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+        """Fork, or start the command if the kernel is of another kind."""
+        if not self.fork_server.can_be(cmd):
+            return await super().launch_kernel(cmd, **kwargs)
+        errors = Path(kwargs["stderr"].name)
+        process = await asyncio.to_thread(
+            self.fork_server.fork, self.modules, cmd, kwargs["env"], kwargs["cwd"], errors
+        )
+        self.process = process  # type: ignore[assignment]  # it has what is asked of a Popen
+        self.pid = self.pgid = process.pid
+        self.cwd = kwargs["cwd"]
+        return self.connection_info

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from .session import Session
+    from .execution import Session
 
 __all__ = ["RunbookEngine"]
 

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import StoreError
+from ..adapters.atomic import write_atomic
+from ..domain.redaction import Redactor
+from ..domain.secret_patterns import named_secrets
+from ..errors import StoreError, UsageError
+from .display import Display, Quiet, choose_display
 from .endings import Ending, EndingKind, NotebookStopped
+from .execution import Session
 from .kernels import Kernel, KernelRequest, start_kernel
 from .loop import LoopThread
 from .options import EngineOptions
-from .papermill_listener import PapermillListener
-from .papermill_output import PapermillDestination, side_files
-from .papermill_parameters import correct_parameters
-from .secrets import environment_redactor
-from .session import Session
-from .signals import StopRequest
+from .outputs import SideFiles
+from .parameters import check_parameters, declared_parameters, fit_text
+from .saving import FolderSide, LocalFile
+from .stopping import StopRequest
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["execute_plainly"]
+__all__ = [
+    "PapermillDestination",
+    "PapermillListener",
+    "correct_parameters",
+    "environment_redactor",
+    "execute_plainly",
+    "side_files",
+]
 
 
 def execute_plainly(
@@ -72,3 +84,171 @@ def _raise(ending: Ending) -> None:
 
         raise DeadKernelError(ending.message)
     raise NotebookStopped(ending)
+
+
+logger = logging.getLogger("papermill")
+
+
+class PapermillListener:
+    """Sends output where papermill's options ask for it: its log, files, or the display in a progress bar's place."""
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        self._log = bool(options.get("log_output"))
+        self._files = {"stdout": options.get("stdout_file"), "stderr": options.get("stderr_file")}
+        self._display: Display = choose_display() if options.get("progress_bar") and not self._log else Quiet()
+        self._display.started(name, name)
+
+    def text(self, stream: str, text: str) -> None:
+        """Masked output as it comes."""
+        if file := self._files.get(stream):
+            file.write(text)
+            file.flush()
+        if self._log and text.strip():
+            logger.log(logging.WARNING if stream == "stderr" else logging.INFO, "%s", text.rstrip("\n"))
+        self._display.text(stream, text)
+
+    def cell_started(self, index: int, total: int) -> None:
+        """A cell begins."""
+        if self._log:
+            logger.info("Executing Cell %s", f"{index + 1:-<40}")
+        self._display.cell_started(index, total)
+
+    def close(self, ending: Ending | None) -> None:
+        """The notebook has ended."""
+        if ending is not None:
+            self._display.ended(f"{ending.outcome.upper()}: {ending.message or 'all cells ran'}")
+        self._display.close()
+
+
+class PapermillDestination:
+    """Writes through papermill's handlers, so that every address that it knows works."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._local = "://" not in path and path != "-"
+        self._file = LocalFile(_place(path))
+        if self._local:
+            from papermill.iorw import papermill_io
+
+            # papermill itself writes once more after the engine: in one step as well, if this handler is found first.
+            papermill_io.register(path, AtomicHandler())
+
+    def open(self) -> None:
+        """Get ready."""
+        if self._local:
+            self._file.open()
+
+    def close(self) -> None:
+        """Give back what was taken."""
+        if self._local:
+            self._file.close()
+
+    def write(self, data: bytes) -> None:
+        """Replace what is there."""
+        if self._local:
+            self._file.write(data)
+            return
+        from papermill.iorw import papermill_io
+
+        papermill_io.write(data.decode(), self._path)
+
+
+class AtomicHandler:
+    """papermill's handler for one local path."""
+
+    def read(self, path: str) -> str:
+        """The file's text."""
+        return Path(path).read_text(encoding="utf-8")
+
+    def listdir(self, path: str) -> list[str]:
+        """The names in a folder."""
+        return [str(child) for child in Path(path).iterdir()]
+
+    def write(self, buf: str, path: str) -> None:
+        """Replace the file in one step."""
+        write_atomic(Path(path), buf.encode("utf-8", "replace"))
+
+    def pretty_path(self, path: str) -> str:
+        """The path."""
+        return path
+
+
+def side_files(path: str | None) -> SideFiles | None:
+    """Where long outputs go: beside a local notebook; nowhere if it goes to an address or a pipe."""
+    if not path or path == "-" or "://" in path:
+        return None
+    target = _place(path)
+    return FolderSide(target.parent, f"{target.stem}-")
+
+
+def _place(path: str) -> Path:
+    # papermill means paths from where it was called; with --cwd the notebook is executed in another folder.
+    from papermill.iorw import papermill_io
+
+    called = getattr(papermill_io.get_handler("local"), "_cwd", None)
+    return Path(called or Path.cwd(), path).resolve()
+
+
+# What papermill's own options inject, declared or not.
+OWN = {"PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH"}
+
+
+def correct_parameters(nb: NotebookNode, arguments: Sequence[str] | None = None) -> None:
+    """Check the parameters that papermill has injected and correct those that it has changed.
+
+    Raises NotebookStopped (2) for unknown names and wrong types. papermill turns the text `007` of -p into 7 before an
+    engine is asked; where text is declared, what was typed is taken from the command line again.
+    """
+    given = nb.metadata.get("papermill", {}).get("parameters") or {}
+    try:
+        typed = _retyped(nb, given, sys.argv if arguments is None else arguments)
+        own = {name: value for name, value in typed.items() if name in OWN}
+        fitted = check_parameters(nb, {name: value for name, value in typed.items() if name not in OWN}) | own
+    except UsageError as error:
+        print(f"error: {error.message}\nhint: {error.remedy}", file=sys.stderr)  # noqa: T201  papermill prints nothing
+        raise NotebookStopped(Ending(EndingKind.USAGE, type(error).__name__, error.message)) from error
+    if any(repr(fitted[name]) != repr(given[name]) for name in given):
+        _inject(nb, {name: fitted[name] for name in given})
+
+
+def _retyped(nb: NotebookNode, given: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Any]:
+    declared = declared_parameters(nb) or {}
+    texts = _typed_texts(arguments)
+    values = dict(given)
+    for name, value in given.items():
+        parameter = declared.get(name)
+        if parameter and name in texts and _papermill_value(texts[name]) == repr(value):
+            values[name] = fit_text(name, texts[name], parameter.type) if parameter.type else value
+    return values
+
+
+def _typed_texts(arguments: Sequence[str]) -> dict[str, str]:
+    triples = zip(arguments, arguments[1:], arguments[2:], strict=False)
+    return {name: text for option, name, text in triples if option in {"-p", "--parameters"}}
+
+
+def _papermill_value(text: str) -> str:
+    if text in {"True", "False", "None"}:
+        return text
+    for kind in (int, float):
+        try:
+            return repr(kind(text))
+        except ValueError:
+            continue
+    return repr(text)
+
+
+def _inject(nb: NotebookNode, values: dict[str, Any]) -> None:
+    from papermill.translators import papermill_translators
+    from papermill.utils import nb_kernel_name, nb_language
+
+    translator = papermill_translators.find_translator(nb_kernel_name(nb), nb_language(nb))
+    nb.metadata.papermill["parameters"] = values
+    for cell in nb.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = translator.codify(values, "Parameters")
+
+
+def environment_redactor() -> Redactor:
+    """What masks the environment's secrets."""
+    return Redactor(named_secrets(os.environ, os.path.exists))

@@ -19,13 +19,12 @@ from ..errors import ApprovalError, RunbookError
 from ..models.approval import DecisionRecord
 from ..models.base import Outcome, Step
 from ..report.result_view import ResultView
-from .clients import terraform_client
-from .context import StepContext, describe, open_step, recorded
-from .deciding import PLAN_PATH, collect, facts_now, plan_digest, read_request, write_record
-from .locks import holder_named
-from .preflight import Check, CheckResult, preflight
-from .states import learn, read_state
-from .telling import Teller
+from ..workspace.clients import terraform_client
+from ..workspace.context import StepContext, describe, open_step, recorded
+from ..workspace.decisions import PLAN_PATH, collect, facts_now, plan_digest, read_request, write_record
+from ..workspace.preflight import Check, CheckResult, preflight
+from ..workspace.slack_thread import Teller
+from ..workspace.states import holder_named, learn, read_state
 
 __all__ = ["Applied", "apply_plan", "check_ready", "confirm_approval", "decide", "start"]
 

@@ -14,13 +14,13 @@ from ..models.findings import Finding
 from ..models.plan import PlanSummary
 from ..models.results import StepResult
 from ..report.result_view import ResultView
-from .clients import gitlab_client
-from .context import StepContext, open_step, recorded
-from .deciding import REQUEST, collect, planned_facts, read_request, write_record
-from .judging import policy_digest
+from ..workspace.clients import gitlab_client
+from ..workspace.context import StepContext, open_step, recorded
+from ..workspace.decisions import REQUEST, collect, planned_facts, read_request, write_record
+from ..workspace.policy_gate import policy_digest
+from ..workspace.preflight import Check, CheckResult, preflight
+from ..workspace.slack_thread import Teller
 from .plan import PLAN_FILE
-from .preflight import Check, CheckResult, preflight
-from .telling import Teller
 
 __all__ = ["check_ready", "decide", "request_approval", "start", "wait_for_decision"]
 

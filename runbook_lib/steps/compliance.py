@@ -21,10 +21,10 @@ from ..models.findings import Action, Finding, Severity, Source, Verdict
 from ..models.hcl import HclModule
 from ..models.rules import Rule
 from ..report.result_view import ResultView
-from .clients import terraform_client
-from .context import StepContext, open_step, recorded
-from .judging import judge_changes, rulebook, write_reports
-from .preflight import Check, CheckResult, preflight
+from ..workspace.clients import terraform_client
+from ..workspace.context import StepContext, open_step, recorded
+from ..workspace.policy_gate import judge_changes, rulebook, write_reports
+from ..workspace.preflight import Check, CheckResult, preflight
 
 __all__ = ["check_ready", "decide", "declared_rules", "judge", "start", "validate"]
 

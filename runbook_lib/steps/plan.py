@@ -22,12 +22,11 @@ from ..models.compliance import ComplianceReport
 from ..models.exposure import Exposure
 from ..models.plan import Plan, PlanSummary
 from ..report.result_view import ResultView
-from .clients import terraform_client
-from .context import StepContext, describe, open_step, recorded
-from .judging import Rulebook, judge_changes, rulebook, write_reports
-from .locks import holder_named
-from .preflight import Check, CheckResult, preflight
-from .states import learn
+from ..workspace.clients import terraform_client
+from ..workspace.context import StepContext, describe, open_step, recorded
+from ..workspace.policy_gate import Rulebook, judge_changes, rulebook, write_reports
+from ..workspace.preflight import Check, CheckResult, preflight
+from ..workspace.states import holder_named, learn
 
 __all__ = ["Planned", "check_ready", "decide", "make_plan", "read_lineage", "start"]
 

@@ -15,9 +15,9 @@ from ..report.csv_formats import services_csv
 from ..report.result_view import ResultView
 from ..report.service_formats import services_junit
 from ..settings import Settings
-from .context import StepContext, open_step, recorded
-from .gather import gather_members
-from .preflight import Check, CheckResult, preflight
+from ..workspace.comparison import gather_members
+from ..workspace.context import StepContext, open_step, recorded
+from ..workspace.preflight import Check, CheckResult, preflight
 
 __all__ = ["Asked", "ask_services", "check_ready", "decide", "find_tests", "plan_tests", "start", "test_services"]
 

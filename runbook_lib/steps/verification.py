@@ -7,10 +7,10 @@ from ..models.base import Outcome, Step
 from ..models.verification import Verification
 from ..report.csv_formats import differences_csv
 from ..report.result_view import ResultView
-from .clients import terraform_client
-from .context import StepContext, open_step, recorded
-from .gather import compare_places, gather_places
-from .preflight import Check, CheckResult, preflight
+from ..workspace.clients import terraform_client
+from ..workspace.comparison import compare_places, gather_places
+from ..workspace.context import StepContext, open_step, recorded
+from ..workspace.preflight import Check, CheckResult, preflight
 
 __all__ = ["check_ready", "compare_all", "decide", "start"]
 

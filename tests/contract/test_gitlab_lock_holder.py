@@ -11,7 +11,7 @@ from gitlab_lab import RunningGitLab, running_gitlab
 from runbook_lib.errors import StateLockedError
 from runbook_lib.lab.gitlab.config import default_world
 from runbook_lib.settings import Settings
-from runbook_lib.steps.locks import holder_named
+from runbook_lib.workspace.states import holder_named
 
 LOCK = {"Operation": "Apply", "Info": "", "Who": "x", "Version": "1", "Created": "2026-11-05T10:00:00Z", "Path": ""}
 SEEN = StateLockedError("the state is locked by somebody", "Wait for it to end.")

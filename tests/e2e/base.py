@@ -13,7 +13,7 @@ from runbook_lib.cli.lab_base import BASE_RULES
 from runbook_lib.lab.process import control
 from runbook_lib.lab.world import World
 from runbook_lib.settings import Settings
-from runbook_lib.steps.clients import terraform_client
+from runbook_lib.workspace.clients import terraform_client
 
 Rule = tuple[str, bool, int, int, str]
 

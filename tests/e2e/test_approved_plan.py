@@ -18,10 +18,10 @@ from desk import Desk, ask, eventually, slack_threads, visible_errors
 from runbook_lib.errors import ApprovalError
 from runbook_lib.lab.world import World
 from runbook_lib.models.base import Outcome, Step
+from runbook_lib.runner.evidence import prove_folder
 from runbook_lib.settings import Settings
 from runbook_lib.steps import apply
-from runbook_lib.steps.deciding import PLAN_PATH, read_request
-from runbook_lib.steps.proving import prove_folder
+from runbook_lib.workspace.decisions import PLAN_PATH, read_request
 
 NOT_WAITING = ("-p", "approval.wait=false")
 

@@ -15,8 +15,8 @@ from runbook_lib.cli.demo import Break
 from runbook_lib.cli.demo_story import Story
 from runbook_lib.lab.world import World
 from runbook_lib.models.base import Outcome, Step
+from runbook_lib.runner.evidence import prove_folder
 from runbook_lib.settings import Settings
-from runbook_lib.steps.proving import prove_folder
 
 
 @dataclass(frozen=True)

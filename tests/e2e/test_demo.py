@@ -16,7 +16,7 @@ import pytest
 from desk import eventually
 
 from runbook_lib.models.base import Step
-from runbook_lib.steps.proving import prove_folder
+from runbook_lib.runner.evidence import prove_folder
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "runbook_lib.cli", "demo"]

@@ -22,7 +22,7 @@ output "database" {
   sensitive = true
 }
 """
-STATE = "from runbook_lib.steps.states import read_state\nprint(read_state(step.settings, step.run.stack))"
+STATE = "from runbook_lib.workspace.states import read_state\nprint(read_state(step.settings, step.run.stack))"
 # What each notebook prints by itself before its decision.
 PRINTED = {
     "02_plan": "print([found.after for found in change.plan.changes if found.type == 'terraform_data'])",

@@ -17,8 +17,8 @@ from runbook_lib.domain.redaction import Redactor
 from runbook_lib.engine.display import CiDisplay
 from runbook_lib.engine.endings import NotebookStopped
 from runbook_lib.engine.execution import Execution
-from runbook_lib.engine.pages import Pages
 from runbook_lib.engine.papermill_engine import RunbookEngine
+from runbook_lib.runner.pages import Pages
 
 from .conftest import Papermill
 from .test_papermill_features import execute, said

@@ -11,8 +11,8 @@ from nbformat.v4 import new_code_cell
 
 from runbook_lib.domain.redaction import Redactor
 from runbook_lib.engine.display import LineDisplay
-from runbook_lib.engine.sequence import SequenceJob, run_sequence
 from runbook_lib.models.base import Step
+from runbook_lib.runner.sequence import SequenceJob, run_sequence
 
 from .conftest import Papermill, make_notebook
 from .test_sequence import Recorder

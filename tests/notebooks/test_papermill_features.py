@@ -19,8 +19,8 @@ from nbformat.v4 import new_code_cell
 from papermill import execute_notebook
 from papermill.exceptions import PapermillExecutionError
 
+from runbook_lib.engine.client import OutputReader
 from runbook_lib.engine.endings import NotebookStopped
-from runbook_lib.engine.iopub import OutputReader
 from runbook_lib.engine.papermill_engine import RunbookEngine
 
 from .conftest import ROOT, Papermill

@@ -16,11 +16,10 @@ from typing import Any
 import pytest
 
 from runbook_lib.engine.display import CiDisplay, LineDisplay, Quiet
-from runbook_lib.engine.sequence import SequenceJob, SequenceSummary, run_sequence
-from runbook_lib.engine.summary import summary_text
 from runbook_lib.errors import InputError, UsageError
 from runbook_lib.models.base import Outcome, Step
 from runbook_lib.models.results import StepResult
+from runbook_lib.runner.sequence import SequenceJob, SequenceSummary, run_sequence, summary_text
 
 from .conftest import ROOT, make_notebook, wait_for
 
@@ -266,7 +265,7 @@ import sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
 from runbook_lib.engine.display import Quiet
-from runbook_lib.engine.sequence import SequenceJob, run_sequence
+from runbook_lib.runner.sequence import SequenceJob, run_sequence
 from runbook_lib.models.base import Step
 class Hooks:
     def step_started(self, step): pass

@@ -25,8 +25,10 @@ from runbook_lib.models.results import StepResult
 from runbook_lib.models.rules import Rule
 from runbook_lib.models.run import Run
 from runbook_lib.models.services import Member
+from runbook_lib.runner import lifecycle
 from runbook_lib.settings import Settings
-from runbook_lib.steps import gather, lifecycle, service_tests
+from runbook_lib.steps import service_tests
+from runbook_lib.workspace import comparison
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 CONFIG = """
@@ -105,14 +107,14 @@ def rule(port: int, address: str = "") -> Rule:
 
 
 @pytest.fixture
-def places(root: Path, monkeypatch: pytest.MonkeyPatch) -> gather.Places:
-    found = gather.Places((rule(80, "a.b"),), (rule(80, "a.b"),), (rule(80), rule(22)))
+def places(root: Path, monkeypatch: pytest.MonkeyPatch) -> comparison.Places:
+    found = comparison.Places((rule(80, "a.b"),), (rule(80, "a.b"),), (rule(80), rule(22)))
 
-    def gathered(settings: Settings, stack: str, on_line: object) -> gather.Places:
+    def gathered(settings: Settings, stack: str, on_line: object) -> comparison.Places:
         print("Terraform says something")  # noqa: T201 - as a step tells its progress in a notebook
         return found
 
-    monkeypatch.setattr(gather, "gather_places", gathered)
+    monkeypatch.setattr(comparison, "gather_places", gathered)
     return found
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from runbook_lib.cli import main as cli
 from runbook_lib.cli.run import chosen_steps
-from runbook_lib.engine import runbook as engine
-from runbook_lib.engine.sequence import SequenceSummary
 from runbook_lib.errors import UsageError
 from runbook_lib.models.base import Outcome, Step
 from runbook_lib.models.results import ErrorInfo, StepResult
+from runbook_lib.runner import run as engine
+from runbook_lib.runner.sequence import SequenceSummary
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -10,10 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from runbook_lib.engine.parameter_checks import check_parameters
-from runbook_lib.engine.parameter_sources import collect_parameters
-from runbook_lib.engine.parameter_types import fit_text, fit_value
-from runbook_lib.engine.parameters import declared_parameters
+from runbook_lib.engine.parameters import check_parameters, collect_parameters, declared_parameters, fit_text, fit_value
 from runbook_lib.errors import ConfigError, UsageError
 from runbook_lib.models.base import Step
 

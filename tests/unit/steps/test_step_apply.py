@@ -17,7 +17,7 @@ from runbook_lib.models.base import Outcome, Step
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
 from runbook_lib.steps import apply
-from runbook_lib.steps.context import StepContext
+from runbook_lib.workspace.context import StepContext
 
 RULE = "aws_vpc_security_group_ingress_rule.rule"
 

@@ -19,9 +19,10 @@ from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
-from runbook_lib.steps import approval, locks
-from runbook_lib.steps.context import StepContext
+from runbook_lib.steps import approval
 from runbook_lib.steps.plan import read_lineage
+from runbook_lib.workspace import states
+from runbook_lib.workspace.context import StepContext
 
 Results = Callable[..., StepResult]
 
@@ -59,7 +60,7 @@ def context(settings: Settings, store: RunStore, run: Run, slack: FakeSlack, clo
 @pytest.fixture
 def asked(context: StepContext, store: RunStore, request_: ApprovalRequest) -> ApprovalRequest:
     """The request as it stands for the policies of this repository."""
-    from runbook_lib.steps.judging import policy_digest
+    from runbook_lib.workspace.policy_gate import policy_digest
 
     made = request_.model_copy(update={"policy_sha256": policy_digest(context)})
     store.write_json("03_approval/request.json", made)
@@ -182,6 +183,6 @@ def test_where_gitlab_can_not_name_the_holder_the_lock_itself_is_told(
             if client == "silent":
                 raise GitLabError("could not ask")
 
-    monkeypatch.setattr(locks, "state_client", lambda settings: None if client == "none" else FakeGitLab())
-    with pytest.raises(StateLockedError, match="somebody"), locks.holder_named(settings, "access"):
+    monkeypatch.setattr(states, "state_client", lambda settings: None if client == "none" else FakeGitLab())
+    with pytest.raises(StateLockedError, match="somebody"), states.holder_named(settings, "access"):
         raise StateLockedError("the state is locked by somebody")

@@ -1,0 +1,1 @@
+"""A list of steps carried out: ordered, resumed, told, sealed, and put on pages."""

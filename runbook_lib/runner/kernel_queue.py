@@ -1,0 +1,75 @@
+"""Kernels started ahead: while one notebook runs, the kernels of the next ones get ready."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Coroutine, Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..engine.kernels import Kernel, KernelRequest, import_client, start_kernel
+from ..engine.loop import LoopThread
+
+if TYPE_CHECKING:
+    from ..engine.forking import ForkServer
+
+__all__ = ["KernelQueue"]
+
+
+AHEAD = 2
+
+
+class KernelQueue:
+    """Gives kernels in the order of the requests. All its work is done in the loop."""
+
+    def __init__(self, loop: LoopThread, requests: Iterable[KernelRequest], server: ForkServer | None = None) -> None:
+        self._loop = loop
+        self._server = server
+        self._requests = deque(requests)
+        self._starting: deque[tuple[KernelRequest, asyncio.Task[Kernel]]] = deque()
+        self._leaving: set[asyncio.Task[None]] = set()
+        import_client()
+        loop.run(self._fill())
+
+    async def take(self, request: KernelRequest) -> Kernel:
+        """The kernel that was started for an equal request, or a new one."""
+        while self._starting:
+            waiting, task = self._starting.popleft()
+            if waiting == request:
+                kernel = await task
+                await self._fill()
+                return kernel
+            self._dismiss(task)
+        return await start_kernel(request, self._server)
+
+    def left(self, kernel: Kernel) -> None:
+        """A notebook has done with its kernel: let it go in the background."""
+        self._background(kernel.leave())
+
+    def close(self) -> None:
+        """End what waits, and wait for what leaves."""
+        self._loop.run(self._close())
+
+    async def _fill(self) -> None:
+        while self._requests and len(self._starting) < AHEAD:
+            request = self._requests.popleft()
+            self._starting.append((request, asyncio.ensure_future(start_kernel(request, self._server))))
+
+    async def _close(self) -> None:
+        self._requests.clear()
+        while self._starting:
+            self._dismiss(self._starting.popleft()[1])
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    def _dismiss(self, task: asyncio.Task[Kernel]) -> None:
+        async def end() -> None:
+            with contextlib.suppress(Exception):
+                await (await task).kill()
+
+        self._background(end())
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)

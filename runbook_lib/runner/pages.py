@@ -1,0 +1,102 @@
+"""The pages of a run: each executed notebook's, and index.html, made from the files that are there."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from ..adapters.atomic import write_atomic
+from ..adapters.store import RunStore
+from ..domain.redaction import Redactor
+from ..errors import InputError
+from ..models.approval import ApprovalRequest, DecisionRecord
+from ..models.base import Step
+from ..models.evidence import Manifest, ManifestFile
+from ..models.exposure import Exposure
+from ..models.results import StepResult
+from ..models.run import Run
+
+__all__ = ["Pages", "write_index"]
+
+
+NO_PAGE = "<!doctype html><meta charset=utf-8><p>No page could be made of notebook.ipynb beside this one: {}.</p>\n"
+
+
+class Pages:
+    """Turns executed notebooks into pages beside them."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages")
+        self._work: list[Future[None]] = []
+
+    def __enter__(self) -> Pages:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=True)
+
+    def add(self, folder: Path) -> None:
+        """Make the page of the folder's notebook."""
+        self._work.append(self._pool.submit(self._write, folder))
+
+    def finish(self) -> None:
+        """Wait for all pages; raises what went wrong with one."""
+        for work in self._work:
+            work.result()
+        self._work.clear()
+
+    def _write(self, folder: Path) -> None:
+        from ..report.html import notebook_html
+
+        source = folder / "notebook.ipynb"
+        if source.is_file():
+            try:
+                page = notebook_html(source.read_text(encoding="utf-8"), title=folder.name)
+            except Exception as error:  # noqa: BLE001  an output that can't be drawn is no reason to lose the run's end
+                page = NO_PAGE.format(type(error).__name__)
+            write_atomic(folder / "notebook.html", self._redactor.mask(page).encode("utf-8", "replace"))
+
+
+ModelT = TypeVar("ModelT", Exposure, ApprovalRequest, DecisionRecord, Manifest)
+
+
+def write_index(store: RunStore) -> Path:
+    """Write the page and give its path; InputError if the folder holds no run. What can't be read is left out."""
+    from ..report.html_index import IndexPage, render_index
+
+    manifest = _read(store, "manifest.json", Manifest)
+    page = IndexPage(
+        run=store.read_model("run.json", Run),
+        results=tuple(result for step in Step if (result := _result(store, step))),
+        exposure=_read(store, f"{Step.PLAN.folder}/exposure.json", Exposure),
+        request=_read(store, f"{Step.APPROVAL.folder}/request.json", ApprovalRequest),
+        decision=_read(store, f"{Step.APPROVAL.folder}/decision.json", DecisionRecord),
+        files=_files(manifest) if manifest else (),
+        signed=store.exists("manifest.dsse.json"),
+        pages=frozenset(path.relative_to(store.dir).as_posix() for path in store.dir.glob("*/notebook.*")),
+    )
+    # Digests are no secrets, and a mask could take one for a token: the texts were masked when they were written.
+    return store.write_bytes("index.html", render_index(page).encode("utf-8", "replace"))
+
+
+def _files(manifest: Manifest) -> tuple[ManifestFile, ...]:
+    return (*manifest.files, *(file for step in manifest.steps for file in step.files))
+
+
+def _result(store: RunStore, step: Step) -> StepResult | None:
+    try:
+        return store.read_result(step)
+    except InputError:
+        return None
+
+
+def _read(store: RunStore, relative: str, model: type[ModelT]) -> ModelT | None:
+    try:
+        return store.read_model(relative, model) if store.exists(relative) else None
+    except InputError:
+        return None

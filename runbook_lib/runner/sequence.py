@@ -1,0 +1,423 @@
+"""A list of steps, executed in order until one stops it: resumed, repeated where that is safe, and summed up."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..adapters.logs import configure_logs
+from ..adapters.store import RunStore, sha256_file
+from ..domain.redaction import Redactor
+from ..engine.display import Display, choose_display
+from ..engine.endings import Ending, EndingKind
+from ..engine.execution import Session
+from ..engine.kernels import KernelRequest
+from ..engine.loop import LoopThread
+from ..engine.notebook_files import light_imports, load_notebook, read_notebook
+from ..engine.options import EngineOptions
+from ..engine.papermill_engine import RunbookEngine
+from ..engine.parameters import check_parameters
+from ..engine.stopping import StopRequest, trap_signals
+from ..errors import InputError, StoreError
+from ..models.base import Outcome, Step
+from ..models.results import ErrorInfo, InputFile, StepResult
+from .kernel_queue import KernelQueue
+from .pages import Pages
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from ..engine.forking import ForkServer
+
+__all__ = [
+    "TIMEOUTS",
+    "Hooks",
+    "SequenceJob",
+    "SequenceRun",
+    "SequenceSummary",
+    "StepExecution",
+    "exit_status",
+    "fingerprint",
+    "read_own_result",
+    "result_of_ending",
+    "run_sequence",
+    "summary_text",
+    "unchanged_result",
+]
+
+
+TIMEOUTS: Mapping[Step, float] = {
+    Step.COMPLIANCE: 900,
+    Step.PLAN: 3600,
+    Step.VERIFICATION: 1800,
+    Step.SERVICE_TESTS: 3600,
+}
+
+
+class Hooks(Protocol):
+    """Told as things happen, in the main thread. What a hook raises ends the run."""
+
+    def step_started(self, step: Step) -> None:
+        """The step's notebook is about to be executed."""
+
+    def step_ended(self, result: StepResult) -> None:
+        """The step has ended and its files are written, but for the HTML page."""
+
+    def run_ended(self, results: tuple[StepResult, ...]) -> None:
+        """Nothing more is executed, and all pages are written."""
+
+
+@dataclass(frozen=True)
+class SequenceJob:
+    """What to run, where; `run_dir` is the run folder, named by the run's id.
+
+    `timeouts` are seconds a step; approval has none, it waits for people, nor has apply, which must not be cut short.
+
+    `retries` says how often a step that failed at an outside system is repeated; apply never is, nor approval.
+    `preload` are the modules that a step's kernel imports while it waits; with a `fork_server` kernels come from there.
+    """
+
+    notebooks: Path
+    run_dir: Path
+    steps: tuple[Step, ...]
+    stack: str
+    cwd: Path
+    parameters: Mapping[Step, Mapping[str, Any]] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    resume: bool = False
+    redactor: Redactor = field(default_factory=Redactor)
+    timeouts: Mapping[Step, float] = field(default_factory=lambda: TIMEOUTS)
+    retries: Mapping[Step, int] = field(default_factory=dict)
+    preload: Mapping[Step, tuple[str, ...]] = field(default_factory=dict)
+    options: EngineOptions = field(default_factory=EngineOptions)
+    display: Display | None = None
+    fork_server: ForkServer | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The run folder's name."""
+        return self.run_dir.name
+
+
+@dataclass(frozen=True)
+class SequenceSummary:
+    """All results in order, those of steps that were not repeated included (`resumed`)."""
+
+    results: tuple[StepResult, ...]
+    outcome: Outcome
+    exit_status: int
+    started_at: datetime
+    finished_at: datetime
+    resumed: frozenset[Step] = frozenset()
+    signal_number: int = 0
+
+
+def run_sequence(job: SequenceJob, hooks: Hooks) -> SequenceSummary:
+    """Run the steps; UsageError, before any kernel starts, for parameters that the notebooks do not take."""
+    return SequenceRun(job, hooks).run()
+
+
+@dataclass(frozen=True)
+class Work:
+    """One step's notebook and what it is given."""
+
+    step: Step
+    parameters: Mapping[str, Any]
+    fingerprint: str
+    request: KernelRequest
+
+
+class SequenceRun:
+    """Carries one job out."""
+
+    def __init__(self, job: SequenceJob, hooks: Hooks) -> None:
+        self._job = job
+        self._hooks = hooks
+        self._display: Display = job.display or choose_display()
+        self._store = RunStore(job.run_dir.parent, job.run_id, job.redactor.mask)
+        self._results: list[StepResult] = []
+        self._resumed: set[Step] = set()
+        self._started_at = datetime.now(UTC)
+
+    def run(self) -> SequenceSummary:
+        """All steps up to the first that stops; then the pages, the hooks and the summary."""
+        todo = [self._work(step) for step in self._job.steps]
+        with LoopThread() as loop:
+            stop = StopRequest(loop.loop)
+            with trap_signals(stop), Pages(self._job.redactor) as pages:
+                try:
+                    self._steps(todo, loop, stop, pages)
+                finally:
+                    self._display.close()
+                    pages.finish()
+                self._hooks.run_ended(tuple(self._results))
+        return self._summary(stop.number)
+
+    def _work(self, step: Step) -> Work:
+        nb = read_notebook(self._job.notebooks / step.notebook)
+        given = {**self._job.parameters.get(step, {}), "run_id": self._job.run_id, "stack": self._job.stack}
+        parameters = check_parameters(nb, given, f"step {step}")
+        name = nb["metadata"].get("kernelspec", {}).get("name") or "python3"
+        preload = self._job.preload.get(step, ())
+        request = KernelRequest(name, self._job.cwd, self._job.environment, preload, self._job.options.start_timeout)
+        return Work(step, parameters, fingerprint(nb, parameters), request)
+
+    def _steps(self, todo: list[Work], loop: LoopThread, stop: StopRequest, pages: Pages) -> None:
+        kernels: KernelQueue | None = None
+        try:
+            for position, work in enumerate(todo):
+                if stop.count or (self._results and self._results[-1].outcome.stops):
+                    return
+                if self._resume(work):
+                    continue
+                kernels = kernels or KernelQueue(
+                    loop, [later.request for later in todo[position:]], self._job.fork_server
+                )
+                self._step(work, StepExecution(self._job, loop, stop, kernels, self._display))
+                pages.add(self._store.step_dir(work.step))
+        finally:
+            if kernels is not None:
+                kernels.close()
+
+    def _resume(self, work: Work) -> bool:
+        # What apply did to the world is not seen in files: once it has been carried out, what follows is too.
+        applied = any(result.step is Step.APPLY and result.step not in self._resumed for result in self._results)
+        if not self._job.resume or applied:
+            return False
+        result = unchanged_result(self._store, self._job.cwd, work.step, work.fingerprint)
+        if result is None:
+            return False
+        self._results.append(result)
+        self._resumed.add(work.step)
+        self._display.resumed(result)
+        return True
+
+    def _step(self, work: Work, execution: StepExecution) -> None:
+        self._hooks.step_started(work.step)
+        self._display.started(work.step.value, work.step.folder)
+        result = execution.repeat(work.step, lambda: self._execute(work, execution))
+        self._results.append(result)
+        self._display.ended(f"{result.outcome.upper()}: {result.summary}")
+        self._hooks.step_ended(result)
+
+    def _execute(self, work: Work, execution: StepExecution) -> StepResult:
+        started_at = datetime.now(UTC)
+        folder = self._store.step_dir(work.step)
+        # An old result must not speak for a step that is killed before it can write its own.
+        (folder / "result.json").unlink(missing_ok=True)
+        nb = load_notebook(self._job.notebooks / work.step.notebook)
+        nb.metadata["runbook"] = {"step": work.step.value, "fingerprint": work.fingerprint}
+        ending = execution.execute(nb, work.step, work.request, work.parameters, folder)
+        result = read_own_result(self._store, work.step)
+        if result is None or (not ending.good and not result.outcome.stops):
+            result = result_of_ending(self._store, work.step, self._job.stack, started_at, ending)
+            with contextlib.suppress(StoreError):
+                # On a full disk the result still counts, for the exit status and for who is told.
+                self._store.write_result(result)
+        return result
+
+    def _summary(self, signal_number: int) -> SequenceSummary:
+        order = (Outcome.INTERRUPTED, Outcome.ERRORED, Outcome.BLOCKED, Outcome.WARNED, Outcome.PASSED)
+        outcomes = {result.outcome for result in self._results} or {Outcome.SKIPPED}
+        outcome = next((worst for worst in order if worst in outcomes), Outcome.SKIPPED)
+        return SequenceSummary(
+            results=tuple(self._results),
+            outcome=Outcome.INTERRUPTED if signal_number else outcome,
+            exit_status=exit_status(self._results, signal_number),
+            started_at=self._started_at,
+            finished_at=datetime.now(UTC),
+            resumed=frozenset(self._resumed),
+            signal_number=signal_number,
+        )
+
+
+SAFE_TO_REPEAT = frozenset({Step.COMPLIANCE, Step.PLAN, Step.VERIFICATION, Step.SERVICE_TESTS})
+TRANSIENT = {"TerraformError", "AwsError", "GitLabError", "ServiceError", "DeadKernelError"}
+
+
+class _TransientError(Exception):
+    """An outside system failed; the step may be tried again. Never leaves this module."""
+
+
+def _transient(result: StepResult) -> bool:
+    return result.outcome is Outcome.ERRORED and result.error is not None and result.error.type in TRANSIENT
+
+
+@dataclass(frozen=True)
+class StepExecution:
+    """What the executions of a run share."""
+
+    job: SequenceJob
+    loop: LoopThread
+    stop: StopRequest
+    kernels: KernelQueue
+    display: Display
+
+    def repeat(self, step: Step, once: Callable[[], StepResult]) -> StepResult:
+        """Carry the step out, again if an outside system failed and the job allows it; the last result stands."""
+        allowed = 1 + (self.job.retries.get(step, 0) if step in SAFE_TO_REPEAT else 0)
+        if allowed == 1:
+            return once()
+
+        import stamina
+
+        configure_logs()
+        for attempt in stamina.retry_context(on=_TransientError, attempts=allowed, timeout=None):
+            with attempt:
+                result = once()
+                if attempt.num < allowed and not self.stop.count and _transient(result):
+                    raise _TransientError(result.summary)
+        return result
+
+    def execute(
+        self, nb: NotebookNode, step: Step, request: KernelRequest, parameters: Mapping[str, Any], folder: Path
+    ) -> Ending:
+        """Execute and save the notebook; gives the ending, raises nothing that happened in it."""
+        with light_imports():
+            from papermill.engines import papermill_engines
+            from papermill.exceptions import PapermillException
+            from papermill.execute import execute_notebook
+
+        # The entry point does it too, where the package is installed.
+        papermill_engines.register("runbook", RunbookEngine)
+
+        session = self._session(step, request, folder)
+        try:
+            execute_notebook(
+                nb,
+                None,
+                parameters=dict(parameters),
+                engine_name="runbook",
+                progress_bar=False,
+                session=session,
+            )
+        except PapermillException as error:
+            # papermill found an exception in the outputs; the session knows it already.
+            if session.ending is None:
+                return Ending(EndingKind.NOT_STARTED, type(error).__name__, str(error))
+        return session.ending or Ending(EndingKind.NOT_STARTED, "EngineError", "the notebook was not executed")
+
+    def _session(self, step: Step, request: KernelRequest, folder: Path) -> Session:
+        from ..engine.saving import FolderSide, LocalFile
+
+        options = self.job.options
+        if options.notebook_timeout is None:
+            options = replace(options, notebook_timeout=self.job.timeouts.get(step))
+        return Session(
+            self.loop,
+            self.stop,
+            self.job.redactor,
+            lambda: self.kernels.take(request),
+            options,
+            self.display,
+            destination=LocalFile(folder / "notebook.ipynb"),
+            side=FolderSide(folder),
+            kernel_left=self.kernels.left,
+        )
+
+
+USAGE = {"UsageError", "ConfigError", "InputError"}
+REMEDIES = {
+    EndingKind.COMPLETED: "The last cell of a step's notebook shows its decision: put it back.",
+    EndingKind.EXCEPTION: "Read the traceback in the notebook.",
+    EndingKind.COMMAND_FAILED: "Read the command's output in the notebook; write `|| true` where failing is no error.",
+    EndingKind.SYSTEM_EXIT: "A step says how it went in its result, not by leaving.",
+    EndingKind.CELL_TIMEOUT: "Look in the notebook for what it waited for, or raise the limit.",
+    EndingKind.NOTEBOOK_TIMEOUT: "Look in the notebook for what it waited for, or raise the limit.",
+    EndingKind.KERNEL_DIED: "Look at the machine's memory; then run the step again.",
+    EndingKind.DISK_FULL: "Make room on the disk; then run the step again.",
+    EndingKind.NOT_STARTED: "`runbook doctor` checks the kernel.",
+    EndingKind.USAGE: "`runbook params NOTEBOOK` lists what it takes.",
+    EndingKind.SIGNAL: "Continue with `runbook run --resume`.",
+}
+
+
+def read_own_result(store: RunStore, step: Step) -> StepResult | None:
+    """The result that the notebook wrote; None if there is none that can be read, or one of another run or step."""
+    try:
+        result = store.read_result(step)
+    except InputError:
+        return None
+    return result if result and result.step is step and result.run_id == store.run_id else None
+
+
+def result_of_ending(store: RunStore, step: Step, stack: str, started_at: datetime, ending: Ending) -> StepResult:
+    """What the engine says when the notebook could not."""
+    interrupted = ending.kind is EndingKind.SIGNAL
+    message = ending.message if not ending.good else "the notebook ended without a result"
+    return StepResult(
+        run_id=store.run_id,
+        step=step,
+        stack=stack,
+        outcome=Outcome.INTERRUPTED if interrupted else Outcome.ERRORED,
+        summary=" ".join(message.split())[:300],
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+        artifacts=store.artifacts(step),
+        error=ErrorInfo(type=ending.error_type or "EngineError", message=message, remedy=REMEDIES[ending.kind]),
+    )
+
+
+def exit_status(results: Sequence[StepResult], signal_number: int) -> int:
+    """The run's exit status: 128+N after a signal, else what the first result that stops says."""
+    if signal_number:
+        return 128 + signal_number
+    stopping = next((result for result in results if result.outcome.stops), None)
+    if stopping is None:
+        return 0
+    if stopping.outcome is Outcome.BLOCKED:
+        return 1
+    if stopping.outcome is Outcome.INTERRUPTED:
+        return 130
+    return 2 if stopping.error and stopping.error.type in USAGE else 3
+
+
+DONE = (Outcome.PASSED, Outcome.WARNED)
+REPOSITORY = "repo:"
+
+
+def fingerprint(nb: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
+    """A digest over the cells' sources and the parameters' values; kept in the executed notebook's metadata."""
+    sources = [(cell["cell_type"], cell["source"]) for cell in nb["cells"]]
+    text = json.dumps([sources, parameters], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def unchanged_result(store: RunStore, root: Path, step: Step, wanted: str) -> StepResult | None:
+    """The step's result if it was good and nothing that it came from has changed since; else None."""
+    result = read_own_result(store, step)
+    if result is None or result.outcome not in DONE or _recorded(store, step) != wanted:
+        return None
+    return result if all(_same(store, root, file) for file in result.inputs) else None
+
+
+def _recorded(store: RunStore, step: Step) -> str:
+    try:
+        notebook = json.loads((store.dir / step.folder / "notebook.ipynb").read_text(encoding="utf-8"))
+        return str(notebook["metadata"]["runbook"]["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _same(store: RunStore, root: Path, file: InputFile) -> bool:
+    inside = file.path.startswith(REPOSITORY)
+    path = root / file.path.removeprefix(REPOSITORY) if inside else store.dir / file.path
+    return path.is_file() and sha256_file(path) == file.sha256
+
+
+def summary_text(summary: SequenceSummary) -> str:
+    """One line a step, then one for the run."""
+    lines = []
+    for result in summary.results:
+        seconds = (result.finished_at - result.started_at).total_seconds()
+        time = "unchanged" if result.step in summary.resumed else f"{seconds:.1f} s"
+        lines.append(f"{result.step:<14} {result.outcome.upper():<12} {time:>10}  {result.summary}")
+    total = (summary.finished_at - summary.started_at).total_seconds()
+    run = summary.results[0].run_id if summary.results else ""
+    return "\n".join([*lines, f"run {run} {summary.outcome.upper()} after {total:.1f} s".replace("  ", " ")])

@@ -1,0 +1,156 @@
+"""One step at work: where it reads, where it writes, and how it ends."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from ..adapters.store import RunStore, sha256_file
+from ..errors import BlockedError, RunbookError
+from ..models.base import Outcome, Step
+from ..models.config import StackConfig
+from ..models.findings import Finding
+from ..models.results import ErrorInfo, InputFile, StepResult
+from ..models.run import Run
+from ..report.result_view import ResultView
+from ..settings import Settings
+from .clients import stack_config
+from .runs import latest_run_id, load_run, open_run, run_store
+from .slack_thread import Teller
+
+__all__ = ["StepContext", "open_step", "recorded"]
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass
+class StepContext:
+    """What the functions of a step share: made by `open_step`, ended by `finish`.
+
+    `kept` passes on what one cell found to the next.
+    """
+
+    step: Step
+    settings: Settings
+    store: RunStore
+    run: Run
+    started_at: datetime
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    metrics: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, object] = field(default_factory=dict)
+    _inputs: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def stack(self) -> StackConfig:
+        """The stack that the run changes."""
+        return stack_config(self.settings, self.run.stack)
+
+    @property
+    def stack_dir(self) -> Path:
+        """The folder of the stack's Terraform files."""
+        return self.settings.root / self.stack.path
+
+    def file(self, name: str) -> str:
+        """The path, inside the run folder, of a file of this step."""
+        return f"{self.step.folder}/{name}"
+
+    def uses(self, *paths: Path) -> None:
+        """Remember files this step reads, whose change makes it worth repeating."""
+        for path in paths:
+            resolved = path.resolve()
+            if resolved.is_relative_to(self.store.dir.resolve()):
+                self._inputs[resolved.relative_to(self.store.dir.resolve()).as_posix()] = resolved
+            elif resolved.is_relative_to(self.settings.root):
+                self._inputs[f"repo:{resolved.relative_to(self.settings.root).as_posix()}"] = resolved
+
+    def uses_repository(self) -> None:
+        """Remember the stack's files, the policies and runbook.yml."""
+        files = (path for path in self.stack_dir.glob("**/*") if ".terraform" not in path.parts)
+        self.uses(*sorted(path for path in files if path.suffix in {".tf", ".tfvars", ".json"}))
+        policies = self.settings.root / self.settings.config.compliance.policies
+        self.uses(*sorted(policies.glob("*.yml")), self.settings.root / "runbook.yml")
+
+    def finish(self, outcome: Outcome, summary: str, findings: Sequence[Finding] = ()) -> ResultView:
+        """Write result.json, tell Slack, and give what the notebook shows as its decision."""
+        return ResultView(self._end(self._result(outcome, summary, findings=tuple(findings))))
+
+    def fail(self, outcome: Outcome, error: ErrorInfo) -> None:
+        """Write the result of a step that an error ended, and tell Slack."""
+        self._end(self._result(outcome, error.message, error=error))
+
+    def _end(self, result: StepResult) -> StepResult:
+        self.store.write_result(result)
+        # A sequence tells the results of its steps itself, while the next step works already.
+        if not self.settings.environment.in_sequence:
+            Teller(self.settings, self.store, self.run).tell_step(result)
+        return result
+
+    def _result(self, outcome: Outcome, summary: str, **more: Any) -> StepResult:
+        inputs = [
+            InputFile(path=name, sha256=sha256_file(path)) for name, path in self._inputs.items() if path.is_file()
+        ]
+        return StepResult(
+            run_id=self.run.run_id,
+            step=self.step,
+            stack=self.run.stack,
+            outcome=outcome,
+            summary=summary,
+            started_at=self.started_at,
+            finished_at=self.clock(),
+            metrics=self.metrics,
+            artifacts=self.store.artifacts(self.step),
+            inputs=tuple(inputs),
+            **more,
+        )
+
+
+def open_step(step: Step, run_id: str = "", stack: str = "") -> StepContext:
+    """Begin a step of a run. By hand, with no run id: compliance makes a run, the others take the stack's newest."""
+    started_at = datetime.now(UTC)
+    settings = Settings.load()
+    if run_id or step in {Step.COMPLIANCE, Step.SERVICE_TESTS}:
+        store, run = open_run(settings, run_id, stack)
+    else:
+        store = run_store(settings, latest_run_id(settings, stack))
+        run = load_run(store)
+    store.step_dir(step)
+    store.path(f"{step.folder}/result.json").unlink(missing_ok=True)
+    return StepContext(step=step, settings=settings, store=store, run=run, started_at=started_at)
+
+
+def recorded(
+    function: Callable[Concatenate[StepContext, P], T],
+) -> Callable[Concatenate[StepContext, P], T]:
+    """Decorate a function of a step: an error that leaves it is written to result.json and told before it is raised."""
+
+    @functools.wraps(function)
+    def wrapper(context: StepContext, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(context, *args, **kwargs)
+        except KeyboardInterrupt:
+            context.fail(Outcome.INTERRUPTED, _info("KeyboardInterrupt", "the step was interrupted"))
+            raise
+        except RunbookError as error:
+            outcome = Outcome.BLOCKED if isinstance(error, BlockedError) else Outcome.ERRORED
+            context.fail(outcome, _info(type(error).__name__, error.message, error.remedy))
+            raise
+        except Exception as error:
+            context.fail(Outcome.ERRORED, _info(type(error).__name__, str(error) or type(error).__name__))
+            raise
+
+    return wrapper
+
+
+def _info(kind: str, message: str, remedy: str = "Run the step again.") -> ErrorInfo:
+    return ErrorInfo(type=kind, message=message, remedy=remedy)
+
+
+def describe(values: Mapping[str, int]) -> str:
+    """Counts as words: `2 to add, 1 to change`; zeros are left out."""
+    return ", ".join(f"{count} {name}" for name, count in values.items() if count)

@@ -1,0 +1,151 @@
+"""A run's thread in Slack: each thing told once, also that a run stopped, and nothing lost when Slack fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from ..adapters.outbox import Delivery, Outbox
+from ..adapters.store import RunStore
+from ..errors import ConfigError, SlackError
+from ..models.approval import ApprovalRequest, DecisionRecord
+from ..models.base import Outcome, Step
+from ..models.messages import Message, Reference
+from ..models.results import ErrorInfo, StepResult
+from ..models.run import Run
+from ..report import messages
+from ..settings import Settings
+from .clients import slack_client
+from .runs import latest_run_id, open_run
+
+__all__ = ["Teller", "failed_result", "tell_stopped"]
+
+
+BOARD = "board"
+# What goes up as files beside a step's message, by their path in the run folder.
+FILES = {
+    Step.COMPLIANCE: (f"{Step.COMPLIANCE.folder}/compliance.txt",),
+    Step.APPLY: (f"{Step.APPLY.folder}/apply.txt",),
+}
+REQUEST_FILES = (f"{Step.PLAN.folder}/compliance.txt", f"{Step.PLAN.folder}/plan.txt")
+
+
+class Teller:
+    """What one run tells. What Slack does not take now waits in outbox/, and goes out with the next thing told."""
+
+    def __init__(self, settings: Settings, store: RunStore, run: Run) -> None:
+        self._settings = settings
+        self._store = store
+        self._run = run
+        self._slack = slack_client(settings)
+        self._outbox = Outbox(store)
+
+    @property
+    def thread(self) -> Reference | None:
+        """Where the run's thread is, once Slack has it."""
+        return self._outbox.references.get(BOARD)
+
+    def start(self) -> Delivery:
+        """Open the run's thread: its parent is the status board."""
+        self._outbox.add(BOARD, self._board())
+        return self._outbox.deliver(self._slack)
+
+    def deliver(self) -> Delivery:
+        """Send what still waits."""
+        return self._outbox.deliver(self._slack)
+
+    def tell_step(self, result: StepResult) -> Delivery:
+        """Reply with a step's result and renew the board; the same result twice is told once."""
+        self._outbox.add(BOARD, self._board())
+        message = messages.step_result(self._run, result, self._texts(FILES.get(result.step, ())))
+        self._outbox.add(f"{result.step}:{result.started_at.isoformat()}", message, BOARD)
+        return self._renew_board()
+
+    def ask_approval(self, request: ApprovalRequest, plan_url: str = "") -> Delivery:
+        """Send the approval request to the channel, not only the thread; an error if it reached nobody."""
+        self._outbox.add(BOARD, self._board())
+        key = f"request:{request.plan_sha256[:16]}:{request.created_at.isoformat()}"
+        self._outbox.add(
+            key, messages.approval_request(request, self._texts(REQUEST_FILES), plan_url), BOARD, broadcast=True
+        )
+        delivery = self._outbox.deliver(self._slack)
+        if self._slack is None and self._settings.environment.in_ci:
+            raise ConfigError(
+                "the approval request reached nobody: Slack is not configured",
+                "Set SLACK_BOT_TOKEN and SLACK_CHANNEL, or SLACK_WEBHOOK_URL.",
+            )
+        if self._slack is not None and key not in self._outbox.references:
+            reason = delivery.error.message if delivery.error else "it waits in outbox/"
+            remedy = delivery.error.remedy if delivery.error else "Run the approval step again."
+            raise SlackError(f"the approval request reached nobody: {reason}", remedy)
+        return delivery
+
+    def tell_decision(self, record: DecisionRecord) -> Delivery:
+        """Reply with who decided what."""
+        decided = ",".join(f"{item.user}@{item.at.isoformat()}" for item in record.decisions)
+        key = f"decision:{record.plan_sha256[:16]}:{record.approved}:{decided}"
+        self._outbox.add(key, messages.decision(record), BOARD)
+        return self._outbox.deliver(self._slack)
+
+    def tell_failure(self, result: StepResult) -> Delivery:
+        """Tell the channel, not only the thread, that the run stopped, with the pipeline's link."""
+        self._outbox.add(BOARD, self._board())
+        key = f"failure:{result.step}:{result.started_at.isoformat()}"
+        self._outbox.add(key, messages.failure(self._run, result), BOARD, broadcast=True)
+        return self._renew_board()
+
+    def _renew_board(self) -> Delivery:
+        self._outbox.add_update(BOARD, self._board())
+        return self._outbox.deliver(self._slack)
+
+    def _board(self) -> Message:
+        return messages.status_board(self._run, self._store.results())
+
+    def _texts(self, paths: Iterable[str]) -> dict[str, str]:
+        return {path: self._store.read_text(path) for path in paths if self._store.exists(path)}
+
+
+def failed_result(results: Iterable[StepResult]) -> StepResult | None:
+    """The result that stopped a run, if one did."""
+    stopped = [result for result in results if result.outcome.stops]
+    return stopped[-1] if stopped else None
+
+
+def tell_stopped(settings: Settings, run_id: str, stack: str) -> str:
+    """Tell the failure of a run, once; the sentence says what was told. SlackError if it could not be.
+
+    In a pipeline, where this is asked only after something failed, a run without a failed step has lost one.
+    """
+    environment = settings.environment
+    store, run = open_run(settings, run_id or environment.pipeline_id or latest_run_id(settings, stack), stack)
+    results, teller = store.results(), Teller(settings, store, run)
+    result = failed_result(results)
+    if result is None and not environment.pipeline_id:
+        delivery, said = teller.deliver(), f"Run {run.run_id} did not stop at any step."
+    else:
+        result = result or _lost(run, {result.step for result in results})
+        delivery, said = teller.tell_failure(result), f"Run {run.run_id} stopped at {result.step}: {result.summary}"
+    if delivery.error:
+        raise SlackError(delivery.error.message, delivery.error.remedy)
+    return said
+
+
+def _lost(run: Run, done: set[Step]) -> StepResult:
+    # A job can die without a result: its runner was lost, or it ran out of time before its notebook began.
+    step = next((step for step in Step if step not in done), Step.SERVICE_TESTS)
+    message = f"The job of step {step} ended without a result, or never began."
+    if step is Step.SERVICE_TESTS:
+        # They run, and tell what they found, in a pipeline of their own; its results don't come back into this one.
+        message = "The service tests did not pass: their own pipeline says why."
+    error = ErrorInfo(type="EngineError", message=message, remedy="Read the job's log, then retry the job.")
+    return StepResult(
+        run_id=run.run_id,
+        step=step,
+        stack=run.stack,
+        outcome=Outcome.ERRORED,
+        summary=message,
+        # One loss, one message: a time that a second call would see as well.
+        started_at=run.created_at,
+        finished_at=datetime.now(UTC),
+        error=error,
+    )

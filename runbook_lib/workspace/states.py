@@ -1,0 +1,82 @@
+"""Terraform's states: read from GitLab where that keeps them, their secrets learned, and who holds their locks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..adapters.kernel import announce_secrets
+from ..adapters.terraform_init import ensure_initialised
+from ..domain.sensitive import state_secrets
+from ..errors import GitLabError, StateLockedError
+from ..settings import Settings
+from .clients import stack_config, state_client, terraform_client
+
+__all__ = ["fetch_state", "holder_named", "learn", "learn_state", "read_state"]
+
+
+def read_state(settings: Settings, stack: str) -> dict[str, Any]:
+    """The stack's state document, empty if there is none yet; what it calls sensitive is masked from now on."""
+    state = fetch_state(settings, stack)
+    learn_state(settings, state)
+    return state
+
+
+def fetch_state(settings: Settings, stack: str) -> dict[str, Any]:
+    """The same for another thread than the kernel's own, which alone can tell the engine: learn the state there.
+
+    From GitLab itself, where no Terraform files are needed and which takes a hundredth of the time, else by Terraform.
+    """
+    client = state_client(settings)
+    if client is None:
+        terraform = terraform_client(settings, stack)
+        ensure_initialised(terraform)
+        return terraform.state_pull()
+    name = stack_config(settings, stack).state
+    content = client.state(name)
+    try:
+        return dict(json.loads(content)) if content else {}
+    except ValueError as error:
+        remedy = "Look at the state's last version in GitLab."
+        raise GitLabError(f"the state {name} of project {client.project} is no JSON: {error}", remedy) from error
+
+
+def learn_state(settings: Settings, state: dict[str, Any]) -> None:
+    """Keep what a state calls sensitive out of everything that is written or shown from now on."""
+    learn(settings, state_secrets(state))
+
+
+def learn(settings: Settings, secrets: Iterable[str]) -> None:
+    """Keep these texts out of everything that is written or shown from now on, by this step and by its notebook."""
+    found = sorted(secrets)
+    settings.redactor.add(found)
+    announce_secrets(found)
+
+
+@contextmanager
+def holder_named(settings: Settings, state: str) -> Iterator[None]:
+    """Let a StateLockedError say who locked the state and since when, where GitLab tells."""
+    try:
+        yield
+    except StateLockedError as error:
+        named = _named(settings, state, error)
+        if named is error:
+            raise
+        raise named from error
+
+
+def _named(settings: Settings, state: str, error: StateLockedError) -> StateLockedError:
+    gitlab = state_client(settings)
+    if gitlab is None or not gitlab.has_token:
+        return error
+    try:
+        lock = gitlab.state_lock(state)
+    except GitLabError:
+        # The lock is what the person must hear of; that GitLab would not tell more is no news beside it.
+        return error
+    if lock is None:
+        return error
+    since = f"{lock.since:%Y-%m-%d %H:%M} UTC" if lock.since else "an unknown time"
+    return StateLockedError(f"the state {state} is locked by {lock.user} since {since}", error.remedy)

@@ -1,0 +1,202 @@
+"""Rules from three places and members of a group, the outside answering as it is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runbook_lib.errors import AwsError, InputError, TerraformError
+from runbook_lib.models.base import Outcome
+from runbook_lib.models.config import GroupReference
+from runbook_lib.models.services import Member
+from runbook_lib.settings import Settings
+from runbook_lib.workspace import comparison, states
+
+GROUP = "sg-0123456789abcdef0"
+RULE = "sgr-0123456789abcdef0"
+ADDRESS = "aws_vpc_security_group_ingress_rule.web"
+
+
+def state(port: int = 80, **outputs: Any) -> dict[str, Any]:
+    attributes = {
+        "id": RULE, "security_group_rule_id": RULE, "security_group_id": GROUP, "ip_protocol": "tcp",
+        "from_port": port, "to_port": port, "cidr_ipv4": "0.0.0.0/0", "description": "Visitors",
+    }  # fmt: skip
+    resource = {
+        "mode": "managed", "type": "aws_vpc_security_group_ingress_rule", "name": "web",
+        "provider": 'provider["registry.terraform.io/hashicorp/aws"]',
+        "instances": [{"schema_version": 0, "attributes": attributes}],
+    }  # fmt: skip
+    named = {name: {"value": value, "type": "string"} for name, value in outputs.items()}
+    return {"version": 4, "serial": 3, "lineage": "l", "outputs": named, "resources": [resource]}
+
+
+def in_aws(port: int = 80, rule: str = RULE) -> dict[str, Any]:
+    return {
+        "SecurityGroupRuleId": rule, "GroupId": GROUP, "IsEgress": False, "IpProtocol": "tcp",
+        "FromPort": port, "ToPort": port, "CidrIpv4": "0.0.0.0/0", "Description": "Visitors",
+    }  # fmt: skip
+
+
+class FakeTerraform:
+    """Plans no change, unless `plan` is what it would do."""
+
+    def __init__(self) -> None:
+        self.plan: dict[str, Any] | None = None
+        self.options: tuple[str, ...] = ()
+
+    def plan_differs(self, out: Path, *options: str) -> bool:
+        self.options = options
+        return self.plan is not None
+
+    def show_plan(self, path: Path) -> str:
+        return json.dumps(self.plan)
+
+
+class FakeAws:
+    """Has these rules."""
+
+    def __init__(self, rules: list[dict[str, Any]]) -> None:
+        self._rules = rules
+        self.asked: list[str] = []
+
+    def rules(self, groups: Any) -> list[dict[str, Any]]:
+        return [rule for rule in self._rules if rule["GroupId"] in set(groups)]
+
+    def prefix_lists(self, ids: Any) -> dict[str, Any]:
+        return {}
+
+    def members(self, group: str) -> tuple[Member, ...]:
+        self.asked.append(group)
+        return ()
+
+
+Outside = Callable[..., tuple[FakeTerraform, FakeAws]]
+
+
+@pytest.fixture
+def outside(monkeypatch: pytest.MonkeyPatch) -> Outside:
+    """Put Terraform with this state, and AWS with these rules, in the outside's place."""
+
+    def place(document: dict[str, Any], *rules: dict[str, Any]) -> tuple[FakeTerraform, FakeAws]:
+        terraform, aws = FakeTerraform(), FakeAws(list(rules))
+        monkeypatch.setattr(states, "fetch_state", lambda settings, stack: document)
+        monkeypatch.setattr(comparison, "fetch_state", lambda settings, stack: document)
+        monkeypatch.setattr(comparison, "terraform_client", lambda *given: terraform)
+        monkeypatch.setattr(comparison, "ensure_initialised", lambda terraform: False)
+        monkeypatch.setattr(comparison, "Aws", lambda: aws)
+        return terraform, aws
+
+    return place
+
+
+def differences(settings: Settings) -> tuple[Outcome, list[str]]:
+    found = comparison.compare_places(comparison.gather_places(settings, "access", print))
+    return found.outcome, [difference.kind.value for difference in found.differences]
+
+
+def test_where_the_plan_is_empty_the_repository_is_what_the_state_says(settings: Settings, outside: Outside) -> None:
+    terraform, _ = outside(state(), in_aws())
+    assert differences(settings) == (Outcome.PASSED, [])
+    assert "-lock=false" in terraform.options
+
+
+def test_a_rule_that_was_changed_in_aws_is_found_though_the_state_does_not_know(
+    settings: Settings, outside: Outside
+) -> None:
+    outside(state(80), in_aws(8080))
+    assert differences(settings) == (Outcome.BLOCKED, ["changed"])
+
+
+def test_a_rule_that_somebody_added_in_aws_is_unmanaged(settings: Settings, outside: Outside) -> None:
+    outside(state(), in_aws(), in_aws(22, "sgr-added"))
+    assert differences(settings) == (Outcome.BLOCKED, ["unmanaged"])
+
+
+def test_a_rule_that_aws_has_no_longer_is_missing(settings: Settings, outside: Outside) -> None:
+    outside(state())
+    assert differences(settings) == (Outcome.BLOCKED, ["missing"])
+
+
+def test_a_rule_that_is_only_planned_is_in_the_repository_only(settings: Settings, outside: Outside) -> None:
+    document = state()
+    terraform, _ = outside({**document, "resources": []})
+    attributes = document["resources"][0]["instances"][0]["attributes"]
+    change = {"actions": ["create"], "before": None, "after": attributes, "after_unknown": {}}
+    terraform.plan = {
+        "format_version": "1.2",
+        "terraform_version": "1.11.4",
+        "resource_changes": [
+            {
+                "address": ADDRESS, "mode": "managed", "type": "aws_vpc_security_group_ingress_rule", "name": "web",
+                "provider_name": "registry.terraform.io/hashicorp/aws", "change": change,
+            }
+        ],
+        "configuration": {},
+    }  # fmt: skip
+    assert differences(settings) == (Outcome.BLOCKED, ["repository_only"])
+
+
+def test_the_var_files_of_the_stack_are_planned_with(
+    load: Callable[..., Settings], root: Path, outside: Outside
+) -> None:
+    path = root / "runbook.yml"
+    path.write_text(path.read_text().replace("state: access", "state: access\n    var_files: [prod.tfvars]"))
+    terraform, _ = outside(state(), in_aws())
+    differences(load())
+    assert "-var-file=prod.tfvars" in terraform.options
+
+
+@pytest.mark.parametrize("error", [AwsError("AWS said no."), TerraformError("No state.")])
+def test_what_fails_beside_the_plan_is_an_error_of_the_whole(
+    settings: Settings, outside: Outside, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    outside(state())
+
+    def fail(settings: Settings, stack: str) -> dict[str, Any]:
+        raise error
+
+    monkeypatch.setattr(comparison, "fetch_state", fail)
+    with pytest.raises(type(error)):
+        comparison.gather_places(settings, "access", print)
+
+
+def test_a_state_that_was_never_written_has_no_rules(settings: Settings, outside: Outside) -> None:
+    outside({})
+    assert comparison.gather_places(settings, "access", print) == comparison.Places((), (), ())
+
+
+def test_the_members_are_those_of_the_group_that_the_state_names(settings: Settings, outside: Outside) -> None:
+    _, aws = outside(state(web_group_id=GROUP))
+    comparison.gather_members(settings, GroupReference(stack="network", output="web_group_id"))
+    comparison.gather_members(settings, GroupReference(id="sg-other"))
+    assert aws.asked == [GROUP, "sg-other"]
+
+
+@pytest.mark.parametrize("outputs", [{}, {"web_group_id": "web"}, {"web_group_id": 7}])
+def test_an_output_that_is_no_group_says_which_outputs_there_are(
+    settings: Settings, outside: Outside, outputs: dict[str, Any]
+) -> None:
+    outside(state(page="http://x/", **outputs))
+    with pytest.raises(InputError, match="has no output 'web_group_id' that is a group's id") as caught:
+        comparison.gather_members(settings, GroupReference(stack="network", output="web_group_id"))
+    assert "page" in caught.value.remedy
+
+
+def test_the_state_of_a_stack_that_was_never_applied_names_no_group(settings: Settings, outside: Outside) -> None:
+    outside({})
+    with pytest.raises(InputError, match="the state of stack network is empty") as caught:
+        comparison.gather_members(settings, GroupReference(stack="network", output="web_group_id"))
+    assert caught.value.remedy == "Apply the stack network first."
+
+
+def test_what_the_state_calls_sensitive_is_written_nowhere_from_then_on(settings: Settings, outside: Outside) -> None:
+    document = state(web_group_id=GROUP)
+    document["outputs"]["database"] = {"value": {"password": "known-to-the-state-alone"}, "sensitive": True}
+    outside(document)
+    comparison.gather_members(settings, GroupReference(stack="network", output="web_group_id"))
+    assert settings.redactor.mask("is known-to-the-state-alone") == "is [MASKED]"

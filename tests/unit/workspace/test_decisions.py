@@ -1,0 +1,138 @@
+"""What counts as a decision, by the systems that vouch for it and the facts as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from step_fakes import NOW, FakeGitLab
+
+from runbook_lib.adapters.store import RunStore
+from runbook_lib.domain.approval import ApplyFacts
+from runbook_lib.errors import ApprovalError, InputError
+from runbook_lib.models.approval import ApprovalRequest, Decision
+from runbook_lib.models.base import Step
+from runbook_lib.models.run import Run
+from runbook_lib.settings import Settings
+from runbook_lib.workspace import decisions
+from runbook_lib.workspace.context import StepContext
+from runbook_lib.workspace.decisions import collect, facts_now, plan_digest, planned_facts, read_request, write_record
+
+Contexts = Callable[..., StepContext]
+
+
+@pytest.fixture
+def context(load: Callable[..., Settings], store: RunStore, run: Run) -> Contexts:
+    def make(**variables: str) -> StepContext:
+        return StepContext(Step.APPLY, load(**variables), store, run, NOW, clock=lambda: NOW + timedelta(hours=1))
+
+    return make
+
+
+@pytest.fixture
+def state(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """The state as it is now."""
+    document: dict[str, object] = {"lineage": "l", "serial": 3}
+    monkeypatch.setattr(decisions, "read_state", lambda settings, stack: document)
+    return document
+
+
+def decide(store: RunStore, request: ApprovalRequest, user: str, approved: bool = True) -> None:
+    decision = Decision(
+        source="terminal",
+        user=user,
+        approved=approved,
+        at=NOW + timedelta(minutes=5),
+        plan_sha256=request.plan_sha256,
+    )
+    store.write_json(f"03_approval/decisions/{user}.json", decision)
+
+
+def matching(request: ApprovalRequest) -> ApplyFacts:
+    return ApplyFacts(request.plan_sha256, request.state_lineage, request.state_serial, approvers=("alex", "sam"))
+
+
+def test_an_approver_s_yes_from_a_terminal_counts_by_hand(
+    context: Contexts, store: RunStore, request_: ApprovalRequest
+) -> None:
+    decide(store, request_, "alex")
+    record = collect(context(), request_, matching(request_))
+    assert record.approved
+    assert record.checked_at == NOW + timedelta(hours=1)
+
+
+def test_in_a_pipeline_a_file_in_the_run_folder_decides_nothing(
+    context: Contexts, store: RunStore, request_: ApprovalRequest
+) -> None:
+    decide(store, request_, "alex")
+    record = collect(context(GITLAB_CI="true"), request_, matching(request_))
+    assert (record.approved, record.decisions) == (False, ())
+
+
+@pytest.mark.parametrize(("said", "rejected"), [("", False), ("approve", False), ("reject", True), ("yes?", True)])
+def test_what_the_manual_job_was_told_is_a_no_unless_it_is_clearly_a_yes(
+    context: Contexts, request_: ApprovalRequest, monkeypatch: pytest.MonkeyPatch, said: str, rejected: bool
+) -> None:
+    seen: list[bool] = []
+
+    class FakeJob:
+        def __init__(self, *given: object, rejected: bool, reason: str) -> None:
+            seen.append(rejected)
+
+        def decisions(self, request: ApprovalRequest) -> tuple[Decision, ...]:
+            return ()
+
+    monkeypatch.setattr(decisions, "gitlab_client", lambda settings: FakeGitLab("alex"))
+    monkeypatch.setattr(decisions, "GitLabManualJob", FakeJob)
+    collect(context(GITLAB_CI="true", CI_PIPELINE_ID="1001", RUNBOOK_DECISION=said), request_, matching(request_))
+    assert seen == [rejected]
+
+
+def test_a_plan_file_with_another_digest_than_the_plan_step_s_is_refused(
+    store: RunStore, request_: ApprovalRequest
+) -> None:
+    assert plan_digest(store) == request_.plan_sha256
+    store.write_bytes("02_plan/plan.tfplan", b"another plan")
+    with pytest.raises(ApprovalError, match="not the one that the plan step made"):
+        plan_digest(store)
+
+
+def test_a_plan_file_that_is_gone_is_refused(store: RunStore, request_: ApprovalRequest) -> None:
+    store.path("02_plan/plan.tfplan").unlink()
+    with pytest.raises(ApprovalError):
+        plan_digest(store)
+
+
+def test_the_facts_at_plan_time_are_the_plan_s(context: Contexts, request_: ApprovalRequest) -> None:
+    facts = planned_facts(context())
+    assert (facts.plan_sha256, facts.state_lineage, facts.state_serial) == (request_.plan_sha256, "l", 3)
+    assert (facts.commit, facts.approvers, facts.quorum) == ("4dc7a7", ("alex", "sam"), 1)
+    assert facts.policy_sha256
+
+
+def test_the_facts_now_are_the_state_s(context: Contexts, request_: ApprovalRequest, state: dict[str, object]) -> None:
+    state["serial"] = 4
+    assert facts_now(context(), request_).state_serial == 4
+
+
+def test_where_there_is_no_state_yet_the_plan_s_own_lineage_stands(
+    context: Contexts, request_: ApprovalRequest, state: dict[str, object]
+) -> None:
+    state.clear()
+    facts = facts_now(context(), request_)
+    assert (facts.state_lineage, facts.state_serial) == (request_.state_lineage, 0)
+
+
+def test_without_a_request_it_says_which_step_makes_one(store: RunStore) -> None:
+    with pytest.raises(InputError) as caught:
+        read_request(store)
+    assert caught.value.remedy == "Run the step approval first."
+
+
+def test_what_was_decided_is_kept_beside_the_request(
+    context: Contexts, store: RunStore, request_: ApprovalRequest
+) -> None:
+    record = collect(context(), request_, matching(request_))
+    write_record(store, record)
+    assert store.read_json("03_approval/decision.json")["approved"] is False

@@ -1,0 +1,152 @@
+"""One thread a run: each thing told once, nothing lost when Slack fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from step_fakes import NOW, FakeSlack
+
+from runbook_lib.adapters.store import RunStore
+from runbook_lib.errors import ConfigError, SlackError
+from runbook_lib.models.approval import ApprovalRequest, DecisionRecord
+from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.results import StepResult
+from runbook_lib.models.run import Run
+from runbook_lib.settings import Settings
+from runbook_lib.workspace.slack_thread import Teller, failed_result
+
+DOWN = SlackError("Slack can't be reached", "Check the network.")
+Results = Callable[..., StepResult]
+
+
+def waiting(store: RunStore) -> list[str]:
+    return [path.name for path in sorted((store.dir / "outbox").glob("*.json"))]
+
+
+def test_a_result_is_told_once_however_often_it_is_told(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
+) -> None:
+    for _ in range(2):
+        Teller(settings, store, run).tell_step(result())
+    assert [text.split(" (")[0] for text, _ in slack.posts[1:]] == ["access: plan passed: plan it is"]
+
+
+def test_a_step_that_was_repeated_is_told_again(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
+) -> None:
+    teller = Teller(settings, store, run)
+    teller.tell_step(result())
+    teller.tell_step(result().model_copy(update={"started_at": NOW}))
+    assert len(slack.posts) == 3
+
+
+def test_the_board_is_renewed_with_each_result(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
+) -> None:
+    for step in (Step.COMPLIANCE, Step.PLAN):
+        store.write_result(result(step, Outcome.PASSED if step is Step.COMPLIANCE else Outcome.BLOCKED))
+        Teller(settings, store, run).tell_step(result(step))
+    assert "blocked at plan" in slack.boards[-1]
+    assert "blocked" not in slack.boards[0]
+
+
+def test_what_slack_does_not_take_goes_out_with_the_next_thing_told(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
+) -> None:
+    slack.error = DOWN
+    teller = Teller(settings, store, run)
+    delivery = teller.tell_step(result(Step.COMPLIANCE))
+    assert delivery.error is DOWN
+    assert slack.posts == []
+    assert len(waiting(store)) == 3
+    slack.error = None
+    Teller(settings, store, run).tell_step(result(Step.PLAN))
+    assert [text.split(":")[1].split()[0] for text, _ in slack.posts[1:]] == ["compliance", "plan"]
+    assert waiting(store) == []
+
+
+def test_without_slack_every_message_is_kept_in_the_run_folder(
+    settings: Settings, store: RunStore, run: Run, result: Results
+) -> None:
+    delivery = Teller(settings, store, run).tell_step(result())
+    assert (delivery.error, delivery.sent) == (None, ())
+    assert len(waiting(store)) == 3
+
+
+def test_the_compliance_report_goes_up_as_a_file(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
+) -> None:
+    store.write_text("01_compliance/compliance.txt", "All is well.\n")
+    Teller(settings, store, run).tell_step(result(Step.COMPLIANCE))
+    assert slack.files == ["01_compliance-compliance.txt"]
+
+
+def test_a_request_is_shown_to_the_channel_and_not_asked_twice(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, request_: ApprovalRequest
+) -> None:
+    for _ in range(2):
+        Teller(settings, store, run).ask_approval(request_)
+    (asked,) = [(text, broadcast) for text, broadcast in slack.posts if "approval needed" in text]
+    assert asked[1] is True
+    assert "The internet can newly reach web on tcp 80." in asked[0]
+
+
+def test_a_request_that_reached_nobody_is_an_error_and_is_kept(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, request_: ApprovalRequest
+) -> None:
+    slack.error = DOWN
+    with pytest.raises(SlackError, match="the approval request reached nobody: Slack can't be reached") as caught:
+        Teller(settings, store, run).ask_approval(request_)
+    assert caught.value.remedy == "Check the network."
+    slack.error = None
+    Teller(settings, store, run).ask_approval(request_)
+    assert len([text for text, _ in slack.posts if "approval needed" in text]) == 1
+
+
+def test_in_a_pipeline_a_request_without_slack_is_an_error(
+    load: Callable[..., Settings], store: RunStore, run: Run, request_: ApprovalRequest
+) -> None:
+    with pytest.raises(ConfigError, match="reached nobody: Slack is not configured") as caught:
+        Teller(load(GITLAB_CI="true"), store, run).ask_approval(request_)
+    assert "SLACK_BOT_TOKEN" in caught.value.remedy
+
+
+def test_at_a_terminal_a_request_without_slack_is_none(
+    settings: Settings, store: RunStore, run: Run, request_: ApprovalRequest
+) -> None:
+    assert Teller(settings, store, run).ask_approval(request_).error is None
+
+
+def test_a_decision_is_told_again_only_when_it_changed(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack
+) -> None:
+    record = DecisionRecord(run_id="7", plan_sha256="d", approved=False, reasons=("Nobody said yes.",), checked_at=NOW)
+    for approved in (False, False, True):
+        Teller(settings, store, run).tell_decision(record.model_copy(update={"approved": approved}))
+    assert len(slack.posts) == 2
+
+
+def test_a_failure_is_told_to_the_channel_beside_the_step_s_own_message(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
+) -> None:
+    stopped = result(Step.PLAN, Outcome.BLOCKED)
+    teller = Teller(settings, store, run)
+    teller.tell_step(stopped)
+    teller.tell_failure(stopped)
+    teller.tell_failure(stopped)
+    assert [broadcast for _, broadcast in slack.posts] == [False, False, True]
+
+
+def test_the_thread_is_known_once_slack_has_it(settings: Settings, store: RunStore, run: Run, slack: FakeSlack) -> None:
+    assert Teller(settings, store, run).thread is None
+    Teller(settings, store, run).start()
+    thread = Teller(settings, store, run).thread
+    assert thread is not None
+    assert thread.channel == "C1"
+
+
+def test_the_result_that_stopped_a_run_is_the_last_that_stops(result: Results) -> None:
+    passed, blocked = result(Step.COMPLIANCE), result(Step.PLAN, Outcome.BLOCKED)
+    assert failed_result([passed, blocked]) is blocked
+    assert failed_result([passed]) is None
