@@ -15,6 +15,8 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
+from runbook_lib.models.steps import BUILT_IN
+
 ROOT = Path(__file__).parents[1]
 COUNT = """
 import atexit
@@ -40,14 +42,15 @@ SEQUENCE = """
 import sys
 from pathlib import Path
 from runbook_lib.engine.display import Quiet
-from runbook_lib.runner.sequence import SequenceJob, run_sequence
-from runbook_lib.models.base import Step
+from runbook_lib.models.steps import BUILT_IN
+from runbook_lib.runner.sequence import Job, run_sequence
 class Hooks:
     def step_started(self, step): pass
     def step_ended(self, result): pass
     def run_ended(self, results): pass
 folder = Path(sys.argv[1])
-job = SequenceJob(folder, folder / "outputs" / "r1", tuple(Step), "main", folder, display=Quiet())
+notebooks = {step.name: folder / step.notebook for step in BUILT_IN}
+job = Job(folder / "outputs" / "r1", BUILT_IN, notebooks, "main", folder, display=Quiet())
 sys.exit(run_sequence(job, Hooks()).exit_status)
 """
 RESULT = """
@@ -173,17 +176,16 @@ def bench_prints(folder: Path, verdicts: Verdicts, rounds: int) -> None:
 
 
 def bench_sequence(folder: Path, verdicts: Verdicts, rounds: int) -> None:
-    from runbook_lib.models.base import Step
 
     folder = folder / "sequence"
     folder.mkdir()
     parameters = "run_id: str = ''\nstack: str = ''"
-    for step in Step:
-        write(folder / step.notebook, [RESULT.format(step=step.value, folder=step.folder)], parameters)
+    for step in BUILT_IN:
+        write(folder / step.notebook, [RESULT.format(step=step.name, folder=step.folder)], parameters)
     ours, theirs = [], []
     for _ in range(rounds):
         ours.append(run(SEQUENCE, str(folder))[0])
-        theirs.append(sum(contenders()[1].execute(folder / step.notebook)[0] for step in Step))
+        theirs.append(sum(contenders()[1].execute(folder / step.notebook)[0] for step in BUILT_IN))
     print(f"     sequence: runbook {min(ours):.2f} s, papermill six times {min(theirs):.2f} s")
     verdicts.say("six notebooks, sequence / six papermill commands", min(ours) / min(theirs), 0.5)
 

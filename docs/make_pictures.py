@@ -12,7 +12,6 @@ from playwright.sync_api import Locator, Page, sync_playwright
 
 from runbook_lib.cli.demo_story import Story
 from runbook_lib.cli.lab_base import lab_down, lab_up
-from runbook_lib.models.base import Step
 from runbook_lib.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +42,7 @@ def main() -> None:
             story = Story(settings, keep=True, broken=None, tell=tell)
             if story.tell_on(world):
                 raise SystemExit("the demo did not pass: no pictures")
-            take(world.slack_url, (settings.outputs / story.run_id / Step.PLAN.folder / "notebook.html").as_uri())
+            take(world.slack_url, (settings.outputs / story.run_id / "02_plan" / "notebook.html").as_uri())
         finally:
             lab_down(world.folder)
 

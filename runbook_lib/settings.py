@@ -1,7 +1,8 @@
-"""Settings: the environment over runbook.yml. The one place that reads environment variables by name."""
+"""Settings: the environment over runbook.yml. What is set by a variable is named here."""
 
 from __future__ import annotations
 
+import difflib
 import os
 from functools import cached_property
 from pathlib import Path
@@ -10,15 +11,14 @@ from typing import Any
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .adapters.yaml_file import load_model
 from .domain.redaction import Redactor
 from .domain.secret_patterns import named_secrets
-from .errors import ConfigError
+from .errors import ConfigError, UsageError
 from .models.config import RunbookConfig
+from .models.steps import CHANGE, RunStep, Step
+from .repository import find_repository
 
-__all__ = ["CONFIG_NAME", "Environment", "Settings", "find_root"]
-
-CONFIG_NAME = "runbook.yml"
+__all__ = ["Environment", "Settings"]
 
 
 def _env(*names: str, default: Any = "") -> Any:
@@ -30,13 +30,10 @@ class Environment(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, case_sensitive=True)
 
-    root: str = _env("RUNBOOK_ROOT")
     outputs: str = _env("RUNBOOK_OUTPUTS")
-    config: str = _env("RUNBOOK_CONFIG")
     terraform: str = _env("RUNBOOK_TERRAFORM")
     provider_mirror: str = _env("RUNBOOK_PROVIDER_MIRROR")
     connect_to: str = _env("RUNBOOK_CONNECT_TO")
-    in_sequence: bool = _env("RUNBOOK_IN_SEQUENCE", default=False)
     decision: str = _env("RUNBOOK_DECISION")
     reason: str = _env("RUNBOOK_REASON")
     signing_key: SecretStr = _env("RUNBOOK_SIGNING_KEY", default=SecretStr(""))
@@ -85,25 +82,46 @@ class Settings:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             raise ConfigError(f"{first['loc'][0]}: {first['msg']}", "Correct this environment variable.") from error
-        named = Path(environment.config) if environment.config else None
-        root = root or (Path(environment.root) if environment.root else None)
-        root = (root or (named.parent if named else find_root(Path.cwd()))).resolve()
-        return cls(environment, root, load_model(named or root / CONFIG_NAME, RunbookConfig))
+        repository = find_repository(start=root)
+        return cls(environment, repository.root, repository.load())
 
     def __repr__(self) -> str:
-        return f"Settings(root={str(self.root)!r}, gitlab={self.gitlab_api!r}, slack={self.slack_channel!r})"
+        return f"Settings(root={str(self.root)!r}, gitlab={self.gitlab_api!r}, slack={self.slack_channel()!r})"
 
     @property
     def outputs(self) -> Path:
         """The folder that holds the run folders."""
         return Path(self.environment.outputs).resolve() if self.environment.outputs else self.root / "outputs"
 
-    @property
-    def notebooks(self) -> Path:
-        """The folder of the six notebooks: the repository's, else those that were installed with this package."""
+    def notebook(self, step: RunStep) -> Path:
+        """The step's notebook: the repository's, else the one that was installed with this package."""
+        if "/" in step.notebook:
+            return self.root / step.notebook
         installed = Path(__file__).parents[1]
         folders = (self.root / "notebooks", installed / "runbook_notebooks", installed / "notebooks")
-        return next((folder for folder in folders if folder.is_dir()), folders[0])
+        found = (folder / step.notebook for folder in folders)
+        return next((path for path in found if path.is_file()), folders[0] / step.notebook)
+
+    def stack_name(self, asked: str = "") -> str:
+        """The stack that is meant: the one asked for, else default_stack, else the only one; UsageError else."""
+        names = tuple(self.config.stacks)
+        name = asked or self.config.default_stack or (names[0] if len(names) == 1 else "")
+        if not name:
+            raise UsageError("no stack is named", f"Name one of {', '.join(names)} with --stack, or set default_stack.")
+        if name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            hint = f"Did you mean {close[0]!r}? " if close else ""
+            raise UsageError(f"unknown stack {name!r}", f"{hint}runbook.yml has: {', '.join(names)}.")
+        return name
+
+    def runbook(self, name: str, stack: str) -> tuple[Step, ...]:
+        """The steps of a runbook for a stack, `change` if no name is given; UsageError for an unknown one."""
+        names = self.config.runbook_names
+        if (name or CHANGE) not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            hint = f"Did you mean {close[0]!r}? " if close else ""
+            raise UsageError(f"unknown runbook {name!r}", f"{hint}runbook.yml has: {', '.join(names)}.")
+        return self.config.runbook(name or CHANGE, self.stack_name(stack))
 
     @property
     def terraform_binary(self) -> str:
@@ -149,10 +167,10 @@ class Settings:
         """Whether there is a project and something to authenticate with."""
         return bool(self.gitlab_project and self.has_gitlab_token)
 
-    @property
-    def slack_channel(self) -> str:
-        """The channel to tell."""
-        return self.environment.slack_channel or self.config.slack.channel
+    def slack_channel(self, stack: str = "") -> str:
+        """The channel to tell: SLACK_CHANNEL, else the stack's own, else that of all stacks."""
+        own = self.config.stacks[stack].channel if stack in self.config.stacks else ""
+        return self.environment.slack_channel or own or self.config.slack.channel
 
     @cached_property
     def secrets(self) -> dict[str, str]:
@@ -176,11 +194,3 @@ class Settings:
     def redactor(self) -> Redactor:
         """What removes the secrets from a text. It learns: whatever a step finds to be one is masked from then on."""
         return Redactor(self.secrets)
-
-
-def find_root(start: Path) -> Path:
-    """The nearest folder, upwards, that holds runbook.yml; ConfigError if there is none."""
-    for folder in (start, *start.parents):
-        if (folder / CONFIG_NAME).is_file():
-            return folder
-    raise ConfigError(f"no {CONFIG_NAME} in {start} or above it", "Run inside the repository, or set RUNBOOK_ROOT.")

@@ -10,7 +10,7 @@ from ..errors import AwsError
 from ..models.services import Member
 from .aws_errors import mapped
 
-__all__ = ["Aws"]
+__all__ = ["Aws", "assume_role"]
 
 _FILTER_VALUES: Final = 200  # the most that AWS takes in one filter
 _KINDS: Final = {
@@ -23,6 +23,17 @@ _KINDS: Final = {
     "nat_gateway": "NAT gateway",
     "natGateway": "NAT gateway",
 }
+
+
+def assume_role(arn: str) -> dict[str, str]:
+    """The keys of a role, for an hour, by the names of the variables that hold such."""
+    with mapped("taking on a role"):
+        held = _client("sts").assume_role(RoleArn=arn, RoleSessionName="runbook")["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": str(held["AccessKeyId"]),
+        "AWS_SECRET_ACCESS_KEY": str(held["SecretAccessKey"]),
+        "AWS_SESSION_TOKEN": str(held["SessionToken"]),
+    }
 
 
 class Aws:

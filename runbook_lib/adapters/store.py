@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ..errors import InputError, UsageError
-from ..models.base import Step
 from ..models.results import Artifact, StepResult
+from ..models.run import Run
+from ..models.steps import BUILT_IN, RunStep, find_step
 from .atomic import write_atomic
 
 __all__ = ["RunStore", "sha256_file", "write_atomic"]
@@ -47,6 +48,7 @@ class RunStore:
         self.run_id = run_id
         self.dir = outputs / run_id
         self._mask = mask or (lambda text: text)
+        self._steps: tuple[RunStep, ...] = ()
 
     def path(self, relative: str) -> Path:
         """The absolute path of a file of this run; UsageError if it would lie outside the run folder."""
@@ -55,9 +57,33 @@ class RunStore:
             raise UsageError(f"{relative!r} lies outside the run folder", "Name a file inside it.")
         return path
 
-    def step_dir(self, step: Step) -> Path:
+    @property
+    def steps(self) -> tuple[RunStep, ...]:
+        """The run's steps, as run.json has them; the built-in ones as long as there is no run.json."""
+        if not self._steps:
+            try:
+                self._steps = self.read_model("run.json", Run).steps
+            except InputError as error:
+                if not isinstance(error.__cause__, FileNotFoundError):
+                    raise
+                return BUILT_IN
+        return self._steps
+
+    def folder(self, step: str) -> str:
+        """The name of a step's folder, as `02_plan`; UsageError if the run has no such step."""
+        found = find_step(self.steps, step)
+        if found is None:
+            names = ", ".join(step.name for step in self.steps)
+            raise UsageError(f"run {self.run_id} has no step {step!r}", f"Its steps are {names}; or begin a new run.")
+        return found.folder
+
+    def file(self, step: str, name: str) -> str:
+        """The path, inside the run folder, of a file of a step."""
+        return f"{self.folder(step)}/{name}"
+
+    def step_dir(self, step: str) -> Path:
         """The step's folder, made if need be."""
-        folder = self.dir / step.folder
+        folder = self.dir / self.folder(step)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -86,8 +112,9 @@ class RunStore:
         try:
             return self.path(relative).read_text(encoding="utf-8")
         except FileNotFoundError as error:
-            step = relative.partition("/")[0].partition("_")[2]
-            remedy = f"Run the step {step} first." if step in list(Step) else "Name a run that has it."
+            folder, slash, _ = relative.partition("/")
+            step = folder.partition("_")[2]
+            remedy = f"Run the step {step} first." if slash and step else "Name a run that has it."
             raise InputError(f"run {self.run_id} has no {relative}", remedy) from error
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(
@@ -112,12 +139,12 @@ class RunStore:
 
     def write_result(self, result: StepResult) -> Path:
         """Write the step's result.json."""
-        return self.write_json(f"{result.step.folder}/result.json", result)
+        return self.write_json(self.file(result.step, "result.json"), result)
 
-    def read_result(self, step: Step) -> StepResult | None:
+    def read_result(self, step: str) -> StepResult | None:
         """The step's result, or None if it has not ended yet."""
         try:
-            return self.read_model(f"{step.folder}/result.json", StepResult)
+            return self.read_model(self.file(step, "result.json"), StepResult)
         except InputError as error:
             # Not asked beforehand: a step that begins again takes its old result away while Slack is told of the run.
             if isinstance(error.__cause__, FileNotFoundError):
@@ -126,7 +153,7 @@ class RunStore:
 
     def results(self) -> tuple[StepResult, ...]:
         """The results that are there, in the order of the steps."""
-        return tuple(result for step in Step if (result := self.read_result(step)))
+        return tuple(result for step in self.steps if (result := self.read_result(step.name)))
 
     def artifact(self, relative: str) -> Artifact:
         """What result.json says of one file."""
@@ -134,7 +161,7 @@ class RunStore:
         media = MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         return Artifact(path=relative, sha256=sha256_file(path), bytes=path.stat().st_size, media_type=media)
 
-    def artifacts(self, step: Step) -> tuple[Artifact, ...]:
+    def artifacts(self, step: str) -> tuple[Artifact, ...]:
         """All files of a step but its notebook and result, which are written later than this is asked."""
         late = {"notebook.ipynb", "notebook.html", "result.json"}
         files = sorted(path for path in self.step_dir(step).rglob("*") if path.is_file())

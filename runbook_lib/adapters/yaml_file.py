@@ -96,7 +96,8 @@ def _config_error(
     errors = error.errors(include_url=False)
     # A misspelt field is missing as well: the spelling is what has to be told.
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-    location = tuple(first["loc"])
+    # A check of several things together says itself which of them is wrong.
+    location = (*first["loc"], *first.get("ctx", {}).get("at", ()))
     line = document.line(*prefix, *location)
     field = ".".join(str(part) for part in (*prefix, *location))
     reason = str(first["msg"]).removeprefix("Value error, ")

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..models.compliance import Scope
+from ..adapters.atomic import write_atomic
+from ..errors import ConfigError, StoreError, UsageError
+from ..models.compliance import ComplianceReport, Scope
+from ..models.config import ComplianceConfig
+from ..repository import find_repository
+from .inputs import read_bounded
+
+if TYPE_CHECKING:
+    from ..domain.rules import RuleChanges
+    from ..workspace.policy_gate import PolicyFiles
 
 __all__ = ["register"]
 
@@ -48,22 +60,111 @@ def _check(  # noqa: PLR0913, PLR0917 - a command has as many parameters as opti
     self_test: Annotated[bool, typer.Option("--self-test", help="Run the policies' own tests instead.")] = False,
 ) -> None:
     """Judge a plan or a folder of Terraform files against the policies."""
-    from . import checking
-
-    places = checking.find_places(policies, waivers)
+    files, stacks = _policy_files(policies, waivers)
     if explain:
         from .policy_explanation import explain_policy
 
-        sys.stdout.write(explain_policy(places, explain))
+        sys.stdout.write(explain_policy(files, explain))
         return
     if self_test:
         from .policy_tests import run_policy_tests
 
-        answer, passed = run_policy_tests(places)
+        answer, passed = run_policy_tests(files)
         sys.stdout.write(answer)
         raise typer.Exit(0 if passed else 1)
-    request = checking.Request(plan=plan, hcl=hcl, scope=scope, sarif=tuple(sarif or ()))
-    report = checking.check(places, request)
-    checking.write(report, str(form), output)
+    report = _judge(files, Request(plan, hcl, scope, tuple(sarif or ()), stacks))
+    _write(report, str(form), output)
     if report.outcome.stops:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be judged; `stacks` are folders of Terraform files in which the lines of findings are looked for."""
+
+    plan: Path | None
+    hcl: Path | None
+    scope: Scope
+    sarif: tuple[Path, ...]
+    stacks: tuple[Path, ...]
+
+
+def _policy_files(policies: Path | None, waivers: Path | None) -> tuple[PolicyFiles, tuple[Path, ...]]:
+    """The options over runbook.yml over the pack that comes with the program; and the repository's stacks."""
+    from ..workspace.policy_gate import PolicyFiles
+
+    if waivers and not waivers.is_file():
+        raise ConfigError(f"{waivers}: no such file of waivers", "Name another one with --waivers.")
+    stacks: tuple[Path, ...] = ()
+    try:
+        repository = find_repository()
+    except ConfigError:
+        found = PolicyFiles(_packaged_policies(), None, ComplianceConfig(), Path.cwd())
+    else:
+        config = repository.load()
+        found = PolicyFiles.of_repository(repository.root, config.compliance)
+        stacks = tuple(repository.root / stack.path for stack in config.stacks.values())
+    if policies:
+        # Waivers go with the policies that they are of.
+        beside = policies / "waivers.yml"
+        found = replace(found, policies=policies, waivers=beside if beside.is_file() else None)
+    return (replace(found, waivers=waivers) if waivers else found), stacks
+
+
+def _packaged_policies() -> Path:
+    """The default pack: beside the package in a checkout, inside it once installed."""
+    package = Path(__file__).resolve().parent.parent
+    candidates = (package / "policies", package.parent / "policies")
+    return next((path for path in candidates if path.is_dir()), candidates[0])
+
+
+def _judge(files: PolicyFiles, request: Request) -> ComplianceReport:
+    from ..workspace.policy_gate import PolicyGate
+
+    if request.plan is None and request.hcl is None:
+        raise UsageError("there is nothing to check", "Give --plan FILE or --hcl DIR.")
+    gate = PolicyGate.open(files, datetime.now(UTC).date())
+    changes = _read_plan(request.plan) if request.plan else _read_folder(request.hcl or Path())
+    folders = (request.hcl,) if request.hcl else request.stacks
+    report = gate.judge(changes, request.scope, folders, early=request.plan is None)
+    for path in request.sarif:
+        report = gate.with_scanner(report, read_bounded(path), str(path))
+    return report
+
+
+def _read_plan(path: Path) -> RuleChanges:
+    from ..domain.plan import parse_plan
+    from ..domain.rules import rules_from_plan
+
+    gc.disable()  # a plan makes a million objects, none of them in a cycle, in a process that ends with the answer
+    return rules_from_plan(parse_plan(read_bounded(path)))
+
+
+def _read_folder(folder: Path) -> RuleChanges:
+    from ..adapters.hcl import read_hcl
+    from ..domain.rules import hcl_changes
+    from .progress import Progress
+
+    with Progress("read") as progress:
+        module = read_hcl(folder, progress=progress)
+    for call in module.unread:
+        sys.stderr.write(f"{call} comes from elsewhere and is not read: only a plan shows its rules.\n")
+    return hcl_changes(module)
+
+
+def _write(report: ComplianceReport, form: str, output: Path | None) -> None:
+    """Write the answer to stdout, or to a file whole or not at all."""
+    from ..report.formats import render
+
+    text = render(report, form)
+    if output is None:
+        sys.stdout.write(text)
+        return
+    remedy = "Name a file in a folder that exists."
+    if not output.parent.is_dir():
+        raise UsageError(f"{output}: can't be written: there is no folder {output.parent}", remedy)
+    try:
+        write_atomic(output, text.encode())
+    except StoreError as error:
+        raise UsageError(error.message, remedy) from error
+    sys.stderr.write(f"{report.sentence}\n")

@@ -14,10 +14,11 @@ from typing import Any
 import requests
 
 from ..adapters.gitlab import GitLab
+from ..adapters.store import RunStore
 from ..errors import GitLabError
 from ..lab.world import PROJECT_ID, World
-from ..models.base import Step
-from ..models.results import StepResult
+from ..models.steps import find_step
+from ..workspace.records import request_file
 
 __all__ = ["DemoRunner"]
 
@@ -68,7 +69,7 @@ class DemoRunner:
         self._approver.current_user()
         while not self._done.wait(POLL_SECONDS):
             self._move_jobs()
-            if not self._answered and (self._run_dir / Step.APPROVAL.folder / "request.json").exists():
+            if not self._answered and self._asked():
                 self._answer()
                 self._move_jobs()
 
@@ -87,19 +88,20 @@ class DemoRunner:
         return bool(ended)
 
     def _ended(self, name: str) -> str:
-        if name not in set(Step):
-            return "success"
-        step = Step(name)
-        if step is Step.APPROVAL and (self._run_dir / step.folder / "request.json").exists():
+        store = RunStore(self._run_dir.parent, self._run_dir.name)
+        step = find_step(store.steps, name)
+        if step is None or (name == "approval" and self._asked()):
             # In a pipeline the approval job ends with the request, and the manual job waits.
             return "success"
-        path = self._run_dir / step.folder / "result.json"
-        if not path.exists():
-            return ""
-        return "failed" if StepResult.model_validate_json(path.read_bytes()).outcome.stops else "success"
+        result = store.read_result(name)
+        return "" if result is None else "failed" if result.outcome.stops else "success"
+
+    def _asked(self) -> bool:
+        store = RunStore(self._run_dir.parent, self._run_dir.name)
+        return store.exists(request_file(store))
 
     def _answer(self) -> None:
-        job = next(job for job in self._jobs() if job["name"] == Step.APPLY)
+        job = next(job for job in self._jobs() if job["name"] == "apply")
         if job["status"] != "manual":
             return
         self._answered = True

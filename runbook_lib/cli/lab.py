@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import socket
 from pathlib import Path
@@ -67,9 +66,9 @@ def lab_folder(given: Path | None) -> Path:
     """The lab's state folder: as given, else .lab beside runbook.yml."""
     if given is not None:
         return given.resolve()
-    from ..settings import find_root
+    from ..repository import find_repository
 
-    return find_root(Path(os.environ.get("RUNBOOK_ROOT") or Path.cwd())) / ".lab"
+    return find_repository().root / ".lab"
 
 
 def _running(folder: Path | None) -> World:

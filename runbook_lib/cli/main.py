@@ -12,7 +12,7 @@ import typer
 
 from .. import __version__
 from ..errors import InterruptedRunError, RunbookError
-from . import approve, check, demo, doctor, evidence, exposure, lab, notify, params, run, services, verify
+from . import approve, check, demo, doctor, evidence, exposure, lab, new, notify, params, run, services, verify
 
 __all__ = ["app", "main"]
 
@@ -25,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (run, check, exposure, approve, verify, services, evidence, params, notify, doctor, lab, demo):
+for command in (run, check, exposure, approve, verify, services, evidence, params, new, notify, doctor, lab, demo):
     command.register(app)
 
 

@@ -45,19 +45,20 @@ def params(
 
 
 def _locate(notebook: str) -> tuple[Path, str]:
-    from ..models.base import Step
+    from ..models.steps import BUILT_IN, find_step
+    from ..settings import Settings
+    from ..workspace.runs import no_step
 
     path = Path(notebook)
     if path.suffix == ".ipynb":
         if not path.is_file():
             raise UsageError(f"there is no notebook {path}", "Name a notebook's path, or a step.")
-        step = next((step.value for step in Step if step.notebook == path.name), "")
-        return path, step
-    from ..settings import Settings
-    from .run import chosen_steps
-
-    chosen = chosen_steps([notebook], "")[0]
-    return Settings.load().notebooks / chosen.notebook, chosen.value
+        return path, next((step.name for step in BUILT_IN if step.notebook == path.name), "")
+    settings, name = Settings.load(), notebook.replace("-", "_").lower()
+    step = find_step(settings.config.all_steps, name)
+    if step is None:
+        raise no_step(name, settings.config.all_steps, "runbook.yml")
+    return settings.notebook(step), step.name
 
 
 def _as_json(parameter: Parameter, step: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ..adapters.policies import load_policies
 from ..errors import UsageError
 from ..models.policies import Policy
-from .checking import Places
+from ..workspace.policy_gate import PolicyFiles
 
 __all__ = ["explain_policy"]
 
@@ -17,20 +17,20 @@ __all__ = ["explain_policy"]
 _DOES = {"block": "blocks the run", "approve": "is shown to the approver", "warn": "warns"}
 
 
-def explain_policy(places: Places, name: str) -> str:
+def explain_policy(files: PolicyFiles, name: str) -> str:
     """The policy in words, with its examples and controls; UsageError if there is none of that name."""
-    policies = load_policies(places.policies)
+    policies = load_policies(files.policies)
     found = next((policy for policy in policies if policy.id == name), None)
     if found is None:
         close = difflib.get_close_matches(name, [policy.id for policy in policies], n=1)
         hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(policy.id for policy in policies)}."
         raise UsageError(f"there is no policy {name!r}", hint)
-    return "\n".join(_lines(found, places)) + "\n"
+    return "\n".join(_lines(found, files)) + "\n"
 
 
-def _lines(policy: Policy, places: Places) -> Iterator[str]:
-    severity = places.config.severities.get(policy.id, policy.severity)
-    action = places.config.actions.get(policy.id, policy.action)
+def _lines(policy: Policy, files: PolicyFiles) -> Iterator[str]:
+    severity = files.config.severities.get(policy.id, policy.severity)
+    action = files.config.actions.get(policy.id, policy.action)
     yield f"{policy.id}: {policy.title}"
     yield f"Severity {severity}. Failed, it {_DOES[action]}; unknown, it {_DOES[policy.on_unknown]}."
     if policy.description:

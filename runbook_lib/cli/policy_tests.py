@@ -15,15 +15,16 @@ from ..errors import RunbookError
 from ..models.compliance import JudgeOptions, Policy, Scope
 from ..models.findings import Verdict
 from ..models.policies import Expected, PolicyTest
-from .checking import Places, read_bounded
+from ..workspace.policy_gate import PolicyFiles
+from .inputs import read_bounded
 
 __all__ = ["run_policy_tests"]
 
 
-def run_policy_tests(places: Places) -> tuple[str, bool]:
+def run_policy_tests(files: PolicyFiles) -> tuple[str, bool]:
     """One line a test and a summary, and whether all passed."""
-    policies = load_policies(places.policies)
-    results = [*_examples(policies), *_files(places.policies / "tests", policies)]
+    policies = load_policies(files.policies)
+    results = [*_examples(policies), *_files(files.policies / "tests", policies)]
     lines = [
         f"{'failed' if problems else 'passed'}  {name}" + "".join(f"\n    {p}" for p in problems)
         for name, problems in results

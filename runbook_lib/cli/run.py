@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError
-from ..models.base import Step
+from ..adapters.store import RunStore
 
 if TYPE_CHECKING:
-    from ..runner.sequence import SequenceSummary
+    from ..runner.sequence import Summary
 
-__all__ = ["chosen_steps", "register"]
+__all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def run(  # noqa: PLR0913, PLR0917 - a command has as many parameters as options
     steps: Annotated[list[str] | None, typer.Argument(help="Steps to run; all of them if none is named.")] = None,
+    runbook: Annotated[str, typer.Option(help="The runbook of runbook.yml; `change` if none is named.")] = "",
     stack: Annotated[str, typer.Option(help="The stack of runbook.yml to change.")] = "",
     run_id: Annotated[str, typer.Option("--run-id", help="The run to go on with, or the new run's name.")] = "",
     start: Annotated[str, typer.Option("--from", help="Begin at this step.")] = "",
@@ -38,7 +38,9 @@ def run(  # noqa: PLR0913, PLR0917 - a command has as many parameters as options
     from ..settings import Settings
 
     request = RunRequest(
-        steps=chosen_steps(steps or [], start),
+        names=tuple(steps or ()),
+        start=start,
+        runbook=runbook,
         stack=stack,
         run_id=run_id,
         resume=resume,
@@ -47,39 +49,19 @@ def run(  # noqa: PLR0913, PLR0917 - a command has as many parameters as options
     )
     settings = Settings.load()
     summary = execute(request, settings)
-    typer.echo(summary_text(summary))
+    if summary.results:
+        typer.echo(summary_text(summary))
     _tell_stop(summary, settings.outputs)
     raise typer.Exit(summary.exit_status)
 
 
-def chosen_steps(names: list[str], start: str) -> tuple[Step, ...]:
-    """The steps to run, in the runbook's order; UsageError with a suggestion for an unknown name."""
-    if names and start:
-        raise UsageError("steps and --from exclude each other", "Name the steps, or the first of them with --from.")
-    if start:
-        order = list(Step)
-        return tuple(order[order.index(_step(start)) :])
-    wanted = {_step(name) for name in names} or set(Step)
-    return tuple(step for step in Step if step in wanted)
-
-
-def _tell_stop(summary: SequenceSummary, outputs: Path) -> None:
+def _tell_stop(summary: Summary, outputs: Path) -> None:
     # What stopped inside a notebook is told as what stops outside of one.
     stopped = next((result for result in summary.results if result.outcome.stops), None)
     if stopped is None:
         return
-    page = outputs / stopped.run_id / stopped.step.folder / "notebook.html"
+    store = RunStore(outputs, stopped.run_id)
+    page = store.dir / store.file(stopped.step, "notebook.html")
     remedy = stopped.error.remedy if stopped.error else ""
     typer.echo(f"error: step {stopped.step} {stopped.outcome}: {stopped.summary}", err=True)
     typer.echo(f"hint: {remedy or f'Read {page}.'}", err=True)
-
-
-def _step(name: str) -> Step:
-    import difflib
-
-    normal = name.replace("-", "_").lower()
-    if normal in set(Step):
-        return Step(normal)
-    close = difflib.get_close_matches(normal, [step.value for step in Step], n=1, cutoff=0.4)
-    remedy = f"Did you mean {close[0]!r}? " if close else ""
-    raise UsageError(f"unknown step {name!r}", f"{remedy}The steps are {', '.join(Step)}.")

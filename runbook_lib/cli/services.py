@@ -32,6 +32,7 @@ def _services(
     baseline: Annotated[
         Path | None, typer.Option(help="An earlier results.json: only what got worse since then blocks.")
     ] = None,
+    stack: Annotated[str, typer.Option(help="The stack; runbook.yml's default_stack if it is not given.")] = "",
     shard: Annotated[str, typer.Option(help="I/N: the I-th of N parts of the tests.")] = "",
     form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.TABLE,
 ) -> None:
@@ -39,14 +40,17 @@ def _services(
     from ..domain.services import parse_shard
     from ..settings import Settings
     from ..steps.service_tests import ask_services, plan_tests
+    from ..workspace.clients import enter_stack
     from .inputs import progress_on_stderr
 
     if shard:
         parse_shard(shard)  # a slip in the option is told before anybody is asked
     before = _baseline(baseline) if baseline else None
     settings = Settings.load()
+    stack = settings.stack_name(stack)
+    enter_stack(settings, stack)
     with progress_on_stderr():
-        found = ask_services(settings, plan_tests(settings, shard), before)
+        found = ask_services(settings, plan_tests(settings, stack, shard), before)
     sys.stdout.write(_render(found, form))
     if found.outcome.stops:
         raise typer.Exit(1)

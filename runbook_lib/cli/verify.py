@@ -32,10 +32,13 @@ def _verify(
 ) -> None:
     """Compare what the repository wants with the state and with what AWS has."""
     from ..settings import Settings
+    from ..workspace.clients import enter_stack
     from ..workspace.comparison import compare_places, gather_places
     from .inputs import progress_on_stderr
 
     settings = Settings.load()
+    stack = settings.stack_name(stack)
+    enter_stack(settings, stack)
     with progress_on_stderr():
         found = compare_places(gather_places(settings, stack, print))
     sys.stdout.write(_render(found, form))

@@ -9,8 +9,9 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 from runbook_lib.models.evidence import EvidenceReport, Manifest, ManifestFile, ManifestStep
+from runbook_lib.models.steps import RunStep
 
 __all__ = [
     "PAYLOAD_TYPE",
@@ -63,14 +64,14 @@ def chain_value(previous: str, files: Iterable[ManifestFile]) -> str:
     return hashlib.sha256(f"{previous}\n{''.join(lines)}".encode()).hexdigest()
 
 
-def by_step(files: Iterable[ManifestFile]) -> dict[str, list[ManifestFile]]:
-    """The evidence among these files by the name of its step, "" for what lies beside the steps' folders."""
-    folders = {step.folder: step.value for step in Step}
-    found: dict[str, list[ManifestFile]] = {}
+def by_step(files: Iterable[ManifestFile], steps: Iterable[RunStep]) -> dict[str, list[ManifestFile]]:
+    """The evidence among these files by the name of its step, in the steps' order; "" for what lies beside folders."""
+    folders = {step.folder: step.name for step in steps}
+    found: dict[str, list[ManifestFile]] = {name: [] for name in (*folders.values(), "")}
     for file in files:
         if is_evidence(file.path):
-            found.setdefault(folders.get(file.path.partition("/")[0], ""), []).append(file)
-    return found
+            found[folders.get(file.path.partition("/")[0], "")].append(file)
+    return {name: held for name, held in found.items() if held}
 
 
 def build_manifest(
@@ -85,7 +86,7 @@ def build_manifest(
     """
     steps = []
     chain = run_id
-    for step in sorted((name for name in files_by_step if name), key=_order):
+    for step in (name for name in files_by_step if name):
         files = _sorted(files_by_step[step])
         chain = chain_value(chain, files)
         steps.append(ManifestStep(step=step, outcome=outcomes.get(step, Outcome.INTERRUPTED), files=files, chain=chain))
@@ -111,11 +112,6 @@ def statement(manifest: Manifest) -> bytes:
     subjects = tuple(Subject(name=file.path, digest={"sha256": file.sha256}) for file in _sorted(listed))
     made = Statement(subject=subjects, predicate=manifest.model_dump(mode="json"))
     return made.model_dump_json(indent=None).encode()
-
-
-def _order(step: str) -> tuple[int, str]:
-    names = [known.value for known in Step]
-    return (names.index(step), "") if step in names else (len(names), step)
 
 
 def _sorted(files: Iterable[ManifestFile]) -> tuple[ManifestFile, ...]:

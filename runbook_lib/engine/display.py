@@ -6,10 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol, TextIO
-
-if TYPE_CHECKING:
-    from ..models.results import StepResult
+from typing import Protocol, TextIO
 
 __all__ = ["CiDisplay", "Display", "LineDisplay", "Quiet", "choose_display"]
 
@@ -29,8 +26,8 @@ class Display(Protocol):
     def ended(self, line: str) -> None:
         """It has ended: outcome and summary."""
 
-    def resumed(self, result: StepResult) -> None:
-        """A step is not repeated."""
+    def resumed(self, name: str, line: str) -> None:
+        """A notebook is not repeated: the line says how it ended before."""
 
     def close(self) -> None:
         """Nothing more comes."""
@@ -51,7 +48,7 @@ class Quiet:
     def ended(self, line: str) -> None:
         """Nothing."""
 
-    def resumed(self, result: StepResult) -> None:
+    def resumed(self, name: str, line: str) -> None:
         """Nothing."""
 
     def close(self) -> None:
@@ -87,10 +84,10 @@ class LineDisplay(Quiet):
         self._flush()
         self._line(line)
 
-    def resumed(self, result: StepResult) -> None:
+    def resumed(self, name: str, line: str) -> None:
         """The outcome as it was."""
-        self._name = result.step.value
-        self._line(f"{result.outcome.upper()}: {result.summary} (unchanged, not repeated)")
+        self._name = name
+        self._line(f"{line} (unchanged, not repeated)")
 
     def _flush(self) -> None:
         if self._rest:

@@ -8,8 +8,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from ..models.results import StepResult
-
 __all__ = ["RichDisplay"]
 
 SIGNS = {
@@ -63,9 +61,9 @@ class RichDisplay:
             self._task = None
             self._say(self._name, line, f"{elapsed:.1f} s")
 
-    def resumed(self, result: StepResult) -> None:
+    def resumed(self, name: str, line: str) -> None:
         """The outcome as it was."""
-        self._say(result.step.value, f"{result.outcome.upper()}: {result.summary}", "unchanged, not repeated")
+        self._say(name, line, "unchanged, not repeated")
 
     def close(self) -> None:
         """Leave the terminal as it was."""

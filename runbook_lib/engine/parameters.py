@@ -8,13 +8,12 @@ import io
 import math
 import os
 import tokenize
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, UsageError
-from ..models.base import Step
 from .notebook_files import read_notebook
 
 __all__ = [
@@ -292,34 +291,40 @@ INJECTED = ("run_id", "stack")
 
 @dataclass(frozen=True)
 class ParameterSet:
-    """Typed values by step, and where each came from: `file`, `environment` or `command line`."""
+    """Typed values by notebook, and where each came from: `file`, `environment` or `command line`."""
 
-    values: Mapping[Step, Mapping[str, Any]] = field(default_factory=dict)
-    sources: Mapping[Step, Mapping[str, str]] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-def collect_parameters(
-    notebooks: Path,
-    steps: Sequence[Step],
-    assignments: Iterable[str] = (),
-    file: Path | None = None,
-    environ: Mapping[str, str] = os.environ,
-) -> ParameterSet:
-    """Read `STEP.NAME=VALUE` texts, a YAML file (steps at the top) and RUNBOOK_PARAM_<STEP>_<NAME> variables.
+@dataclass(frozen=True)
+class Given:
+    """What was given: texts `NAME.PARAMETER=VALUE`, a document (`what` is its file's name), and variables."""
 
-    UsageError for an unknown step or name, with a suggestion, or for a value that does not fit its declared type.
+    assignments: Iterable[str] = ()
+    document: object = None
+    what: str = ""
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+def collect_parameters(notebooks: Mapping[str, Path], chosen: Iterable[str], given: Given) -> ParameterSet:
+    """Values for the chosen ones of several named notebooks, from all that was given.
+
+    Variables are named RUNBOOK_PARAM_<NAME>_<PARAMETER>; a document has the notebooks' names at its top. UsageError for
+    an unknown name, with a suggestion, or for a value that does not fit its declared type.
     """
+    names = tuple(chosen)
     declared = {
-        step: declared_parameters(read_notebook(notebooks / step.notebook)) or {}
-        for step in Step
-        if step in steps or (notebooks / step.notebook).exists()
+        name: declared_parameters(read_notebook(path)) or {}
+        for name, path in notebooks.items()
+        if name in names or path.exists()
     }
-    values: dict[Step, dict[str, Any]] = {step: {} for step in steps}
-    sources: dict[Step, dict[str, str]] = {step: {} for step in steps}
+    values: dict[str, dict[str, Any]] = {name: {} for name in names}
+    sources: dict[str, dict[str, str]] = {name: {} for name in names}
     for source, found in (
-        ("file", _from_file(file, declared)),
-        ("environment", _from_environment(environ, declared)),
-        ("command line", _from_assignments(assignments, declared)),
+        ("file", _from_document(given, declared)),
+        ("environment", _from_environment(given.environ, declared)),
+        ("command line", _from_assignments(given.assignments, declared)),
     ):
         for step, named in found.items():
             if step in values:
@@ -328,8 +333,8 @@ def collect_parameters(
     return ParameterSet(values, sources)
 
 
-Declared = Mapping[Step, Mapping[str, Parameter]]
-Found = dict[Step, dict[str, Any]]
+Declared = Mapping[str, Mapping[str, Parameter]]
+Found = dict[str, dict[str, Any]]
 
 
 def _from_assignments(assignments: Iterable[str], declared: Declared) -> Found:
@@ -362,28 +367,24 @@ def _from_environment(environ: Mapping[str, str], declared: Declared) -> Found:
     return found
 
 
-def _from_file(path: Path | None, declared: Declared) -> Found:
-    if path is None:
-        return {}
-    from ..adapters.yaml_file import load_yaml
-
-    document = load_yaml(path).data or {}
+def _from_document(given: Given, declared: Declared) -> Found:
+    document = given.document or {}
     if not isinstance(document, dict) or not all(isinstance(named, dict) for named in document.values()):
         raise ConfigError(
-            f"{path.name}: is no list of steps with their parameters", "Write `plan:` and below it `name: value`."
+            f"{given.what}: is no list of steps with their parameters", "Write `plan:` and below it `name: value`."
         )
     found: Found = {}
     for step_name, named in document.items():
         step = _step(str(step_name), declared)
         for name, value in named.items():
-            parameter = known_parameter(str(name), declared[step], f"step {step} ({path.name})")
+            parameter = known_parameter(str(name), declared[step], f"step {step} ({given.what})")
             found.setdefault(step, {})[str(name)] = fit_value(str(name), value, parameter.type)
     return found
 
 
-def _step(name: str, declared: Declared) -> Step:
+def _step(name: str, declared: Declared) -> str:
     if name in set(declared):
-        return Step(name)
+        return name
     close = difflib.get_close_matches(name, list(declared), n=1, cutoff=0.5)
     hint = f"; did you mean '{close[0]}'?" if close else ""
     raise UsageError(f"unknown step {name!r}{hint}", f"Steps: {', '.join(declared)}.")

@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["UNKNOWN", "Model", "Outcome", "Step", "Unknown"]
+__all__ = ["UNKNOWN", "Model", "Outcome", "Unknown"]
 
 
 class Unknown(Enum):
@@ -45,24 +45,3 @@ class Outcome(StrEnum):
     def stops(self) -> bool:
         """Whether the steps after this one must not run."""
         return self in {Outcome.BLOCKED, Outcome.ERRORED, Outcome.INTERRUPTED}
-
-
-class Step(StrEnum):
-    """The six steps, in the order in which they run."""
-
-    COMPLIANCE = "compliance"
-    PLAN = "plan"
-    APPROVAL = "approval"
-    APPLY = "apply"
-    VERIFICATION = "verification"
-    SERVICE_TESTS = "service_tests"
-
-    @property
-    def folder(self) -> str:
-        """The step's folder inside the run folder, as `02_plan`."""
-        return f"{list(Step).index(self) + 1:02d}_{self.value}"
-
-    @property
-    def notebook(self) -> str:
-        """The file name of the step's notebook."""
-        return f"{self.folder}.ipynb"

@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import Literal
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from .base import Model, Step
+from .base import Model
 from .findings import Action, Severity
+from .steps import BUILT_IN, CHANGE, STEP_NAME, Step, find_step
 
 __all__ = [
     "ApprovalConfig",
     "ComplianceConfig",
     "GitLabConfig",
     "GroupReference",
+    "RolesConfig",
     "RunbookConfig",
+    "RunbookEntry",
     "ServiceConfig",
     "SlackConfig",
     "StackConfig",
     "StepConfig",
+    "StepEntry",
     "TerraformConfig",
 ]
 
 
-class StackConfig(Model):
-    """One Terraform root module and the name of its state in GitLab."""
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
-    path: str
-    state: str
-    var_files: tuple[str, ...] = ()
 
-    @property
-    def plan_options(self) -> tuple[str, ...]:
-        """What Terraform is told beside what it finds in the module's folder."""
-        return tuple(f"-var-file={name}" for name in self.var_files)
+def _parse_duration(value: object) -> object:
+    # People write 30s, 15m, 4h, 2d; pydantic itself takes ISO 8601 and seconds.
+    if isinstance(value, str) and value[-1:] in _UNITS and value[:-1].isdigit():
+        return timedelta(**{_UNITS[value[-1]]: int(value[:-1])})
+    return value
+
+
+# People write 30s, 15m, 4h, 2d.
+Duration = Annotated[timedelta, BeforeValidator(_parse_duration), Field(gt=timedelta(0))]
+# A variable that the program, its pipeline or its outside systems go by is none of a stack's.
+_OURS = re.compile(r"(RUNBOOK|CI|GITLAB|SLACK|TF_HTTP|PYTHON|LD)_.*|GITLAB_CI|PATH|HOME")
+_SECRET = re.compile(r"(?i).*(password|passphrase|secret|token|api_?key|private_?key|access_?key|credentials?)(_id)?$")
+
+
+def _wrong(message: str, *at: str | int) -> PydanticCustomError:
+    """An error of a validator; `at` leads from the model that is validated to the thing that is wrong."""
+    return PydanticCustomError("runbook", "{message}", {"message": message, "at": at})
 
 
 class TerraformConfig(Model):
@@ -64,13 +81,8 @@ class ApprovalConfig(Model):
 
     approvers: tuple[str, ...] = ()
     quorum: int = Field(default=1, ge=1)
-    expires_after: timedelta = Field(default=timedelta(hours=4), gt=timedelta(0))
+    expires_after: Duration = timedelta(hours=4)
     job: str = "apply"
-
-    @field_validator("expires_after", mode="before")
-    @classmethod
-    def _duration(cls, value: object) -> object:
-        return _parse_duration(value)
 
     @model_validator(mode="after")
     def _quorum_can_be_reached(self) -> ApprovalConfig:
@@ -116,25 +128,120 @@ class ServiceConfig(Model):
     method: Literal["GET", "HEAD"] = "GET"
     status: int = 200
     contains: str = ""
-    timeout: timedelta = Field(default=timedelta(seconds=5), gt=timedelta(0))
+    timeout: Duration = timedelta(seconds=5)
     attempts: int = Field(default=3, ge=1, le=20)
-
-    @field_validator("timeout", mode="before")
-    @classmethod
-    def _duration(cls, value: object) -> object:
-        return _parse_duration(value)
 
 
 class StepConfig(Model):
     """How long a step may take, and how often it is repeated when an outside system failed."""
 
-    timeout: timedelta | None = Field(default=None, gt=timedelta(0))
+    timeout: Duration | None = None
     retries: int = Field(default=0, ge=0, le=5)
 
-    @field_validator("timeout", mode="before")
+
+class StepEntry(StepConfig):
+    """One step in a runbook's list: a built-in one, or a team's own notebook.
+
+    `notebook` is a path below the repository; a bare file name lies in notebooks/, and so does that of a step without.
+    """
+
+    name: str = Field(pattern=STEP_NAME)
+    notebook: str = ""
+    title: str = Field(default="", max_length=60)
+
+    @model_validator(mode="before")
     @classmethod
-    def _duration(cls, value: object) -> object:
-        return _parse_duration(value)
+    def _name_alone(cls, data: object) -> object:
+        return {"name": data} if isinstance(data, str) else data
+
+    @field_validator("notebook")
+    @classmethod
+    def _inside(cls, value: str) -> str:
+        path = PurePosixPath(value)
+        if value and (path.is_absolute() or ".." in path.parts or path.suffix != ".ipynb"):
+            raise ValueError("is no notebook (.ipynb) below the repository")
+        return value
+
+    @model_validator(mode="after")
+    def _neither_cut_short_nor_repeated(self) -> StepEntry:
+        _check_measures(self.name, self)
+        return self
+
+    def step(self, number: int) -> Step:
+        """The step at this place of a runbook."""
+        built_in = find_step(BUILT_IN, self.name)
+        step = built_in or Step(
+            name=self.name,
+            number=number,
+            title=self.name.replace("_", " ").capitalize(),
+            notebook=f"{self.name}.ipynb",
+        )
+        given: dict[str, Any] = {"number": number}
+        given |= {"title": self.title} if self.title else {}
+        given |= {"notebook": self.notebook} if self.notebook else {}
+        return _measured(step.model_copy(update=given), self)
+
+
+class RunbookEntry(Model):
+    """One runbook: its steps, in the order in which they are executed."""
+
+    steps: tuple[StepEntry, ...] = Field(min_length=1, max_length=99)
+
+    @field_validator("steps")
+    @classmethod
+    def _in_order(cls, steps: tuple[StepEntry, ...]) -> tuple[StepEntry, ...]:
+        for index, entry in enumerate(steps):
+            before = [earlier.name for earlier in steps[:index]]
+            if entry.name in before:
+                raise _wrong(f"the step {entry.name!r} stands there twice", index)
+            missing = _missing(entry.step(index + 1), before)
+            if missing:
+                raise _wrong(f"{entry.name} needs {' and '.join(missing)} before it in the same runbook", index)
+        return steps
+
+
+class RolesConfig(Model):
+    """AWS roles that GitLab's jobs take on: one that only reads, and one that changes things, for apply alone."""
+
+    plan: str = ""
+    apply: str = ""
+
+
+class StackConfig(Model):
+    """One Terraform root module, the name of its state in GitLab, and what is otherwise for it than for the others.
+
+    What is left out here is as runbook.yml says for all stacks. `without` are steps that runs of this stack leave out;
+    `environment` are variables for its steps, and for Terraform in them.
+    """
+
+    path: str
+    state: str
+    var_files: tuple[str, ...] = ()
+    approvers: tuple[str, ...] | None = None
+    quorum: int | None = Field(default=None, ge=1)
+    services: tuple[ServiceConfig, ...] | None = None
+    channel: str = ""
+    without: tuple[str, ...] = ()
+    region: str = ""
+    environment: dict[str, str] = {}
+    roles: RolesConfig = RolesConfig()
+
+    @field_validator("environment")
+    @classmethod
+    def _harmless(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                raise _wrong(f"{name!r} is no variable's name", name)
+            if _OURS.fullmatch(name):
+                raise _wrong(f"{name} is set by the pipeline or the desk, not by a stack", name)
+            if _SECRET.fullmatch(name):
+                raise _wrong(f"{name} is named like a secret, and this file is no place for one", name)
+        return value
+
+    @property
+    def plan_options(self) -> tuple[str, ...]:
+        """What Terraform is told beside what it finds in the module's folder."""
+        return tuple(f"-var-file={name}" for name in self.var_files)
 
 
 class RunbookConfig(Model):
@@ -143,21 +250,14 @@ class RunbookConfig(Model):
     version: Literal[1] = 1
     stacks: dict[str, StackConfig]
     default_stack: str = ""
+    runbooks: dict[Annotated[str, Field(pattern=STEP_NAME)], RunbookEntry] = {}
     terraform: TerraformConfig = TerraformConfig()
     gitlab: GitLabConfig = GitLabConfig()
     slack: SlackConfig = SlackConfig()
     approval: ApprovalConfig = ApprovalConfig()
     compliance: ComplianceConfig = ComplianceConfig()
     services: tuple[ServiceConfig, ...] = ()
-    steps: dict[Step, StepConfig] = {}
-
-    @field_validator("steps")
-    @classmethod
-    def _neither_cut_short_nor_repeated(cls, steps: dict[Step, StepConfig]) -> dict[Step, StepConfig]:
-        for step in (Step.APPROVAL, Step.APPLY):
-            if step in steps:
-                raise ValueError(f"{step} can't be given a timeout or retries: it waits for people, or changes things")
-        return steps
+    steps: dict[str, StepConfig] = {}
 
     @model_validator(mode="after")
     def _names_known(self) -> RunbookConfig:
@@ -165,17 +265,94 @@ class RunbookConfig(Model):
             raise ValueError("stacks names no stack")
         if self.default_stack and self.default_stack not in self.stacks:
             raise ValueError(f"default_stack {self.default_stack!r} is not among the stacks {sorted(self.stacks)}")
-        unknown = sorted({s.group.stack for s in self.services if s.group.stack} - set(self.stacks))
-        if unknown:
-            raise ValueError(f"services refer to the unknown stack {unknown[0]!r}")
+        self._check_services(self.services, "services")
+        self._check_measures()
+        for name, stack in self.stacks.items():
+            self._check_services(stack.services or (), "stacks", name, "services")
+            self._check_stack(name, stack)
         return self
 
+    @property
+    def runbook_names(self) -> tuple[str, ...]:
+        """All runbooks, `change` first."""
+        return (CHANGE, *(name for name in self.runbooks if name != CHANGE))
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+    @property
+    def all_steps(self) -> tuple[Step, ...]:
+        """Each step that some runbook has, once."""
+        found: dict[str, Step] = {}
+        for name in self.runbook_names:
+            found = {step.name: step for step in self.runbook(name)} | found
+        return tuple(found.values())
+
+    def runbook(self, name: str, stack: str = "") -> tuple[Step, ...]:
+        """The steps of a runbook, without those that the stack leaves out; KeyError if there is none of this name."""
+        if name == CHANGE and name not in self.runbooks:
+            steps = BUILT_IN
+        else:
+            steps = tuple(entry.step(index + 1) for index, entry in enumerate(self.runbooks[name].steps))
+        without = self.stacks[stack].without if stack else ()
+        return tuple(
+            _measured(step, self.steps.get(step.name, StepConfig())) for step in steps if step.name not in without
+        )
+
+    def approval_of(self, stack: str) -> ApprovalConfig:
+        """Who may approve a change of this stack, and how many must."""
+        own = self.stacks[stack]
+        given = {"approvers": own.approvers, "quorum": own.quorum}
+        return self.approval.model_copy(update={name: value for name, value in given.items() if value is not None})
+
+    def services_of(self, stack: str) -> tuple[ServiceConfig, ...]:
+        """The services that are tested after a change of this stack."""
+        own = self.stacks[stack].services
+        return self.services if own is None else own
+
+    def _check_services(self, services: Iterable[ServiceConfig], *at: str) -> None:
+        for index, service in enumerate(services):
+            if service.group.stack and service.group.stack not in self.stacks:
+                raise _wrong(f"services refer to the unknown stack {service.group.stack!r}", *at, index)
+
+    def _check_measures(self) -> None:
+        known = {step.name for step in self.all_steps}
+        for name, measures in self.steps.items():
+            if name not in known:
+                raise _wrong(f"no runbook has a step {name!r}; there are {', '.join(sorted(known))}", "steps", name)
+            try:
+                _check_measures(name, measures)
+            except ValueError as error:
+                raise _wrong(str(error), "steps", name) from error
+
+    def _check_stack(self, name: str, stack: StackConfig) -> None:
+        known = {step.name for step in self.all_steps}
+        for index, left_out in enumerate(stack.without):
+            if left_out not in known:
+                raise _wrong(f"no runbook has a step {left_out!r} to leave out", "stacks", name, "without", index)
+        for runbook in self.runbook_names:
+            kept: list[str] = []
+            for step in self.runbook(runbook, name):
+                missing = _missing(step, kept)
+                if missing:
+                    message = f"{step.name} needs {' and '.join(missing)} before it in the runbook {runbook!r}"
+                    raise _wrong(message, "stacks", name, "without")
+                kept.append(step.name)
+        approval = self.approval_of(name)
+        if approval.approvers and approval.quorum > len(set(approval.approvers)):
+            message = f"quorum is {approval.quorum}, but only {len(set(approval.approvers))} approvers are named"
+            raise _wrong(message, "stacks", name, "quorum" if stack.quorum else "approvers")
 
 
-def _parse_duration(value: object) -> object:
-    # People write 30s, 15m, 4h, 2d; pydantic itself takes ISO 8601 and seconds.
-    if isinstance(value, str) and value[-1:] in _UNITS and value[:-1].isdigit():
-        return timedelta(**{_UNITS[value[-1]]: int(value[:-1])})
-    return value
+def _missing(step: Step, before: Iterable[str]) -> list[str]:
+    return [need for need in step.needs if need not in set(before)]
+
+
+def _measured(step: Step, measures: StepConfig) -> Step:
+    given: dict[str, Any] = {"retries": measures.retries} if measures.retries else {}
+    if measures.timeout is not None:
+        given["timeout"] = measures.timeout.total_seconds()
+    return step.model_copy(update=given) if given else step
+
+
+def _check_measures(name: str, measures: StepConfig) -> None:
+    step = find_step(BUILT_IN, name)
+    if step and not step.repeatable and (measures.timeout or measures.retries):
+        raise ValueError(f"{name} can't be given a timeout or retries: it waits for people, or changes things")

@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from .base import Model, Outcome, Step
-from .findings import Finding
+from .base import Model, Outcome
+from .findings import Action, Finding, Severity, Verdict
+from .steps import STEP_NAME
 
-__all__ = ["RESULT_MIME", "Artifact", "ErrorInfo", "InputFile", "StepResult"]
+__all__ = ["RESULT_MIME", "Artifact", "ErrorInfo", "GivenFinding", "GivenOutcome", "InputFile", "StepResult"]
 
 RESULT_MIME = "application/vnd.runbook.result+json"
 
@@ -42,6 +43,50 @@ class ErrorInfo(Model):
     remedy: str = ""
 
 
+class GivenFinding(Model):
+    """A finding as a team's own step gives it: `blocks` says whether it stops the run or only warns."""
+
+    message: str = Field(min_length=1)
+    blocks: bool = False
+    severity: Severity = Severity.MEDIUM
+    address: str = ""
+    remedy: str = ""
+    policy: str = ""
+
+    def finding(self, step: str) -> Finding:
+        """The finding as everybody shows it; it bears the step's name where it names no policy."""
+        return Finding(
+            policy=self.policy or step,
+            verdict=Verdict.FAILED,
+            severity=self.severity,
+            address=self.address,
+            message=self.message,
+            remedy=self.remedy,
+            action=Action.BLOCK if self.blocks else Action.WARN,
+            tool=step,
+        )
+
+
+class GivenOutcome(Model):
+    """The model of outcome.json, by which a notebook in any language says how its step ended.
+
+    Without `outcome` the findings decide.
+    """
+
+    outcome: Literal[Outcome.PASSED, Outcome.WARNED, Outcome.BLOCKED] | None = None
+    summary: str = ""
+    findings: tuple[GivenFinding, ...] = ()
+    metrics: dict[str, Any] = {}
+
+    @property
+    def decided(self) -> Outcome:
+        """What it comes to: a finding that blocks is never passed over."""
+        found = Outcome.WARNED if self.findings else Outcome.PASSED
+        found = Outcome.BLOCKED if any(finding.blocks for finding in self.findings) else found
+        order = (Outcome.PASSED, Outcome.WARNED, Outcome.BLOCKED)
+        return max(found, self.outcome or found, key=order.index)
+
+
 class StepResult(Model):
     """The outcome of one step, for the next step, for Slack, and for the auditor. Times are UTC."""
 
@@ -49,7 +94,7 @@ class StepResult(Model):
 
     schema_: Literal["runbook/step-result/v1"] = Field(default="runbook/step-result/v1", alias="schema")
     run_id: str
-    step: Step
+    step: str = Field(pattern=STEP_NAME)
     stack: str
     outcome: Outcome
     summary: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..models.approval import ApprovalRequest, DecisionRecord
-from ..models.base import Outcome, Step
+from ..models.base import Outcome
 from ..models.evidence import ManifestFile
 from ..models.exposure import Exposure, ExposureEntry
 from ..models.findings import Action, Finding, Verdict
@@ -26,6 +26,7 @@ class IndexPage:
 
     run: Run
     results: tuple[StepResult, ...] = ()
+    findings: tuple[Finding, ...] = ()
     exposure: Exposure | None = None
     request: ApprovalRequest | None = None
     decision: DecisionRecord | None = None
@@ -41,16 +42,10 @@ class IndexPage:
         return next((outcome for outcome in order if outcome in found), None)
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
-        """The findings of the plan, whose verdict counts; before it, those of the compliance step."""
-        by_step = {result.step: result.findings for result in self.results}
-        return by_step.get(Step.PLAN) or by_step.get(Step.COMPLIANCE) or ()
-
-    @property
     def judged(self) -> bool:
         """Whether a verdict was reached at all: no findings of a step that failed mean nothing."""
         reached = {Outcome.PASSED, Outcome.WARNED, Outcome.BLOCKED}
-        return any(result.step in {Step.COMPLIANCE, Step.PLAN} and result.outcome in reached for result in self.results)
+        return any(result.outcome in reached for result in self.results)
 
 
 def render_index(page: IndexPage) -> str:
@@ -62,7 +57,7 @@ def render_index(page: IndexPage) -> str:
     environment.filters |= {"colour": _colour, "does": _does}
     by_step = {result.step: result for result in page.results}
     return environment.get_template("index.html.j2").render(
-        page=page, run=page.run, steps=[(step, by_step.get(step)) for step in Step], style=page_style()
+        page=page, run=page.run, steps=[(step, by_step.get(step.name)) for step in page.run.steps], style=page_style()
     )
 
 

@@ -200,7 +200,7 @@ def artifacts(given: Iterable[Artifact]) -> Table:
 def steps(results: Iterable[StepResult]) -> Table:
     """The run's steps, one line each."""
     rows = [
-        (result.step.value, outcome_badge(result.outcome), result.summary,
+        (result.step, outcome_badge(result.outcome), result.summary,
          f"{(result.finished_at - result.started_at).total_seconds():.1f} s")
         for result in results
     ]  # fmt: skip

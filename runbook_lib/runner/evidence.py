@@ -21,8 +21,8 @@ ENVELOPE = "manifest.dsse.json"
 
 def seal(settings: Settings, store: RunStore) -> Manifest:
     """Write manifest.json over the run folder, and sign it if there is a key."""
-    outcomes = {result.step.value: result.outcome for result in store.results()}
-    manifest = build_manifest(store.run_id, by_step(_files(store)), outcomes, datetime.now(UTC))
+    outcomes = {result.step: result.outcome for result in store.results()}
+    manifest = build_manifest(store.run_id, by_step(_files(store), store.steps), outcomes, datetime.now(UTC))
     # The mask must not touch the seal: its digests are no secrets, and a changed byte would break it.
     store.write_bytes(MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
     key = settings.environment.signing_key.get_secret_value()

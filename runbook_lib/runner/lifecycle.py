@@ -6,18 +6,14 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ..adapters.store import RunStore
-from ..models.base import Step
 from ..models.results import StepResult
 from ..models.run import Run
+from ..models.steps import Step
 from ..settings import Settings
 from ..workspace.slack_thread import Teller, failed_result
 from .evidence import seal
 
 __all__ = ["Lifecycle"]
-
-
-# These speak for themselves, and find in the thread what was told before them.
-SPEAKING = {Step.APPROVAL, Step.APPLY}
 
 
 class Lifecycle:
@@ -39,7 +35,7 @@ class Lifecycle:
         if not self._opened:
             self._opened = True
             self._told.append(self._pool.submit(lambda: self._teller().start()))
-        if step in SPEAKING:
+        if step.speaks:
             self._wait()
 
     def step_ended(self, result: StepResult) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -10,13 +11,11 @@ from typing import TypeVar
 from ..adapters.atomic import write_atomic
 from ..adapters.store import RunStore
 from ..domain.redaction import Redactor
-from ..errors import InputError
-from ..models.approval import ApprovalRequest, DecisionRecord
-from ..models.base import Step
+from ..errors import InputError, UsageError
 from ..models.evidence import Manifest, ManifestFile
-from ..models.exposure import Exposure
 from ..models.results import StepResult
 from ..models.run import Run
+from ..workspace.records import findings_that_count, read_decision, read_exposure, read_request
 
 __all__ = ["Pages", "write_index"]
 
@@ -62,20 +61,22 @@ class Pages:
             write_atomic(folder / "notebook.html", self._redactor.mask(page).encode("utf-8", "replace"))
 
 
-ModelT = TypeVar("ModelT", Exposure, ApprovalRequest, DecisionRecord, Manifest)
+T = TypeVar("T")
 
 
 def write_index(store: RunStore) -> Path:
     """Write the page and give its path; InputError if the folder holds no run. What can't be read is left out."""
     from ..report.html_index import IndexPage, render_index
 
-    manifest = _read(store, "manifest.json", Manifest)
+    manifest = _read(store, _manifest)
+    results = tuple(result for step in store.steps if (result := _result(store, step.name)))
     page = IndexPage(
         run=store.read_model("run.json", Run),
-        results=tuple(result for step in Step if (result := _result(store, step))),
-        exposure=_read(store, f"{Step.PLAN.folder}/exposure.json", Exposure),
-        request=_read(store, f"{Step.APPROVAL.folder}/request.json", ApprovalRequest),
-        decision=_read(store, f"{Step.APPROVAL.folder}/decision.json", DecisionRecord),
+        results=results,
+        findings=findings_that_count(results),
+        exposure=_read(store, read_exposure),
+        request=_read(store, read_request),
+        decision=_read(store, read_decision),
         files=_files(manifest) if manifest else (),
         signed=store.exists("manifest.dsse.json"),
         pages=frozenset(path.relative_to(store.dir).as_posix() for path in store.dir.glob("*/notebook.*")),
@@ -88,15 +89,20 @@ def _files(manifest: Manifest) -> tuple[ManifestFile, ...]:
     return (*manifest.files, *(file for step in manifest.steps for file in step.files))
 
 
-def _result(store: RunStore, step: Step) -> StepResult | None:
+def _result(store: RunStore, step: str) -> StepResult | None:
     try:
         return store.read_result(step)
     except InputError:
         return None
 
 
-def _read(store: RunStore, relative: str, model: type[ModelT]) -> ModelT | None:
+def _manifest(store: RunStore) -> Manifest:
+    return store.read_model("manifest.json", Manifest)
+
+
+def _read(store: RunStore, read: Callable[[RunStore], T]) -> T | None:
     try:
-        return store.read_model(relative, model) if store.exists(relative) else None
-    except InputError:
+        return read(store)
+    except (InputError, UsageError):
+        # It is not there, can't be read, or the run has no step that could have left it.
         return None

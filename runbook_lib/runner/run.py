@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
+from ..adapters.run_lock import carries_out
+from ..adapters.yaml_file import load_yaml
 from ..engine.forking import ForkServer
 from ..engine.kernels import kernel_environment
 from ..engine.options import EngineOptions
-from ..engine.parameters import ParameterSet, collect_parameters
-from ..errors import ConfigError
-from ..models.base import Step
+from ..engine.parameters import Given, ParameterSet, collect_parameters
+from ..errors import UsageError
+from ..models.base import Outcome
+from ..models.run import Run
+from ..models.steps import CHANGE, RunStep, Step, find_step
 from ..settings import Settings
-from ..workspace.runs import latest_run_id, open_run
+from ..workspace.runs import RUN_FILE, Asked, latest_run_id, load_run, no_step, open_run, run_store, step_of
 from .lifecycle import Lifecycle
 from .pages import write_index
-from .sequence import TIMEOUTS, SequenceJob, SequenceSummary, run_sequence
+from .sequence import Job, Summary, run_sequence
 
-__all__ = ["RunRequest", "execute"]
+__all__ = ["RunRequest", "chosen_steps", "execute"]
 
-
-# What the notebooks import, or their steps where it is used: a kernel that waits has time for it.
-PRELOAD = ("runbook_lib.report.tables", "runbook_lib.report.decision_tables", "ruamel.yaml")
-ASKING = ("gitlab", "slack_sdk")
-DRAWING = ("runbook_lib.report.charts", "matplotlib.figure", "matplotlib.backends.backend_svg", "matplotlib.patches")
-PRELOAD_MORE = {
-    Step.COMPLIANCE: ("hcl2",),
-    Step.PLAN: ("hcl2", *DRAWING),
-    Step.APPROVAL: ASKING,
-    Step.APPLY: ASKING,
-    Step.VERIFICATION: ("boto3", *DRAWING),
-    Step.SERVICE_TESTS: ("boto3", "aiohttp", *DRAWING),
-}
+StepT = TypeVar("StepT", bound=RunStep)
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What was asked on the command line. `assignments` are texts STEP.NAME=VALUE."""
+    """What was asked on the command line: steps by name, all of them if none is named, or those from `start` on.
 
-    steps: tuple[Step, ...]
+    `assignments` are texts STEP.NAME=VALUE.
+    """
+
+    names: tuple[str, ...] = ()
+    start: str = ""
+    runbook: str = ""
     stack: str = ""
     run_id: str = ""
     resume: bool = False
@@ -48,46 +48,100 @@ class RunRequest:
     parameter_file: Path | None = None
 
 
-def execute(request: RunRequest, settings: Settings) -> SequenceSummary:
+def execute(request: RunRequest, settings: Settings) -> Summary:
     """Carry out the steps. Wrong parameters are errors before a run is made or a kernel starts."""
-    if not settings.notebooks.is_dir():
-        raise ConfigError(f"{settings.notebooks} is not there", "The runbook's notebooks lie beside runbook.yml.")
-    chosen = collect_parameters(settings.notebooks, request.steps, request.assignments, request.parameter_file)
-    environment = {
-        "RUNBOOK_ROOT": str(settings.root),
-        "RUNBOOK_OUTPUTS": str(settings.outputs),
-        "RUNBOOK_IN_SEQUENCE": "true",
-    }
-    with _fork_server(request, settings) as server:
-        store, run = open_run(settings, _run_id(request, settings), request.stack, _named(chosen))
-        job = SequenceJob(
-            notebooks=settings.notebooks,
+    asked, steps = _choose(request, settings)
+    notebooks = {step.name: settings.notebook(step) for step in (*settings.config.all_steps, *steps)}
+    chosen = collect_parameters(notebooks, [step.name for step in steps], _given(request))
+    if not steps:
+        now = datetime.now(UTC)
+        return Summary((), Outcome.SKIPPED, 0, now, now)
+    with _fork_server(steps, settings) as server:
+        store, run = open_run(settings, replace(asked, parameters=_named(chosen)))
+        job = Job(
             run_dir=store.dir,
-            steps=request.steps,
+            steps=tuple(step_of(settings, run, step.name) for step in steps),
+            notebooks=notebooks,
             stack=run.stack,
             cwd=settings.root,
             parameters=chosen.values,
-            environment=environment,
+            environment={"RUNBOOK_ROOT": str(settings.root), "RUNBOOK_OUTPUTS": str(settings.outputs)},
             resume=request.resume,
             redactor=settings.redactor,
-            timeouts=_timeouts(settings),
-            retries={step: config.retries for step, config in settings.config.steps.items()},
-            preload={step: _preload(step) for step in Step},
             options=_options(),
             fork_server=server,
         )
-        summary = run_sequence(job, Lifecycle(settings, store, run))
+        with carries_out(settings.outputs, run.run_id):
+            summary = run_sequence(job, Lifecycle(settings, store, run))
     write_index(store)
     return summary
 
 
+def chosen_steps(steps: Sequence[StepT], names: Sequence[str], start: str, where: str) -> tuple[StepT, ...]:
+    """The steps to run, in the runbook's order; UsageError with a suggestion for an unknown name."""
+    if names and start:
+        raise UsageError("steps and --from exclude each other", "Name the steps, or the first of them with --from.")
+    if start:
+        first = _found(steps, start, where)
+        return tuple(step for step in steps if step.number >= first.number)
+    wanted = {_found(steps, name, where).name for name in names}
+    return tuple(step for step in steps if step.name in wanted or not names)
+
+
+def _choose(request: RunRequest, settings: Settings) -> tuple[Asked, tuple[Step, ...]]:
+    """Which run is meant, and which of its steps. Steps after the first go on with a run that is there."""
+    asked = Asked(request.run_id, request.stack, request.runbook)
+    run = _existing(settings, request.run_id)
+    if run is None:
+        stack = settings.stack_name(request.stack)
+        steps = settings.runbook(request.runbook, stack)
+        names = _taking_part(request, settings, stack)
+        chosen = chosen_steps(steps, names, request.start, f"runbook {request.runbook or CHANGE}")
+        if request.names and not names:
+            return asked, ()
+        if request.run_id or chosen[0].starts_run or chosen[0].number == steps[0].number:
+            return replace(asked, stack=stack), chosen
+        run = load_run(run_store(settings, latest_run_id(settings, stack)))
+        asked = replace(asked, run_id=run.run_id)
+    names = _taking_part(request, settings, run.stack)
+    if request.names and not names:
+        return asked, ()
+    found = chosen_steps(run.steps, names, request.start, f"run {run.run_id}")
+    return asked, tuple(step_of(settings, run, step.name) for step in found)
+
+
+def _taking_part(request: RunRequest, settings: Settings, stack: str) -> tuple[str, ...]:
+    # A pipeline has a job for each step, also where a stack does without one: its job has nothing to do.
+    without = set(settings.config.stacks[stack].without) if stack in settings.config.stacks else set()
+    left_out = [name for name in request.names if _normal(name) in without]
+    for name in left_out:
+        print(f"{name}: stack {stack} leaves this step out (runbook.yml)", file=sys.stderr)  # noqa: T201 - progress
+    return tuple(name for name in request.names if name not in left_out)
+
+
+def _existing(settings: Settings, run_id: str) -> Run | None:
+    store = run_store(settings, run_id) if run_id else None
+    return load_run(store) if store and store.exists(RUN_FILE) else None
+
+
+def _found(steps: Sequence[StepT], name: str, where: str) -> StepT:
+    step = find_step(steps, _normal(name))
+    if step is None:
+        raise no_step(name, steps, where)
+    return step
+
+
+def _normal(name: str) -> str:
+    return name.replace("-", "_").lower()
+
+
 @contextlib.contextmanager
-def _fork_server(request: RunRequest, settings: Settings) -> Iterator[ForkServer | None]:
+def _fork_server(steps: Sequence[Step], settings: Settings) -> Iterator[ForkServer | None]:
     # It imports what the first kernel needs while the run is opened. One kernel alone is as quick without it.
-    if len(request.steps) < 2:
+    if len(steps) < 2:
         yield None
         return
-    with ForkServer(_preload(request.steps[0]), settings.root, kernel_environment({})) as server:
+    with ForkServer(steps[0].preload, settings.root, kernel_environment({})) as server:
         yield server
 
 
@@ -97,22 +151,10 @@ def _options() -> EngineOptions:
     return EngineOptions(grace=given.get("grace", usual.grace), save_every=given.get("save_every", usual.save_every))
 
 
-def _timeouts(settings: Settings) -> Mapping[Step, float]:
-    own = {step: config.timeout.total_seconds() for step, config in settings.config.steps.items() if config.timeout}
-    return {**TIMEOUTS, **own}
-
-
-def _preload(step: Step) -> tuple[str, ...]:
-    return (f"runbook_lib.steps.{step}", *PRELOAD, *PRELOAD_MORE.get(step, ()))
-
-
-def _run_id(request: RunRequest, settings: Settings) -> str:
-    # Steps after the first go on with a run that is there; the first begins one of its own.
-    first = request.steps[0] if request.steps else Step.COMPLIANCE
-    if request.run_id or first in {Step.COMPLIANCE, Step.SERVICE_TESTS}:
-        return request.run_id
-    return latest_run_id(settings, request.stack)
+def _given(request: RunRequest) -> Given:
+    path = request.parameter_file
+    return Given(request.assignments, load_yaml(path).data if path else None, path.name if path else "")
 
 
 def _named(chosen: ParameterSet) -> Mapping[str, Mapping[str, object]]:
-    return {step.value: dict(values) for step, values in chosen.values.items() if values}
+    return {step: dict(values) for step, values in chosen.values.items() if values}

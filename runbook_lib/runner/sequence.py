@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,12 +22,14 @@ from ..engine.loop import LoopThread
 from ..engine.notebook_files import light_imports, load_notebook, read_notebook
 from ..engine.options import EngineOptions
 from ..engine.papermill_engine import RunbookEngine
-from ..engine.parameters import check_parameters
+from ..engine.parameters import INJECTED, check_parameters, declared_parameters
 from ..engine.stopping import StopRequest, trap_signals
 from ..errors import InputError, StoreError
-from ..models.base import Outcome, Step
+from ..models.base import Outcome
 from ..models.results import ErrorInfo, InputFile, StepResult
+from ..models.steps import Step
 from .kernel_queue import KernelQueue
+from .own_steps import OUTCOME_FILE, changed_elsewhere, files_elsewhere, given_result, own_environment, trespass
 from .pages import Pages
 
 if TYPE_CHECKING:
@@ -35,29 +37,7 @@ if TYPE_CHECKING:
 
     from ..engine.forking import ForkServer
 
-__all__ = [
-    "TIMEOUTS",
-    "Hooks",
-    "SequenceJob",
-    "SequenceRun",
-    "SequenceSummary",
-    "StepExecution",
-    "exit_status",
-    "fingerprint",
-    "read_own_result",
-    "result_of_ending",
-    "run_sequence",
-    "summary_text",
-    "unchanged_result",
-]
-
-
-TIMEOUTS: Mapping[Step, float] = {
-    Step.COMPLIANCE: 900,
-    Step.PLAN: 3600,
-    Step.VERIFICATION: 1800,
-    Step.SERVICE_TESTS: 3600,
-}
+__all__ = ["Hooks", "Job", "Sequence", "Summary", "exit_status", "fingerprint", "run_sequence", "summary_text"]
 
 
 class Hooks(Protocol):
@@ -74,27 +54,21 @@ class Hooks(Protocol):
 
 
 @dataclass(frozen=True)
-class SequenceJob:
+class Job:
     """What to run, where; `run_dir` is the run folder, named by the run's id.
 
-    `timeouts` are seconds a step; approval has none, it waits for people, nor has apply, which must not be cut short.
-
-    `retries` says how often a step that failed at an outside system is repeated; apply never is, nor approval.
-    `preload` are the modules that a step's kernel imports while it waits; with a `fork_server` kernels come from there.
+    `notebooks` and `parameters` are by the steps' names. With a `fork_server` kernels come from there.
     """
 
-    notebooks: Path
     run_dir: Path
     steps: tuple[Step, ...]
+    notebooks: Mapping[str, Path]
     stack: str
     cwd: Path
-    parameters: Mapping[Step, Mapping[str, Any]] = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     resume: bool = False
     redactor: Redactor = field(default_factory=Redactor)
-    timeouts: Mapping[Step, float] = field(default_factory=lambda: TIMEOUTS)
-    retries: Mapping[Step, int] = field(default_factory=dict)
-    preload: Mapping[Step, tuple[str, ...]] = field(default_factory=dict)
     options: EngineOptions = field(default_factory=EngineOptions)
     display: Display | None = None
     fork_server: ForkServer | None = None
@@ -106,21 +80,21 @@ class SequenceJob:
 
 
 @dataclass(frozen=True)
-class SequenceSummary:
-    """All results in order, those of steps that were not repeated included (`resumed`)."""
+class Summary:
+    """All results in order, those of steps that were not repeated included (`resumed`, by name)."""
 
     results: tuple[StepResult, ...]
     outcome: Outcome
     exit_status: int
     started_at: datetime
     finished_at: datetime
-    resumed: frozenset[Step] = frozenset()
+    resumed: frozenset[str] = frozenset()
     signal_number: int = 0
 
 
-def run_sequence(job: SequenceJob, hooks: Hooks) -> SequenceSummary:
+def run_sequence(job: Job, hooks: Hooks) -> Summary:
     """Run the steps; UsageError, before any kernel starts, for parameters that the notebooks do not take."""
-    return SequenceRun(job, hooks).run()
+    return Sequence(job, hooks).run()
 
 
 @dataclass(frozen=True)
@@ -133,135 +107,88 @@ class Work:
     request: KernelRequest
 
 
-class SequenceRun:
+class Sequence:
     """Carries one job out."""
 
-    def __init__(self, job: SequenceJob, hooks: Hooks) -> None:
+    def __init__(self, job: Job, hooks: Hooks) -> None:
         self._job = job
         self._hooks = hooks
         self._display: Display = job.display or choose_display()
         self._store = RunStore(job.run_dir.parent, job.run_id, job.redactor.mask)
         self._results: list[StepResult] = []
-        self._resumed: set[Step] = set()
+        self._resumed: set[str] = set()
+        self._applied = False
         self._started_at = datetime.now(UTC)
 
-    def run(self) -> SequenceSummary:
+    def run(self) -> Summary:
         """All steps up to the first that stops; then the pages, the hooks and the summary."""
         todo = [self._work(step) for step in self._job.steps]
-        with LoopThread() as loop:
-            stop = StopRequest(loop.loop)
-            with trap_signals(stop), Pages(self._job.redactor) as pages:
+        with LoopThread() as self._loop:
+            self._stop = StopRequest(self._loop.loop)
+            with trap_signals(self._stop), Pages(self._job.redactor) as self._pages:
                 try:
-                    self._steps(todo, loop, stop, pages)
+                    self._steps(todo)
                 finally:
                     self._display.close()
-                    pages.finish()
+                    self._pages.finish()
                 self._hooks.run_ended(tuple(self._results))
-        return self._summary(stop.number)
+        return self._summary(self._stop.number)
 
     def _work(self, step: Step) -> Work:
-        nb = read_notebook(self._job.notebooks / step.notebook)
-        given = {**self._job.parameters.get(step, {}), "run_id": self._job.run_id, "stack": self._job.stack}
-        parameters = check_parameters(nb, given, f"step {step}")
+        nb = read_notebook(self._job.notebooks[step.name])
+        given = {**self._job.parameters.get(step.name, {}), "run_id": self._job.run_id, "stack": self._job.stack}
+        if not step.decides:
+            # A notebook that asks for neither runs as it is.
+            declared = declared_parameters(nb) or {}
+            given = {name: value for name, value in given.items() if name in declared or name not in INJECTED}
+        parameters = check_parameters(nb, given, f"step {step.name}")
         name = nb["metadata"].get("kernelspec", {}).get("name") or "python3"
-        preload = self._job.preload.get(step, ())
-        request = KernelRequest(name, self._job.cwd, self._job.environment, preload, self._job.options.start_timeout)
+        environment = {**self._job.environment, **({} if step.decides else own_environment(self._store, step))}
+        start_timeout = self._job.options.start_timeout
+        request = KernelRequest(name, self._job.cwd, environment, step.preload, start_timeout)
         return Work(step, parameters, fingerprint(nb, parameters), request)
 
-    def _steps(self, todo: list[Work], loop: LoopThread, stop: StopRequest, pages: Pages) -> None:
+    def _steps(self, todo: list[Work]) -> None:
         kernels: KernelQueue | None = None
         try:
             for position, work in enumerate(todo):
-                if stop.count or (self._results and self._results[-1].outcome.stops):
+                if self._stop.count or (self._results and self._results[-1].outcome.stops):
                     return
                 if self._resume(work):
                     continue
                 kernels = kernels or KernelQueue(
-                    loop, [later.request for later in todo[position:]], self._job.fork_server
+                    self._loop, [later.request for later in todo[position:]], self._job.fork_server
                 )
-                self._step(work, StepExecution(self._job, loop, stop, kernels, self._display))
-                pages.add(self._store.step_dir(work.step))
+                self._step(work, kernels)
+                self._pages.add(self._store.step_dir(work.step.name))
         finally:
             if kernels is not None:
                 kernels.close()
 
     def _resume(self, work: Work) -> bool:
         # What apply did to the world is not seen in files: once it has been carried out, what follows is too.
-        applied = any(result.step is Step.APPLY and result.step not in self._resumed for result in self._results)
-        if not self._job.resume or applied:
+        if not self._job.resume or self._applied:
             return False
-        result = unchanged_result(self._store, self._job.cwd, work.step, work.fingerprint)
+        result = unchanged_result(self._store, self._job.cwd, work.step.name, work.fingerprint)
         if result is None:
             return False
         self._results.append(result)
-        self._resumed.add(work.step)
-        self._display.resumed(result)
+        self._resumed.add(work.step.name)
+        self._display.resumed(work.step.name, _line(result))
         return True
 
-    def _step(self, work: Work, execution: StepExecution) -> None:
+    def _step(self, work: Work, kernels: KernelQueue) -> None:
         self._hooks.step_started(work.step)
-        self._display.started(work.step.value, work.step.folder)
-        result = execution.repeat(work.step, lambda: self._execute(work, execution))
+        self._display.started(work.step.name, work.step.folder)
+        self._applied = self._applied or work.step.applies
+        result = self._repeat(work.step, lambda: self._execute(work, kernels))
         self._results.append(result)
-        self._display.ended(f"{result.outcome.upper()}: {result.summary}")
+        self._display.ended(_line(result))
         self._hooks.step_ended(result)
 
-    def _execute(self, work: Work, execution: StepExecution) -> StepResult:
-        started_at = datetime.now(UTC)
-        folder = self._store.step_dir(work.step)
-        # An old result must not speak for a step that is killed before it can write its own.
-        (folder / "result.json").unlink(missing_ok=True)
-        nb = load_notebook(self._job.notebooks / work.step.notebook)
-        nb.metadata["runbook"] = {"step": work.step.value, "fingerprint": work.fingerprint}
-        ending = execution.execute(nb, work.step, work.request, work.parameters, folder)
-        result = read_own_result(self._store, work.step)
-        if result is None or (not ending.good and not result.outcome.stops):
-            result = result_of_ending(self._store, work.step, self._job.stack, started_at, ending)
-            with contextlib.suppress(StoreError):
-                # On a full disk the result still counts, for the exit status and for who is told.
-                self._store.write_result(result)
-        return result
-
-    def _summary(self, signal_number: int) -> SequenceSummary:
-        order = (Outcome.INTERRUPTED, Outcome.ERRORED, Outcome.BLOCKED, Outcome.WARNED, Outcome.PASSED)
-        outcomes = {result.outcome for result in self._results} or {Outcome.SKIPPED}
-        outcome = next((worst for worst in order if worst in outcomes), Outcome.SKIPPED)
-        return SequenceSummary(
-            results=tuple(self._results),
-            outcome=Outcome.INTERRUPTED if signal_number else outcome,
-            exit_status=exit_status(self._results, signal_number),
-            started_at=self._started_at,
-            finished_at=datetime.now(UTC),
-            resumed=frozenset(self._resumed),
-            signal_number=signal_number,
-        )
-
-
-SAFE_TO_REPEAT = frozenset({Step.COMPLIANCE, Step.PLAN, Step.VERIFICATION, Step.SERVICE_TESTS})
-TRANSIENT = {"TerraformError", "AwsError", "GitLabError", "ServiceError", "DeadKernelError"}
-
-
-class _TransientError(Exception):
-    """An outside system failed; the step may be tried again. Never leaves this module."""
-
-
-def _transient(result: StepResult) -> bool:
-    return result.outcome is Outcome.ERRORED and result.error is not None and result.error.type in TRANSIENT
-
-
-@dataclass(frozen=True)
-class StepExecution:
-    """What the executions of a run share."""
-
-    job: SequenceJob
-    loop: LoopThread
-    stop: StopRequest
-    kernels: KernelQueue
-    display: Display
-
-    def repeat(self, step: Step, once: Callable[[], StepResult]) -> StepResult:
-        """Carry the step out, again if an outside system failed and the job allows it; the last result stands."""
-        allowed = 1 + (self.job.retries.get(step, 0) if step in SAFE_TO_REPEAT else 0)
+    def _repeat(self, step: Step, once: Callable[[], StepResult]) -> StepResult:
+        """Carry the step out, again if an outside system failed and the step allows it; the last result stands."""
+        allowed = 1 + (step.retries if step.repeatable else 0)
         if allowed == 1:
             return once()
 
@@ -271,13 +198,42 @@ class StepExecution:
         for attempt in stamina.retry_context(on=_TransientError, attempts=allowed, timeout=None):
             with attempt:
                 result = once()
-                if attempt.num < allowed and not self.stop.count and _transient(result):
+                if attempt.num < allowed and not self._stop.count and _transient(result, step):
                     raise _TransientError(result.summary)
         return result
 
-    def execute(
-        self, nb: NotebookNode, step: Step, request: KernelRequest, parameters: Mapping[str, Any], folder: Path
-    ) -> Ending:
+    def _execute(self, work: Work, kernels: KernelQueue) -> StepResult:
+        started_at, step = datetime.now(UTC), work.step
+        folder = self._store.step_dir(step.name)
+        # An old result must not speak for a step that is killed before it can write its own.
+        for name in ("result.json", OUTCOME_FILE):
+            (folder / name).unlink(missing_ok=True)
+        nb = load_notebook(self._job.notebooks[step.name])
+        nb.metadata["runbook"] = {"step": step.name, "fingerprint": work.fingerprint}
+        before = self._elsewhere(step)
+        ending = self._papermill(nb, work, kernels)
+        written = read_own_result(self._store, step.name)
+        result = written
+        if result is None and ending.good and not step.decides:
+            result = given_result(self._store, step, self._job.stack, started_at)
+        if result is None or (not ending.good and not result.outcome.stops):
+            result = result_of_ending(self._store, step.name, self._job.stack, started_at, ending)
+        if changed := changed_elsewhere(before, self._elsewhere(step)):
+            result = trespass(result, changed)
+        if result is not written:
+            with contextlib.suppress(StoreError):
+                # On a full disk the result still counts, for the exit status and for who is told.
+                self._store.write_result(result)
+        return result
+
+    def _elsewhere(self, step: Step) -> dict[str, str]:
+        # Ours write into other steps' folders where they must (apply keeps the decision); a team's own may not.
+        if step.decides:
+            return {}
+        self._pages.finish()
+        return files_elsewhere(self._store, step)
+
+    def _papermill(self, nb: NotebookNode, work: Work, kernels: KernelQueue) -> Ending:
         """Execute and save the notebook; gives the ending, raises nothing that happened in it."""
         with light_imports():
             from papermill.engines import papermill_engines
@@ -287,12 +243,12 @@ class StepExecution:
         # The entry point does it too, where the package is installed.
         papermill_engines.register("runbook", RunbookEngine)
 
-        session = self._session(step, request, folder)
+        session = self._session(work, kernels)
         try:
             execute_notebook(
                 nb,
                 None,
-                parameters=dict(parameters),
+                parameters=dict(work.parameters),
                 engine_name="runbook",
                 progress_bar=False,
                 session=session,
@@ -303,23 +259,53 @@ class StepExecution:
                 return Ending(EndingKind.NOT_STARTED, type(error).__name__, str(error))
         return session.ending or Ending(EndingKind.NOT_STARTED, "EngineError", "the notebook was not executed")
 
-    def _session(self, step: Step, request: KernelRequest, folder: Path) -> Session:
+    def _session(self, work: Work, kernels: KernelQueue) -> Session:
         from ..engine.saving import FolderSide, LocalFile
 
-        options = self.job.options
-        if options.notebook_timeout is None:
-            options = replace(options, notebook_timeout=self.job.timeouts.get(step))
+        folder = self._store.step_dir(work.step.name)
         return Session(
-            self.loop,
-            self.stop,
-            self.job.redactor,
-            lambda: self.kernels.take(request),
-            options,
-            self.display,
+            self._loop,
+            self._stop,
+            self._job.redactor,
+            lambda: kernels.take(work.request),
+            replace(self._job.options, notebook_timeout=work.step.timeout),
+            self._display,
             destination=LocalFile(folder / "notebook.ipynb"),
             side=FolderSide(folder),
-            kernel_left=self.kernels.left,
+            kernel_left=kernels.left,
         )
+
+    def _summary(self, signal_number: int) -> Summary:
+        order = (Outcome.INTERRUPTED, Outcome.ERRORED, Outcome.BLOCKED, Outcome.WARNED, Outcome.PASSED)
+        outcomes = {result.outcome for result in self._results} or {Outcome.SKIPPED}
+        outcome = next((worst for worst in order if worst in outcomes), Outcome.SKIPPED)
+        return Summary(
+            results=tuple(self._results),
+            outcome=Outcome.INTERRUPTED if signal_number else outcome,
+            exit_status=exit_status(self._results, signal_number),
+            started_at=self._started_at,
+            finished_at=datetime.now(UTC),
+            resumed=frozenset(self._resumed),
+            signal_number=signal_number,
+        )
+
+
+TRANSIENT = {"TerraformError", "AwsError", "GitLabError", "ServiceError", "DeadKernelError"}
+
+
+class _TransientError(Exception):
+    """An outside system failed; the step may be tried again. Never leaves this module."""
+
+
+def _transient(result: StepResult, step: Step) -> bool:
+    if result.outcome is not Outcome.ERRORED or result.error is None:
+        return False
+    # What a team's own notebook raises when an outside system fails, only the team knows.
+    return result.error.type in TRANSIENT or not step.decides
+
+
+def _line(result: StepResult) -> str:
+    return f"{result.outcome.upper()}: {result.summary}"
 
 
 USAGE = {"UsageError", "ConfigError", "InputError"}
@@ -338,16 +324,16 @@ REMEDIES = {
 }
 
 
-def read_own_result(store: RunStore, step: Step) -> StepResult | None:
+def read_own_result(store: RunStore, step: str) -> StepResult | None:
     """The result that the notebook wrote; None if there is none that can be read, or one of another run or step."""
     try:
         result = store.read_result(step)
     except InputError:
         return None
-    return result if result and result.step is step and result.run_id == store.run_id else None
+    return result if result and result.step == step and result.run_id == store.run_id else None
 
 
-def result_of_ending(store: RunStore, step: Step, stack: str, started_at: datetime, ending: Ending) -> StepResult:
+def result_of_ending(store: RunStore, step: str, stack: str, started_at: datetime, ending: Ending) -> StepResult:
     """What the engine says when the notebook could not."""
     interrupted = ending.kind is EndingKind.SIGNAL
     message = ending.message if not ending.good else "the notebook ended without a result"
@@ -364,7 +350,7 @@ def result_of_ending(store: RunStore, step: Step, stack: str, started_at: dateti
     )
 
 
-def exit_status(results: Sequence[StepResult], signal_number: int) -> int:
+def exit_status(results: Iterable[StepResult], signal_number: int) -> int:
     """The run's exit status: 128+N after a signal, else what the first result that stops says."""
     if signal_number:
         return 128 + signal_number
@@ -389,7 +375,7 @@ def fingerprint(nb: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def unchanged_result(store: RunStore, root: Path, step: Step, wanted: str) -> StepResult | None:
+def unchanged_result(store: RunStore, root: Path, step: str, wanted: str) -> StepResult | None:
     """The step's result if it was good and nothing that it came from has changed since; else None."""
     result = read_own_result(store, step)
     if result is None or result.outcome not in DONE or _recorded(store, step) != wanted:
@@ -397,9 +383,9 @@ def unchanged_result(store: RunStore, root: Path, step: Step, wanted: str) -> St
     return result if all(_same(store, root, file) for file in result.inputs) else None
 
 
-def _recorded(store: RunStore, step: Step) -> str:
+def _recorded(store: RunStore, step: str) -> str:
     try:
-        notebook = json.loads((store.dir / step.folder / "notebook.ipynb").read_text(encoding="utf-8"))
+        notebook = json.loads((store.dir / store.file(step, "notebook.ipynb")).read_text(encoding="utf-8"))
         return str(notebook["metadata"]["runbook"]["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
@@ -411,7 +397,7 @@ def _same(store: RunStore, root: Path, file: InputFile) -> bool:
     return path.is_file() and sha256_file(path) == file.sha256
 
 
-def summary_text(summary: SequenceSummary) -> str:
+def summary_text(summary: Summary) -> str:
     """One line a step, then one for the run."""
     lines = []
     for result in summary.results:

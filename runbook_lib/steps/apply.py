@@ -17,12 +17,13 @@ from ..adapters.terraform_init import ensure_initialised
 from ..domain.redaction import strings_in
 from ..errors import ApprovalError, RunbookError
 from ..models.approval import DecisionRecord
-from ..models.base import Outcome, Step
+from ..models.base import Outcome
 from ..report.result_view import ResultView
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, describe, open_step, recorded
-from ..workspace.decisions import PLAN_PATH, collect, facts_now, plan_digest, read_request, write_record
+from ..workspace.decisions import collect, facts_now, plan_digest, write_record
 from ..workspace.preflight import Check, CheckResult, preflight
+from ..workspace.records import plan_file, read_request, steps_before
 from ..workspace.slack_thread import Teller
 from ..workspace.states import holder_named, learn, read_state
 
@@ -42,7 +43,7 @@ class Applied:
 
 def start(run_id: str = "", stack: str = "") -> StepContext:
     """Begin the step."""
-    return open_step(Step.APPLY, run_id, stack)
+    return open_step("apply", run_id, stack)
 
 
 def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
@@ -51,13 +52,26 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
         context,
         Check("plan", lambda: plan_digest(context.store)[:12]),
         Check("request", lambda: f"asked by {read_request(context.store).requester}"),
+        Check("steps before", lambda: _all_passed(context)),
     )
+
+
+def _all_passed(context: StepContext) -> str:
+    # In a pipeline a job that failed stops those after it; whoever applies by hand must not pass over a no either.
+    own = {step.name for step in context.settings.config.all_steps if not step.decides}
+    for step in steps_before(context.store, context.step.name):
+        result = context.store.read_result(step.name)
+        if result and result.outcome.stops:
+            raise ApprovalError(f"the step {step.name} {result.outcome}: {result.summary}", f"Run {step.name} again.")
+        if result is None and step.name in own:
+            raise ApprovalError(f"the step {step.name} has not been executed", f"Run {step.name} first.")
+    return "none of them said no"
 
 
 @recorded
 def confirm_approval(context: StepContext) -> DecisionRecord:
     """Collect the decisions and check all of them against the plan and the state as they are now."""
-    context.uses(context.store.path(PLAN_PATH))
+    context.uses(context.store.path(plan_file(context.store)))
     request = read_request(context.store)
     record = collect(context, request, facts_now(context, request))
     write_record(context.store, record)
@@ -65,13 +79,14 @@ def confirm_approval(context: StepContext) -> DecisionRecord:
     if not record.approved:
         # Each reason says what to do about it.
         raise ApprovalError(" ".join(record.reasons))
+    context.metrics["approved"] = True
     return record
 
 
 @recorded
 def apply_plan(context: StepContext, record: DecisionRecord) -> Applied:
     """Apply the approved plan file; what Terraform said is kept in apply.jsonl and apply.txt whatever happens."""
-    path = context.store.path(PLAN_PATH)
+    path = context.store.path(plan_file(context.store))
     # The file is digested once more at the last moment: what is applied is what was approved.
     if not record.approved or sha256_file(path) != record.plan_sha256:
         raise ApprovalError("the plan file is not the one that was approved", "Run the plan step again.")

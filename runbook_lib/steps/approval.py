@@ -6,21 +6,27 @@ import time
 from collections.abc import Callable
 
 from ..domain.approval import RequestFacts, make_request
-from ..errors import ConfigError, InputError
+from ..errors import ConfigError
 from ..models.approval import ApprovalRequest, DecisionRecord
-from ..models.base import Outcome, Step
-from ..models.exposure import Exposure
+from ..models.base import Outcome
 from ..models.findings import Finding
-from ..models.plan import PlanSummary
-from ..models.results import StepResult
 from ..report.result_view import ResultView
 from ..workspace.clients import gitlab_client
 from ..workspace.context import StepContext, open_step, recorded
-from ..workspace.decisions import REQUEST, collect, planned_facts, read_request, write_record
-from ..workspace.policy_gate import policy_digest
+from ..workspace.decisions import collect, planned_facts, write_record
+from ..workspace.policy_reports import policy_files
 from ..workspace.preflight import Check, CheckResult, preflight
+from ..workspace.records import (
+    findings_that_count,
+    plan_file,
+    read_exposure,
+    read_plan_result,
+    read_request,
+    read_summary,
+    request_file,
+    steps_before,
+)
 from ..workspace.slack_thread import Teller
-from .plan import PLAN_FILE
 
 __all__ = ["check_ready", "decide", "request_approval", "start", "wait_for_decision"]
 
@@ -30,14 +36,14 @@ FIRST_POLL_SECONDS, LAST_POLL_SECONDS, GROWTH = 0.1, 10.0, 1.25
 
 def start(run_id: str = "", stack: str = "") -> StepContext:
     """Begin the step."""
-    return open_step(Step.APPROVAL, run_id, stack)
+    return open_step("approval", run_id, stack)
 
 
 def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
     """Ask for the plan's result and for approvers."""
     return preflight(
         context,
-        Check("plan", lambda: _plan_result(context).summary),
+        Check("plan", lambda: read_plan_result(context.store).summary),
         Check("approvers", lambda: _approvers(context)),
     )
 
@@ -45,11 +51,11 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
 @recorded
 def request_approval(context: StepContext) -> ApprovalRequest:
     """Write request.json and send the request; a request that still stands for this plan is not asked again."""
-    context.uses(context.store.path(f"{Step.PLAN.folder}/{PLAN_FILE}"))
-    result = _plan_result(context)
-    request = _standing_request(context) or _make_request(context, result.findings)
-    context.store.write_json(REQUEST, request)
-    Teller(context.settings, context.store, context.run).ask_approval(request, _job_url(context, Step.PLAN))
+    context.uses(context.store.path(plan_file(context.store)))
+    findings = _findings(context)
+    request = _standing_request(context) or _make_request(context, findings)
+    context.store.write_json(request_file(context.store), request)
+    Teller(context.settings, context.store, context.run).ask_approval(request, _job_url(context, "plan"))
     return request
 
 
@@ -92,41 +98,39 @@ def decide(context: StepContext, request: ApprovalRequest, record: DecisionRecor
     return context.finish(Outcome.PASSED, f"Approval of plan {request.plan_sha256[:12]} is asked for until {until}.")
 
 
-def _plan_result(context: StepContext) -> StepResult:
-    result = context.store.read_result(Step.PLAN)
-    if result is None or result.outcome.stops:
-        raise InputError(f"run {context.run.run_id} has no plan that may be approved", "Run the plan step first.")
-    return result
+def _findings(context: StepContext) -> tuple[Finding, ...]:
+    # Those of the team's own steps as well: whoever approves must have seen what they warn of.
+    read_plan_result(context.store)
+    results = (context.store.read_result(step.name) for step in steps_before(context.store, context.step.name))
+    return findings_that_count(result for result in results if result)
 
 
 def _approvers(context: StepContext) -> str:
-    names = context.settings.config.approval.approvers
+    names = context.settings.config.approval_of(context.run.stack).approvers
     if not names:
         raise ConfigError("runbook.yml names no approver", "Add logins to approval.approvers.")
     return ", ".join(names)
 
 
 def _standing_request(context: StepContext) -> ApprovalRequest | None:
-    if not context.store.exists(REQUEST):
+    if not context.store.exists(request_file(context.store)):
         return None
     request = read_request(context.store)
-    summary = context.store.read_model(f"{Step.PLAN.folder}/summary.json", PlanSummary)
+    summary = read_summary(context.store)
     stands = request.plan_sha256 == summary.plan_sha256 and context.clock() < request.expires_at
     return request if stands else None
 
 
 def _make_request(context: StepContext, findings: tuple[Finding, ...]) -> ApprovalRequest:
-    summary = context.store.read_model(f"{Step.PLAN.folder}/summary.json", PlanSummary)
-    exposure = context.store.read_model(f"{Step.PLAN.folder}/exposure.json", Exposure)
     facts = RequestFacts(
         run=context.run,
-        summary=summary,
-        exposure=exposure,
-        policy_sha256=policy_digest(context),
+        summary=read_summary(context.store),
+        exposure=read_exposure(context.store),
+        policy_sha256=policy_files(context).digest,
         findings=findings,
         url=_job_url(context, context.settings.config.approval.job),
     )
-    return make_request(facts, context.settings.config.approval, context.clock())
+    return make_request(facts, context.settings.config.approval_of(context.run.stack), context.clock())
 
 
 def _job_url(context: StepContext, name: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..adapters.git import read_tree
@@ -15,7 +15,6 @@ from ..adapters.terraform_validate import validate as validate_files
 from ..domain.compliance import outcome_of
 from ..domain.rules import RuleChanges, hcl_changes
 from ..errors import InputError, TerraformError
-from ..models.base import Step
 from ..models.compliance import ComplianceReport
 from ..models.findings import Action, Finding, Severity, Source, Verdict
 from ..models.hcl import HclModule
@@ -23,17 +22,17 @@ from ..models.rules import Rule
 from ..report.result_view import ResultView
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, open_step, recorded
-from ..workspace.policy_gate import judge_changes, rulebook, write_reports
+from ..workspace.policy_reports import judge_changes, open_gate, write_reports
 from ..workspace.preflight import Check, CheckResult, preflight
 
-__all__ = ["check_ready", "decide", "declared_rules", "judge", "start", "validate"]
+__all__ = ["Files", "check_ready", "decide", "judge", "start", "validate"]
 
 SUFFIXES = (".tf", ".tf.json", ".tfvars", ".tfvars.json")
 
 
 def start(run_id: str = "", stack: str = "") -> StepContext:
     """Begin the step."""
-    return open_step(Step.COMPLIANCE, run_id, stack)
+    return open_step("compliance", run_id, stack)
 
 
 def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
@@ -41,40 +40,45 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
     return preflight(
         context,
         Check("terraform", lambda: terraform_client(context.settings, context.run.stack).binary.version),
-        Check("policies", lambda: _count_policies(context)),
+        Check("policies", lambda: str(open_gate(context))),
     )
 
 
+@dataclass(frozen=True)
+class Files:
+    """What the stack's files are: Terraform's errors in them as `findings`, and the `changes` that they declare."""
+
+    findings: tuple[Finding, ...]
+    changes: RuleChanges
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every security-group rule that they declare."""
+        return self.changes.after
+
+
 @recorded
-def validate(context: StepContext) -> tuple[Finding, ...]:
-    """Have Terraform check syntax and types; every error is a finding that blocks."""
+def validate(context: StepContext) -> Files:
+    """Have Terraform check syntax and types, every error a finding that blocks; and read what the files declare."""
     context.uses_repository()
     with ThreadPoolExecutor(max_workers=1) as pool:
         # The files are read for the policies meanwhile: Terraform is busy loading its provider.
         reading = pool.submit(_declared, context)
         findings = tuple(_finding(context, error) for error in _errors(context))
     # What is no valid Terraform is not judged any further: it declares nothing that could be believed.
-    context.kept["declared"] = RuleChanges() if findings else reading.result()
-    return findings
+    return Files(findings, RuleChanges() if findings else reading.result())
 
 
 @recorded
-def judge(context: StepContext, scope: str = "changed") -> ComplianceReport:
+def judge(context: StepContext, files: Files, scope: str = "changed") -> ComplianceReport:
     """Judge what the files declare; what only the plan can tell is unknown here, and warns."""
-    rules = rulebook(context.settings, context.clock().date())
-    return judge_changes(context, _kept(context), rules, scope, early=True)
+    return judge_changes(context, open_gate(context), files.changes, scope, early=True)
 
 
 @recorded
-def declared_rules(context: StepContext) -> tuple[Rule, ...]:
-    """Every security-group rule that the files declare."""
-    return _kept(context).after
-
-
-@recorded
-def decide(context: StepContext, syntax: Sequence[Finding], report: ComplianceReport) -> ResultView:
+def decide(context: StepContext, files: Files, report: ComplianceReport) -> ResultView:
     """End the step, and write compliance.txt and its other forms: the first artifact."""
-    findings = (*syntax, *report.findings)
+    findings = (*files.findings, *report.findings)
     whole = report.model_copy(update={"findings": findings, "outcome": outcome_of(findings)})
     write_reports(context, whole)
     context.metrics |= whole.checked.model_dump()
@@ -96,12 +100,6 @@ def _errors(context: StepContext) -> tuple[Diagnostic, ...]:
     if not asked:
         print("Terraform found these files valid before: nothing in them has changed since.")  # noqa: T201 - the same
     return errors
-
-
-def _kept(context: StepContext) -> RuleChanges:
-    # By hand somebody may judge again, or without the cell before.
-    found = context.kept.get("declared")
-    return found if isinstance(found, RuleChanges) else _declared(context)
 
 
 def _declared(context: StepContext) -> RuleChanges:
@@ -130,11 +128,6 @@ def _base_commit(context: StepContext) -> str:
     if base.strip("0"):
         return base
     return "HEAD" if context.run.dirty else "HEAD^"
-
-
-def _count_policies(context: StepContext) -> str:
-    policies, waivers = rulebook(context.settings, context.clock().date())
-    return f"{len(policies)} policies, {len(waivers)} waivers"
 
 
 def _finding(context: StepContext, error: Diagnostic) -> Finding:

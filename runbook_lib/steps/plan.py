@@ -17,20 +17,21 @@ from ..domain.plan import parse_plan, summarise
 from ..domain.rules import rules_from_plan
 from ..domain.sensitive import mask_plan, plan_secrets
 from ..errors import InputError
-from ..models.base import Outcome, Step
+from ..models.base import Outcome
 from ..models.compliance import ComplianceReport
 from ..models.exposure import Exposure
 from ..models.plan import Plan, PlanSummary
 from ..report.result_view import ResultView
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, describe, open_step, recorded
-from ..workspace.policy_gate import Rulebook, judge_changes, rulebook, write_reports
+from ..workspace.policy_gate import PolicyGate
+from ..workspace.policy_reports import judge_changes, open_gate, write_reports
 from ..workspace.preflight import Check, CheckResult, preflight
+from ..workspace.records import plan_file
 from ..workspace.states import holder_named, learn
 
 __all__ = ["Planned", "check_ready", "decide", "make_plan", "read_lineage", "start"]
 
-PLAN_FILE = "plan.tfplan"
 # What Terraform says while it looks around: of no use to who reads the plan, and of a length with the stack.
 NOISE = re.compile(r"^.*: (?:Reading\.\.\.|Read complete after|Still reading|Refreshing state\.\.\.).*\n", re.MULTILINE)
 
@@ -47,7 +48,7 @@ class Planned:
 
 def start(run_id: str = "", stack: str = "") -> StepContext:
     """Begin the step."""
-    return open_step(Step.PLAN, run_id, stack)
+    return open_step("plan", run_id, stack)
 
 
 def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
@@ -60,11 +61,11 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
     """Plan, keep the file and its text, judge it, and write summary.json, exposure.json and gl-terraform.json."""
     context.uses_repository()
     terraform = terraform_client(context.settings, context.run.stack, print)
-    path = context.store.path(context.file(PLAN_FILE))
+    path = context.store.path(plan_file(context.store))
     ensure_initialised(terraform)
     with ThreadPoolExecutor(max_workers=1) as pool, holder_named(context.settings, context.stack.state):
         # The policies are read while Terraform is at work.
-        reading = pool.submit(rulebook, context.settings, context.clock().date())
+        reading = pool.submit(open_gate, context)
         text = terraform.plan(path, *_options(context, lock))
     context.store.write_text(context.file("plan.txt"), NOISE.sub("", text).lstrip("\n"))
     document = json.loads(terraform.show_plan(path))
@@ -100,12 +101,12 @@ def read_lineage(plan: bytes) -> tuple[str, int | None]:
     return lineage, int(state.get("serial", 0))
 
 
-def _judge(context: StepContext, plan: Plan, rules: Rulebook, scope: str) -> Planned:
+def _judge(context: StepContext, plan: Plan, gate: PolicyGate, scope: str) -> Planned:
     changes = rules_from_plan(plan)
-    report = judge_changes(context, changes, rules, scope)
+    report = judge_changes(context, gate, changes, scope)
     write_reports(context, report)
     exposed = exposure(changes.before, changes.after, group_names(plan))
-    path = context.store.path(context.file(PLAN_FILE))
+    path = context.store.path(plan_file(context.store))
     lineage, serial = read_lineage(path.read_bytes())
     summary = summarise(plan).model_copy(
         update={"plan_sha256": sha256_file(path), "state_lineage": lineage, "state_serial": serial}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..adapters.aws import Aws
-from ..models.base import Outcome, Step
+from ..models.base import Outcome
 from ..models.verification import Verification
 from ..report.csv_formats import differences_csv
 from ..report.result_view import ResultView
@@ -17,7 +17,7 @@ __all__ = ["check_ready", "compare_all", "decide", "start"]
 
 def start(run_id: str = "", stack: str = "") -> StepContext:
     """Begin the step."""
-    return open_step(Step.VERIFICATION, run_id, stack)
+    return open_step("verification", run_id, stack)
 
 
 def check_ready(context: StepContext) -> tuple[CheckResult, ...]:

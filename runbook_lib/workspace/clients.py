@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..adapters.kernel import announce_secrets
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_binary import cli_configuration, find_binary
-from ..errors import ConfigError, UsageError
+from ..errors import ConfigError
 from ..models.config import StackConfig
 from ..settings import Settings
 
@@ -17,16 +18,35 @@ if TYPE_CHECKING:
     from ..adapters.gitlab import GitLab
     from ..adapters.slack import Slack
 
-__all__ = ["gitlab_client", "slack_client", "stack_config", "state_client", "terraform_client"]
+__all__ = ["enter_stack", "gitlab_client", "slack_client", "stack_config", "state_client", "terraform_client"]
 
 
 def stack_config(settings: Settings, name: str) -> StackConfig:
-    """The stack by name, the default one if the name is empty; UsageError for an unknown one."""
-    stacks = settings.config.stacks
-    name = name or settings.config.default_stack or next(iter(stacks))
-    if name not in stacks:
-        raise UsageError(f"unknown stack {name!r}", f"runbook.yml has: {', '.join(stacks)}.")
-    return stacks[name]
+    """The stack that is meant; UsageError if there is none."""
+    return settings.config.stacks[settings.stack_name(name)]
+
+
+def enter_stack(settings: Settings, name: str, *, applies: bool = False) -> None:
+    """Let this process, and what it starts, work on the stack: with its variables, its region and its AWS role.
+
+    The role is for what only reads, or for what `applies` changes. Under GitLab the job's token is exchanged for it by
+    AWS's own libraries; at a desk it is assumed here, and its keys are masked like any other secret.
+    """
+    config = stack_config(settings, name)
+    os.environ.update(config.environment)
+    if config.region:
+        os.environ.update(AWS_REGION=config.region, AWS_DEFAULT_REGION=config.region)
+    role = config.roles.apply if applies else config.roles.plan
+    if not role or os.environ.get("AWS_ROLE_ARN") == role:
+        return
+    os.environ["AWS_ROLE_ARN"] = role
+    if not os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
+        from ..adapters.aws import assume_role
+
+        keys = assume_role(role)
+        settings.redactor.add([keys["AWS_SECRET_ACCESS_KEY"], keys["AWS_SESSION_TOKEN"]])
+        announce_secrets([keys["AWS_SECRET_ACCESS_KEY"], keys["AWS_SESSION_TOKEN"]])
+        os.environ.update(keys)
 
 
 def terraform_client(settings: Settings, stack: str, on_line: Callable[[str], None] | None = None) -> Terraform:
@@ -74,19 +94,20 @@ def state_client(settings: Settings) -> GitLab | None:
     )
 
 
-def slack_client(settings: Settings) -> Slack | None:
-    """Slack by bot token or incoming webhook, or None when there is neither."""
+def slack_client(settings: Settings, stack: str) -> Slack | None:
+    """Slack by bot token or incoming webhook, with the stack's channel, or None when there is neither."""
     token = settings.environment.slack_token.get_secret_value()
     webhook = settings.environment.slack_webhook.get_secret_value()
     if not (token or webhook):
         return None
-    if token and not settings.slack_channel:
+    channel = settings.slack_channel(stack)
+    if token and not channel:
         raise ConfigError(
             "SLACK_BOT_TOKEN is set, but no channel", "Set SLACK_CHANNEL, or slack.channel in runbook.yml."
         )
     from ..adapters.slack import Slack
 
-    return Slack(token, settings.slack_channel, api_url=settings.environment.slack_api_url, webhook=webhook)
+    return Slack(token, channel, api_url=settings.environment.slack_api_url, webhook=webhook)
 
 
 def _state_environment(settings: Settings, config: StackConfig) -> dict[str, str]:

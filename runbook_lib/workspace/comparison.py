@@ -1,4 +1,4 @@
-"""What is gathered from several systems at once: the rules in three places, and the members of a group."""
+"""The rules in three places: as the repository wants them, as the state has them, and as AWS has them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,13 @@ from ..adapters.terraform_init import ensure_initialised
 from ..domain.drift import compare, governed_groups
 from ..domain.plan import parse_plan
 from ..domain.rules import rules_from_aws, rules_from_plan, rules_from_state
-from ..errors import InputError
-from ..models.config import GroupReference
 from ..models.rules import Rule, SourceKind
-from ..models.services import Member
 from ..models.verification import Verification
 from ..settings import Settings
 from .clients import stack_config, terraform_client
-from .states import fetch_state, learn_state, read_state
+from .states import fetch_state, learn_state
 
-__all__ = ["Places", "compare_places", "gather_members", "gather_places"]
+__all__ = ["Places", "compare_places", "gather_places"]
 
 
 @dataclass(frozen=True)
@@ -52,28 +49,6 @@ def gather_places(settings: Settings, stack: str, on_line: Callable[[str], None]
         document, state, aws = rest.result()
     learn_state(settings, document)
     return Places(state if wanted is None else wanted, state, aws)
-
-
-def gather_members(settings: Settings, group: GroupReference) -> tuple[Member, ...]:
-    """Everything in AWS that has an interface in the group now."""
-    if group.id:
-        return Aws().members(group.id)
-    state = read_state(settings, group.stack)
-    return Aws().members(_group_of(state, group))
-
-
-def _group_of(state: dict[str, Any], group: GroupReference) -> str:
-    if not state:
-        raise InputError(f"the state of stack {group.stack} is empty", f"Apply the stack {group.stack} first.")
-    outputs = state.get("outputs") or {}
-    value = (outputs.get(group.output) or {}).get("value")
-    if not isinstance(value, str) or not value.startswith("sg-"):
-        known = ", ".join(sorted(outputs)) or "none"
-        raise InputError(
-            f"the state of stack {group.stack} has no output {group.output!r} that is a group's id",
-            f"Correct services in runbook.yml; the outputs are: {known}.",
-        )
-    return value
 
 
 def _planned_rules(terraform: Terraform, options: tuple[str, ...]) -> tuple[Rule, ...] | None:

@@ -9,17 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from ..adapters.run_lock import is_carried_out
 from ..adapters.store import RunStore, sha256_file
 from ..errors import BlockedError, RunbookError
-from ..models.base import Outcome, Step
+from ..models.base import Outcome
 from ..models.config import StackConfig
 from ..models.findings import Finding
 from ..models.results import ErrorInfo, InputFile, StepResult
 from ..models.run import Run
+from ..models.steps import Step, find_step
 from ..report.result_view import ResultView
 from ..settings import Settings
-from .clients import stack_config
-from .runs import latest_run_id, load_run, open_run, run_store
+from .clients import enter_stack, stack_config
+from .runs import Asked, latest_run_id, open_run, runbook_with, step_of
 from .slack_thread import Teller
 
 __all__ = ["StepContext", "open_step", "recorded"]
@@ -31,10 +33,7 @@ T = TypeVar("T")
 
 @dataclass
 class StepContext:
-    """What the functions of a step share: made by `open_step`, ended by `finish`.
-
-    `kept` passes on what one cell found to the next.
-    """
+    """What the functions of a step share: made by `open_step`, ended by `finish`."""
 
     step: Step
     settings: Settings
@@ -43,7 +42,6 @@ class StepContext:
     started_at: datetime
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     metrics: dict[str, Any] = field(default_factory=dict)
-    kept: dict[str, object] = field(default_factory=dict)
     _inputs: dict[str, Path] = field(default_factory=dict)
 
     @property
@@ -86,8 +84,8 @@ class StepContext:
 
     def _end(self, result: StepResult) -> StepResult:
         self.store.write_result(result)
-        # A sequence tells the results of its steps itself, while the next step works already.
-        if not self.settings.environment.in_sequence:
+        # Who carries the run out tells the results of its steps itself, while the next step works already.
+        if not is_carried_out(self.settings.outputs, self.run.run_id):
             Teller(self.settings, self.store, self.run).tell_step(result)
         return result
 
@@ -97,31 +95,40 @@ class StepContext:
         ]
         return StepResult(
             run_id=self.run.run_id,
-            step=self.step,
+            step=self.step.name,
             stack=self.run.stack,
             outcome=outcome,
             summary=summary,
             started_at=self.started_at,
             finished_at=self.clock(),
             metrics=self.metrics,
-            artifacts=self.store.artifacts(self.step),
+            artifacts=self.store.artifacts(self.step.name),
             inputs=tuple(inputs),
             **more,
         )
 
 
-def open_step(step: Step, run_id: str = "", stack: str = "") -> StepContext:
-    """Begin a step of a run. By hand, with no run id: compliance makes a run, the others take the stack's newest."""
+def open_step(name: str, run_id: str = "", stack: str = "") -> StepContext:
+    """Begin a step of a run. By hand, with no run id, one that starts runs makes it; others take the stack's newest."""
     started_at = datetime.now(UTC)
     settings = Settings.load()
-    if run_id or step in {Step.COMPLIANCE, Step.SERVICE_TESTS}:
-        store, run = open_run(settings, run_id, stack)
-    else:
-        store = run_store(settings, latest_run_id(settings, stack))
-        run = load_run(store)
-    store.step_dir(step)
+    store, run = open_run(settings, _asked(settings, name, run_id, stack))
+    step = step_of(settings, run, name)
+    enter_stack(settings, run.stack, applies=step.applies)
+    store.step_dir(name)
     store.path(f"{step.folder}/result.json").unlink(missing_ok=True)
     return StepContext(step=step, settings=settings, store=store, run=run, started_at=started_at)
+
+
+def _asked(settings: Settings, name: str, run_id: str, stack: str) -> Asked:
+    if run_id:
+        return Asked(run_id, stack)
+    runbook = runbook_with(settings, name)
+    first = settings.config.runbook(runbook)[0]
+    step = find_step(settings.config.runbook(runbook), name)
+    if step is None or not (step.starts_run or step.name == first.name):
+        return Asked(latest_run_id(settings, stack), stack)
+    return Asked("", stack, runbook)
 
 
 def recorded(

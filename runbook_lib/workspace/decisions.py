@@ -18,56 +18,41 @@ from ..domain.approval import ApplyFacts, judge_decisions
 from ..domain.approval_checks import rejections, same_person
 from ..errors import ApprovalError, UsageError
 from ..models.approval import ApprovalRequest, Decision, DecisionRecord
-from ..models.base import Step
-from ..models.plan import PlanSummary
 from ..settings import Settings
 from .clients import gitlab_client
 from .context import StepContext
-from .policy_gate import policy_digest
+from .policy_reports import policy_files
+from .records import decision_file, plan_file, read_request, read_summary, request_file
 from .runs import run_store
 from .states import read_state
 
 __all__ = [
-    "DECISION",
-    "PLAN_PATH",
-    "REQUEST",
     "answer_request",
     "collect",
     "facts_now",
     "plan_digest",
     "planned_facts",
-    "read_request",
     "write_record",
 ]
 
 
-PLAN_PATH = f"{Step.PLAN.folder}/plan.tfplan"
-REQUEST = f"{Step.APPROVAL.folder}/request.json"
-DECISION = f"{Step.APPROVAL.folder}/decision.json"
-
-
-def read_request(store: RunStore) -> ApprovalRequest:
-    """The request that the approval step wrote; InputError if it did not."""
-    return store.read_model(REQUEST, ApprovalRequest)
-
-
 def write_record(store: RunStore, record: DecisionRecord) -> None:
     """Keep what was decided, beside the request."""
-    store.write_json(DECISION, record)
+    store.write_json(decision_file(store), record)
 
 
 def plan_digest(store: RunStore) -> str:
     """The digest of the plan file as it lies there now; ApprovalError if it is not the one that was planned."""
-    summary = store.read_model(f"{Step.PLAN.folder}/summary.json", PlanSummary)
-    found = sha256_file(store.path(PLAN_PATH)) if store.exists(PLAN_PATH) else "missing"
-    if found != summary.plan_sha256:
+    path = plan_file(store)
+    found = sha256_file(store.path(path)) if store.exists(path) else "missing"
+    if found != read_summary(store).plan_sha256:
         raise ApprovalError("the plan file is not the one that the plan step made", "Run the plan step again.")
     return found
 
 
 def planned_facts(context: StepContext) -> ApplyFacts:
     """The facts as the plan step saw them: enough to judge a decision while waiting for it."""
-    summary = context.store.read_model(f"{Step.PLAN.folder}/summary.json", PlanSummary)
+    summary = read_summary(context.store)
     return _facts(context, summary.state_lineage, summary.state_serial)
 
 
@@ -85,13 +70,13 @@ def collect(context: StepContext, request: ApprovalRequest, facts: ApplyFacts) -
 
 
 def _facts(context: StepContext, lineage: str, serial: int | None) -> ApplyFacts:
-    approval = context.settings.config.approval
+    approval = context.settings.config.approval_of(context.run.stack)
     return ApplyFacts(
         plan_sha256=plan_digest(context.store),
         state_lineage=lineage,
         state_serial=serial,
         commit=context.run.commit,
-        policy_sha256=policy_digest(context),
+        policy_sha256=policy_files(context).digest,
         approvers=approval.approvers,
         quorum=approval.quorum,
     )
@@ -115,7 +100,7 @@ def _sources(context: StepContext) -> Iterator[ApprovalSource]:
 def answer_request(settings: Settings, run_id: str, digest: str, answer: tuple[bool, str]) -> Decision:
     """Record an answer (whether approved, and why) to the run's request, refusing what could never count."""
     store = run_store(settings, run_id)
-    if not store.exists(REQUEST):
+    if not store.exists(request_file(store)):
         raise UsageError(f"run {run_id} asks for no approval", "Look for its id in outputs/, or run the approval step.")
     request, now = read_request(store), datetime.now(UTC)
     if digest and not request.plan_sha256.startswith(digest.lower()):

@@ -11,10 +11,9 @@ from ..adapters.git import read_commit
 from ..adapters.gitlab import GitLab
 from ..adapters.terraform_init import ensure_initialised, provider_versions
 from ..errors import ConfigError, RunbookError
-from ..models.base import Step
 from ..settings import Settings
-from .clients import gitlab_client, slack_client, stack_config, state_client, terraform_client
-from .policy_gate import rulebook
+from .clients import enter_stack, gitlab_client, slack_client, stack_config, state_client, terraform_client
+from .policy_gate import PolicyFiles, PolicyGate
 from .preflight import Check, CheckResult, run_checks
 from .states import holder_named
 
@@ -53,7 +52,8 @@ class Diagnosis:
 
 def examine(settings: Settings, stack: str = "") -> tuple[Diagnosis, ...]:
     """Look at everything that a run of the stack needs, also after something was found missing."""
-    stack_config(settings, stack)
+    stack = settings.stack_name(stack)
+    enter_stack(settings, stack)
     local = run_checks(
         (
             Check("runbook.yml", lambda: f"{len(settings.config.stacks)} stacks: {', '.join(settings.config.stacks)}"),
@@ -66,8 +66,8 @@ def examine(settings: Settings, stack: str = "") -> tuple[Diagnosis, ...]:
     outside = run_checks(
         (
             Check("gitlab", lambda: ask_gitlab(settings)),
-            Check("approvers", lambda: ask_people(settings)),
-            Check("slack", lambda: ask_slack(settings)),
+            Check("approvers", lambda: ask_people(settings, stack)),
+            Check("slack", lambda: ask_slack(settings, stack)),
             Check("aws", ask_aws),
         )
     )
@@ -101,10 +101,17 @@ def _diagnosis(result: CheckResult) -> Diagnosis:
 
 
 def _notebooks(settings: Settings) -> str:
-    missing = [step.notebook for step in Step if not (settings.notebooks / step.notebook).is_file()]
+    steps = {name: settings.config.runbook(name) for name in settings.config.runbook_names}
+    missing = [
+        f"{step.notebook} of step {step.name}"
+        for step in settings.config.all_steps
+        if not settings.notebook(step).is_file()
+    ]
     if missing:
-        raise ConfigError(f"{settings.notebooks} lacks {', '.join(missing)}", "Restore them from the repository.")
-    return f"{len(Step)} in {settings.notebooks}"
+        raise ConfigError(
+            f"not there: {', '.join(missing)}", "Restore it, correct runbook.yml, or `runbook new notebook`."
+        )
+    return ", ".join(f"{name} has {len(found)} steps" for name, found in steps.items())
 
 
 def _commit(settings: Settings) -> str:
@@ -117,8 +124,8 @@ def _commit(settings: Settings) -> str:
 
 
 def _policies(settings: Settings) -> str:
-    policies, waivers = rulebook(settings, datetime.now(UTC).date())
-    return f"{len(policies)} policies, {len(waivers)} waivers"
+    files = PolicyFiles.of_repository(settings.root, settings.config.compliance)
+    return str(PolicyGate.open(files, datetime.now(UTC).date()))
 
 
 def _signing_key(settings: Settings) -> str:
@@ -172,20 +179,21 @@ def ask_gitlab(settings: Settings) -> str:
     return found
 
 
-def ask_people(settings: Settings) -> str:
+def ask_people(settings: Settings, stack: str) -> str:
     """Whether the approvers of runbook.yml can play the manual job."""
-    names = settings.config.approval.approvers
+    approval = settings.config.approval_of(stack)
+    names = approval.approvers
     if not names:
         raise ConfigError("runbook.yml names no approver", "Add logins to approval.approvers.")
     gitlab = gitlab_client(settings)
-    found = f"{settings.config.approval.quorum} of {', '.join(names)}"
+    found = f"{approval.quorum} of {', '.join(names)}"
     if gitlab and gitlab.has_token:
         weak = [name for name in names if gitlab.role(name) < DEVELOPER]
         if weak:
             raise ConfigError(
                 f"{', '.join(weak)} can't play a job in this project", "Give them a role, or name others as approvers."
             )
-        _check_own_vote(gitlab, names, settings.config.approval.quorum)
+        _check_own_vote(gitlab, names, approval.quorum)
     return found
 
 
@@ -211,9 +219,9 @@ def ask_state(settings: Settings, stack: str) -> str:
     return f"{name}, serial {state['serial']}" if state else f"{name}, no version yet"
 
 
-def ask_slack(settings: Settings) -> str:
+def ask_slack(settings: Settings, stack: str) -> str:
     """Whom the token speaks for, whether it may write and upload, and whether the channel is there."""
-    slack = slack_client(settings)
+    slack = slack_client(settings, stack)
     if slack is None:
         raise DoubtError(
             "not configured: messages stay in the run folder, and in GitLab CI no approval can be asked for",

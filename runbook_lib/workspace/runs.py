@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import platform
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -14,14 +16,36 @@ from ..adapters.git import read_commit
 from ..adapters.store import RunStore
 from ..errors import InputError, UsageError
 from ..models.run import Run
+from ..models.steps import CHANGE, RunStep, Step, find_step
 from ..settings import Settings
-from .clients import gitlab_client, stack_config
+from .clients import gitlab_client
 
-__all__ = ["latest_run_id", "load_run", "new_run_id", "open_run", "run_store"]
+__all__ = [
+    "RUN_FILE",
+    "Asked",
+    "latest_run_id",
+    "load_run",
+    "new_run_id",
+    "no_step",
+    "open_run",
+    "run_store",
+    "runbook_with",
+    "step_of",
+]
 
 
 RUN_FILE = "run.json"
 TOOLS = ("papermill", "nbclient", "boto3", "pandas", "slack_sdk", "python-gitlab", "python-hcl2")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which run is meant. What is empty is not asked for; `parameters` by step are kept with a new run."""
+
+    run_id: str = ""
+    stack: str = ""
+    runbook: str = ""
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def run_store(settings: Settings, run_id: str) -> RunStore:
@@ -37,16 +61,18 @@ def new_run_id(settings: Settings, now: datetime | None = None) -> str:
 
 
 def latest_run_id(settings: Settings, stack: str) -> str:
-    """The id of the newest run of the stack; InputError if there is none."""
+    """The id of the newest run of the stack that is meant; InputError if there is none."""
     if settings.environment.pipeline_id:
         return settings.environment.pipeline_id
-    found = []
+    stack, found = settings.stack_name(stack), []
     for path in settings.outputs.glob(f"*/{RUN_FILE}"):
         run = RunStore(settings.outputs, path.parent.name).read_model(RUN_FILE, Run)
-        if not stack or run.stack == stack:
+        if run.stack == stack:
             found.append((run.created_at, run.run_id))
     if not found:
-        raise InputError("there is no run yet", "Start one with the compliance notebook, or with `runbook run`.")
+        raise InputError(
+            f"there is no run of stack {stack} yet", "Start one with the compliance notebook, or with `runbook run`."
+        )
     return max(found)[1]
 
 
@@ -55,19 +81,47 @@ def load_run(store: RunStore) -> Run:
     return store.read_model(RUN_FILE, Run)
 
 
-def open_run(
-    settings: Settings, run_id: str, stack: str, parameters: Mapping[str, Mapping[str, Any]] | None = None
-) -> tuple[RunStore, Run]:
-    """Find the run of this id, or make it and write run.json."""
-    store = run_store(settings, run_id or new_run_id(settings))
-    stack_config(settings, stack)
+def step_of(settings: Settings, run: Run, name: str) -> Step:
+    """A step as runbook.yml describes it now, with the number that it has in the run; UsageError if it has none."""
+    recorded = find_step(run.steps, name)
+    if recorded is None:
+        raise no_step(name, run.steps, f"run {run.run_id}")
+    described = find_step(_described(settings, run), name)
+    if described is None:
+        raise UsageError(f"runbook.yml has no step {name!r} any more", "Put it back, or begin a new run.")
+    return described.model_copy(update={"number": recorded.number, "title": recorded.title})
+
+
+def no_step(name: str, steps: Iterable[RunStep], where: str) -> UsageError:
+    """The error that says that there is no step of this name, with the likeliest one."""
+    names = [step.name for step in steps]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    return UsageError(f"unknown step {name!r}", f"{hint}The steps of {where} are {', '.join(names)}.")
+
+
+def runbook_with(settings: Settings, step: str) -> str:
+    """The runbook that has this step: `change`, else the first that has it; UsageError if none does."""
+    for name in settings.config.runbook_names:
+        if find_step(settings.config.runbook(name), step):
+            return name
+    raise no_step(step, settings.config.all_steps, "runbook.yml")
+
+
+def open_run(settings: Settings, asked: Asked) -> tuple[RunStore, Run]:
+    """Find the run that is asked for, or make it and write run.json; UsageError for another stack or runbook."""
+    store = run_store(settings, asked.run_id or new_run_id(settings))
     if store.exists(RUN_FILE):
-        return store, _of_stack(load_run(store), stack)
+        return store, _as_asked(load_run(store), asked)
+    stack = settings.stack_name(asked.stack)
+    steps = settings.runbook(asked.runbook, stack)
     environment, commit = settings.environment, read_commit(settings.root)
     requester, author = _people(settings, environment.commit or commit.sha, commit.author_email)
     run = Run(
         run_id=store.run_id,
-        stack=stack or settings.config.default_stack or next(iter(settings.config.stacks)),
+        stack=stack,
+        runbook=asked.runbook or CHANGE,
+        steps=tuple(step.recorded for step in steps),
         commit=environment.commit or commit.sha,
         ref=environment.ref or commit.ref,
         dirty=commit.dirty,
@@ -76,17 +130,27 @@ def open_run(
         created_at=datetime.now(UTC),
         pipeline_url=_pipeline_url(settings),
         project=environment.project_path or settings.gitlab_project,
-        parameters={step: dict(values) for step, values in (parameters or {}).items()},
+        parameters={step: dict(values) for step, values in asked.parameters.items()},
         tools=_tools(),
     )
     store.write_json(RUN_FILE, run)
     return store, run
 
 
-def _of_stack(run: Run, stack: str) -> Run:
-    if stack and run.stack != stack:
-        raise UsageError(f"run {run.run_id} is of stack {run.stack!r}, not {stack!r}", "Leave --stack away.")
+def _as_asked(run: Run, asked: Asked) -> Run:
+    if asked.stack and run.stack != asked.stack:
+        raise UsageError(f"run {run.run_id} is of stack {run.stack!r}, not {asked.stack!r}", "Leave --stack away.")
+    if asked.runbook and run.runbook != asked.runbook:
+        raise UsageError(
+            f"run {run.run_id} is of runbook {run.runbook!r}, not {asked.runbook!r}", "Leave --runbook away."
+        )
     return run
+
+
+def _described(settings: Settings, run: Run) -> tuple[Step, ...]:
+    # A runbook may have been renamed since the run began: its steps may be in another one now.
+    config = settings.config
+    return (*(config.runbook(run.runbook) if run.runbook in config.runbook_names else ()), *config.all_steps)
 
 
 def _people(settings: Settings, commit: str, author_email: str) -> tuple[str, str]:

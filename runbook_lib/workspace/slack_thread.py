@@ -9,25 +9,21 @@ from ..adapters.outbox import Delivery, Outbox
 from ..adapters.store import RunStore
 from ..errors import ConfigError, SlackError
 from ..models.approval import ApprovalRequest, DecisionRecord
-from ..models.base import Outcome, Step
+from ..models.base import Outcome
 from ..models.messages import Message, Reference
 from ..models.results import ErrorInfo, StepResult
 from ..models.run import Run
+from ..models.steps import find_step
 from ..report import messages
 from ..settings import Settings
 from .clients import slack_client
-from .runs import latest_run_id, open_run
+from .records import plan_text_files
+from .runs import Asked, latest_run_id, open_run
 
 __all__ = ["Teller", "failed_result", "tell_stopped"]
 
 
 BOARD = "board"
-# What goes up as files beside a step's message, by their path in the run folder.
-FILES = {
-    Step.COMPLIANCE: (f"{Step.COMPLIANCE.folder}/compliance.txt",),
-    Step.APPLY: (f"{Step.APPLY.folder}/apply.txt",),
-}
-REQUEST_FILES = (f"{Step.PLAN.folder}/compliance.txt", f"{Step.PLAN.folder}/plan.txt")
 
 
 class Teller:
@@ -37,7 +33,7 @@ class Teller:
         self._settings = settings
         self._store = store
         self._run = run
-        self._slack = slack_client(settings)
+        self._slack = slack_client(settings, run.stack)
         self._outbox = Outbox(store)
 
     @property
@@ -57,7 +53,7 @@ class Teller:
     def tell_step(self, result: StepResult) -> Delivery:
         """Reply with a step's result and renew the board; the same result twice is told once."""
         self._outbox.add(BOARD, self._board())
-        message = messages.step_result(self._run, result, self._texts(FILES.get(result.step, ())))
+        message = messages.step_result(self._run, result, self._texts(self._uploads(result)))
         self._outbox.add(f"{result.step}:{result.started_at.isoformat()}", message, BOARD)
         return self._renew_board()
 
@@ -66,7 +62,10 @@ class Teller:
         self._outbox.add(BOARD, self._board())
         key = f"request:{request.plan_sha256[:16]}:{request.created_at.isoformat()}"
         self._outbox.add(
-            key, messages.approval_request(request, self._texts(REQUEST_FILES), plan_url), BOARD, broadcast=True
+            key,
+            messages.approval_request(request, self._texts(plan_text_files(self._store)), plan_url),
+            BOARD,
+            broadcast=True,
         )
         delivery = self._outbox.deliver(self._slack)
         if self._slack is None and self._settings.environment.in_ci:
@@ -101,6 +100,10 @@ class Teller:
     def _board(self) -> Message:
         return messages.status_board(self._run, self._store.results())
 
+    def _uploads(self, result: StepResult) -> tuple[str, ...]:
+        step = find_step(self._settings.config.all_steps, result.step)
+        return tuple(self._store.file(result.step, name) for name in (step.uploads if step else ()))
+
     def _texts(self, paths: Iterable[str]) -> dict[str, str]:
         return {path: self._store.read_text(path) for path in paths if self._store.exists(path)}
 
@@ -117,30 +120,32 @@ def tell_stopped(settings: Settings, run_id: str, stack: str) -> str:
     In a pipeline, where this is asked only after something failed, a run without a failed step has lost one.
     """
     environment = settings.environment
-    store, run = open_run(settings, run_id or environment.pipeline_id or latest_run_id(settings, stack), stack)
+    run_id = run_id or environment.pipeline_id or latest_run_id(settings, stack)
+    store, run = open_run(settings, Asked(run_id, stack))
     results, teller = store.results(), Teller(settings, store, run)
     result = failed_result(results)
     if result is None and not environment.pipeline_id:
         delivery, said = teller.deliver(), f"Run {run.run_id} did not stop at any step."
     else:
-        result = result or _lost(run, {result.step for result in results})
+        result = result or _lost(settings, run, {result.step for result in results})
         delivery, said = teller.tell_failure(result), f"Run {run.run_id} stopped at {result.step}: {result.summary}"
     if delivery.error:
         raise SlackError(delivery.error.message, delivery.error.remedy)
     return said
 
 
-def _lost(run: Run, done: set[Step]) -> StepResult:
+def _lost(settings: Settings, run: Run, done: set[str]) -> StepResult:
     # A job can die without a result: its runner was lost, or it ran out of time before its notebook began.
-    step = next((step for step in Step if step not in done), Step.SERVICE_TESTS)
-    message = f"The job of step {step} ended without a result, or never began."
-    if step is Step.SERVICE_TESTS:
-        # They run, and tell what they found, in a pipeline of their own; its results don't come back into this one.
-        message = "The service tests did not pass: their own pipeline says why."
+    lost = next((step for step in run.steps if step.name not in done), run.steps[-1])
+    message = f"The job of step {lost.name} ended without a result, or never began."
+    described = find_step(settings.config.all_steps, lost.name)
+    if described and described.own_pipeline:
+        # It tells what it found itself; its results don't come back into this pipeline.
+        message = f"{lost.title} did not pass: their own pipeline says why."
     error = ErrorInfo(type="EngineError", message=message, remedy="Read the job's log, then retry the job.")
     return StepResult(
         run_id=run.run_id,
-        step=step,
+        step=lost.name,
         stack=run.stack,
         outcome=Outcome.ERRORED,
         summary=message,

@@ -18,7 +18,7 @@ import requests
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.cli.demo_repository import Repository
 from runbook_lib.lab.world import World
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 from runbook_lib.models.results import StepResult
 from runbook_lib.settings import Settings
 
@@ -76,7 +76,7 @@ class Desk:
         """`runbook run` of these steps, in this desk's run."""
         return self.runbook("run", *steps, "--run-id", self.run_id, user=user, **variables)
 
-    def result(self, step: Step) -> StepResult:
+    def result(self, step: str) -> StepResult:
         """What the step left."""
         found = self.store.read_result(step)
         assert found, f"{step} left no result"

@@ -17,7 +17,7 @@ from desk import Desk, ask, eventually, slack_threads, visible_errors
 
 from runbook_lib.errors import ApprovalError
 from runbook_lib.lab.world import World
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 from runbook_lib.runner.evidence import prove_folder
 from runbook_lib.settings import Settings
 from runbook_lib.steps import apply
@@ -80,7 +80,7 @@ def assert_blocked(desk: Desk, reason: str) -> None:
     ended = desk.run("apply")
     assert ended.returncode == 1
     assert reason in visible_errors(ended)["error"]
-    assert desk.result(Step.APPLY).outcome is Outcome.BLOCKED
+    assert desk.result("apply").outcome is Outcome.BLOCKED
     assert not desk.store.exists("04_apply/apply.jsonl")
     assert state_serial(desk) == before
 
@@ -88,7 +88,7 @@ def assert_blocked(desk: Desk, reason: str) -> None:
 def test_a_plan_made_again_after_the_approval_is_not_applied(desk: Desk) -> None:
     approved = read_request(desk.store).plan_sha256
     assert desk.run("plan").returncode == 0
-    assert desk.result(Step.PLAN).metrics["plan_sha256"] != approved
+    assert desk.result("plan").metrics["plan_sha256"] != approved
     assert_blocked(desk, "The plan file is not the one that was shown to the approvers.")
 
 
@@ -121,7 +121,7 @@ def test_an_approval_that_expired_in_the_meantime_does_not_count(desk: Desk) -> 
         context.clock = lambda: read_request(desk.store).expires_at
         with pytest.raises(ApprovalError, match="The request expired at"):
             apply.confirm_approval(context)
-    assert desk.result(Step.APPLY).outcome is Outcome.BLOCKED
+    assert desk.result("apply").outcome is Outcome.BLOCKED
     decision = json.loads(desk.store.read_text("03_approval/decision.json"))
     assert (decision["approved"], [found["user"] for found in decision["decisions"]]) == (False, ["alex"])
 
@@ -174,7 +174,7 @@ def test_a_request_that_slack_does_not_take_is_an_error_and_goes_out_when_it_doe
 
 
 def test_resuming_repeats_no_step_whose_inputs_are_the_same_and_every_other(desk: Desk) -> None:
-    steps = (Step.COMPLIANCE, Step.PLAN, Step.APPROVAL)
+    steps = ("compliance", "plan", "approval")
     before = [desk.result(step) for step in steps]
     ended = desk.run(*steps, "--resume", *NOT_WAITING)
     assert ended.returncode == 0
@@ -184,7 +184,7 @@ def test_resuming_repeats_no_step_whose_inputs_are_the_same_and_every_other(desk
     assert [desk.result(step) for step in steps] == before
     desk.edit("terraform/access/rules.auto.tfvars", "Visitors of the web front", "Visitors")
     assert desk.run("compliance", "--resume").returncode == 0
-    assert desk.result(Step.COMPLIANCE).started_at > before[0].started_at
+    assert desk.result("compliance").started_at > before[0].started_at
 
 
 def test_a_plan_that_is_stopped_by_a_signal_gives_the_lock_back_and_leaves_evidence(desk: Desk) -> None:
@@ -196,7 +196,7 @@ def test_a_plan_that_is_stopped_by_a_signal_gives_the_lock_back_and_leaves_evide
     assert process.returncode == 128 + signal.SIGTERM
     assert "error: step plan interrupted" in err
     assert (lock_of(desk), list(terraform_processes(desk))) == (None, [])
-    assert desk.result(Step.PLAN).outcome is Outcome.INTERRUPTED
+    assert desk.result("plan").outcome is Outcome.INTERRUPTED
     assert prove_folder(desk.store.dir).valid
     assert "interrupted at plan" in slack_threads(desk.world)[before - 1]["text"]
 
@@ -204,12 +204,12 @@ def test_a_plan_that_is_stopped_by_a_signal_gives_the_lock_back_and_leaves_evide
 def test_an_approved_plan_is_applied_once(lab: World, original: Desk) -> None:
     desk = fresh(original, "applied")
     assert desk.run("apply").returncode == 0
-    result, serial = desk.result(Step.APPLY), state_serial(desk)
+    result, serial = desk.result("apply"), state_serial(desk)
     assert result.metrics == {"added": 1, "changed": 0, "destroyed": 1}
     resumed = desk.run("apply", "--resume")
     assert resumed.returncode == 0
     assert "apply │ started" not in resumed.stderr
-    assert desk.result(Step.APPLY) == result
+    assert desk.result("apply") == result
     again = desk.run("apply")
     assert again.returncode == 1
     assert "The state changed since the plan" in visible_errors(again)["error"]
@@ -242,4 +242,4 @@ def test_an_apply_whose_run_is_killed_is_finished_by_terraform_and_never_repeate
     assert resumed.returncode == 1
     assert "Run the plan step again" in visible_errors(resumed)["error"]
     assert desk.run("plan").returncode == 0
-    assert "Plan: nothing to change." in desk.result(Step.PLAN).summary
+    assert "Plan: nothing to change." in desk.result("plan").summary

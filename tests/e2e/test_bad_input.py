@@ -12,7 +12,7 @@ from desk import Desk, Ended, ask, visible_errors
 
 from runbook_lib.lab.process import give_faults
 from runbook_lib.lab.world import World
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 
 
 def assert_refused(ended: Ended, desk: Desk, error: str, hint: str) -> None:
@@ -117,7 +117,7 @@ def test_terraform_missing_or_too_old_is_said_by_the_first_step(
     ended = desk.run(RUNBOOK_TERRAFORM=binary(tmp_path))
     assert_failed(ended, desk, error, hint)
     assert desk.outcomes() == {"compliance": Outcome.ERRORED}
-    assert re.search(error, desk.result(Step.COMPLIANCE).summary)
+    assert re.search(error, desk.result("compliance").summary)
 
 
 def test_a_provider_that_no_mirror_has_and_no_registry_gives_is_an_error(desk: Desk, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from desk import eventually
 
-from runbook_lib.models.base import Step
+from runbook_lib.models.steps import BUILT_IN
 from runbook_lib.runner.evidence import prove_folder
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ def check_told(done: subprocess.CompletedProcess[str], clone: Path) -> None:
     page = Path(re.search(r"to read: (.*)", done.stdout)[1])  # type: ignore[index]
     assert page.is_relative_to(clone / "outputs")
     assert prove_folder(page.parent, clone / "outputs/demo-signing-key.pub").valid
-    assert {folder.name for folder in page.parent.iterdir() if folder.is_dir()} >= {step.folder for step in Step}
+    assert {folder.name for folder in page.parent.iterdir() if folder.is_dir()} >= {step.folder for step in BUILT_IN}
 
 
 def test_the_demo_opens_the_page_proves_it_and_leaves_nothing_running(clone: Path) -> None:

@@ -17,14 +17,14 @@ import pytest
 
 from runbook_lib.engine.forking import ForkServer
 from runbook_lib.engine.kernels import kernel_environment
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 
 from .conftest import ROOT, wait_for
 from .test_sequence import RUN, Sequences
 
 PROBE = "import os, pathlib\npathlib.Path(__file__).with_name('imported').open('a').write(f'{os.getpid()}\\n')\n"
 SO_FAR = "print('so far', flush=True)"
-STEPS = (Step.COMPLIANCE, Step.PLAN, Step.APPROVAL)
+STEPS = ("compliance", "plan", "approval")
 
 
 @pytest.fixture
@@ -44,12 +44,12 @@ def sequences(tmp_path: Path, server: ForkServer) -> Sequences:
     return made
 
 
-def text_of(sequences: Sequences, step: Step, cell: int) -> str:
+def text_of(sequences: Sequences, step: str, cell: int) -> str:
     outputs: list[dict[str, Any]] = sequences.notebook(step)["cells"][cell]["outputs"]
     return "".join("".join(output.get("text", "")) for output in outputs)
 
 
-def told(sequences: Sequences, step: Step, expression: str) -> Any:
+def told(sequences: Sequences, step: str, expression: str) -> Any:
     """Add a step that prints the expression as JSON; `json` and `os` are there."""
     sequences.step(step, f"import json, os\nprint(json.dumps({expression}))")
     return lambda: json.loads(text_of(sequences, step, 2))
@@ -68,7 +68,7 @@ def test_what_several_kernels_import_is_imported_once(sequences: Sequences, tmp_
 
 def test_a_forked_kernel_has_all_that_a_started_one_has_of_its_own(sequences: Sequences, tmp_path: Path) -> None:
     own = "[dict(os.environ), os.getcwd(), os.getsid(0) == os.getpid(), __name__, __import__('random').random()]"
-    first, second = told(sequences, Step.COMPLIANCE, own), told(sequences, Step.PLAN, own)
+    first, second = told(sequences, "compliance", own), told(sequences, "plan", own)
     assert sequences.run().exit_status == 0
     environment, folder, leads_a_session, name, number = first()
     assert (environment["OWN"], "ONLY" in environment) == ("the kernel's", False)
@@ -83,55 +83,55 @@ def test_numbers_of_numpy_differ_between_forked_kernels(sequences: Sequences) ->
 
 
 def test_figures_are_shown_though_matplotlib_was_imported_before_there_was_a_kernel(sequences: Sequences) -> None:
-    sequences.step(Step.COMPLIANCE, "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")
+    sequences.step("compliance", "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")
     assert sequences.run(preload=dict.fromkeys(STEPS, ("matplotlib.figure",))).exit_status == 0
-    outputs = sequences.notebook(Step.COMPLIANCE)["cells"][2]["outputs"]
+    outputs = sequences.notebook("compliance")["cells"][2]["outputs"]
     assert "image/png" in outputs[-1]["data"]
 
 
 def test_what_is_written_past_the_notebook_is_not_in_the_runs_log(capfd: Any, sequences: Sequences) -> None:
-    sequences.step(Step.COMPLIANCE, "import os\n_ = os.write(1, b'past the mask'), os.system('echo and this >&2')")
+    sequences.step("compliance", "import os\n_ = os.write(1, b'past the mask'), os.system('echo and this >&2')")
     assert sequences.run().exit_status == 0
     assert capfd.readouterr() == ("", "")
 
 
 def test_files_beside_the_notebooks_are_not_taken_for_libraries(sequences: Sequences, tmp_path: Path) -> None:
     (tmp_path / "sqlite3.py").write_text("raise RuntimeError('the wrong sqlite3')")
-    sequences.step(Step.COMPLIANCE, "print(1)")
-    assert sequences.run(preload={Step.COMPLIANCE: ("sqlite3",)}).exit_status == 0
+    sequences.step("compliance", "print(1)")
+    assert sequences.run(preload={"compliance": ("sqlite3",)}).exit_status == 0
 
 
 def test_a_forked_kernel_that_is_killed_is_told_from_an_exception(sequences: Sequences) -> None:
     sequences.step(
-        Step.COMPLIANCE, f"{SO_FAR}\nimport os, signal, time\ntime.sleep(0.5)\nos.kill(os.getpid(), signal.SIGKILL)"
+        "compliance", f"{SO_FAR}\nimport os, signal, time\ntime.sleep(0.5)\nos.kill(os.getpid(), signal.SIGKILL)"
     )
     summary = sequences.run()
     assert summary.exit_status == 3
     assert summary.results[0].error is not None
     assert "the kernel was killed by signal 9" in summary.results[0].error.message
-    assert text_of(sequences, Step.COMPLIANCE, 2) == "so far\n"
+    assert text_of(sequences, "compliance", 2) == "so far\n"
 
 
 def test_a_forked_kernel_that_ends_by_itself_says_with_which_status(sequences: Sequences) -> None:
-    sequences.step(Step.COMPLIANCE, "import os\nos._exit(7)")
+    sequences.step("compliance", "import os\nos._exit(7)")
     error = sequences.run().results[0].error
     assert error is not None
     assert "the kernel ended by itself with status 7" in error.message
 
 
 def test_a_module_that_can_not_be_imported_harms_nobody_who_does_not_need_it(sequences: Sequences) -> None:
-    sequences.step(Step.COMPLIANCE, "print(1)")
-    assert sequences.run(preload={Step.COMPLIANCE: ("no_such_module",)}).exit_status == 0
+    sequences.step("compliance", "print(1)")
+    assert sequences.run(preload={"compliance": ("no_such_module",)}).exit_status == 0
 
 
 def test_kernels_leave_when_what_they_were_forked_from_is_gone_and_others_are_started(
     sequences: Sequences, server: ForkServer
 ) -> None:
-    sequences.step(Step.COMPLIANCE, "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(60)")
-    sequences.step(Step.PLAN, "print(1)")
+    sequences.step("compliance", "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(60)")
+    sequences.step("plan", "print(1)")
     assert sequences.run().results[0].outcome is Outcome.ERRORED
     assert not server.alive
-    again = sequences.run(steps=(Step.PLAN,))
+    again = sequences.run(steps=("plan",))
     assert again.exit_status == 0
 
 
@@ -149,8 +149,8 @@ def test_nothing_is_left_when_the_server_is_closed(tmp_path: Path) -> None:
 
 def test_a_cancelled_run_interrupts_a_forked_kernel_and_keeps_its_words(sequences: Sequences, tmp_path: Path) -> None:
     marker = tmp_path / "began"
-    sequences.step(Step.COMPLIANCE, f"{SO_FAR}\nopen({str(marker)!r}, 'w').close()\nimport time; time.sleep(60)")
-    sequences.step(Step.PLAN)
+    sequences.step("compliance", f"{SO_FAR}\nopen({str(marker)!r}, 'w').close()\nimport time; time.sleep(60)")
+    sequences.step("plan")
     code = RUN.format(root=str(ROOT), folder=str(tmp_path)).replace(
         "display=Quiet())", "display=Quiet(), fork_server=ForkServer((), folder, kernel_environment({})))"
     )
@@ -160,7 +160,7 @@ def test_a_cancelled_run_interrupts_a_forked_kernel_and_keeps_its_words(sequence
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=60)[0]
     assert (process.returncode, said.splitlines()) == (143, ["compliance interrupted", "sealed"])
-    assert text_of(sequences, Step.COMPLIANCE, 2) == "so far\n"
+    assert text_of(sequences, "compliance", 2) == "so far\n"
 
 
 IMPORTS = """sys.path.insert(0, {root!r})

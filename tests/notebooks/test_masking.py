@@ -11,8 +11,8 @@ from nbformat.v4 import new_code_cell
 
 from runbook_lib.domain.redaction import Redactor
 from runbook_lib.engine.display import LineDisplay
-from runbook_lib.models.base import Step
-from runbook_lib.runner.sequence import SequenceJob, run_sequence
+from runbook_lib.models.steps import BUILT_IN
+from runbook_lib.runner.sequence import Job, run_sequence
 
 from .conftest import Papermill, make_notebook
 from .test_sequence import Recorder
@@ -64,17 +64,15 @@ def leaks(text: bytes) -> list[str]:
 
 def test_no_planted_secret_is_in_any_file_of_the_run_or_in_its_log(tmp_path: Path) -> None:
     parameters = f"run_id: str = ''\nstack: str = ''\ntoken: str = ''\nnote: str = '{PLANTED['GitLab token']}'"
-    make_notebook(
-        tmp_path / Step.COMPLIANCE.notebook, "# Uses glpat-Zz9yXx8wVv7uTt6sRr5q", *CELLS, parameters=parameters
-    )
+    make_notebook(tmp_path / "01_compliance.ipynb", "# Uses glpat-Zz9yXx8wVv7uTt6sRr5q", *CELLS, parameters=parameters)
     log = io.StringIO()
-    job = SequenceJob(
-        notebooks=tmp_path,
+    job = Job(
+        notebooks={"compliance": tmp_path / "01_compliance.ipynb"},
         run_dir=tmp_path / "outputs" / "r1",
-        steps=(Step.COMPLIANCE,),
+        steps=BUILT_IN[:1],
         stack="main",
         cwd=tmp_path,
-        parameters={Step.COMPLIANCE: {"token": "short-one", "note": PASSWORD}},
+        parameters={"compliance": {"token": "short-one", "note": PASSWORD}},
         environment={"PLANTED_PASSWORD": PASSWORD},
         redactor=Redactor({"PLANTED_PASSWORD": PASSWORD}),
         display=LineDisplay(log),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runbook_lib.models.base import Step
+from runbook_lib.models.steps import BUILT_IN
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PLAIN_TYPES = {"str", "int", "float", "bool"}
@@ -20,7 +20,7 @@ FORBIDDEN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, as
 Cell = dict[str, Any]
 
 
-@pytest.fixture(params=list(Step))
+@pytest.fixture(params=BUILT_IN)
 def cells(request: pytest.FixtureRequest) -> list[Cell]:
     return list(json.loads((NOTEBOOKS / request.param.notebook).read_text())["cells"])
 
@@ -38,7 +38,7 @@ def is_parameters(cell: Cell) -> bool:
 
 
 def test_there_is_one_notebook_a_step_and_no_other() -> None:
-    assert sorted(path.name for path in NOTEBOOKS.glob("*.ipynb")) == [step.notebook for step in Step]
+    assert sorted(path.name for path in NOTEBOOKS.glob("*.ipynb")) == [step.notebook for step in BUILT_IN]
 
 
 def test_it_begins_with_a_title_and_one_line_of_purpose(cells: list[Cell]) -> None:

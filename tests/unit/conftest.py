@@ -12,11 +12,12 @@ from step_fakes import NOW, FakeSlack
 
 from runbook_lib.adapters.store import RunStore, sha256_file
 from runbook_lib.models.approval import ApprovalRequest
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.plan import PlanSummary
 from runbook_lib.models.results import ErrorInfo, StepResult
 from runbook_lib.models.run import Run
+from runbook_lib.models.steps import BUILT_IN
 from runbook_lib.settings import Environment, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +78,7 @@ def store(settings: Settings, run: Run) -> RunStore:
 def slack(monkeypatch: pytest.MonkeyPatch) -> FakeSlack:
     """The Slack that all steps tell."""
     fake = FakeSlack()
-    monkeypatch.setattr("runbook_lib.workspace.slack_thread.slack_client", lambda settings: fake)
+    monkeypatch.setattr("runbook_lib.workspace.slack_thread.slack_client", lambda settings, stack: fake)
     return fake
 
 
@@ -85,8 +86,8 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> FakeSlack:
 def result() -> Callable[..., StepResult]:
     """A step's result."""
 
-    def make(step: Step = Step.PLAN, outcome: Outcome = Outcome.PASSED, error: ErrorInfo | None = None) -> StepResult:
-        later = NOW + timedelta(minutes=list(Step).index(step))
+    def make(step: str = "plan", outcome: Outcome = Outcome.PASSED, error: ErrorInfo | None = None) -> StepResult:
+        later = NOW + timedelta(minutes=[known.name for known in BUILT_IN].index(step))
         return StepResult(
             run_id="7",
             step=step,

@@ -6,8 +6,14 @@ from datetime import UTC, datetime
 
 from runbook_lib.errors import SlackError
 from runbook_lib.models.messages import Message, Reference
+from runbook_lib.models.steps import BUILT_IN, Step
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+def built_in(name: str) -> Step:
+    """A step that there is without a word in runbook.yml."""
+    return next(step for step in BUILT_IN if step.name == name)
 
 
 class FakeSlack:

@@ -45,13 +45,13 @@ def test_no_runbook_yml_anywhere_is_a_clear_error(tmp_path: Path, monkeypatch: p
 def test_environment_wins_over_runbook_yml(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.load().gitlab_api == "https://git.example.com/api/v4"
     assert Settings.load().gitlab_project == "group/project"
-    assert Settings.load().slack_channel == "#changes"
+    assert Settings.load().slack_channel() == "#changes"
     monkeypatch.setenv("CI_API_V4_URL", "https://ci.example.com/api/v4/")
     monkeypatch.setenv("CI_PROJECT_ID", "42")
     monkeypatch.setenv("SLACK_CHANNEL", "#other")
     settings = Settings.load()
     assert (settings.gitlab_api, settings.gitlab_url) == ("https://ci.example.com/api/v4", "https://ci.example.com")
-    assert (settings.gitlab_project, settings.slack_channel) == ("42", "#other")
+    assert (settings.gitlab_project, settings.slack_channel()) == ("42", "#other")
 
 
 def test_empty_variables_count_as_not_set(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +59,7 @@ def test_empty_variables_count_as_not_set(root: Path, monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, "")
     settings = Settings.load()
     assert settings.gitlab_project == "group/project"
-    assert settings.slack_channel == "#changes"
+    assert settings.slack_channel() == "#changes"
     assert settings.outputs == root / "outputs"
     assert not settings.environment.in_ci
     assert not settings.uses_gitlab

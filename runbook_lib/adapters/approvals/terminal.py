@@ -8,25 +8,23 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ...models.approval import ApprovalRequest, Decision
-from ...models.base import Step
 from ..gitlab import GitLab
 from ..store import RunStore
 
 __all__ = ["Terminal", "record_decision"]
 
-FOLDER = f"{Step.APPROVAL.folder}/decisions"
-
 
 class Terminal:
-    """The files of 03_approval/decisions. Whoever can write there can decide: not a source for a pipeline."""
+    """The files in the approval step's decisions/. Whoever can write there can decide: not a source for a pipeline."""
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
 
     def decisions(self, request: ApprovalRequest) -> Sequence[Decision]:
         """All that were recorded, also those for an earlier plan of this run; InputError for a file that is none."""
-        files = sorted((self._store.dir / FOLDER).glob("*.json"))
-        found = [self._store.read_model(f"{FOLDER}/{file.name}", Decision) for file in files]
+        folder = self._store.file("approval", "decisions")
+        files = sorted((self._store.dir / folder).glob("*.json"))
+        found = [self._store.read_model(f"{folder}/{file.name}", Decision) for file in files]
         return tuple(sorted(found, key=lambda decision: decision.at))
 
 
@@ -50,5 +48,5 @@ def record_decision(
         reference="runbook approve" if approved else "runbook reject",
     )
     name = re.sub(r"[^A-Za-z0-9._-]", "_", f"{now:%Y%m%dT%H%M%S%f}-{user}")
-    store.write_json(f"{FOLDER}/{name}.json", decision)
+    store.write_json(store.file("approval", f"decisions/{name}.json"), decision)
     return decision

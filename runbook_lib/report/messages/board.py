@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from ...models.base import Outcome, Step
+from ...models.base import Outcome
 from ...models.messages import Message
 from ...models.results import StepResult
 from ...models.run import Run
+from ...models.steps import RunStep
 from .blocks import actions, compose, context, header, link_button, section
 from .text import code, duration, line, moment
-from .words import SIGNS, TITLES
+from .words import SIGNS
 
 __all__ = ["run_line", "status_board"]
 
 
 def status_board(run: Run, results: Iterable[StepResult]) -> Message:
     """The run in one look: a line a step with its outcome, summary and duration."""
-    by_step = {result.step: result for result in results}
-    sign, state = _state(by_step)
+    board = _Board(run, {result.step: result for result in results})
+    sign, state = board.state()
     title = f"{sign} {line(run.stack, 50)}: {state}"
-    lines = [_step_line(step, by_step) for step in Step]
+    lines = [board.line(step) for step in run.steps]
     tail = [*actions(link_button("Open the pipeline", run.pipeline_url)), context(*run_line(run))]
     return compose(f"{run.stack}: {state} (run {run.run_id})", [header(title), section("\n".join(lines))], tail)
 
@@ -33,34 +34,44 @@ def run_line(run: Run) -> list[str]:
     return [f"Run {code(run.run_id, 100)}", who, f"{commit} {ref}".strip(), f"started {moment(run.created_at)}"]
 
 
-def _stopped_at(by_step: dict[Step, StepResult]) -> StepResult | None:
-    return next((by_step[step] for step in Step if step in by_step and by_step[step].outcome.stops), None)
+class _Board:
+    """Where a run stands, by what its steps left."""
 
+    def __init__(self, run: Run, results: Mapping[str, StepResult]) -> None:
+        self._run = run
+        self._results = results
+        self._ended = [results[step.name] for step in run.steps if step.name in results]
+        self._stopped = next((result for result in self._ended if result.outcome.stops), None)
 
-def _state(by_step: dict[Step, StepResult]) -> tuple[str, str]:
-    stopped = _stopped_at(by_step)
-    if stopped:
-        return SIGNS[stopped.outcome], f"{stopped.outcome.value} at {TITLES[stopped.step].lower()}"
-    if len(by_step) == len(Step):
-        warned = any(result.outcome is Outcome.WARNED for result in by_step.values())
-        return SIGNS[Outcome.WARNED if warned else Outcome.PASSED], "done, with warnings" if warned else "done"
-    if _waits_for_decision(by_step):
-        return ":lock:", "waiting for approval"
-    return ":hourglass_flowing_sand:", "in progress"
+    def state(self) -> tuple[str, str]:
+        """A sign, and the words beside it."""
+        if self._stopped:
+            step = self._run.title(self._stopped.step).lower()
+            return SIGNS[self._stopped.outcome], f"{self._stopped.outcome.value} at {line(step, 60)}"
+        if len(self._ended) == len(self._run.steps):
+            warned = any(result.outcome is Outcome.WARNED for result in self._ended)
+            return SIGNS[Outcome.WARNED if warned else Outcome.PASSED], "done, with warnings" if warned else "done"
+        if self._waits():
+            return ":lock:", "waiting for approval"
+        return ":hourglass_flowing_sand:", "in progress"
 
+    def line(self, step: RunStep) -> str:
+        """One step's line."""
+        title = f"*{line(step.title, 60)}*"
+        result = self._results.get(step.name)
+        if result:
+            took = duration(result.finished_at - result.started_at)
+            return f"{SIGNS[result.outcome]} {title} {result.outcome.value}: {line(result.summary, 320)} ({took})"
+        if self._stopped:
+            return f":white_circle: {title} not run"
+        if self._waits() and step == self._next():
+            return f":lock: {title} waits for the decision"
+        return f":white_circle: {title}"
 
-def _waits_for_decision(by_step: dict[Step, StepResult]) -> bool:
-    return Step.APPROVAL in by_step and Step.APPLY not in by_step
+    def _next(self) -> RunStep | None:
+        return next((step for step in self._run.steps if step.name not in self._results), None)
 
-
-def _step_line(step: Step, by_step: dict[Step, StepResult]) -> str:
-    title = f"*{TITLES[step]}*"
-    result = by_step.get(step)
-    if result:
-        took = duration(result.finished_at - result.started_at)
-        return f"{SIGNS[result.outcome]} {title} {result.outcome.value}: {line(result.summary, 320)} ({took})"
-    if _stopped_at(by_step):
-        return f":white_circle: {title} not run"
-    if step is Step.APPLY and _waits_for_decision(by_step):
-        return f":lock: {title} waits for the decision"
-    return f":white_circle: {title}"
+    def _waits(self) -> bool:
+        # A step that asks for approval says in its metrics whether it was given, and so does the one that relies on it.
+        said = [result.metrics["approved"] for result in self._ended if "approved" in result.metrics]
+        return bool(said) and said[-1] is False

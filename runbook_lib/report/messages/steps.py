@@ -12,7 +12,7 @@ from ...models.run import Run
 from .blocks import Block, actions, bullets, compose, context, header, link_button, section
 from .board import run_line
 from .text import code, duration, line, plural, prose
-from .words import SIGNS, TITLES, attached, blocking, finding_line, sorted_findings, waiver_line
+from .words import SIGNS, attached, blocking, finding_line, sorted_findings, waiver_line
 
 __all__ = ["failure", "step_result"]
 
@@ -22,7 +22,7 @@ MOST = 8
 def step_result(run: Run, result: StepResult, texts: Mapping[str, str] | None = None) -> Message:
     """What one step found. `texts` are long texts by path, to be uploaded beside the message."""
     took = duration(result.finished_at - result.started_at)
-    title = f"{SIGNS[result.outcome]} *{TITLES[result.step]} {result.outcome.value}*"
+    title = f"{SIGNS[result.outcome]} *{line(run.title(result.step), 60)} {result.outcome.value}*"
     body = [section(f"{title}\n{prose(result.summary)}"), *_reasons(result), *_findings(result)]
     small = context(f"Took {took}", *_measures(result.metrics, result.summary))
     return compose(_plain(run, result), body, [small], attached(texts))
@@ -30,14 +30,15 @@ def step_result(run: Run, result: StepResult, texts: Mapping[str, str] | None = 
 
 def failure(run: Run, result: StepResult) -> Message:
     """That the run stopped: what failed, why, what to do, and where to look."""
-    title = f"{SIGNS[result.outcome]} {line(run.stack, 50)}: {TITLES[result.step].lower()} {result.outcome.value}"
+    step = line(run.title(result.step).lower(), 60)
+    title = f"{SIGNS[result.outcome]} {line(run.stack, 50)}: {step} {result.outcome.value}"
     body = [header(title), section(f"*What happened*\n{prose(result.summary)}"), *_reasons(result), *_findings(result)]
     tail = [*actions(link_button("Open the pipeline", run.pipeline_url, "danger")), context(*run_line(run))]
     return compose(_plain(run, result), body, tail)
 
 
 def _plain(run: Run, result: StepResult) -> str:
-    return f"{run.stack}: {TITLES[result.step].lower()} {result.outcome.value}: {result.summary} (run {run.run_id})"
+    return f"{run.stack}: {run.title(result.step).lower()} {result.outcome.value}: {result.summary} (run {run.run_id})"
 
 
 def _reasons(result: StepResult) -> list[Block]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ...models.base import Outcome, Step
+from ...models.base import Outcome
 from ...models.findings import Action, Finding, Severity, Verdict
 from ...models.messages import MessageFile
 from .text import clean, code, line
 
-__all__ = ["SIGNS", "TITLES", "attached", "blocking", "finding_line", "sorted_findings", "waiver_line"]
+__all__ = ["SIGNS", "attached", "blocking", "finding_line", "sorted_findings", "waiver_line"]
 
 SIGNS = {
     Outcome.PASSED: ":white_check_mark:",
@@ -18,14 +18,6 @@ SIGNS = {
     Outcome.ERRORED: ":x:",
     Outcome.SKIPPED: ":fast_forward:",
     Outcome.INTERRUPTED: ":octagonal_sign:",
-}
-TITLES = {
-    Step.COMPLIANCE: "Compliance",
-    Step.PLAN: "Plan",
-    Step.APPROVAL: "Approval",
-    Step.APPLY: "Apply",
-    Step.VERIFICATION: "Verification",
-    Step.SERVICE_TESTS: "Service tests",
 }
 _FINDING_SIGNS = {Action.BLOCK: ":no_entry:", Action.APPROVE: ":lock:", Action.WARN: ":warning:"}
 _FILE_TITLES = {

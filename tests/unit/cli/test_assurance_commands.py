@@ -20,7 +20,7 @@ from runbook_lib.adapters.signing import generate_key
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.cli import evidence, exposure, services, verify
 from runbook_lib.errors import RunbookError
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 from runbook_lib.models.results import StepResult
 from runbook_lib.models.rules import Rule
 from runbook_lib.models.run import Run
@@ -140,7 +140,7 @@ def test_verify_as_a_table_begins_with_the_outcome(app: typer.Typer, places: obj
 @pytest.fixture
 def members(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[Member]:
     found = [Member(id="i-1", kind="instance", address="127.0.0.1")]
-    monkeypatch.setattr(service_tests, "gather_members", lambda settings, group: tuple(found))
+    monkeypatch.setattr(service_tests, "members_of", lambda settings, group: tuple(found))
     return found
 
 
@@ -201,7 +201,7 @@ def sealed(root: Path, monkeypatch: pytest.MonkeyPatch, key: str = "") -> Path:
     store = RunStore(root / "outputs", "run-1")
     store.write_json("run.json", Run(run_id="run-1", stack="access", created_at=NOW))
     store.write_text("02_plan/plan.txt", "a plan")
-    result = {"run_id": "run-1", "step": Step.PLAN, "stack": "access", "outcome": Outcome.PASSED, "summary": "ok"}
+    result = {"run_id": "run-1", "step": "plan", "stack": "access", "outcome": Outcome.PASSED, "summary": "ok"}
     store.write_result(StepResult.model_validate(result | {"started_at": NOW, "finished_at": NOW}))
     lifecycle.seal(Settings.load(), store)
     return store.dir

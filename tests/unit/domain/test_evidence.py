@@ -9,6 +9,7 @@ import pytest
 from runbook_lib.domain.evidence import build_manifest, by_step, check_manifest, is_evidence, statement
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.evidence import Manifest, ManifestFile
+from runbook_lib.models.steps import BUILT_IN
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 PATHS = ("01_compliance/result.json", "02_plan/plan.tfplan", "02_plan/result.json", "run.json")
@@ -20,7 +21,9 @@ def digest(text: str) -> str:
 
 def manifest(*paths: str) -> Manifest:
     files = [ManifestFile(path=path, sha256=digest(path), bytes=len(path)) for path in paths or PATHS]
-    return build_manifest("run-1", by_step(files), {"compliance": Outcome.PASSED, "plan": Outcome.PASSED}, NOW)
+    return build_manifest(
+        "run-1", by_step(files, BUILT_IN), {"compliance": Outcome.PASSED, "plan": Outcome.PASSED}, NOW
+    )
 
 
 def folder(**changes: str) -> dict[str, str]:

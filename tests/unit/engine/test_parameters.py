@@ -10,9 +10,15 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from runbook_lib.engine.parameters import check_parameters, collect_parameters, declared_parameters, fit_text, fit_value
+from runbook_lib.engine.parameters import (
+    Given,
+    check_parameters,
+    collect_parameters,
+    declared_parameters,
+    fit_text,
+    fit_value,
+)
 from runbook_lib.errors import ConfigError, UsageError
-from runbook_lib.models.base import Step
 
 SOURCE = """\
 # where to look
@@ -128,25 +134,26 @@ def test_missing_required_parameter_is_refused_with_its_meaning() -> None:
 
 
 @pytest.fixture
-def notebooks(tmp_path: Path) -> Path:
-    for step in (Step.PLAN, Step.SERVICE_TESTS):
-        nbformat.write(make('name: str = "default"\ncount: int = 1'), tmp_path / step.notebook)
-    return tmp_path
+def notebooks(tmp_path: Path) -> dict[str, Path]:
+    paths = {step: tmp_path / f"{step}.ipynb" for step in STEPS}
+    for path in paths.values():
+        nbformat.write(make('name: str = "default"\ncount: int = 1'), path)
+    return paths
 
 
-STEPS = (Step.PLAN, Step.SERVICE_TESTS)
+STEPS = ("plan", "service_tests")
 
 
-def test_command_line_wins_over_environment_over_file(notebooks: Path) -> None:
-    (notebooks / "p.yml").write_text("plan:\n  name: '001'\n  count: 1\nservice_tests: {count: 5}\n")
+def test_command_line_wins_over_environment_over_file(notebooks: dict[str, Path]) -> None:
+    document = {"plan": {"name": "001", "count": 1}, "service_tests": {"count": 5}}
     environ = {"RUNBOOK_PARAM_PLAN_NAME": "002", "RUNBOOK_PARAM_SERVICE_TESTS_NAME": "x"}
-    found = collect_parameters(notebooks, STEPS, ["plan.count=3"], notebooks / "p.yml", environ)
+    found = collect_parameters(notebooks, STEPS, Given(["plan.count=3"], document, "p.yml", environ))
     assert found.values == {
-        Step.PLAN: {"name": "002", "count": 3},
-        Step.SERVICE_TESTS: {"name": "x", "count": 5},
+        "plan": {"name": "002", "count": 3},
+        "service_tests": {"name": "x", "count": 5},
     }
-    assert found.sources[Step.PLAN] == {"name": "environment", "count": "command line"}
-    assert found.sources[Step.SERVICE_TESTS] == {"name": "environment", "count": "file"}
+    assert found.sources["plan"] == {"name": "environment", "count": "command line"}
+    assert found.sources["service_tests"] == {"name": "environment", "count": "file"}
 
 
 @pytest.mark.parametrize(
@@ -161,11 +168,11 @@ def test_command_line_wins_over_environment_over_file(notebooks: Path) -> None:
     ],
 )
 def test_wrong_assignment_is_refused(
-    notebooks: Path, assignments: list[str], environ: dict[str, str], said: str
+    notebooks: dict[str, Path], assignments: list[str], environ: dict[str, str], said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
-        collect_parameters(notebooks, STEPS, assignments, None, environ)
+        collect_parameters(notebooks, STEPS, Given(assignments, environ=environ))
 
 
-def test_parameter_for_a_step_that_is_not_run_is_checked_and_left_out(notebooks: Path) -> None:
-    assert collect_parameters(notebooks, (Step.PLAN,), ["service_tests.count=2"], None, {}).values == {Step.PLAN: {}}
+def test_parameter_for_a_step_that_is_not_run_is_checked_and_left_out(notebooks: dict[str, Path]) -> None:
+    assert collect_parameters(notebooks, ["plan"], Given(["service_tests.count=2"], environ={})).values == {"plan": {}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecord
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource
 from runbook_lib.models.findings import Action, Finding, Severity, Verdict, WaiverReference
 from runbook_lib.models.plan import PlanSummary
@@ -91,28 +91,28 @@ REQUEST = ApprovalRequest(
 )
 
 
-def result(step: Step, outcome: Outcome = Outcome.PASSED, summary: str = "", seconds: int = 9) -> StepResult:
+def result(step: str, outcome: Outcome = Outcome.PASSED, summary: str = "", seconds: int = 9) -> StepResult:
     return StepResult(
         run_id="1008",
         step=step,
         stack="access",
         outcome=outcome,
-        summary=summary or f"{step.value} is fine",
+        summary=summary or f"{step} is fine",
         started_at=START,
         finished_at=START + timedelta(seconds=seconds),
     )
 
 
-COMPLIANCE = result(Step.COMPLIANCE, summary="11 policies on 3 rules: nothing found.").model_copy(
+COMPLIANCE = result("compliance", summary="11 policies on 3 rules: nothing found.").model_copy(
     update={"metrics": {"rules": 3, "policies": 11}, "findings": (WAIVED_EGRESS,)}
 )
-PLAN = result(Step.PLAN, summary=f"Plan: 1 to add, 1 to destroy. {EXPOSURE.sentence}", seconds=68).model_copy(
+PLAN = result("plan", summary=f"Plan: 1 to add, 1 to destroy. {EXPOSURE.sentence}", seconds=68).model_copy(
     update={"metrics": {"create": 1, "delete": 1, "plan_sha256": DIGEST, "exposure": EXPOSURE.sentence}}
 )
-BLOCKED = result(Step.COMPLIANCE, Outcome.BLOCKED, "1 finding blocks this change.").model_copy(
+BLOCKED = result("compliance", Outcome.BLOCKED, "1 finding blocks this change.").model_copy(
     update={"findings": (WORLD_SSH, WAIVED_EGRESS)}
 )
-ERRORED = result(Step.APPLY, Outcome.ERRORED, "Terraform could not apply the plan.", 125).model_copy(
+ERRORED = result("apply", Outcome.ERRORED, "Terraform could not apply the plan.", 125).model_copy(
     update={
         "error": ErrorInfo(
             type="TerraformError",

@@ -11,7 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from runbook_lib.models.approval import Decision, DecisionRecord
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 from runbook_lib.models.evidence import ManifestFile
 from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource
 from runbook_lib.models.findings import Finding, Severity, Verdict
@@ -132,7 +132,7 @@ def test_what_would_fetch_or_send_is_left_out(given: str) -> None:
     assert "<form" not in clean_html(given)
 
 
-def result(step: Step, outcome: Outcome, **more: object) -> StepResult:
+def result(step: str, outcome: Outcome, **more: object) -> StepResult:
     return StepResult(
         run_id="r1",
         step=step,
@@ -163,11 +163,10 @@ def test_index_shows_the_run_on_one_page() -> None:
     index = IndexPage(
         run=Run(run_id="r1", stack="main", created_at=NOW, requester="riley", commit="abc"),
         results=(
-            result(Step.COMPLIANCE, Outcome.WARNED, findings=(finding,)),
-            result(
-                Step.PLAN, Outcome.ERRORED, error=ErrorInfo(type="AwsError", message="no", remedy="Ask for rights.")
-            ),
+            result("compliance", Outcome.WARNED, findings=(finding,)),
+            result("plan", Outcome.ERRORED, error=ErrorInfo(type="AwsError", message="no", remedy="Ask for rights.")),
         ),
+        findings=(finding,),
         exposure=Exposure(opened=(entry,), sentence="The internet reaches web-front on tcp 80."),
         decision=record,
         files=(ManifestFile(path="run.json", sha256="a" * 64, bytes=12),),

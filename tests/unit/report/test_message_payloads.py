@@ -22,14 +22,16 @@ from message_samples import (
 from syrupy.assertion import SnapshotAssertion
 
 from runbook_lib.models.approval import DecisionRecord
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.findings import Action, Severity
 from runbook_lib.models.messages import Message
 from runbook_lib.report.messages import approval_request, decision, failure, status_board, step_result
 
-ASKED = result(Step.APPROVAL, summary="Asked alex and sam; the request expires at 13:00 UTC.", seconds=2)
-DONE = [COMPLIANCE, PLAN, ASKED, *(result(step) for step in (Step.APPLY, Step.VERIFICATION, Step.SERVICE_TESTS))]
+ASKED = result("approval", summary="Asked alex and sam; the request expires at 13:00 UTC.", seconds=2).model_copy(
+    update={"metrics": {"approved": False}}
+)
+DONE = [COMPLIANCE, PLAN, ASKED, *(result(step) for step in ("apply", "verification", "service_tests"))]
 UNDECIDED = DecisionRecord(
     run_id="1008",
     plan_sha256=REQUEST.plan_sha256,
@@ -125,7 +127,7 @@ def test_what_does_not_fit_is_counted() -> None:
 
 
 def test_warned_run_ends_with_a_warning() -> None:
-    warned = result(Step.SERVICE_TESTS, Outcome.WARNED)
+    warned = result("service_tests", Outcome.WARNED)
     assert "done, with warnings" in status_board(RUN, [*DONE[:-1], warned]).text
 
 

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from message_samples import DECISION, ERRORED, EXPOSURE, REQUEST, RUN, WAIVED_EGRESS, WORLD_SSH, result
 
 from runbook_lib.lab.slack.limits import check_blocks
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 from runbook_lib.models.messages import Message
 from runbook_lib.models.results import ErrorInfo
+from runbook_lib.models.steps import BUILT_IN
 from runbook_lib.report.messages import approval_request, decision, failure, status_board, step_result
 from runbook_lib.report.messages.text import clip, code, duration, line, moment, prose
 
@@ -48,7 +49,7 @@ def findings(text: str, count: int) -> tuple[Any, ...]:
     return (WORLD_SSH.model_copy(update=bad), WAIVED_EGRESS.model_copy(update=waived)) * count
 
 
-def a_result(text: str, count: int, step: Step = Step.PLAN) -> Any:
+def a_result(text: str, count: int, step: str = "plan") -> Any:
     error = ErrorInfo(type=text, message=text, remedy=text)
     update = {"summary": text, "error": error, "findings": findings(text, count), "metrics": {text: text, "n": count}}
     return result(step, Outcome.ERRORED).model_copy(update=update)
@@ -77,7 +78,7 @@ def a_decision(text: str, count: int) -> Any:
 
 
 MAKERS: dict[str, Callable[[str, int], Message]] = {
-    "board": lambda text, count: status_board(a_run(text), [a_result(text, count, step) for step in Step]),
+    "board": lambda text, count: status_board(a_run(text), [a_result(text, count, step.name) for step in BUILT_IN]),
     "step": lambda text, count: step_result(a_run(text), a_result(text, count), {text: text}),
     "failure": lambda text, count: failure(a_run(text), a_result(text, count)),
     "request": lambda text, count: approval_request(a_request(text, count), {text: text}, text),

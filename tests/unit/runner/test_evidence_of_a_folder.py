@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from step_fakes import FakeSlack
+from step_fakes import FakeSlack, built_in
 
 from runbook_lib.adapters.signing import generate_key
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import EvidenceError, InputError, RunbookError, SlackError
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.runner.evidence import prove_folder
@@ -34,9 +34,9 @@ def key(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sealed(load: Callable[..., Settings], store: RunStore, result: Results) -> Path:
-    store.write_result(result(Step.COMPLIANCE))
+    store.write_result(result("compliance"))
     store.write_text("01_compliance/compliance.txt", "All is well.\n")
-    store.write_result(result(Step.PLAN, Outcome.BLOCKED))
+    store.write_result(result("plan", Outcome.BLOCKED))
     seal(load(RUNBOOK_SIGNING_KEY=PRIVATE), store)
     return store.dir
 
@@ -176,7 +176,7 @@ def test_without_a_manifest_that_can_be_read_it_is_an_error(
 def test_a_run_is_sealed_also_when_its_failure_could_not_be_told(
     settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
 ) -> None:
-    stopped = result(Step.PLAN, Outcome.BLOCKED)
+    stopped = result("plan", Outcome.BLOCKED)
     store.write_result(stopped)
     slack.error = SlackError("Slack can't be reached")
     Lifecycle(settings, store, run).run_ended([stopped])
@@ -187,12 +187,12 @@ def test_a_run_is_sealed_also_when_its_failure_could_not_be_told(
 def test_a_run_is_sealed_also_when_telling_breaks_altogether(
     settings: Settings, store: RunStore, run: Run, result: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(settings: Settings) -> None:
+    def broken(settings: Settings, stack: str) -> None:
         raise RuntimeError("a defect")
 
     monkeypatch.setattr("runbook_lib.workspace.slack_thread.slack_client", broken)
     with pytest.raises(RuntimeError):
-        Lifecycle(settings, store, run).run_ended([result(Step.PLAN, Outcome.BLOCKED)])
+        Lifecycle(settings, store, run).run_ended([result("plan", Outcome.BLOCKED)])
     assert prove_folder(store.dir).valid
 
 
@@ -208,7 +208,7 @@ def test_a_result_that_is_heard_of_twice_is_told_once_and_before_the_run_ends(
     settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
 ) -> None:
     lifecycle = Lifecycle(settings, store, run)
-    lifecycle.step_started(Step.PLAN)
+    lifecycle.step_started(built_in("plan"))
     for _ in range(2):
         lifecycle.step_ended(result())
     lifecycle.run_ended([result()])
@@ -220,8 +220,8 @@ def test_the_channel_hears_of_a_run_as_it_begins_and_once(
 ) -> None:
     for _ in range(2):  # in a pipeline each job begins anew
         lifecycle = Lifecycle(settings, store, run)
-        lifecycle.step_started(Step.COMPLIANCE)
-        lifecycle.step_started(Step.APPROVAL)
+        lifecycle.step_started(built_in("compliance"))
+        lifecycle.step_started(built_in("approval"))
     assert slack.posts == [("access: in progress (run 7)", False)]
 
 
@@ -229,6 +229,6 @@ def test_a_step_that_speaks_for_itself_begins_when_all_before_it_was_told(
     settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
 ) -> None:
     lifecycle = Lifecycle(settings, store, run)
-    lifecycle.step_ended(result(Step.PLAN))
-    lifecycle.step_started(Step.APPROVAL)
+    lifecycle.step_ended(result("plan"))
+    lifecycle.step_started(built_in("approval"))
     assert len(slack.posts) == 2

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from step_fakes import NOW, FakeSlack
+from step_fakes import NOW, FakeSlack, built_in
 
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.adapters.terraform import Completed
 from runbook_lib.errors import ApprovalError, ConfigError, GitLabError, StateLockedError, TerraformError
 from runbook_lib.models.approval import ApprovalRequest, DecisionRecord
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
 from runbook_lib.steps import apply
@@ -77,7 +77,7 @@ class FakeTerraform:
 
 @pytest.fixture
 def context(settings: Settings, store: RunStore, run: Run, slack: FakeSlack) -> StepContext:
-    return StepContext(Step.APPLY, settings, store, run, NOW)
+    return StepContext(built_in("apply"), settings, store, run, NOW)
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_what_was_done_before_an_interrupt_is_kept(
     with pytest.raises(KeyboardInterrupt):
         apply.apply_plan(context, record)
     assert context.store.read_text("04_apply/apply.jsonl").splitlines() == DONE[:1]
-    result = context.store.read_result(Step.APPLY)
+    result = context.store.read_result("apply")
     assert result is not None
     assert result.outcome is Outcome.INTERRUPTED
     assert "04_apply/apply.txt" in {artifact.path for artifact in result.artifacts}

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from step_fakes import NOW, FakeSlack
+from step_fakes import NOW, FakeSlack, built_in
 
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import ConfigError, GitLabError, InputError, StateLockedError
 from runbook_lib.models.approval import ApprovalRequest, Decision
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
@@ -54,15 +54,15 @@ def clock(store: RunStore) -> Clock:
 
 @pytest.fixture
 def context(settings: Settings, store: RunStore, run: Run, slack: FakeSlack, clock: Clock) -> StepContext:
-    return StepContext(Step.APPROVAL, settings, store, run, NOW, clock=clock)
+    return StepContext(built_in("approval"), settings, store, run, NOW, clock=clock)
 
 
 @pytest.fixture
 def asked(context: StepContext, store: RunStore, request_: ApprovalRequest) -> ApprovalRequest:
     """The request as it stands for the policies of this repository."""
-    from runbook_lib.workspace.policy_gate import policy_digest
+    from runbook_lib.workspace.policy_reports import policy_files
 
-    made = request_.model_copy(update={"policy_sha256": policy_digest(context)})
+    made = request_.model_copy(update={"policy_sha256": policy_files(context).digest})
     store.write_json("03_approval/request.json", made)
     return made
 
@@ -112,7 +112,7 @@ def test_who_does_not_wait_has_asked_and_passed(context: StepContext, asked: App
 def planned(store: RunStore, request_: ApprovalRequest, result: Results) -> RunStore:
     """A run whose plan step passed, and nobody was asked yet."""
     store.write_json("02_plan/exposure.json", Exposure(sentence="Nothing changes."))
-    store.write_result(result(Step.PLAN))
+    store.write_result(result("plan"))
     store.path("03_approval/request.json").unlink()
     return store
 
@@ -138,7 +138,7 @@ def test_a_plan_that_did_not_pass_is_put_before_nobody(
 ) -> None:
     planned.path("02_plan/result.json").unlink()
     if outcome:
-        planned.write_result(result(Step.PLAN, outcome))
+        planned.write_result(result("plan", outcome))
     with pytest.raises(InputError, match="has no plan that may be approved"):
         approval.check_ready(context)
 

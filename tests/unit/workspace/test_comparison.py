@@ -14,6 +14,8 @@ from runbook_lib.models.base import Outcome
 from runbook_lib.models.config import GroupReference
 from runbook_lib.models.services import Member
 from runbook_lib.settings import Settings
+from runbook_lib.steps import service_tests
+from runbook_lib.steps.service_tests import members_of
 from runbook_lib.workspace import comparison, states
 
 GROUP = "sg-0123456789abcdef0"
@@ -89,6 +91,7 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> Outside:
         monkeypatch.setattr(comparison, "terraform_client", lambda *given: terraform)
         monkeypatch.setattr(comparison, "ensure_initialised", lambda terraform: False)
         monkeypatch.setattr(comparison, "Aws", lambda: aws)
+        monkeypatch.setattr(service_tests, "Aws", lambda: aws)
         return terraform, aws
 
     return place
@@ -172,8 +175,8 @@ def test_a_state_that_was_never_written_has_no_rules(settings: Settings, outside
 
 def test_the_members_are_those_of_the_group_that_the_state_names(settings: Settings, outside: Outside) -> None:
     _, aws = outside(state(web_group_id=GROUP))
-    comparison.gather_members(settings, GroupReference(stack="network", output="web_group_id"))
-    comparison.gather_members(settings, GroupReference(id="sg-other"))
+    members_of(settings, GroupReference(stack="network", output="web_group_id"))
+    members_of(settings, GroupReference(id="sg-other"))
     assert aws.asked == [GROUP, "sg-other"]
 
 
@@ -183,14 +186,14 @@ def test_an_output_that_is_no_group_says_which_outputs_there_are(
 ) -> None:
     outside(state(page="http://x/", **outputs))
     with pytest.raises(InputError, match="has no output 'web_group_id' that is a group's id") as caught:
-        comparison.gather_members(settings, GroupReference(stack="network", output="web_group_id"))
+        members_of(settings, GroupReference(stack="network", output="web_group_id"))
     assert "page" in caught.value.remedy
 
 
 def test_the_state_of_a_stack_that_was_never_applied_names_no_group(settings: Settings, outside: Outside) -> None:
     outside({})
     with pytest.raises(InputError, match="the state of stack network is empty") as caught:
-        comparison.gather_members(settings, GroupReference(stack="network", output="web_group_id"))
+        members_of(settings, GroupReference(stack="network", output="web_group_id"))
     assert caught.value.remedy == "Apply the stack network first."
 
 
@@ -198,5 +201,5 @@ def test_what_the_state_calls_sensitive_is_written_nowhere_from_then_on(settings
     document = state(web_group_id=GROUP)
     document["outputs"]["database"] = {"value": {"password": "known-to-the-state-alone"}, "sensitive": True}
     outside(document)
-    comparison.gather_members(settings, GroupReference(stack="network", output="web_group_id"))
+    members_of(settings, GroupReference(stack="network", output="web_group_id"))
     assert settings.redactor.mask("is known-to-the-state-alone") == "is [MASKED]"

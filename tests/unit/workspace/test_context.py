@@ -7,11 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from step_fakes import NOW, FakeSlack
+from step_fakes import NOW, FakeSlack, built_in
 
 from runbook_lib.adapters.store import RunStore, sha256_file
 from runbook_lib.errors import ApprovalError, InputError, RunbookError, TerraformError
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
 from runbook_lib.workspace.context import StepContext, describe, open_step, recorded
@@ -20,7 +20,7 @@ from runbook_lib.workspace.preflight import Check, preflight, run_checks
 
 @pytest.fixture
 def context(settings: Settings, store: RunStore, run: Run) -> StepContext:
-    return StepContext(Step.PLAN, settings, store, run, NOW, clock=lambda: NOW + timedelta(seconds=9))
+    return StepContext(built_in("plan"), settings, store, run, NOW, clock=lambda: NOW + timedelta(seconds=9))
 
 
 @recorded
@@ -32,7 +32,7 @@ def end_with(context: StepContext, error: BaseException | None) -> str:
 
 def test_what_goes_well_is_not_written_down_by_itself(context: StepContext) -> None:
     assert end_with(context, None) == "done"
-    assert context.store.read_result(Step.PLAN) is None
+    assert context.store.read_result("plan") is None
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_an_error_is_written_and_told_before_it_is_raised(
 ) -> None:
     with pytest.raises(type(error)):
         end_with(context, error)
-    result = context.store.read_result(Step.PLAN)
+    result = context.store.read_result("plan")
     assert result is not None
     assert (result.outcome, result.summary) == (outcome, info[0])
     assert result.error is not None
@@ -64,7 +64,7 @@ def test_a_step_s_end_holds_its_inputs_artifacts_and_metrics(context: StepContex
     context.store.write_text(context.file("plan.txt"), "Nothing to do.\n")
     context.metrics["create"] = 1
     context.finish(Outcome.PASSED, "Plan: 1 to add.")
-    result = context.store.read_result(Step.PLAN)
+    result = context.store.read_result("plan")
     assert result is not None
     assert {file.path: file.sha256 for file in result.inputs} == {
         "repo:runbook.yml": sha256_file(context.settings.root / "runbook.yml"),
@@ -80,7 +80,7 @@ def test_a_file_that_is_outside_of_run_and_repository_is_no_input(context: StepC
     outside.write_text("x")
     context.uses(outside)
     context.finish(Outcome.PASSED, "Done.")
-    result = context.store.read_result(Step.PLAN)
+    result = context.store.read_result("plan")
     assert result is not None
     assert result.inputs == ()
 
@@ -88,7 +88,7 @@ def test_a_file_that_is_outside_of_run_and_repository_is_no_input(context: StepC
 def test_the_repository_s_files_are_stack_policies_and_configuration(context: StepContext) -> None:
     context.uses_repository()
     context.finish(Outcome.PASSED, "Done.")
-    result = context.store.read_result(Step.PLAN)
+    result = context.store.read_result("plan")
     assert result is not None
     names = {file.path.removeprefix("repo:") for file in result.inputs}
     assert {"runbook.yml", "terraform/access/main.tf", "terraform/access/rules.auto.tfvars"} <= names
@@ -101,22 +101,22 @@ def test_an_old_result_is_gone_as_soon_as_its_step_begins_again(
 ) -> None:
     context.finish(Outcome.PASSED, "Done.")
     load()
-    open_step(Step.PLAN, "7")
-    assert store.read_result(Step.PLAN) is None
+    open_step("plan", "7")
+    assert store.read_result("plan") is None
 
 
 def test_by_hand_a_later_step_goes_on_with_the_newest_run_and_the_first_begins_one(
     load: Callable[..., Settings], store: RunStore
 ) -> None:
     load()
-    assert open_step(Step.PLAN).run.run_id == "7"
-    assert open_step(Step.COMPLIANCE).run.run_id != "7"
+    assert open_step("plan").run.run_id == "7"
+    assert open_step("compliance").run.run_id != "7"
 
 
 def test_a_later_step_without_any_run_says_how_to_begin(load: Callable[..., Settings]) -> None:
     load()
-    with pytest.raises(InputError, match="there is no run yet"):
-        open_step(Step.APPLY)
+    with pytest.raises(InputError, match="there is no run of stack access yet"):
+        open_step("apply")
 
 
 def failing(error: RunbookError) -> Check:
@@ -137,7 +137,7 @@ def test_every_check_is_asked_also_after_one_failed() -> None:
 def test_the_first_check_that_failed_ends_the_step(context: StepContext, slack: FakeSlack) -> None:
     with pytest.raises(InputError, match=r"No plan\."):
         preflight(context, failing(InputError("No plan.")), failing(InputError("No state.")))
-    result = context.store.read_result(Step.PLAN)
+    result = context.store.read_result("plan")
     assert result is not None
     assert result.summary == "No plan."
 

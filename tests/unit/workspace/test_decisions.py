@@ -6,13 +6,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from step_fakes import NOW, FakeGitLab
+from step_fakes import NOW, FakeGitLab, built_in
 
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.domain.approval import ApplyFacts
 from runbook_lib.errors import ApprovalError, InputError
 from runbook_lib.models.approval import ApprovalRequest, Decision
-from runbook_lib.models.base import Step
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
 from runbook_lib.workspace import decisions
@@ -25,7 +24,9 @@ Contexts = Callable[..., StepContext]
 @pytest.fixture
 def context(load: Callable[..., Settings], store: RunStore, run: Run) -> Contexts:
     def make(**variables: str) -> StepContext:
-        return StepContext(Step.APPLY, load(**variables), store, run, NOW, clock=lambda: NOW + timedelta(hours=1))
+        return StepContext(
+            built_in("apply"), load(**variables), store, run, NOW, clock=lambda: NOW + timedelta(hours=1)
+        )
 
     return make
 

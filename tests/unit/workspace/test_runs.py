@@ -13,7 +13,7 @@ from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import InputError, UsageError
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
-from runbook_lib.workspace.runs import latest_run_id, load_run, new_run_id, open_run, run_store
+from runbook_lib.workspace.runs import Asked, latest_run_id, load_run, new_run_id, open_run, run_store
 
 
 @pytest.fixture
@@ -39,13 +39,13 @@ def test_a_pipeline_s_run_has_its_id(load: Callable[..., Settings]) -> None:
 
 
 def test_without_gitlab_the_requester_is_a_local_user_whom_no_system_vouches_for(settings: Settings) -> None:
-    _, run = open_run(settings, "9", "")
+    _, run = open_run(settings, Asked("9"))
     assert run.requester.startswith("local:")
     assert (run.stack, run.commit, run.pipeline_url) == ("access", "", "")
 
 
 def test_by_hand_the_requester_is_whose_token_it_is(settings: Settings, gitlab: FakeGitLab) -> None:
-    assert open_run(settings, "9", "")[1].requester == "riley"
+    assert open_run(settings, Asked("9"))[1].requester == "riley"
     assert gitlab.asked_pipelines == []
 
 
@@ -53,29 +53,29 @@ def test_in_a_pipeline_the_requester_is_who_started_it_whatever_the_token(
     load: Callable[..., Settings], gitlab: FakeGitLab
 ) -> None:
     settings = load(CI_PIPELINE_ID="1001", CI_SERVER_URL="https://g.example", CI_PROJECT_PATH="a/b", CI_COMMIT_SHA="c0")
-    _, run = open_run(settings, "", "")
+    _, run = open_run(settings, Asked(""))
     assert (run.run_id, run.requester, gitlab.asked_pipelines) == ("1001", "riley", [1001])
     assert run.pipeline_url == "https://g.example/a/b/-/pipelines/1001"
     assert run.commit == "c0"
 
 
 def test_a_run_that_was_made_is_found_again_unchanged(settings: Settings, gitlab: FakeGitLab) -> None:
-    _, made = open_run(settings, "9", "access", {"plan": {"lock": False}})
+    _, made = open_run(settings, Asked("9", "access", parameters={"plan": {"lock": False}}))
     gitlab.user = "somebody else"
-    store, found = open_run(settings, "9", "", {"plan": {"lock": True}})
+    store, found = open_run(settings, Asked("9", "", parameters={"plan": {"lock": True}}))
     assert found == made == load_run(store)
     assert found.parameters == {"plan": {"lock": False}}
 
 
 def test_a_run_of_one_stack_is_not_gone_on_with_for_another(settings: Settings) -> None:
-    open_run(settings, "9", "access")
+    open_run(settings, Asked("9", "access"))
     with pytest.raises(UsageError, match="run 9 is of stack 'access', not 'network'"):
-        open_run(settings, "9", "network")
+        open_run(settings, Asked("9", "network"))
 
 
 def test_an_unknown_stack_is_refused_before_anything_is_written(settings: Settings) -> None:
     with pytest.raises(UsageError, match="unknown stack 'acess'") as caught:
-        open_run(settings, "9", "acess")
+        open_run(settings, Asked("9", "acess"))
     assert "access" in caught.value.remedy
     assert not settings.outputs.exists()
 
@@ -85,7 +85,9 @@ def test_the_newest_run_of_a_stack_is_the_one_to_go_on_with(settings: Settings, 
     begun(settings, run, run_id="new", created_at=NOW + timedelta(hours=1))
     begun(settings, run, run_id="newest-of-all", stack="network", created_at=NOW + timedelta(hours=2))
     assert latest_run_id(settings, "access") == "new"
-    assert latest_run_id(settings, "") == "newest-of-all"
+    assert latest_run_id(settings, "network") == "newest-of-all"
+    # What is not asked for is the default stack: a run of another one is never picked silently.
+    assert latest_run_id(settings, "") == "new"
 
 
 def test_in_a_pipeline_the_newest_run_is_the_pipeline_s(load: Callable[..., Settings], run: Run) -> None:
@@ -95,7 +97,7 @@ def test_in_a_pipeline_the_newest_run_is_the_pipeline_s(load: Callable[..., Sett
 
 
 def test_where_there_is_no_run_it_says_how_to_start_one(settings: Settings) -> None:
-    with pytest.raises(InputError, match="there is no run yet") as caught:
+    with pytest.raises(InputError, match="there is no run of stack access yet") as caught:
         latest_run_id(settings, "")
     assert "runbook run" in caught.value.remedy
 
@@ -108,10 +110,10 @@ def test_what_a_run_writes_is_masked(load: Callable[..., Settings]) -> None:
 
 
 def test_the_tools_of_a_run_are_written_down(settings: Settings) -> None:
-    tools = open_run(settings, "9", "")[1].tools
+    tools = open_run(settings, Asked("9"))[1].tools
     assert {"python", "papermill", "boto3"} <= set(tools)
 
 
 def test_a_run_folder_can_not_be_named_out_of_the_outputs(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can't name a folder"):
-        open_run(settings, "../9", "")
+        open_run(settings, Asked("../9"))

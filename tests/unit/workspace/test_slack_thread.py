@@ -10,7 +10,7 @@ from step_fakes import NOW, FakeSlack
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import ConfigError, SlackError
 from runbook_lib.models.approval import ApprovalRequest, DecisionRecord
-from runbook_lib.models.base import Outcome, Step
+from runbook_lib.models.base import Outcome
 from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
@@ -44,8 +44,8 @@ def test_a_step_that_was_repeated_is_told_again(
 def test_the_board_is_renewed_with_each_result(
     settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
 ) -> None:
-    for step in (Step.COMPLIANCE, Step.PLAN):
-        store.write_result(result(step, Outcome.PASSED if step is Step.COMPLIANCE else Outcome.BLOCKED))
+    for step in ("compliance", "plan"):
+        store.write_result(result(step, Outcome.PASSED if step == "compliance" else Outcome.BLOCKED))
         Teller(settings, store, run).tell_step(result(step))
     assert "blocked at plan" in slack.boards[-1]
     assert "blocked" not in slack.boards[0]
@@ -56,12 +56,12 @@ def test_what_slack_does_not_take_goes_out_with_the_next_thing_told(
 ) -> None:
     slack.error = DOWN
     teller = Teller(settings, store, run)
-    delivery = teller.tell_step(result(Step.COMPLIANCE))
+    delivery = teller.tell_step(result("compliance"))
     assert delivery.error is DOWN
     assert slack.posts == []
     assert len(waiting(store)) == 3
     slack.error = None
-    Teller(settings, store, run).tell_step(result(Step.PLAN))
+    Teller(settings, store, run).tell_step(result("plan"))
     assert [text.split(":")[1].split()[0] for text, _ in slack.posts[1:]] == ["compliance", "plan"]
     assert waiting(store) == []
 
@@ -78,7 +78,7 @@ def test_the_compliance_report_goes_up_as_a_file(
     settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
 ) -> None:
     store.write_text("01_compliance/compliance.txt", "All is well.\n")
-    Teller(settings, store, run).tell_step(result(Step.COMPLIANCE))
+    Teller(settings, store, run).tell_step(result("compliance"))
     assert slack.files == ["01_compliance-compliance.txt"]
 
 
@@ -130,7 +130,7 @@ def test_a_decision_is_told_again_only_when_it_changed(
 def test_a_failure_is_told_to_the_channel_beside_the_step_s_own_message(
     settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
 ) -> None:
-    stopped = result(Step.PLAN, Outcome.BLOCKED)
+    stopped = result("plan", Outcome.BLOCKED)
     teller = Teller(settings, store, run)
     teller.tell_step(stopped)
     teller.tell_failure(stopped)
@@ -147,6 +147,6 @@ def test_the_thread_is_known_once_slack_has_it(settings: Settings, store: RunSto
 
 
 def test_the_result_that_stopped_a_run_is_the_last_that_stops(result: Results) -> None:
-    passed, blocked = result(Step.COMPLIANCE), result(Step.PLAN, Outcome.BLOCKED)
+    passed, blocked = result("compliance"), result("plan", Outcome.BLOCKED)
     assert failed_result([passed, blocked]) is blocked
     assert failed_result([passed]) is None

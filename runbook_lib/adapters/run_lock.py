@@ -1,0 +1,64 @@
+"""Who carries a run out: one process at a time, which alone tells what becomes of its steps."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..errors import UsageError
+
+__all__ = ["carries_out", "is_carried_out"]
+
+
+@contextlib.contextmanager
+def carries_out(outputs: Path, run_id: str) -> Iterator[None]:
+    """Carry this run out, alone; UsageError if another process does. The lock ends with the process that holds it."""
+    path = _path(outputs, run_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(
+                f"run {run_id} is being carried out{_holder(path)}", "Wait for its end, or name another run."
+            ) from error
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat()}
+        file.truncate(0)
+        file.write(json.dumps(holder))
+        file.flush()
+        try:
+            yield
+        finally:
+            # While it is held still: whoever waits for this very file finds that it is gone, and makes another one.
+            path.unlink(missing_ok=True)
+
+
+def is_carried_out(outputs: Path, run_id: str) -> bool:
+    """Whether some process carries this run out now."""
+    try:
+        with _path(outputs, run_id).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
+def _path(outputs: Path, run_id: str) -> Path:
+    # Beside the run folder: what is in there is evidence.
+    return outputs / f".{run_id}.lock"
+
+
+def _holder(path: Path) -> str:
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        return f" by process {held['pid']} of {held['host']} since {str(held['since'])[:19].replace('T', ' ')} UTC"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

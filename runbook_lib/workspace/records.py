@@ -1,0 +1,124 @@
+"""What the steps of a run leave for those after them: the one place that knows which file holds what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..adapters.store import RunStore
+from ..domain.plan import parse_plan
+from ..errors import InputError
+from ..models.approval import ApprovalRequest, DecisionRecord
+from ..models.exposure import Exposure
+from ..models.findings import Finding
+from ..models.plan import Plan, PlanSummary
+from ..models.results import StepResult
+from ..models.services import ServiceReport
+from ..models.steps import RunStep
+from ..models.verification import Verification
+
+__all__ = [
+    "decision_file",
+    "findings_that_count",
+    "plan_file",
+    "plan_text_files",
+    "read_decision",
+    "read_exposure",
+    "read_plan",
+    "read_plan_result",
+    "read_request",
+    "read_services",
+    "read_summary",
+    "read_verification",
+    "request_file",
+    "steps_before",
+]
+
+COMPLIANCE, PLAN, APPROVAL, VERIFICATION, SERVICE_TESTS = (
+    "compliance",
+    "plan",
+    "approval",
+    "verification",
+    "service_tests",
+)
+
+
+def plan_file(store: RunStore) -> str:
+    """The path of the plan that is approved and applied, inside the run folder."""
+    return store.file(PLAN, "plan.tfplan")
+
+
+def plan_text_files(store: RunStore) -> tuple[str, ...]:
+    """The texts that an approver reads: the verdict on the plan, and the plan."""
+    return store.file(PLAN, "compliance.txt"), store.file(PLAN, "plan.txt")
+
+
+def request_file(store: RunStore) -> str:
+    """The path of the approval request, inside the run folder."""
+    return store.file(APPROVAL, "request.json")
+
+
+def decision_file(store: RunStore) -> str:
+    """The path of what was decided, inside the run folder."""
+    return store.file(APPROVAL, "decision.json")
+
+
+def read_plan(store: RunStore) -> Plan:
+    """Terraform's plan, sensitive values masked; InputError if there is none."""
+    return parse_plan(store.read_text(store.file(PLAN, "plan.json")).encode())
+
+
+def read_summary(store: RunStore) -> PlanSummary:
+    """The plan's counts and digest; InputError if there are none."""
+    return store.read_model(store.file(PLAN, "summary.json"), PlanSummary)
+
+
+def read_exposure(store: RunStore) -> Exposure:
+    """Who can newly reach what by the plan; InputError if nothing was planned."""
+    return store.read_model(store.file(PLAN, "exposure.json"), Exposure)
+
+
+def read_plan_result(store: RunStore) -> StepResult:
+    """The result of a plan that may be approved; InputError if there is none."""
+    result = store.read_result(PLAN)
+    if result is None or result.outcome.stops:
+        raise InputError(f"run {store.run_id} has no plan that may be approved", "Run the plan step first.")
+    return result
+
+
+def read_request(store: RunStore) -> ApprovalRequest:
+    """The request that the approval step wrote; InputError if it did not."""
+    return store.read_model(request_file(store), ApprovalRequest)
+
+
+def read_decision(store: RunStore) -> DecisionRecord:
+    """What was decided; InputError if nothing was."""
+    return store.read_model(decision_file(store), DecisionRecord)
+
+
+def read_verification(store: RunStore) -> Verification:
+    """What the verification found; InputError if there was none."""
+    return store.read_model(store.file(VERIFICATION, "verification.json"), Verification)
+
+
+def read_services(store: RunStore) -> ServiceReport:
+    """What the service tests found; InputError if there were none."""
+    return store.read_model(store.file(SERVICE_TESTS, "results.json"), ServiceReport)
+
+
+def steps_before(store: RunStore, name: str) -> tuple[RunStep, ...]:
+    """The run's steps that stand before this one."""
+    names = [step.name for step in store.steps]
+    return store.steps[: names.index(name)] if name in names else store.steps
+
+
+def findings_that_count(results: Iterable[StepResult]) -> tuple[Finding, ...]:
+    """The findings of all steps; the plan's judgement, with everything resolved, takes the place of the files'."""
+    given = tuple(results)
+    planned = any(result.step == PLAN and not _failed(result) for result in given)
+    counting = (result for result in given if not (planned and result.step == COMPLIANCE))
+    return tuple(finding for result in counting for finding in result.findings)
+
+
+def _failed(result: StepResult) -> bool:
+    # A plan step that an error ended has judged nothing.
+    return result.error is not None
