@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ..adapters.approvals import Terminal, record_decision
-from ..domain.approval_checks import ApplyFacts, rejections, same_person
+from ..domain.approval import ApplyFacts, rejections, same_person
 from ..errors import ApprovalError, UsageError
 from ..models.approval import ApprovalRequest, Decision
 from ..settings import Settings
