@@ -79,7 +79,7 @@ class OwnStep:
         return records.read_services(self._context.store)
 
     def write(self, name: str, text: str) -> Path:
-        """Keep a text as a file of this step, secrets masked: evidence like any other. UsageError outside its folder."""
+        """Keep a text as a file of this step, secrets masked, as evidence; UsageError outside its folder."""
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.name or path.name in _OURS:
             raise UsageError(f"{name!r} is no file of this step's own", "Name one that lies in the step's folder.")
@@ -118,7 +118,7 @@ _OURS = {"notebook.ipynb", "notebook.html", "result.json", "outcome.json"}
 
 
 def open_own_step(name: str, run_id: str = "", stack: str = "") -> OwnStep:
-    """Begin the step that runbook.yml lists under this name. By hand, without a run's id, it is the stack's newest run."""
+    """Begin the step that runbook.yml lists under this name. By hand, without a run's id, in the stack's newest run."""
     context = open_step(name, run_id, stack)
     described = find_step(context.settings.config.all_steps, name)
     if described is None or described.decides:

@@ -4,26 +4,49 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource
 from runbook_lib.models.rules import Direction, Rule, SourceKind
 
-from .gain import Party, gains, kind_of
-from .intervals import Intervals, network_interval
+from .intervals import (
+    PRIVATE,
+    PUBLIC,
+    WHOLE,
+    Interval,
+    Intervals,
+    contains,
+    network_interval,
+    networks,
+    size,
+    subtract,
+    union,
+)
 from .reach import ALL_PORTS, NAMED_PROTOCOLS, Reach, known_entries, reaches
 from .sentence import sentence
 
-__all__ = ["OTHER", "exposure"]
+__all__ = ["exposure"]
 
 # In an entry, every protocol that no rule of the group names: what is left of `all` when some were open before.
-OTHER: Final = "other"
+_OTHER: Final = "other"
 _PROTOCOL_ORDER: Final = {name: rank for rank, name in enumerate(("all", *NAMED_PROTOCOLS))}
-
+_ALL_ADDRESSES: Final = {4: "0.0.0.0/0", 6: "::/0"}
 
 _Key = tuple[str, str]  # direction and group
 _Labels = Callable[[str], str]
+
+
+class _Party(NamedTuple):
+    """Somebody who gains or loses; sorts the internet first, then networks by address, then lists and groups."""
+
+    rank: int
+    version: int
+    first: int
+    source: str
+    kind: ExposureSource
 
 
 def exposure(before: Iterable[Rule], after: Iterable[Rule], names: Mapping[str, str] | None = None) -> Exposure:
@@ -89,12 +112,12 @@ def _labels(rules: Iterable[Rule], names: Mapping[str, str]) -> _Labels:
 
 
 def _entries(key: _Key, winners: list[Reach], losers: list[Reach], label: _Labels) -> list[ExposureEntry]:
-    found: dict[Party, dict[str, Intervals]] = {}
+    found: dict[_Party, dict[str, Intervals]] = {}
     protocols = _protocols((*winners, *losers))
     for protocol in protocols:
         gaining = [reach for reach in winners if reach.protocol in {protocol, "all"}]
         losing = [reach for reach in losers if reach.protocol in {protocol, "all"}]
-        for party, ports in gains(gaining, losing).items():
+        for party, ports in _gains(gaining, losing).items():
             found.setdefault(party, {})[protocol] = ports
     return [
         _entry(key, party, (protocol, ports), label)
@@ -106,14 +129,14 @@ def _entries(key: _Key, winners: list[Reach], losers: list[Reach], label: _Label
 def _protocols(rules: Iterable[Reach]) -> list[str]:
     named = {reach.protocol for reach in rules}
     if "all" in named:
-        named = (named - {"all"}) | {*NAMED_PROTOCOLS, OTHER}
+        named = (named - {"all"}) | {*NAMED_PROTOCOLS, _OTHER}
     return sorted(named, key=lambda name: (_PROTOCOL_ORDER.get(name, 9), name.zfill(5)))
 
 
 def _intervals(
     by_protocol: Mapping[str, Intervals], protocols: Iterable[str]
 ) -> Iterator[tuple[str, tuple[int | None, int | None]]]:
-    if OTHER in by_protocol and all(by_protocol.get(name) == (ALL_PORTS,) for name in protocols):
+    if _OTHER in by_protocol and all(by_protocol.get(name) == (ALL_PORTS,) for name in protocols):
         yield "all", (None, None)
         return
     for protocol, intervals in by_protocol.items():
@@ -136,7 +159,7 @@ def _as_written(protocol: str, low: int, high: int) -> Iterator[tuple[int | None
             low += 256 if whole_type else 1
 
 
-def _entry(key: _Key, party: Party, what: tuple[str, tuple[int | None, int | None]], label: _Labels) -> ExposureEntry:
+def _entry(key: _Key, party: _Party, what: tuple[str, tuple[int | None, int | None]], label: _Labels) -> ExposureEntry:
     direction, group = key
     other_end, kind = label(party.source), party.kind
     protocol, (from_port, to_port) = what
@@ -181,4 +204,101 @@ def _unknown_kind(rule: Rule) -> ExposureSource | Unknown:
         version, addresses = network_interval(str(rule.source))
     except ValueError:
         return UNKNOWN
-    return kind_of(version, (addresses,))
+    return _kind_of(version, (addresses,))
+
+
+def _gains(winners: Iterable[Reach], losers: Iterable[Reach]) -> dict[_Party, Intervals]:
+    """The ports that each party can reach by `winners` and could not by `losers`; all of one protocol."""
+    found: dict[_Party, list[Interval]] = {}
+    for ports, winning, losing in _slabs(list(winners), list(losers)):
+        for party in _parties(winning, losing):
+            found.setdefault(party, []).append(ports)
+    return {party: union(ports) for party, ports in found.items()}
+
+
+def _kind_of(version: int, addresses: Intervals) -> ExposureSource:
+    """Whether these addresses are the internet (all of it), private (nothing else), or some network."""
+    if contains(addresses, PUBLIC[version]):
+        return ExposureSource.INTERNET
+    return ExposureSource.PRIVATE if contains(PRIVATE[version], addresses) else ExposureSource.NETWORK
+
+
+def _slabs(winners: list[Reach], losers: list[Reach]) -> Iterator[tuple[Interval, list[Reach], list[Reach]]]:
+    # Between two neighbouring cuts the same rules hold for every port, so each stretch is judged once.
+    events: dict[int, list[tuple[bool, int, int]]] = {}
+    for side, group in enumerate((winners, losers)):
+        for index, reach in enumerate(group):
+            events.setdefault(reach.ports[0], []).append((True, side, index))
+            events.setdefault(reach.ports[1] + 1, []).append((False, side, index))
+    active: tuple[dict[int, Reach], dict[int, Reach]] = ({}, {})
+    cuts = sorted(events)
+    for low, following in pairwise(cuts):
+        for starts, side, index in events[low]:
+            if starts:
+                active[side][index] = (winners, losers)[side][index]
+            else:
+                del active[side][index]
+        if active[0]:
+            yield (low, following - 1), list(active[0].values()), list(active[1].values())
+
+
+def _parties(winning: list[Reach], losing: list[Reach]) -> Iterator[_Party]:
+    before = {version: _addresses(losing, version) for version in WHOLE}
+    for version in WHOLE:
+        after = _addresses(winning, version)
+        fresh = subtract(after, before[version])
+        if fresh:
+            yield from _address_parties(version, fresh, after, winning)
+    # A member of any group has an IPv4 address, so whoever let in all of IPv4 let in the group; the addresses of
+    # an unresolved prefix list may be of either version.
+    covered = {reach.token for reach in losing}
+    open_4, open_6 = (before[version] == (WHOLE[version],) for version in WHOLE)
+    for reach in winning:
+        if reach.version or reach.token in covered:
+            continue
+        if not (open_4 and (open_6 or reach.kind is SourceKind.GROUP)):
+            yield _token_party(reach)
+
+
+def _addresses(reaches: list[Reach], version: int) -> Intervals:
+    return union(span for reach in reaches if reach.version == version for span in reach.addresses)
+
+
+def _address_parties(version: int, fresh: Intervals, after: Intervals, winning: list[Reach]) -> Iterator[_Party]:
+    if after == (WHOLE[version],) and _most_of_the_internet(version, fresh):
+        yield _Party(0, version, 0, _ALL_ADDRESSES[version], ExposureSource.INTERNET)
+        return
+    rest = fresh
+    for reach in winning:
+        if reach.version == version and reach.token and contains(fresh, reach.addresses):
+            internet = _kind_of(version, reach.addresses) is ExposureSource.INTERNET
+            yield _Party(0, version, 1, reach.token, ExposureSource.INTERNET) if internet else _token_party(reach)
+            rest = subtract(rest, reach.addresses)
+    internet = contains(rest, PUBLIC[version])
+    for span in rest:
+        yield from _network_parties(version, span, internet)
+
+
+@lru_cache(maxsize=65536)
+def _network_parties(version: int, span: Interval, internet: bool) -> tuple[_Party, ...]:
+    # The same addresses come back stretch after stretch of ports.
+    found = ((network, network_interval(network)[1]) for network in networks(version, (span,)))
+    return tuple(
+        _Party(1, version, own[0], network, ExposureSource.INTERNET if internet else _kind_of(version, (own,)))
+        for network, own in found
+    )
+
+
+def _most_of_the_internet(version: int, fresh: Intervals) -> bool:
+    # The complement of an office network is twenty networks that nobody would recognise as the internet.
+    return 2 * size(_common(fresh, PUBLIC[version])) > size(PUBLIC[version])
+
+
+def _common(points: Intervals, others: Intervals) -> Intervals:
+    return subtract(points, subtract(points, others))
+
+
+def _token_party(reach: Reach) -> _Party:
+    if reach.kind is SourceKind.PREFIX_LIST:
+        return _Party(2, 0, 0, reach.token, ExposureSource.PREFIX_LIST)
+    return _Party(3, 0, 0, reach.token, ExposureSource.GROUP)

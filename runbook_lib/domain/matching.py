@@ -34,7 +34,7 @@ def compatible(left: Rule, right: Rule) -> bool:
 
 def pair(left: Iterable[Rule], right: Iterable[Rule]) -> list[Pair]:
     """Match rules that mean the same, by Terraform's address where it helps; each is in exactly one pair."""
-    pairs, rest_left, rest_right = _by_keys(left, right, (_exact, _exact_content, _placed, identity))
+    pairs, rest_left, rest_right = _by_keys(left, right, (_exact, _exact_content, _at_address, identity))
     rest_left, rest_right = _unknowns(pairs, rest_left, rest_right)
     return [*pairs, *((rule, None) for rule in rest_left), *((None, rule) for rule in rest_right)]
 
@@ -56,7 +56,7 @@ def _exact_content(rule: Rule) -> Hashable:
     return rule.description, identity(rule)
 
 
-def _placed(rule: Rule) -> Hashable:
+def _at_address(rule: Rule) -> Hashable:
     return rule.address, identity(rule)
 
 

@@ -120,7 +120,6 @@ def _change(entry: Any, where: str) -> ResourceChange:
         type=_text(entry, "type", f"{where} ({address})") or _base(address)[-2],
         name=_text(entry, "name"),
         mode=_mode(entry, address, where),
-        provider=_text(entry, "provider_name"),
         actions=_actions(change, f"{where} ({address})"),
         before=_values(change, "before", where),
         after=_values(change, "after", where),

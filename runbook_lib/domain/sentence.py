@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.exposure import Exposure, ExposureEntry
-
-from .ports import join, together
+from runbook_lib.wording import INTERNET, NO_CHANGE, join, openings, party
 
 __all__ = ["sentence"]
 
 _MOST: Final = 3
-_INTERNET: Final = "the internet"
 
 
 def sentence(exposure: Exposure) -> str:
@@ -27,32 +24,24 @@ def sentence(exposure: Exposure) -> str:
         return f"{opened}. {closed}."
     if opened:
         return f"{opened}; nobody loses access."
-    return f"{closed}; nobody gains access." if closed else "Nobody gains or loses access."
+    return f"{closed}; nobody gains access." if closed else NO_CHANGE
 
 
 def _statements(entries: Iterable[ExposureEntry], verb: str) -> str:
     pairs: dict[tuple[str, str], list[ExposureEntry]] = {}
     for entry in entries:
-        source, target = _party(entry.source, entry.source_kind), _party(entry.target, entry.target_kind)
+        source, target = party(entry.source, entry.source_kind), party(entry.target, entry.target_kind)
         pairs.setdefault((source, "itself" if source == target else target), []).append(entry)
     sources: dict[tuple[str, str], list[str]] = {}
     for (source, target), held in pairs.items():
-        sources.setdefault((target, together(held)), []).append(source)
-    ordered = sorted(sources.items(), key=lambda item: (_INTERNET not in item[1], item[0][0] != _INTERNET))
+        sources.setdefault((target, openings(held)), []).append(source)
+    ordered = sorted(sources.items(), key=lambda item: (INTERNET not in item[1], item[0][0] != INTERNET))
     said = [f"{join(group)} {verb} {target} on {texts}" for (target, texts), group in ordered]
     if len(said) > _MOST:
         said = [*said[: _MOST - 1], f"{len(said) - _MOST + 1} more such changes"]
     text = "; ".join(said)
     # A group's name keeps its spelling; only our own words start with a capital.
-    return f"T{text[1:]}" if text.startswith(_INTERNET) else text
-
-
-def _party(name: str | Unknown, kind: object) -> str:
-    if str(kind) == "internet":
-        return _INTERNET
-    if name is UNKNOWN:
-        return "somebody unknown"
-    return f"prefix list {name}" if str(kind) == "prefix_list" else str(name)
+    return f"T{text[1:]}" if text.startswith(INTERNET) else text
 
 
 def _unknown(count: int) -> str:

@@ -20,7 +20,6 @@ class ResourceChange(Model):
     type: str
     name: str
     mode: str = "managed"
-    provider: str = ""
     actions: tuple[str, ...]
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..models.exposure import Exposure, ExposureEntry
+from ..wording import INTERNET, NO_CHANGE, openings, party
 from .picture import INK, PALETTE, Picture, canvas, clip, finish
-from .words import ports
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +38,6 @@ class _Flow:
     source: str
     target: str
     on: str
-    internet: bool
 
 
 def exposure(found: Exposure) -> Picture:
@@ -48,7 +48,7 @@ def exposure(found: Exposure) -> Picture:
         *_flows("closes", found.closed),
     ]
     if not flows:
-        return Picture("", found.sentence or "Nobody gains or loses access.")
+        return Picture("", found.sentence or NO_CHANGE)
     shown = flows[:_MOST]
     more = len(flows) - len(shown)
     height = _TOP + _ROW * len(shown) + (0.3 if more else 0.0) + 0.45
@@ -66,23 +66,9 @@ def exposure(found: Exposure) -> Picture:
 def _flows(kind: str, entries: Iterable[ExposureEntry]) -> list[_Flow]:
     held: dict[tuple[str, str], list[ExposureEntry]] = {}
     for entry in entries:
-        pair = _name(entry.source, entry.source_kind), _name(entry.target, entry.target_kind)
+        pair = party(entry.source, entry.source_kind), party(entry.target, entry.target_kind)
         held.setdefault(pair, []).append(entry)
-    return [
-        _Flow(kind, source, target, _together(group), "the internet" in {source, target})
-        for (source, target), group in held.items()
-    ]
-
-
-def _name(name: object, kind: object) -> str:
-    return "the internet" if str(kind) == "internet" else "unknown" if str(name) == "unknown" else str(name)
-
-
-def _together(entries: list[ExposureEntry]) -> str:
-    texts = list(dict.fromkeys(ports(entry.protocol, entry.from_port, entry.to_port) for entry in entries))
-    if "everything" in texts:
-        return "everything"
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:3])}" + (f" +{len(texts) - 3}" if texts[3:] else "")
+    return [_Flow(kind, source, target, openings(group)) for (source, target), group in held.items()]
 
 
 def _heading(axes: Axes) -> None:
@@ -101,20 +87,21 @@ def _draw(axes: Axes, flow: _Flow, y: float) -> None:
     _box(axes, (_RIGHT, y), flow.target, flow)
     label = {"facecolor": "white", "edgecolor": "none", "pad": 2.5}
     strong = "bold" if flow.kind == "opens" else "normal"
-    axes.text(_WIDTH / 2, y, clip(flow.on, 34), ha="center", va="center", fontsize=9.5, fontweight=strong,
+    on = textwrap.fill(clip(flow.on, 66), 34)
+    axes.text(_WIDTH / 2, y, on, ha="center", va="center", fontsize=9.5, fontweight=strong,
               color=INK if flow.kind != "closes" else "#57606a", bbox=label)  # fmt: skip
 
 
-def _box(axes: Axes, place: tuple[float, float], text: str, flow: _Flow) -> None:
+def _box(axes: Axes, left: tuple[float, float], text: str, flow: _Flow) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     # The internet stands out where it gains: that is what an approver must not overlook.
-    alarm = text == "the internet" and flow.kind == "opens"
+    alarm = text == INTERNET and flow.kind == "opens"
     edge = PALETTE["bad"] if alarm else PALETTE["line"]
     ground = PALETTE["bad"] if alarm else PALETTE["ground"]
-    corner = (place[0], place[1] - _BOX[1] / 2)
+    corner = (left[0], left[1] - _BOX[1] / 2)
     axes.add_patch(FancyBboxPatch(corner, *_BOX, boxstyle="round,pad=0,rounding_size=0.08", fc=ground, ec=edge, lw=1.1))
-    axes.text(place[0] + _BOX[0] / 2, place[1], clip(text, 30), ha="center", va="center", fontsize=10,
+    axes.text(left[0] + _BOX[0] / 2, left[1], clip(text, 30), ha="center", va="center", fontsize=10,
               color="white" if alarm else INK, fontweight="bold" if alarm else "normal")  # fmt: skip
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.services import ServiceTest
+from ..wording import NO_CHANGE, said_by
 from .table import Badge, Code, Table
-from .words import said_by
 
 __all__ = ["applied", "decisions", "request", "service_tests"]
 
@@ -20,7 +20,7 @@ def request(asked: ApprovalRequest) -> Table:
     until = f"{asked.expires_at:%Y-%m-%d %H:%M} UTC"
     counts = asked.summary
     rows: list[tuple[object, ...]] = [
-        ("What becomes reachable", asked.exposure.sentence or "Nothing becomes or stops being reachable."),
+        ("What becomes reachable", asked.exposure.sentence or NO_CHANGE),
         ("Changes", f"{counts.create} to add, {counts.update} to change, {counts.delete} to destroy"),
         ("Findings", str(len(asked.findings)) if asked.findings else "none"),
         ("Asked by", asked.requester),

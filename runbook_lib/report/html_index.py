@@ -12,12 +12,10 @@ from ..models.exposure import Exposure, ExposureEntry
 from ..models.findings import Action, Finding, Verdict
 from ..models.results import StepResult
 from ..models.run import Run
+from ..wording import effect, opening, party_in_full, said_by
 from .html import TEMPLATES, page_style
-from .words import party, ports, said_by
 
 __all__ = ["IndexPage", "render_index"]
-
-_DOES = {Action.BLOCK: "blocks", Action.APPROVE: "for the approver", Action.WARN: "warns"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def render_index(page: IndexPage) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {"clock": _clock, "size": _size, "party": _party, "ports": _ports, "said_by": said_by}
+    environment.filters |= {"clock": _clock, "size": _size, "party": _party, "opening": opening, "said_by": said_by}
     environment.filters |= {"colour": _colour, "does": _does}
     by_step = {result.step: result for result in page.results}
     return environment.get_template("index.html.j2").render(
@@ -66,15 +64,11 @@ def _clock(value: datetime) -> str:
 
 
 def _party(entry: ExposureEntry, end: str) -> str:
-    return party(getattr(entry, end), getattr(entry, f"{end}_kind"))
-
-
-def _ports(entry: ExposureEntry) -> str:
-    return ports(entry.protocol, entry.from_port, entry.to_port)
+    return party_in_full(getattr(entry, end), getattr(entry, f"{end}_kind"))
 
 
 def _does(finding: Finding) -> str:
-    return _DOES[finding.action]
+    return effect(finding.action)
 
 
 def _colour(finding: Finding) -> str:

@@ -13,8 +13,8 @@ from ..models.results import Artifact, StepResult
 from ..models.rules import Rule
 from ..models.services import ServiceReport, ServiceResult
 from ..models.verification import Difference, DifferenceKind, Verification
+from ..wording import NO_CHANGE, describe_rule, effect, opening, other_end, party_in_full
 from .table import Badge, Code, Table
-from .words import party, ports, rule_end
 
 __all__ = [
     "artifacts",
@@ -44,7 +44,6 @@ _SEVERITIES: Final = {
     Severity.LOW: "quiet",
 }
 _VERDICTS: Final = {Verdict.FAILED: "bad", Verdict.UNKNOWN: "warn", Verdict.WAIVED: "quiet", Verdict.PASSED: "good"}
-_DOES: Final = {Action.BLOCK: "blocks", Action.APPROVE: "approver decides", Action.WARN: "warns"}
 _ACTIONS: Final = {"create": "good", "update": "warn", "delete": "bad", "replace": "bad", "forget": "quiet"}
 _KINDS: Final = {
     DifferenceKind.CHANGED: ("changed", "bad", "not as the others have it"),
@@ -98,7 +97,7 @@ def findings(found: Iterable[Finding]) -> Table:
             Code(finding.address),
             finding.message,
             _remedy(finding),
-            "" if finding.verdict is Verdict.WAIVED else _DOES[finding.action],
+            "" if finding.verdict is Verdict.WAIVED else effect(finding.action),
         )
         for finding in ordered
     ]
@@ -124,8 +123,8 @@ def rules(given: Iterable[Rule]) -> Table:
     rows = [
         (
             str(rule.direction),
-            rule_end(rule),
-            ports(rule.protocol, rule.from_port, rule.to_port),
+            other_end(rule),
+            opening(rule),
             Code(str(rule.group)),
             "" if rule.description is None else str(rule.description),
             Code(rule.address),
@@ -150,12 +149,12 @@ def exposure(found: Exposure) -> Table:
     """Who gains access, who loses it, and what is known only after apply."""
     parts = ((found.opened, "opens", "bad"), (found.closed, "closes", "good"), (found.unknown, "unknown", "warn"))
     rows = [
-        (Badge(word, tone), party(entry.source, entry.source_kind), "→", party(entry.target, entry.target_kind),
-         ports(entry.protocol, entry.from_port, entry.to_port))
+        (Badge(word, tone), party_in_full(entry.source, entry.source_kind), "→",
+         party_in_full(entry.target, entry.target_kind), opening(entry))
         for entries, word, tone in parts
         for entry in entries
     ]  # fmt: skip
-    return Table(("", "Who", "", "What", "On"), rows, caption=found.sentence, empty="Nobody's access changes.")
+    return Table(("", "Who", "", "What", "On"), rows, caption=found.sentence, empty=NO_CHANGE)
 
 
 def differences(verification: Verification) -> Table:
@@ -163,7 +162,8 @@ def differences(verification: Verification) -> Table:
     rows = []
     for difference in verification.differences:
         word, tone, meaning = _KINDS[difference.kind]
-        rows.append((Badge(word, tone), Code(difference.group), _rule_text(difference), _values(difference) or meaning))
+        rule = describe_rule(difference.rule) if difference.rule else ""
+        rows.append((Badge(word, tone), Code(difference.group), rule, _values(difference) or meaning))
     caption = f"In sync: {verification.in_sync}. Different: {len(verification.differences)}."
     return Table(("", "Group", "Rule", "What differs"), rows, caption, "Repository, state and AWS agree.")
 
@@ -211,14 +211,6 @@ def _remedy(finding: Finding) -> str:
     if finding.waiver:
         return f"waived by {finding.waiver.owner} until {finding.waiver.expires}: {finding.waiver.reason}"
     return finding.remedy
-
-
-def _rule_text(difference: Difference) -> str:
-    rule = difference.rule
-    if rule is None:
-        return ""
-    arrow = "→" if str(rule.direction) == "egress" else "←"
-    return f"{arrow} {rule_end(rule)} {ports(rule.protocol, rule.from_port, rule.to_port)}"
 
 
 def _values(difference: Difference) -> str:

@@ -14,8 +14,7 @@ from ..adapters.approvals import (
     record_decision,
 )
 from ..adapters.store import RunStore, sha256_file
-from ..domain.approval import ApplyFacts, judge_decisions
-from ..domain.approval_checks import rejections, same_person
+from ..domain.approval import ApplyFacts, judge_decisions, rejections, same_person
 from ..errors import ApprovalError, UsageError
 from ..models.approval import ApprovalRequest, Decision, DecisionRecord
 from ..settings import Settings

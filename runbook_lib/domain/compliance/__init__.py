@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .judge import combine, judge, outcome_of
-from .places import locate
 from .sarif import findings_from_sarif
+from .source_lines import locate
 
 __all__ = ["combine", "findings_from_sarif", "judge", "locate", "outcome_of"]

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Literal
 
-from runbook_lib.models.base import Outcome
+from runbook_lib.models.base import UNKNOWN, Outcome
 from runbook_lib.models.compliance import Checked, ComplianceReport, JudgeOptions, Scope, Waiver
 from runbook_lib.models.findings import Action, Finding, Severity, Verdict
 from runbook_lib.models.policies import Policy
 from runbook_lib.models.rules import Rule
+from runbook_lib.wording import describe_rule
 
 from ..rules import RuleChanges
 from ..waivers import apply_waivers
@@ -19,7 +20,6 @@ from .expression import compile_expression
 from .logic import Truth
 from .match import Matcher
 from .together import Slice, world_together
-from .wording import message_for
 
 __all__ = ["combine", "judge", "outcome_of"]
 
@@ -79,7 +79,7 @@ def _rule_findings(
 
 
 def _finding(policy: Policy, truth: Truth, rule: Rule, options: JudgeOptions, *, together: bool) -> Finding:
-    message = message_for(policy, rule, certain=truth is True, together=together)
+    message = _message(policy, rule, certain=truth is True, together=together)
     return _made(policy, truth, options, (rule.address, rule, message))
 
 
@@ -97,7 +97,7 @@ def _resource_findings(changes: RuleChanges, policies: Sequence[Policy], options
         for policy in by_type[view.type]:
             truth = programs[policy.id](view)
             if truth is not False:
-                message = message_for(policy, None, certain=truth is True)
+                message = _message(policy, None, certain=truth is True)
                 yield _made(policy, truth, options, (view.address, None, message))
 
 
@@ -117,3 +117,18 @@ def _made(policy: Policy, truth: Truth, options: JudgeOptions, what: tuple[str, 
         controls=policy.controls,
         action=action,
     )
+
+
+def _message(policy: Policy, rule: Rule | None, *, certain: bool, together: bool = False) -> str:
+    title = policy.title if certain else f"It can't be told whether this holds: {policy.title}"
+    if rule is None:
+        return title
+    ending = ", which is the world together with other rules of the group" if together else ""
+    unknown = "" if certain else _unknown_fields(rule)
+    return f"{title}: {describe_rule(rule)}{ending}{unknown}"
+
+
+def _unknown_fields(rule: Rule) -> str:
+    names = ("direction", "protocol", "from_port", "to_port", "source", "entries", "description", "group")
+    missing = [name for name in names if getattr(rule, name) is UNKNOWN]
+    return f" (not known before apply: {', '.join(missing)})" if missing else ""

@@ -37,7 +37,7 @@ def _of_run(run: Mapping[str, Any], actions: Mapping[str, Action]) -> Iterator[F
 def _finding(result: Mapping[str, Any], tool: str, rules: Mapping[str, Mapping[str, Any]], action: Action) -> Finding:
     policy = str(result.get("ruleId") or "unnamed")
     rule = rules.get(policy, {})
-    source, address = _place(result)
+    source, address = _location(result)
     level = result.get("level") or _mapping(rule.get("defaultConfiguration")).get("level") or "warning"
     help_uri = rule.get("helpUri")
     return Finding(
@@ -53,7 +53,7 @@ def _finding(result: Mapping[str, Any], tool: str, rules: Mapping[str, Mapping[s
     )
 
 
-def _place(result: Mapping[str, Any]) -> tuple[Source | None, str]:
+def _location(result: Mapping[str, Any]) -> tuple[Source | None, str]:
     for location in map(_mapping, _list(result.get("locations"))):
         physical = _mapping(location.get("physicalLocation"))
         file = _mapping(physical.get("artifactLocation")).get("uri")

@@ -34,7 +34,7 @@ class Slice(NamedTuple):
 
 
 class _Member(NamedTuple):
-    place: int
+    position: int
     rule: Rule
     networks: tuple[Network, ...] | None
     sure: bool
@@ -49,7 +49,7 @@ def world_together(rules: Sequence[Rule]) -> dict[int, list[Slice]]:
                 for member in _candidates(members, version):
                     slices = list(_slices(member, members, version))
                     if slices:
-                        found.setdefault(member.place, []).extend(slices)
+                        found.setdefault(member.position, []).extend(slices)
     return found
 
 
@@ -97,7 +97,7 @@ def _slices(member: _Member, members: list[_Member], version: int) -> Iterator[S
     others = [
         other
         for other in members
-        if other.place != member.place
+        if other.position != member.position
         and _may_meet(member.rule, other.rule)
         and (other.sure or not _swallows(_spans(other, version), own))
     ]

@@ -23,7 +23,7 @@ _VPC_TYPES = {"aws_vpc", "aws_default_vpc", "aws_security_group"}
 
 
 @dataclass
-class _World:
+class _Standing:
     """What stands at one time, and answers what a rule must ask of it."""
 
     configuration: Configuration
@@ -48,14 +48,14 @@ def rules_from_plan(plan: Plan) -> RuleChanges:
     """Every security-group rule before and after the plan, and which of them the plan adds or alters."""
     managed = [change for change in plan.changes if change.mode == "managed"]
     configuration = Configuration(plan.configuration, (change.address for change in managed))
-    before, after = _World(configuration), _World(configuration)
+    before, after = _Standing(configuration), _Standing(configuration)
     for declaration in _untouched(plan):
-        _place(before, declaration)
-        _place(after, declaration)
+        _add(before, declaration)
+        _add(after, declaration)
     recreated = set()
     for change in managed:
         if change.type in RULE_TYPES or change.type in LIST_TYPES or change.type in _VPC_TYPES:
-            _place_change(change, before, after)
+            _add_change(change, before, after)
             # What is forgotten beside a new object stays as it was: that is no touching of it.
             if "create" in change.actions and "forget" not in change.actions:
                 recreated.add(change.address)
@@ -73,18 +73,18 @@ def rules_from_plan(plan: Plan) -> RuleChanges:
     )
 
 
-def _place_change(change: ResourceChange, before: _World, after: _World) -> None:
-    # Moved or not, it is compared under the address that it will have. A deposed object is not what stood in the
-    # place of the current one, so it has an address of its own.
+def _add_change(change: ResourceChange, before: _Standing, after: _Standing) -> None:
+    # Moved or not, it is compared under the address that it will have. A deposed object is not what the
+    # current one was before, so it has an address of its own.
     address = f"{change.address} (deposed {change.deposed})" if change.deposed else change.address
     old = Declaration(address, change.type, change.before) if change.before is not None else None
     if old is not None:
-        _place(before, old)
+        _add(before, old)
     if old is not None and "forget" in change.actions:
-        _place(after, old)  # forgotten by Terraform, and left in AWS as it was
+        _add(after, old)  # forgotten by Terraform, and left in AWS as it was
     new = _after(change)
     if new is not None:
-        _place(after, new)
+        _add(after, new)
 
 
 def _after(change: ResourceChange) -> Declaration | None:
@@ -95,20 +95,20 @@ def _after(change: ResourceChange) -> Declaration | None:
     return Declaration(change.address, change.type, join_unknown(change.after or {}, change.after_unknown))
 
 
-def _place(world: _World, declaration: Declaration) -> None:
+def _add(standing: _Standing, declaration: Declaration) -> None:
     kind, values = declaration.type, declaration.values
     if kind in RULE_TYPES:
-        world.declarations.append(declaration)
+        standing.declarations.append(declaration)
     if kind == "aws_default_security_group" or (kind == "aws_security_group" and values.get("name") == "default"):
-        world.default_groups.update((declaration.address, str(values.get("id"))))
+        standing.default_groups.update((declaration.address, str(values.get("id"))))
     elif kind in {"aws_vpc", "aws_default_vpc"}:
         default = f"{declaration.address}.default_security_group_id"
-        world.default_groups.update((default, str(values.get("default_security_group_id"))))
+        standing.default_groups.update((default, str(values.get("default_security_group_id"))))
     elif kind in LIST_TYPES and kind != _ENTRY:
-        world.lists.add(declaration, world.configuration.written(declaration.address, "entry"))
+        standing.lists.add(declaration, standing.configuration.written(declaration.address, "entry"))
 
 
-def _separate_entries(changes: Iterable[ResourceChange], before: _World, after: _World) -> None:
+def _separate_entries(changes: Iterable[ResourceChange], before: _Standing, after: _Standing) -> None:
     entries = [change for change in changes if change.type == _ENTRY]
     for change in entries:
         if change.before is not None:
@@ -125,19 +125,19 @@ def _separate_entries(changes: Iterable[ResourceChange], before: _World, after: 
                 after.lists.add_entry(candidate, new.values.get("cidr"))
 
 
-def _separate_keys(rules: Iterable[Rule], world: _World) -> set[tuple[Any, ...]]:
-    groups = {d.address for d in world.declarations if d.type in GROUP_TYPES}
+def _separate_keys(rules: Iterable[Rule], standing: _Standing) -> set[tuple[Any, ...]]:
+    groups = {d.address for d in standing.declarations if d.type in GROUP_TYPES}
     return {_content(rule) for rule in rules if rule.address not in groups}
 
 
-def _without_seen(rules: tuple[Rule, ...], world: _World, seen: set[tuple[Any, ...]]) -> tuple[Rule, ...]:
+def _without_seen(rules: tuple[Rule, ...], standing: _Standing, seen: set[tuple[Any, ...]]) -> tuple[Rule, ...]:
     """Leave out of a group that declares no rules those that the provider merely saw in AWS: other resources' rules."""
-    groups = {d.address for d in world.declarations if d.type in GROUP_TYPES}
+    groups = {d.address for d in standing.declarations if d.type in GROUP_TYPES}
     written = {
         (address, way.value)
         for address in groups
         for way in Direction
-        if world.configuration.written(address, way.value)
+        if standing.configuration.written(address, way.value)
     }
     return tuple(
         rule

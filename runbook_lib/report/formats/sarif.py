@@ -33,8 +33,8 @@ def to_sarif(report: ComplianceReport) -> str:
 def fingerprint(finding: Finding) -> str:
     """What stays the same of a finding from one run to the next."""
     rule = finding.rule.model_dump_json() if finding.rule else finding.message
-    place = f"{finding.source.file}:{finding.source.line}" if finding.source and finding.tool != "runbook" else ""
-    text = "\0".join((finding.tool, finding.policy, finding.address, rule, place))
+    where = f"{finding.source.file}:{finding.source.line}" if finding.source and finding.tool != "runbook" else ""
+    text = "\0".join((finding.tool, finding.policy, finding.address, rule, where))
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 

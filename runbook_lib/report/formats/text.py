@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from runbook_lib.models.compliance import ComplianceReport, WaiverState, WaiverStatus
-from runbook_lib.models.findings import Action, Control, Finding, Verdict
+from runbook_lib.models.findings import Control, Finding, Verdict
+from runbook_lib.wording import effect
 
 __all__ = ["clean", "to_markdown", "to_table", "to_text"]
 
 _WIDTH = 110
-_DOES = {Action.BLOCK: "blocks", Action.APPROVE: "needs the approver's eye", Action.WARN: "warns"}
 
 
 def clean(text: str) -> str:
@@ -32,7 +32,7 @@ def to_text(report: ComplianceReport) -> str:
 def to_table(report: ComplianceReport) -> str:
     """One line a finding; addresses are never cut."""
     rows = [("VERDICT", "SEVERITY", "POLICY", "ADDRESS", "WHERE")]
-    rows += [(str(f.verdict), str(f.severity), _policy(f), clean(f.address), _place(f)) for f in report.findings]
+    rows += [(str(f.verdict), str(f.severity), _policy(f), clean(f.address), _location(f)) for f in report.findings]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     table = [*lines, ""] if report.findings else []
@@ -57,9 +57,9 @@ def to_markdown(report: ComplianceReport) -> str:
 
 def _finding_lines(finding: Finding) -> Iterator[str]:
     head = f"{str(finding.verdict).upper()}  {finding.severity}  {_policy(finding)}"
-    does = "hidden by a waiver" if finding.verdict is Verdict.WAIVED else _DOES[finding.action]
+    does = "hidden by a waiver" if finding.verdict is Verdict.WAIVED else effect(finding.action)
     yield f"{head}  ({does})"
-    yield f"  {clean(finding.address)}{f'  ({_place(finding)})' if finding.source else ''}"
+    yield f"  {clean(finding.address)}{f'  ({_location(finding)})' if finding.source else ''}"
     yield from _wrapped("", finding.message)
     if finding.remedy:
         yield from _wrapped("To do: ", finding.remedy)
@@ -102,7 +102,7 @@ def _policy(finding: Finding) -> str:
     return clean(finding.policy if finding.tool == "runbook" else f"{finding.tool}:{finding.policy}")
 
 
-def _place(finding: Finding) -> str:
+def _location(finding: Finding) -> str:
     return clean(f"{finding.source.file}:{finding.source.line}") if finding.source else ""
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ...models.approval import ApprovalRequest, Decision, DecisionRecord
-from ...models.base import UNKNOWN, Unknown
 from ...models.exposure import Exposure, ExposureEntry
 from ...models.findings import Finding, Verdict
 from ...models.messages import Message
 from ...models.plan import PlanSummary
-from ..words import said_by
+from ...wording import NO_CHANGE, opening, party_in_full, said_by
 from .blocks import Block, actions, bullets, compose, context, fields, header, link_button, section
 from .text import code, line, moment, plural, prose
 from .words import attached, finding_line, sorted_findings, waiver_line
@@ -20,7 +19,6 @@ __all__ = ["approval_request", "decision"]
 MOST_ENTRIES = 8
 MOST_FINDINGS = 6
 MOST_ADDRESSES = 8
-_NO_CHANGE = "Nothing in AWS becomes or stops being reachable."
 
 
 def approval_request(request: ApprovalRequest, texts: Mapping[str, str] | None = None, plan_url: str = "") -> Message:
@@ -28,7 +26,7 @@ def approval_request(request: ApprovalRequest, texts: Mapping[str, str] | None =
 
     `texts` are long texts by path to upload beside it; `plan_url` leads to the plan where GitLab keeps it.
     """
-    sentence = request.exposure.sentence or _NO_CHANGE
+    sentence = request.exposure.sentence or NO_CHANGE
     body = [
         header(f":lock: {line(request.stack, 80)}: approval needed"),
         section(f"*What becomes reachable*\n*{line(sentence, 900)}*"),
@@ -61,19 +59,9 @@ def _exposure(exposure: Exposure) -> list[Block]:
 
 
 def _entry(entry: ExposureEntry) -> str:
-    source = "the internet" if str(entry.source_kind) == "internet" else str(entry.source)
-    written = f" ({code(str(entry.source), 60)})" if source == "the internet" and entry.source is not UNKNOWN else ""
-    return f"*{line(source, 100)}*{written} → {code(str(entry.target), 120)} on {_ports(entry)}"
-
-
-def _ports(entry: ExposureEntry) -> str:
-    protocol = line(str(entry.protocol), 20)
-    low, high = entry.from_port, entry.to_port
-    if low is None or high is None:
-        return "all ports and protocols" if protocol == "all" else f"{protocol}, all ports"
-    if isinstance(low, Unknown) or isinstance(high, Unknown):
-        return f"{protocol}, ports unknown"
-    return f"{protocol} {low}" if low == high else f"{protocol} {low}-{high}"
+    source = party_in_full(entry.source, entry.source_kind)
+    target = party_in_full(entry.target, entry.target_kind)
+    return f"*{line(source, 120)}* → {code(target, 120)} on {line(opening(entry), 60)}"
 
 
 def _counts(summary: PlanSummary) -> str:

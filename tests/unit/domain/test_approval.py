@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from runbook_lib.domain.approval import ApplyFacts, RequestFacts, judge_decisions, make_request
-from runbook_lib.domain.approval_checks import same_person
+from runbook_lib.domain.approval import ApplyFacts, RequestFacts, judge_decisions, make_request, same_person
 from runbook_lib.errors import InputError
 from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecord
 from runbook_lib.models.config import ApprovalConfig

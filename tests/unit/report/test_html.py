@@ -184,7 +184,7 @@ def test_index_shows_the_run_on_one_page() -> None:
         "compliance &lt;b&gt;warned&lt;/b&gt;",
         "not run",
         "errored",
-        "<td>the internet (0.0.0.0/0)</td><td>web-front (group)</td><td>tcp 80</td>",
+        "<td>the internet (0.0.0.0/0)</td><td>web-front</td><td>tcp 80</td>",
         '<td class="outcome blocked-text">failed<br><span class="dim">blocks</span></td>',
         "by GitLab&#39;s manual job",
     ):

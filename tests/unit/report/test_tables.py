@@ -10,7 +10,7 @@ from runbook_lib.models.base import UNKNOWN, Outcome
 from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource
 from runbook_lib.models.findings import Finding, Severity, Verdict, WaiverReference
 from runbook_lib.models.plan import Plan, ResourceChange
-from runbook_lib.models.rules import Rule
+from runbook_lib.models.rules import Rule, SourceKind
 from runbook_lib.models.services import ServiceReport, ServiceResult, ServiceTest
 from runbook_lib.models.verification import Difference, DifferenceKind, Verification
 from runbook_lib.report import tables
@@ -109,8 +109,8 @@ def test_exposure_is_headed_by_its_sentence() -> None:
     table = tables.exposure(Exposure(opened=(entry,), unknown=(unknown,), sentence="All of it."))
     assert table.caption == "All of it."
     assert [[str(cell) for cell in row] for row in table.rows] == [
-        ["opens", "the internet (0.0.0.0/0)", "→", "web (group)", "tcp 80"],
-        ["unknown", "unknown", "→", "web (group)", "tcp 80"],
+        ["opens", "the internet (0.0.0.0/0)", "→", "web", "tcp 80"],
+        ["unknown", "somebody unknown", "→", "web", "tcp 80"],
     ]
 
 
@@ -120,7 +120,7 @@ def test_differences_say_what_each_place_has() -> None:
     table = tables.differences(Verification(outcome=Outcome.BLOCKED, in_sync=3, differences=(difference,)))
     assert table.caption == "In sync: 3. Different: 1."
     assert [str(cell) for cell in table.rows[0]] == [
-        "changed", "sg-1", "← 0.0.0.0/0 tcp 80-90", "from_port: 80 (state), 8080 (aws)",
+        "changed", "sg-1", "ingress tcp 80-90 from 0.0.0.0/0", "from_port: 80 (state), 8080 (aws)",
     ]  # fmt: skip
 
 
@@ -143,6 +143,6 @@ def test_a_replacement_is_one_line_and_untouched_resources_are_none() -> None:
     assert [[str(cell) for cell in row] for row in table.rows] == [["replace", "a.b", ""]]
 
 
-def test_rules_name_the_other_end_by_its_kind() -> None:
-    group = RULE.model_copy(update={"source": "sg-2", "source_kind": "group"})
-    assert [row[1] for row in tables.rules([RULE, group]).rows] == ["0.0.0.0/0", "group sg-2"]
+def test_rules_name_the_other_end() -> None:
+    listed = RULE.model_copy(update={"source": "pl-2", "source_kind": SourceKind.PREFIX_LIST})
+    assert [row[1] for row in tables.rules([RULE, listed]).rows] == ["0.0.0.0/0", "prefix list pl-2"]

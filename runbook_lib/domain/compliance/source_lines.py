@@ -17,13 +17,13 @@ def locate(report: ComplianceReport, index: Mapping[tuple[tuple[str, ...], str],
     findings = tuple(
         finding
         if finding.source or finding.tool != "runbook"
-        else finding.model_copy(update={"source": _place(finding.address, index)})
+        else finding.model_copy(update={"source": _source(finding.address, index)})
         for finding in report.findings
     )
     return report.model_copy(update={"findings": findings})
 
 
-def _place(address: str, index: Mapping[tuple[tuple[str, ...], str], Source]) -> Source | None:
+def _source(address: str, index: Mapping[tuple[tuple[str, ...], str], Source]) -> Source | None:
     parsed = parse_address(address)
     names = parsed.path
     found = index.get((names, parsed.base))

@@ -1,0 +1,256 @@
+"""What a person reads of a rule: the exact words, and that every reader is given the same ones."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from xml.etree import ElementTree
+
+import pytest
+
+from runbook_lib.domain.compliance import judge
+from runbook_lib.domain.exposure import exposure
+from runbook_lib.domain.rules import RuleChanges
+from runbook_lib.domain.rules.values import protocol as read_protocol
+from runbook_lib.models.approval import ApprovalRequest
+from runbook_lib.models.base import UNKNOWN, Outcome
+from runbook_lib.models.exposure import Exposure, ExposureEntry
+from runbook_lib.models.plan import PlanSummary
+from runbook_lib.models.policies import Policy, RuleMatch
+from runbook_lib.models.rules import Rule
+from runbook_lib.models.verification import Difference, DifferenceKind, Verification
+from runbook_lib.report import charts, picture, tables
+from runbook_lib.report.messages import approval_request
+from runbook_lib.wording import describe_rule, join, opening, openings, party, party_in_full
+
+WORLD = "0.0.0.0/0"
+
+
+def rule(protocol: object, low: object = None, high: object = None, **fields: object) -> Rule:
+    known = {"direction": "ingress", "protocol": protocol, "from_port": low, "to_port": high, "source": WORLD}
+    return Rule.model_validate(known | {"group": "web", "address": "a.b"} | fields)
+
+
+def entry(protocol: object, low: object = None, high: object = None) -> ExposureEntry:
+    parties = {"source": WORLD, "source_kind": "internet", "target": "web", "target_kind": "group"}
+    return ExposureEntry.model_validate(parties | {"protocol": protocol, "from_port": low, "to_port": high})
+
+
+OPENINGS = [
+    # protocol     from     to       as a person reads it
+    ("all",        None,    None,    "all ports and protocols"),
+    ("all",        0,       0,       "all ports and protocols"),
+    ("other",      None,    None,    "all other protocols"),
+    ("tcp",        None,    None,    "all tcp"),
+    ("tcp",        0,       65535,   "all tcp"),
+    ("udp",        0,       65535,   "all udp"),
+    ("tcp",        1,       65535,   "tcp 1-65535"),
+    ("tcp",        0,       0,       "tcp 0"),
+    ("tcp",        22,      22,      "tcp 22"),
+    ("tcp",        80,      90,      "tcp 80-90"),
+    ("tcp",        UNKNOWN, UNKNOWN, "an unknown tcp port"),
+    ("tcp",        UNKNOWN, None,    "an unknown tcp port"),
+    ("tcp",        443,     UNKNOWN, "tcp 443 to an unknown port"),
+    ("tcp",        UNKNOWN, 443,     "tcp from an unknown port to 443"),
+    ("icmp",       None,    None,    "all icmp"),
+    ("icmp",       -1,      -1,      "all icmp"),
+    ("icmp",       8,       -1,      "icmp type 8"),
+    ("icmp",       8,       0,       "icmp type 8 code 0"),
+    ("icmp",       8,       UNKNOWN, "icmp type 8 code unknown"),
+    ("icmp",       UNKNOWN, -1,      "an unknown icmp type"),
+    ("icmpv6",     -1,      -1,      "all icmpv6"),
+    ("icmpv6",     128,     0,       "icmpv6 type 128 code 0"),
+    ("47",         None,    None,    "protocol 47 (GRE)"),
+    ("50",         None,    None,    "protocol 50 (ESP)"),
+    ("51",         None,    None,    "protocol 51 (AH)"),
+    ("2",          None,    None,    "protocol 2 (IGMP)"),
+    ("132",        None,    None,    "protocol 132 (SCTP)"),
+    ("253",        None,    None,    "protocol 253"),
+    (UNKNOWN,      None,    None,    "an unknown protocol"),
+    (UNKNOWN,      22,      22,      "an unknown protocol"),
+    (UNKNOWN,      UNKNOWN, UNKNOWN, "an unknown protocol"),
+]  # fmt: skip
+
+RULES = [
+    ({},                                                          "ingress tcp 22 from 0.0.0.0/0"),
+    ({"direction": "egress"},                                     "egress tcp 22 to 0.0.0.0/0"),
+    ({"direction": UNKNOWN},                                      "ingress or egress tcp 22 from or to 0.0.0.0/0"),
+    ({"source": "::/0"},                                          "ingress tcp 22 from ::/0"),
+    ({"source": "0.0.0.0/1"},                                     "ingress tcp 22 from 0.0.0.0/1"),
+    ({"source": "10.0.0.0/8"},                                    "ingress tcp 22 from 10.0.0.0/8"),
+    ({"source": "self", "source_kind": "self"},                   "ingress tcp 22 from the group itself"),
+    ({"source": "sg-2", "source_kind": "group"},                  "ingress tcp 22 from sg-2"),
+    ({"source": UNKNOWN, "source_kind": "group"},                 "ingress tcp 22 from an unknown group"),
+    ({"source": "pl-1", "source_kind": "prefix_list"},            "ingress tcp 22 from prefix list pl-1"),
+    ({"source": "pl-1", "source_kind": "prefix_list", "entries": ("10.0.0.0/8", WORLD)},
+                                                "ingress tcp 22 from prefix list pl-1 (10.0.0.0/8 and 0.0.0.0/0)"),
+    ({"source": "pl-1", "source_kind": "prefix_list", "entries": ()}, "ingress tcp 22 from prefix list pl-1"),
+    ({"source": "pl-1", "source_kind": "prefix_list", "entries": UNKNOWN}, "ingress tcp 22 from prefix list pl-1"),
+    ({"source": UNKNOWN, "source_kind": "prefix_list"},           "ingress tcp 22 from an unknown prefix list"),
+    ({"source": UNKNOWN},                                         "ingress tcp 22 from somebody unknown"),
+    ({"source": UNKNOWN, "source_kind": "unknown"},               "ingress tcp 22 from somebody unknown"),
+]  # fmt: skip
+
+PARTIES = [
+    # name         kind           in a sentence             in a table, and in the approval request
+    (WORLD,        "internet",    "the internet",           "the internet (0.0.0.0/0)"),
+    ("::/0",       "internet",    "the internet",           "the internet (::/0)"),
+    ("0.0.0.0/1",  "internet",    "the internet",           "the internet (0.0.0.0/1)"),
+    ("128.0.0.0/1", "internet",   "the internet",           "the internet (128.0.0.0/1)"),
+    ("10.0.0.0/8", "private",     "10.0.0.0/8",             "10.0.0.0/8"),
+    ("8.0.0.0/8",  "network",     "8.0.0.0/8",              "8.0.0.0/8"),
+    ("web",        "group",       "web",                    "web"),
+    ("pl-1",       "prefix_list", "prefix list pl-1",       "prefix list pl-1"),
+    (UNKNOWN,      "group",       "an unknown group",       "an unknown group"),
+    (UNKNOWN,      "prefix_list", "an unknown prefix list", "an unknown prefix list"),
+    (UNKNOWN,      UNKNOWN,       "somebody unknown",       "somebody unknown"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("protocol", "low", "high", "words"), OPENINGS)
+def test_a_protocol_and_its_ports_are_worded_so(protocol: object, low: object, high: object, words: str) -> None:
+    assert opening(rule(protocol, low, high)) == words
+    assert opening(entry(protocol, low, high)) == words
+
+
+@pytest.mark.parametrize(("fields", "words"), RULES)
+def test_a_rule_is_worded_so(fields: dict[str, object], words: str) -> None:
+    assert describe_rule(rule("tcp", 22, 22, **fields)) == words
+
+
+@pytest.mark.parametrize(("name", "kind", "words", "in_full"), PARTIES)
+def test_a_party_is_worded_so(name: object, kind: object, words: str, in_full: str) -> None:
+    assert (party(name, kind), party_in_full(name, kind)) == (words, in_full)  # type: ignore[arg-type]
+
+
+def test_a_protocol_written_by_its_name_reads_as_by_its_number() -> None:
+    assert [opening(rule(read_protocol(value, "here"))) for value in ("gre", "47", 47, "-1", "6")] == [
+        "protocol 47 (GRE)", "protocol 47 (GRE)", "protocol 47 (GRE)", "all ports and protocols", "all tcp",
+    ]  # fmt: skip
+
+
+def test_what_is_unknown_reads_the_same_after_a_way_through_json() -> None:
+    made = entry(UNKNOWN, UNKNOWN, UNKNOWN).model_copy(update={"source": UNKNOWN, "source_kind": UNKNOWN})
+    read = ExposureEntry.model_validate_json(made.model_dump_json())
+    assert (opening(read), party(read.source, read.source_kind)) == ("an unknown protocol", "somebody unknown")
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ([("tcp", 443, 443), ("tcp", 80, 80), ("udp", None, None)], "tcp 80, 443 and all udp"),
+        ([("tcp", 80, 80), ("tcp", 80, 80)], "tcp 80"),
+        ([("tcp", 80, 80), ("tcp", None, None)], "all tcp"),
+        ([("tcp", 80, 80), ("tcp", UNKNOWN, UNKNOWN)], "tcp 80 and an unknown tcp port"),
+        ([("tcp", 22, 22), ("all", None, None)], "all ports and protocols"),
+        ([("tcp", port, port) for port in range(22, 31, 2)], "tcp 22, 24, 26 and 2 more"),
+        ([("icmp", 8, 0), ("icmp", 3, -1)], "icmp type 3 and type 8 code 0"),
+        ([("icmp", number, -1) for number in range(9)], "9 types of icmp"),
+        ([("icmp", 8, code) for code in range(1, 256)], "255 codes of icmp type 8"),
+    ],
+)
+def test_several_openings_make_one_phrase(entries: list[tuple[object, ...]], words: str) -> None:
+    assert openings(entry(*each) for each in entries) == words
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ([("tcp", 0, 79), ("tcp", 81, 65535)], "everything but tcp 80"),
+        ([("tcp", 1, 65534)], "everything but tcp 0 and tcp 65535"),
+        ([("tcp", 100, 65535), ("tcp", 0, 200)], "all ports and protocols that no other rule names"),
+        ([], "everything but all tcp"),
+    ],
+)
+def test_all_but_what_was_open_before_is_said_so(entries: list[tuple[object, ...]], words: str) -> None:
+    others = [("udp", None, None), ("icmp", -1, -1), ("icmpv6", -1, -1), ("other", None, None)]
+    assert openings(entry(*each) for each in (*entries, *others)) == words
+
+
+def test_icmp_is_among_what_was_open_before() -> None:
+    others = [("tcp", None, None), ("udp", None, None), ("icmp", 8, -1), ("other", None, None)]
+    assert openings(entry(*each) for each in others) == "everything but some icmp and all icmpv6"
+
+
+def test_a_long_list_is_cut() -> None:
+    assert [join(list(letters)) for letters in ("a", "ab", "abcd", "abcdefg")] == [
+        "a", "a and b", "a, b, c and d", "a, b, c and 4 more",
+    ]  # fmt: skip
+
+
+EVERY_INGRESS = Policy.model_validate(
+    {"id": "p", "title": "No ingress", "severity": "low", "action": "block", "on_unknown": "block"}
+    | {"remedy": "Close it.", "rule": {"direction": "ingress"}}
+)
+READ_ALIKE = [
+    # rule                                       on                         who                 who, as written
+    (rule("all"),                                 "all ports and protocols", "the internet",     WORLD),
+    (rule("tcp", 0, 65535),                       "all tcp",                 "the internet",     WORLD),
+    (rule("tcp", 0, 0),                           "tcp 0",                   "the internet",     WORLD),
+    (rule("tcp", 22, 22, source="::/0"),          "tcp 22",                  "the internet",     "::/0"),
+    (rule("tcp", 80, 90, source="10.0.0.0/8"),    "tcp 80-90",               "10.0.0.0/8",       "10.0.0.0/8"),
+    (rule("icmp", -1, -1),                        "all icmp",                "the internet",     WORLD),
+    (rule("icmp", 8, -1),                         "icmp type 8",             "the internet",     WORLD),
+    (rule("icmp", 8, 0),                          "icmp type 8 code 0",      "the internet",     WORLD),
+    (rule("47"),                                  "protocol 47 (GRE)",       "the internet",     WORLD),
+    (rule("253"),                                 "protocol 253",            "the internet",     WORLD),
+    (rule("tcp", 22, 22, source="db", source_kind="group"),
+                                                  "tcp 22",                  "db",               "db"),
+    (rule("tcp", 22, 22, source="pl-1", source_kind="prefix_list"),
+                                                  "tcp 22",                  "prefix list pl-1", "prefix list pl-1"),
+    (rule("tcp", 22, 22, source=UNKNOWN),         "tcp 22",                  "somebody unknown", "somebody unknown"),
+    (rule("tcp", UNKNOWN, UNKNOWN),               "an unknown tcp port",     "the internet",     WORLD),
+    (rule(UNKNOWN, 22, 22),                       "an unknown protocol",     "the internet",     WORLD),
+]  # fmt: skip
+
+
+def request_of(found: Exposure) -> ApprovalRequest:
+    known = {"run_id": "1", "stack": "access", "plan_sha256": "ab", "commit": "cd", "policy_sha256": "ef"}
+    known |= {"state_lineage": "l", "state_serial": 1, "requester": "riley", "author": "riley"}
+    noon = datetime(2026, 1, 2, tzinfo=UTC)
+    more = {"summary": PlanSummary(), "exposure": found, "created_at": noon, "expires_at": noon}
+    return ApprovalRequest.model_validate(known | more | {"approvers": ("alex",), "quorum": 1})
+
+
+def chart_labels(found: Exposure, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setitem(picture._STYLE, "svg.fonttype", "none")  # letters, not outlines
+    texts = ElementTree.fromstring(charts.exposure(found).svg).iter("{http://www.w3.org/2000/svg}text")
+    return ["".join(text.itertext()) for text in texts]
+
+
+@pytest.mark.parametrize(("given", "on", "who", "written"), READ_ALIKE)
+def test_one_rule_reads_alike_wherever_it_is_read(
+    given: Rule, on: str, who: str, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = exposure([], [given])
+    in_full = f"{who} ({written})" if who == "the internet" else who
+
+    message = approval_request(request_of(found))
+    sign = ":question: may open" if found.unknown else ":unlock: opens"
+    assert f'{sign} *{in_full}* → `web` on {on}"' in json.dumps(message.blocks, ensure_ascii=False)
+
+    assert [[str(cell) for cell in row[1:]] for row in tables.exposure(found).rows] == [[in_full, "→", "web", on]]
+    assert [[str(cell) for cell in row[:3]] for row in tables.rules([given]).rows] == [["ingress", written, on]]
+
+    difference = Difference(kind=DifferenceKind.UNMANAGED, group="web", rule=given)
+    verification = Verification(outcome=Outcome.BLOCKED, in_sync=0, differences=(difference,))
+    assert [row[2] for row in tables.differences(verification).rows] == [f"ingress {on} from {written}"]
+
+    labels = chart_labels(found, monkeypatch)
+    assert {who, "web", on} <= set(labels)
+
+    report = judge(RuleChanges(after=(given,), touched=frozenset({0})), [EVERY_INGRESS])
+    assert [finding.message for finding in report.findings] == [f"No ingress: ingress {on} from {written}"]
+
+    subject = f"T{who[1:]}" if who == "the internet" else who
+    assert found.unknown or found.sentence == f"{subject} can newly reach web on {on}; nobody loses access."
+
+
+def test_two_halves_of_the_world_are_the_internet_and_say_so() -> None:
+    halves = (rule("tcp", 22, 22, source="0.0.0.0/1"), rule("tcp", 22, 22, source="128.0.0.0/1"))
+    assert exposure([], halves).sentence == "The internet can newly reach web on tcp 22; nobody loses access."
+    world = EVERY_INGRESS.model_copy(update={"rule": RuleMatch.model_validate({"source": {"world": True}})})
+    report = judge(RuleChanges(after=halves, touched=frozenset({0})), [world])
+    assert [finding.message for finding in report.findings] == [
+        "No ingress: ingress tcp 22 from 0.0.0.0/1, which is the world together with other rules of the group"
+    ]
