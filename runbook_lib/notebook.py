@@ -22,7 +22,7 @@ from .report.result_view import ResultView
 from .workspace import records
 from .workspace.context import StepContext, open_step
 
-__all__ = ["Exposure", "Finding", "Outcome", "OwnStep", "Plan", "Run", "StepResult", "open_own_step"]
+__all__ = ["Exposure", "Finding", "Outcome", "OwnStep", "Plan", "Run", "Severity", "StepResult", "open_own_step"]
 
 
 class OwnStep:
