@@ -10,9 +10,11 @@ from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.plan import Plan, ResourceChange
 from runbook_lib.models.rules import Direction, Rule
 
-from .build import GROUP_TYPES, RULE_TYPES, Declaration, build_rules
+from .aws_resources import GROUP_TYPES
 from .changes import ResourceView, RuleChanges, touched_rules
+from .declaration import Declaration
 from .prefix_lists import LIST_TYPES, PrefixLists
+from .readers import RULE_TYPES, build_rules
 from .references import Configuration
 from .values import join_unknown
 

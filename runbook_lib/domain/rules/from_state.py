@@ -9,8 +9,9 @@ from runbook_lib.errors import InputError
 from runbook_lib.models.rules import Rule
 
 from ..strict_json import read_json
-from .build import RULE_TYPES, Declaration, build_rules
+from .declaration import Declaration
 from .prefix_lists import LIST_TYPES, PrefixLists
+from .readers import RULE_TYPES, build_rules
 from .standalone import Standalone
 
 __all__ = ["rules_from_state"]

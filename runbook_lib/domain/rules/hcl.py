@@ -8,9 +8,10 @@ from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.hcl import HclModule
 from runbook_lib.models.rules import Rule
 
-from .build import RULE_TYPES, Declaration, build_rules
 from .changes import ResourceView, RuleChanges, touched_rules
+from .declaration import Declaration
 from .prefix_lists import LIST_TYPES, PrefixLists
+from .readers import RULE_TYPES, build_rules
 
 __all__ = ["hcl_changes", "rules_from_hcl"]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from runbook_lib.models.base import UNKNOWN, Unknown
 
-from .build import Declaration
+from .declaration import Declaration
 
 __all__ = ["LIST_TYPES", "PrefixLists"]
 

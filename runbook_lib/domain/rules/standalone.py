@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runbook_lib.models.base import UNKNOWN, Unknown
 
-from .build import Declaration
+from .declaration import Declaration
 from .prefix_lists import PrefixLists
 
 __all__ = ["Standalone"]

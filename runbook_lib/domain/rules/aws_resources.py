@@ -1,18 +1,18 @@
-"""The three ways in which Terraform writes rules, turned into normalised ones."""
+"""The three ways in which Terraform writes AWS's rules, turned into normalised ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from runbook_lib.errors import InputError
 from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.rules import Direction, Rule, SourceKind
 
+from .declaration import Declaration, Reader, Surroundings
 from .values import boolean, ports, protocol, text, texts
 
-__all__ = ["GROUP_TYPES", "RULE_TYPES", "Declaration", "Surroundings", "build_rules"]
+__all__ = ["GROUP_TYPES", "READERS"]
 
 GROUP_TYPES: Final = frozenset({"aws_security_group", "aws_default_security_group"})
 _SEPARATE: Final = {
@@ -20,29 +20,6 @@ _SEPARATE: Final = {
     "aws_vpc_security_group_egress_rule": Direction.EGRESS,
 }
 _LISTS: Final = ("aws_ec2_managed_prefix_list", "aws_prefix_list")
-RULE_TYPES: Final = GROUP_TYPES | {"aws_security_group_rule", *_SEPARATE}
-
-
-@dataclass(frozen=True, slots=True)
-class Declaration:
-    """One resource that holds rules, as it stands at one time; `values` with UNKNOWN where nothing is known."""
-
-    address: str
-    type: str
-    values: Mapping[str, Any]
-
-
-class Surroundings(Protocol):
-    """What a rule must ask of the rest of its plan, state or module."""
-
-    def refers_to(self, declaration: Declaration, attribute: str) -> tuple[str | Unknown, ...]:
-        """The addresses that an unknown id can be, UNKNOWN among them if there may be others."""
-
-    def entries(self, prefix_list: str | Unknown) -> tuple[tuple[str, ...] | Unknown | None, ...]:
-        """The networks of a prefix list, by id or address, and UNKNOWN besides if there may be more."""
-
-    def written(self, declaration: Declaration, attribute: str) -> bool:
-        """Whether the configuration sets the attribute, or may set it."""
 
 
 class _Other(NamedTuple):
@@ -51,16 +28,6 @@ class _Other(NamedTuple):
     kind: SourceKind
     source: str | Unknown
     entries: tuple[str, ...] | Unknown | None = None
-
-
-def build_rules(declaration: Declaration, around: Surroundings) -> Iterator[Rule]:
-    """Every rule that one resource declares, one for each source."""
-    if declaration.type in GROUP_TYPES:
-        yield from _inline_rules(declaration, around)
-    elif declaration.type == "aws_security_group_rule":
-        yield from _classic_rules(declaration, around)
-    else:
-        yield from _separate_rules(declaration, around)
 
 
 def _inline_rules(declaration: Declaration, around: Surroundings) -> Iterator[Rule]:
@@ -219,3 +186,10 @@ def _unknown_rule(declaration: Declaration, direction: Direction, group: str) ->
         direction=direction, protocol=UNKNOWN, from_port=UNKNOWN, to_port=UNKNOWN, source=UNKNOWN,
         source_kind=SourceKind.UNKNOWN, entries=None, description=UNKNOWN, group=group, address=declaration.address,
     )  # fmt: skip
+
+
+READERS: Final[Mapping[str, Reader]] = {
+    **dict.fromkeys(GROUP_TYPES, _inline_rules),
+    "aws_security_group_rule": _classic_rules,
+    **dict.fromkeys(_SEPARATE, _separate_rules),
+}
