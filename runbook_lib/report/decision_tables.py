@@ -3,16 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.services import ServiceTest
 from ..wording import NO_CHANGE, said_by
+from .records import FLAG, INTEGER, NUMBER, TEXT, TIME, Record, Schema, record
 from .table import Badge, Code, Table
 
 __all__ = ["applied", "decisions", "request", "service_tests"]
 
-_ACTIONS = {"create": "good", "update": "warn", "delete": "bad"}
+_ACTIONS: Final = {"create": "good", "update": "warn", "delete": "bad"}
+_REQUEST: Final[Schema] = {
+    "run_id": TEXT,
+    "stack": TEXT,
+    "requester": TEXT,
+    "author": TEXT,
+    "approvers": TEXT,
+    "quorum": INTEGER,
+    "create": INTEGER,
+    "update": INTEGER,
+    "delete": INTEGER,
+    "findings": INTEGER,
+    "exposure": TEXT,
+    "created_at": TIME,
+    "expires_at": TIME,
+    "plan_sha256": TEXT,
+    "state_lineage": TEXT,
+    "state_serial": INTEGER,
+    "commit": TEXT,
+    "url": TEXT,
+}
+_DECISION: Final[Schema] = {
+    "user": TEXT,
+    "approved": FLAG,
+    "at": TIME,
+    "source": TEXT,
+    "plan_sha256": TEXT,
+    "reason": TEXT,
+    "reference": TEXT,
+}
+_APPLIED: Final[Schema] = {"action": TEXT, "address": TEXT, "seconds": NUMBER}
+_TEST: Final[Schema] = {
+    "name": TEXT,
+    "address": TEXT,
+    "url": TEXT,
+    "member": TEXT,
+    "method": TEXT,
+    "status": INTEGER,
+    "contains": TEXT,
+    "timeout": NUMBER,
+    "attempts": INTEGER,
+}
 
 
 def request(asked: ApprovalRequest) -> Table:
@@ -31,10 +73,21 @@ def request(asked: ApprovalRequest) -> Table:
         ("Commit", Code(asked.commit or "none")),
         ("Where", asked.url or f"runbook approve {asked.run_id}"),
     ]
-    return Table(("", ""), rows, empty="Nothing is asked.")
+    return Table(("", ""), rows, empty="Nothing is asked.", records=[_request_record(asked)], schema=_REQUEST)
 
 
-def decisions(record: DecisionRecord) -> Table:
+def _request_record(asked: ApprovalRequest) -> Record:
+    return record(
+        asked,
+        _REQUEST,
+        approvers=" ".join(asked.approvers),
+        findings=len(asked.findings),
+        exposure=asked.exposure.sentence,
+        **asked.summary.model_dump(include={"create", "update", "delete"}),
+    )
+
+
+def decisions(answered: DecisionRecord) -> Table:
     """Every answer seen, and why they do not suffice where they do not."""
     rows: list[tuple[object, ...]] = [
         (
@@ -45,24 +98,29 @@ def decisions(record: DecisionRecord) -> Table:
             Code(decision.plan_sha256[:16]),
             decision.reason,
         )
-        for decision in record.decisions
+        for decision in answered.decisions
     ]
-    verdict = "This plan is approved." if record.approved else " ".join(record.reasons) or "Not approved."
-    return Table(("", "Who", "When", "Said by", "Plan", "Why"), rows, caption=verdict, empty=verdict)
+    verdict = "This plan is approved." if answered.approved else " ".join(answered.reasons) or "Not approved."
+    records = [record(decision, _DECISION) for decision in answered.decisions]
+    return Table(("", "Who", "When", "Said by", "Plan", "Why"), rows, caption=verdict, empty=verdict,
+                 records=records, schema=_DECISION)  # fmt: skip
 
 
 def applied(resources: Iterable[Mapping[str, Any]]) -> Table:
     """What Terraform did to each resource."""
+    records = [{column: item[column] for column in _APPLIED} for item in resources]
     rows = [
         (Badge(str(item["action"]), _ACTIONS.get(str(item["action"]), "info")), Code(str(item["address"])),
          f"{item['seconds']} s")
-        for item in resources
+        for item in records
     ]  # fmt: skip
-    return Table(("Action", "Resource", "Time"), rows, empty="There was nothing to change.")
+    return Table(("Action", "Resource", "Time"), rows, empty="There was nothing to change.",
+                 records=records, schema=_APPLIED)  # fmt: skip
 
 
 def service_tests(tests: Iterable[ServiceTest]) -> Table:
     """What will be asked."""
+    listed = tuple(tests)
     rows = [
         (
             test.name,
@@ -72,7 +130,8 @@ def service_tests(tests: Iterable[ServiceTest]) -> Table:
             test.contains,
             f"{test.timeout:g} s",
         )
-        for test in tests
+        for test in listed
     ]
     columns = ("Service", "Request", "Member", "Wanted status", "Wanted text", "Within")
-    return Table(columns, rows, empty="Nobody can be asked.")
+    records = [record(test, _TEST) for test in listed]
+    return Table(columns, rows, empty="Nobody can be asked.", records=records, schema=_TEST)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
+
+from .records import Record, Schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +59,8 @@ class Code:
 class Table:
     """Rows under columns. Every text is escaped on its way into HTML, wherever it came from.
 
-    `empty` is what is said in place of a table without rows; `limit` is how many rows HTML shows.
+    `empty` is what is said in place of a table without rows; `limit` is how many rows HTML shows. `records` are the
+    rows as data, and `schema` is the data's columns with their types.
     """
 
     columns: Sequence[str]
@@ -65,14 +68,23 @@ class Table:
     caption: str = ""
     empty: str = "Nothing to show."
     limit: int = 500
+    records: Sequence[Record] = ()
+    schema: Schema = field(default_factory=dict)
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The same as a DataFrame of plain values, for whoever wants to compute on it."""
+        """The data as a DataFrame: the schema's columns and types, also where there are no rows."""
+        if not self.schema:
+            raise TypeError("this table was made without a schema and records: it has no data to compute on")
+        # A kernel that only shows tables must not wait for pandas.
         import pandas as pd
 
-        plain = [[str(cell) if isinstance(cell, Badge | Code) else cell for cell in row] for row in self.rows]
-        return pd.DataFrame(plain, columns=list(self.columns))
+        return pd.DataFrame(
+            {
+                column: pd.Series([record[column] for record in self.records], dtype=dtype)
+                for column, dtype in self.schema.items()
+            }
+        )
 
     def csv(self) -> str:
         """RFC 4180 with a header; a text that a spreadsheet would take for a formula is quoted by an apostrophe."""

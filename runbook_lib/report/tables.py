@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
-from ..models.base import Outcome
 from ..models.exposure import Exposure
 from ..models.findings import Action, Finding, Severity, Verdict
-from ..models.plan import Plan
-from ..models.results import Artifact, StepResult
+from ..models.plan import Plan, ResourceChange
 from ..models.rules import Rule
 from ..models.services import ServiceReport, ServiceResult
 from ..models.verification import Difference, DifferenceKind, Verification
 from ..wording import NO_CHANGE, describe_rule, effect, opening, other_end, party_in_full
+from .records import FLAG, INTEGER, NUMBER, TEXT, TIME, Record, Schema, ports_of, record
 from .table import Badge, Code, Table
 
 __all__ = [
-    "artifacts",
     "checks",
     "differences",
     "exposure",
     "findings",
-    "outcome_badge",
     "plan_changes",
     "rules",
     "services",
-    "steps",
 ]
 
-_OUTCOMES: Final = {
-    Outcome.PASSED: "good",
-    Outcome.WARNED: "warn",
-    Outcome.BLOCKED: "bad",
-    Outcome.ERRORED: "error",
-    Outcome.SKIPPED: "quiet",
-    Outcome.INTERRUPTED: "quiet",
-}
 _SEVERITIES: Final = {
     Severity.CRITICAL: "bad",
     Severity.HIGH: "bad",
@@ -53,6 +42,63 @@ _KINDS: Final = {
     DifferenceKind.REPOSITORY_ONLY: ("repository only", "warn", "written, never applied"),
 }
 
+_CHECK: Final[Schema] = {"name": TEXT, "passed": FLAG, "found": TEXT, "remedy": TEXT}
+_FINDING: Final[Schema] = {
+    "policy": TEXT,
+    "verdict": TEXT,
+    "severity": TEXT,
+    "action": TEXT,
+    "address": TEXT,
+    "message": TEXT,
+    "remedy": TEXT,
+    "tool": TEXT,
+    "file": TEXT,
+    "line": INTEGER,
+    "waiver_owner": TEXT,
+    "waiver_reason": TEXT,
+    "waiver_expires": TIME,
+}
+_PORTS: Final[Schema] = {"protocol": TEXT, "from_port": INTEGER, "to_port": INTEGER, "ports_unknown": FLAG}
+_RULE: Final[Schema] = {
+    "group": TEXT,
+    "direction": TEXT,
+    **_PORTS,
+    "source": TEXT,
+    "source_kind": TEXT,
+    "description": TEXT,
+    "address": TEXT,
+}
+_CHANGE: Final[Schema] = {
+    "action": TEXT,
+    "address": TEXT,
+    "type": TEXT,
+    "name": TEXT,
+    "previous_address": TEXT,
+    "importing": FLAG,
+}
+_EXPOSURE: Final[Schema] = {
+    "change": TEXT,
+    "source": TEXT,
+    "source_kind": TEXT,
+    "target": TEXT,
+    "target_kind": TEXT,
+    **_PORTS,
+}
+_DIFFERENCE: Final[Schema] = {"kind": TEXT, **_RULE, "fields": TEXT}
+_SERVICE: Final[Schema] = {
+    "name": TEXT,
+    "address": TEXT,
+    "url": TEXT,
+    "member": TEXT,
+    "method": TEXT,
+    "passed": FLAG,
+    "status": INTEGER,
+    "seconds": NUMBER,
+    "attempts": INTEGER,
+    "error": TEXT,
+    "at": TIME,
+}
+
 
 class CheckLike(Protocol):
     """A preflight check's result."""
@@ -67,23 +113,28 @@ class CheckLike(Protocol):
     def error(self) -> Exception | None: ...
 
 
-def outcome_badge(outcome: Outcome) -> Badge:
-    """The outcome in its colour."""
-    return Badge(outcome.value, _OUTCOMES[outcome])
-
-
 def checks(results: Iterable[CheckLike]) -> Table:
     """A step's preflight: what was asked, what was found, what to do."""
-    rows = [
-        (
-            Badge("ok", "good") if check.passed else Badge("missing", "bad"),
-            check.name,
-            check.found,
-            getattr(check.error, "remedy", "") if check.error else "",
-        )
+    records: list[Record] = [
+        {
+            "name": check.name,
+            "passed": check.passed,
+            "found": check.found,
+            "remedy": getattr(check.error, "remedy", "") if check.error else "",
+        }
         for check in results
     ]
-    return Table(("", "Check", "Found", "What to do"), rows, empty="Nothing was checked.")
+    rows = [
+        (
+            Badge("ok", "good") if each["passed"] else Badge("missing", "bad"),
+            each["name"],
+            each["found"],
+            each["remedy"],
+        )
+        for each in records
+    ]
+    return Table(("", "Check", "Found", "What to do"), rows, empty="Nothing was checked.",
+                 records=records, schema=_CHECK)  # fmt: skip
 
 
 def findings(found: Iterable[Finding]) -> Table:
@@ -102,7 +153,21 @@ def findings(found: Iterable[Finding]) -> Table:
         for finding in ordered
     ]
     columns = ("Severity", "Verdict", "Policy", "Resource", "What is wrong", "What to do", "Effect")
-    return Table(columns, rows, empty="No findings.")
+    records = [_finding_record(finding) for finding in ordered]
+    return Table(columns, rows, empty="No findings.", records=records, schema=_FINDING)
+
+
+def _finding_record(finding: Finding) -> Record:
+    source, waiver = finding.source, finding.waiver
+    return record(
+        finding,
+        _FINDING,
+        file=source.file if source else None,
+        line=source.line if source else None,
+        waiver_owner=waiver.owner if waiver else None,
+        waiver_reason=waiver.reason if waiver else None,
+        waiver_expires=waiver.expires if waiver else None,
+    )
 
 
 def _urgency(finding: Finding) -> tuple[object, ...]:
@@ -120,6 +185,7 @@ def _verdict_tone(finding: Finding) -> str:
 
 def rules(given: Iterable[Rule]) -> Table:
     """Normalised rules."""
+    listed = tuple(given)
     rows = [
         (
             str(rule.direction),
@@ -129,32 +195,54 @@ def rules(given: Iterable[Rule]) -> Table:
             "" if rule.description is None else str(rule.description),
             Code(rule.address),
         )
-        for rule in given
+        for rule in listed
     ]
     return Table(("Direction", "Other end", "Protocol and ports", "Group", "Description", "Resource"), rows,
-                 empty="No security-group rules.")  # fmt: skip
+                 empty="No security-group rules.", records=[_rule_record(rule) for rule in listed],
+                 schema=_RULE)  # fmt: skip
+
+
+def _rule_record(rule: Rule) -> Record:
+    # That there is no description is known; <NA> is for what is not.
+    return record(rule, _RULE, **ports_of(rule), description="" if rule.description is None else rule.description)
 
 
 def plan_changes(plan: Plan) -> Table:
     """What the plan does to each resource that it touches."""
-    rows = []
+    touched = tuple(_touched(plan))
+    rows = [
+        (Badge(action, _ACTIONS.get(action, "info")), Code(change.address), _moved(change))
+        for action, change in touched
+    ]
+    records = [record(change, _CHANGE, action=action) for action, change in touched]
+    return Table(("Action", "Resource", ""), rows, empty="The plan changes nothing.", records=records, schema=_CHANGE)
+
+
+def _touched(plan: Plan) -> Iterator[tuple[str, ResourceChange]]:
     for change in plan.changes:
         action = "replace" if {"create", "delete"} <= set(change.actions) else "/".join(change.actions)
         if action not in {"no-op", "read", ""}:
-            rows.append((Badge(action, _ACTIONS.get(action, "info")), Code(change.address), _moved(change)))
-    return Table(("Action", "Resource", ""), rows, empty="The plan changes nothing.")
+            yield action, change
 
 
 def exposure(found: Exposure) -> Table:
     """Who gains access, who loses it, and what is known only after apply."""
-    parts = ((found.opened, "opens", "bad"), (found.closed, "closes", "good"), (found.unknown, "unknown", "warn"))
+    parts = (
+        ("opened", found.opened, "opens", "bad"),
+        ("closed", found.closed, "closes", "good"),
+        ("unknown", found.unknown, "unknown", "warn"),
+    )
     rows = [
         (Badge(word, tone), party_in_full(entry.source, entry.source_kind), "→",
          party_in_full(entry.target, entry.target_kind), opening(entry))
-        for entries, word, tone in parts
+        for _, entries, word, tone in parts
         for entry in entries
     ]  # fmt: skip
-    return Table(("", "Who", "", "What", "On"), rows, caption=found.sentence, empty=NO_CHANGE)
+    records = [
+        record(entry, _EXPOSURE, **ports_of(entry), change=change) for change, entries, *_ in parts for entry in entries
+    ]
+    return Table(("", "Who", "", "What", "On"), rows, caption=found.sentence, empty=NO_CHANGE,
+                 records=records, schema=_EXPOSURE)  # fmt: skip
 
 
 def differences(verification: Verification) -> Table:
@@ -165,13 +253,27 @@ def differences(verification: Verification) -> Table:
         rule = describe_rule(difference.rule) if difference.rule else ""
         rows.append((Badge(word, tone), Code(difference.group), rule, _values(difference) or meaning))
     caption = f"In sync: {verification.in_sync}. Different: {len(verification.differences)}."
-    return Table(("", "Group", "Rule", "What differs"), rows, caption, "Repository, state and AWS agree.")
+    records = [_difference_record(difference) for difference in verification.differences]
+    return Table(("", "Group", "Rule", "What differs"), rows, caption, "Repository, state and AWS agree.",
+                 records=records, schema=_DIFFERENCE)  # fmt: skip
+
+
+def _difference_record(difference: Difference) -> Record:
+    shown = difference.model_dump(mode="json")
+    nothing = dict.fromkeys(_RULE) | {"group": difference.group}
+    rule = _rule_record(difference.rule) if difference.rule else nothing
+    return {"kind": shown["kind"], **rule, "fields": json.dumps(shown["fields"], sort_keys=True)}
 
 
 def services(report: ServiceReport | Iterable[ServiceResult]) -> Table:
     """Each service test's verdict; failing ones first."""
     given = report.results if isinstance(report, ServiceReport) else tuple(report)
+    untested = report.untested.items() if isinstance(report, ServiceReport) else ()
+    ordered = sorted(given, key=lambda r: (r.passed, r.test.name, r.test.address))
     rows: list[tuple[object, ...]] = [
+        (Badge("untested", "bad"), name, "", "", None, "", 0, why) for name, why in untested
+    ]
+    rows += [
         (
             Badge("passed", "good") if result.passed else Badge("failed", "bad"),
             result.test.name,
@@ -182,29 +284,21 @@ def services(report: ServiceReport | Iterable[ServiceResult]) -> Table:
             result.attempts,
             result.error,
         )
-        for result in sorted(given, key=lambda r: (r.passed, r.test.name, r.test.address))
+        for result in ordered
     ]
-    if isinstance(report, ServiceReport):
-        untested = report.untested.items()
-        rows = [(Badge("untested", "bad"), name, "", "", None, "", 0, why) for name, why in untested] + rows
     columns = ("", "Service", "Asked", "Member", "Status", "Time", "Attempts", "What is wrong")
-    return Table(columns, rows, empty="No service test was carried out.")
+    records = [*(_untested_record(*each) for each in untested), *map(_service_record, ordered)]
+    return Table(columns, rows, empty="No service test was carried out.", records=records, schema=_SERVICE)
 
 
-def artifacts(given: Iterable[Artifact]) -> Table:
-    """Files that a step left, with their digests."""
-    rows = [(Code(item.path), f"{item.bytes:,}", item.media_type, Code(item.sha256[:16] + "…")) for item in given]
-    return Table(("File", "Bytes", "Type", "SHA-256"), rows, empty="No files.")
+def _service_record(result: ServiceResult) -> Record:
+    test = result.test
+    asked = {"name": test.name, "address": test.address, "url": test.url, "member": test.member, "method": test.method}
+    return record(result, _SERVICE, **asked)
 
 
-def steps(results: Iterable[StepResult]) -> Table:
-    """The run's steps, one line each."""
-    rows = [
-        (result.step, outcome_badge(result.outcome), result.summary,
-         f"{(result.finished_at - result.started_at).total_seconds():.1f} s")
-        for result in results
-    ]  # fmt: skip
-    return Table(("Step", "Outcome", "Summary", "Time"), rows, empty="No step has ended yet.")
+def _untested_record(name: str, reason: str) -> Record:
+    return dict.fromkeys(_SERVICE) | {"name": name, "passed": False, "attempts": 0, "error": reason}
 
 
 def _remedy(finding: Finding) -> str:

@@ -37,6 +37,10 @@ def is_parameters(cell: Cell) -> bool:
     return "parameters" in cell["metadata"].get("tags", [])
 
 
+def is_skipped(cell: Cell) -> bool:
+    return "skip-execution" in cell["metadata"].get("tags", [])
+
+
 def test_there_is_one_notebook_a_step_and_no_other() -> None:
     assert sorted(path.name for path in NOTEBOOKS.glob("*.ipynb")) == [step.notebook for step in BUILT_IN]
 
@@ -91,8 +95,29 @@ def test_it_holds_no_outputs(cells: list[Cell]) -> None:
     assert [(cell["outputs"], cell["execution_count"]) for cell in code(cells)] == [([], None)] * len(code(cells))
 
 
-def test_its_last_cell_is_the_decision(cells: list[Cell]) -> None:
-    assert source(cells[-2]).startswith("## Decision\n")
-    last = ast.parse(source(cells[-1])).body
-    assert len(last) == 1
-    assert re.fullmatch(r"\w+\.decide\(.*\)", source(cells[-1]).strip())
+def test_the_last_cell_that_is_executed_is_the_decision(cells: list[Cell]) -> None:
+    executed = [index for index, cell in enumerate(cells) if cell["cell_type"] == "code" and not is_skipped(cell)]
+    assert source(cells[executed[-1] - 1]).startswith("## Decision\n")
+    assert len(ast.parse(source(cells[executed[-1]])).body) == 1
+    assert re.fullmatch(r"\w+\.decide\(.*\)", source(cells[executed[-1]]).strip())
+
+
+def test_after_the_decision_one_skipped_cell_digs_deeper_in_a_frame(cells: list[Cell]) -> None:
+    assert [index for index, cell in enumerate(cells) if is_skipped(cell)] == [len(cells) - 1]
+    assert re.fullmatch(r"## Dig deeper\n\n\w[^\n]*by hand[^\n]*\?", source(cells[-2]))
+    attributes = [node.attr for node in ast.walk(ast.parse(source(cells[-1]))) if isinstance(node, ast.Attribute)]
+    assert "frame" in attributes
+    assert ".decide(" in source(cells[-3])
+
+
+def test_what_digs_deeper_uses_names_of_the_cells_before(cells: list[Cell]) -> None:
+    *before, last = [ast.parse(source(cell)) for cell in code(cells)]
+    imported = {alias.name for tree in before for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+                for alias in node.names}  # fmt: skip
+    known = imported.union(*map(names_stored, before), names_stored(last))
+    used = {node.id for node in ast.walk(last) if isinstance(node, ast.Name)}
+    assert used - known == set()
+
+
+def names_stored(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}

@@ -62,6 +62,19 @@ def test_no_number_or_time_of_a_notebook_brings_a_tag_to_its_page() -> None:
     assert "<b>" not in notebook_html(json.dumps(nb), "<b>")
 
 
+def test_the_status_of_a_cell_is_text() -> None:
+    nb = new_notebook(cells=[new_code_cell("x = 1", metadata={"papermill": {"status": "<b>completed"}})])
+    assert "<b>" not in notebook_html(json.dumps(nb), "02_plan")
+
+
+def test_a_cell_that_was_not_run_says_so_in_words_and_keeps_its_code() -> None:
+    cell = new_code_cell("tables.rules(found).frame", metadata={"papermill": {"status": "not_run", "duration": None}})
+    text = notebook_html(json.dumps(new_notebook(cells=[cell])), "02_plan")
+    assert re.findall(r'<span class="status">(.*?)</span>', text) == ["not run"]
+    assert '<section class="code-cell not_run">' in text
+    assert re.sub(r"<[^>]+>", "", text).count("tables.rules(found).frame") == 1
+
+
 def test_page_allows_nothing_to_run_or_to_be_fetched() -> None:
     text = page()
     assert "default-src 'none'" in text

@@ -77,11 +77,6 @@ def test_csv_can_be_read_back_and_holds_no_formula() -> None:
     assert list(csv.reader(io.StringIO(text))) == [["a", "b"], ["'=cmd()", 'say "hi", you'], ["-1", "'@x"]]
 
 
-def test_the_frame_holds_plain_values() -> None:
-    frame = Table(("a", "b"), [(Badge("ok", "good"), 3)]).frame
-    assert frame.to_dict("records") == [{"a": "ok", "b": 3}]
-
-
 def test_a_failed_check_shows_its_remedy() -> None:
     table = tables.checks([Check("token", False, "no token", ConfigError("no token", "Set GITLAB_TOKEN."))])
     assert [str(cell) for cell in table.rows[0]] == ["missing", "token", "no token", "Set GITLAB_TOKEN."]
