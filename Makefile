@@ -73,7 +73,7 @@ lint: setup  ## style, types, layers, notebooks, generated files, the pipeline's
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/nbstripout --verify notebooks/*.ipynb
+	@$(BIN)/nbstripout --verify notebooks/*.ipynb notebooks/*/*.ipynb runbook_lib/cli/*.ipynb
 	@$(ENVIRONMENT) | diff -u environment.yml - || { echo "hint: make environment" >&2; exit 1; }
 	@$(SCHEMA) .gitlab-ci.yml .gitlab/ci/*.yml
 	@git diff --check HEAD
@@ -81,7 +81,7 @@ lint: setup  ## style, types, layers, notebooks, generated files, the pipeline's
 format: setup  ## put code and notebooks into the usual form
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
-	@$(BIN)/nbstripout notebooks/*.ipynb
+	@$(BIN)/nbstripout notebooks/*.ipynb notebooks/*/*.ipynb runbook_lib/cli/*.ipynb
 
 bench: bench-compliance bench-engine bench-demo  ## every measurement that the documentation speaks of
 

@@ -68,7 +68,7 @@ def find_step(steps: Iterable[StepT], name: str) -> StepT | None:
     return next((step for step in steps if step.name == name), None)
 
 
-_SHOWING = ("runbook_lib.report.tables", "ruamel.yaml")
+_SHOWING = ("runbook_lib.report.tables", "runbook_lib.report.decision_tables", "ruamel.yaml")
 _ASKING = ("gitlab", "slack_sdk")
 _DRAWING = ("runbook_lib.report.charts", "matplotlib.figure", "matplotlib.backends.backend_svg", "matplotlib.patches")
 

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from runbook_lib import notebook as promised
 from runbook_lib.models.steps import BUILT_IN
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = ROOT / "notebooks"
 PLAIN_TYPES = {"str", "int", "float", "bool"}
 PARAMETER = re.compile(r"(?P<name>[a-z_]+): (?P<type>\w+) = (?P<default>.+?)  # (?P<comment>\S.*)")
 FORBIDDEN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Try, ast.With, ast.For, ast.While)
@@ -121,3 +123,28 @@ def test_what_digs_deeper_uses_names_of_the_cells_before(cells: list[Cell]) -> N
 
 def names_stored(tree: ast.AST) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+OWN = (*sorted((NOTEBOOKS / "examples").glob("*.ipynb")), ROOT / "runbook_lib/cli/own_step.ipynb")
+
+
+@pytest.fixture(params=OWN, ids=lambda path: path.name)
+def own(request: pytest.FixtureRequest) -> list[Cell]:
+    return list(json.loads(request.param.read_text())["cells"])
+
+
+def test_an_example_of_one_s_own_reads_as_ours_do(own: list[Cell]) -> None:
+    assert re.fullmatch(r"# \S[^\n]*\n\n\w[^\n]*[.?]\n?", source(own[0]))
+    assert [is_parameters(cell) for cell in code(own)] == [True] + [False] * (len(code(own)) - 1)
+    assert [line.partition(":")[0] for line in source(code(own)[0]).splitlines()][:2] == ["run_id", "stack"]
+    assert all(len(source(cell).splitlines()) <= 5 for cell in code(own))
+    assert re.match(r"step\.finish\(", source(own[-3]))
+
+
+def test_an_example_of_one_s_own_imports_only_what_is_promised(own: list[Cell]) -> None:
+    nodes = [node for cell in code(own) for node in ast.walk(ast.parse(source(cell)))]
+    assert not [type(node).__name__ for node in nodes if isinstance(node, (*FORBIDDEN, ast.Import))]
+    imported = {(node.module, alias.name) for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert {name for module, name in imported if module == "runbook_lib.notebook"} <= set(promised.__all__)
+    assert {module for module, _ in imported} <= {"runbook_lib.notebook", "runbook_lib.report"}
+    assert {name for module, name in imported if module == "runbook_lib.report"} <= {"tables", "charts"}
