@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,8 @@ def execute(request: RunRequest, settings: Settings) -> SequenceSummary:
 @contextlib.contextmanager
 def _fork_server(request: RunRequest, settings: Settings) -> Iterator[ForkServer | None]:
     # It imports what the first kernel needs while the run is opened. One kernel alone is as quick without it.
-    if len(request.steps) < 2:
+    # And not on macOS, whose own libraries may end a process that was forked after they have been used.
+    if len(request.steps) < 2 or sys.platform == "darwin":
         yield None
         return
     with ForkServer(_preload(request.steps[0]), settings.root, kernel_environment({})) as server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,3 +75,11 @@ def test_what_waits_for_people_or_changes_things_has_neither_timeout_nor_retries
     (tmp_path / "runbook.yml").write_text(f"{CONFIG}steps: {{{step}: {{timeout: 1h}}}}\n")
     with pytest.raises(ConfigError, match=f"{step} can't be given a timeout or retries"):
         Settings.load(tmp_path)
+
+
+@pytest.mark.parametrize(("system", "forks"), [("linux", True), ("darwin", False)])
+def test_kernels_are_forked_but_not_on_macos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, forks: bool
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    assert (job_of(tmp_path, monkeypatch, "").fork_server is not None) == forks
