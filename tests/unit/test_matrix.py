@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import platform
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -114,3 +115,28 @@ def test_a_python_has_passed_when_unit_tests_and_demo_have(
     monkeypatch.setattr(matrix, "make_venv", lambda version, python: path.parents[1])
     monkeypatch.setattr(sys, "argv", ["matrix"])
     assert matrix.main() == status
+
+
+@pytest.mark.parametrize(
+    ("user", "folder", "installs"), [(0, "/usr/bin", True), (0, "/opt", False), (7, "/usr/bin", False)]
+)
+def test_root_gets_what_debian_s_python_lacks_and_everybody_else_is_told(
+    matrix: ModuleType, monkeypatch: pytest.MonkeyPatch, user: int, folder: str, installs: bool
+) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(matrix.subprocess, "run", run)
+    monkeypatch.setattr(matrix.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(matrix.os, "geteuid", lambda: user)
+    if installs:
+        matrix.install_venv_module("3.11.2", Path(folder, "python3.11"))
+        assert [command[1] for command in commands] == ["update", "install"]
+        assert commands[-1][-1] == "python3.11-venv"
+    else:
+        with pytest.raises(matrix.UntestableError, match=r"apt-get install python3\.11-venv"):
+            matrix.install_venv_module("3.11.2", Path(folder, "python3.11"))
+        assert commands == []
