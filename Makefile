@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 # The first Python on PATH that is new enough.
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -20,11 +20,11 @@ ARGS ?=
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup terraform tools node demo lab test pytest lint format bench bench-compliance bench-engine \
+.PHONY: help setup terraform tools node demo lab test pytest matrix lint format bench bench-compliance bench-engine \
   bench-demo fuzz docs pictures lock environment clean
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) terraform  ## make .venv with everything that the lock names
 
@@ -67,6 +67,9 @@ test: lint pytest  ## everything that must hold: lint, then all tests
 
 pytest: setup node
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+matrix: setup  ## unit tests and demo on every Python from 3.11 on that is installed, each in .matrix/<version>/
+	@$(BIN)/python .ci/matrix $(ARGS)
 
 lint: setup  ## style, types, layers, notebooks, generated files, the pipeline's schema
 	@$(BIN)/ruff check .
@@ -113,5 +116,5 @@ environment: setup  ## write environment.yml anew from pyproject.toml
 
 clean:  ## end the lab, remove what can be made again; run folders stay
 	@if [ -x $(BIN)/runbook ]; then $(BIN)/runbook lab down; fi
-	@rm -rf .lab site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks \
+	@rm -rf .lab .matrix site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks \
 	  .gitlab-ci-local .coverage* node_modules $(VENV) terraform/*/.terraform

@@ -74,8 +74,9 @@ def _report_other(error: Exception) -> int:
     # typer's errors of usage have no class that may be imported in every version of it; this method they all have.
     said = getattr(error, "format_message", None)
     if said is None:
-        message = f"{type(error).__name__}: {error}"
-        return _report(error, message, "This is a defect. Run it again with --debug and report what it prints.", 3)
+        from .defects import describe_defect
+
+        return _report(error, *describe_defect(error), 3)
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         # Making the error has shown the help.

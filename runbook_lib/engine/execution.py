@@ -222,7 +222,7 @@ class Execution:
                 self._below.look()
                 looked = time.monotonic()
                 # Another program in the kernel's place (os.execv) would never say that the cell has ended.
-                self._replaced = program_of(kernel.pid) != program and await kernel.alive()
+                self._replaced = program_of(kernel.pid) not in {program, ""} and await kernel.alive()
                 if self._replaced:
                     return
 

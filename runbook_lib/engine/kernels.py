@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import importlib
 import os
 import shutil
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,8 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Kernel", "KernelRequest", "import_client", "kernel_environment", "start_kernel"]
 
-# A socket's path may be 107 characters long at most.
+# A socket's path may be 107 bytes long at most, 103 on macOS; ours adds twenty to it.
 LONGEST_FOLDER = 80
+# The file in a kernel's folder that the run keeps locked for as long as it lives. A process id would not do: it says
+# nothing in another container that shares the temporary folder, and not every system can be asked about it.
+OWNER = "owner"
+SETTLED_SECONDS = 60
 SETUP_TIMEOUT = 300
 
 
@@ -220,16 +226,41 @@ def kernel_environment(extra: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **extra}
 
 
+# The locks that this process holds.
+_owned: dict[Path, int] = {}
+
+
 def _short_folder() -> Path:
     base = tempfile.gettempdir()
+    if len(os.fsencode(base)) > LONGEST_FOLDER:
+        base = "/tmp"  # noqa: S108  what is made there is private
     _sweep(Path(base))
-    return Path(tempfile.mkdtemp(prefix=f"rb-{os.getpid()}-", dir=base if len(base) <= LONGEST_FOLDER else "/tmp"))  # noqa: S108  a private folder
+    folder = Path(tempfile.mkdtemp(prefix="rb-", dir=base))
+    _owned[folder] = os.open(folder / OWNER, os.O_RDWR | os.O_CREAT, 0o600)
+    # Where the file system knows no locks nobody else gets one either, and the folder is left alone.
+    with contextlib.suppress(OSError):
+        fcntl.flock(_owned[folder], fcntl.LOCK_EX)
+    return folder
 
 
 def _sweep(base: Path) -> None:
     # A run that was killed could not remove its folders; nothing but sockets and keys of kernels is in them.
-    for folder in base.glob("rb-*-*"):
-        owner = folder.name.split("-")[1]
+    for folder in [folder for folder in _owned if not folder.exists()]:
+        os.close(_owned.pop(folder))
+    for folder in base.glob("rb-*"):
         with contextlib.suppress(OSError):
-            if owner.isdigit() and folder.stat().st_uid == os.getuid() and not Path(f"/proc/{owner}").exists():
+            state = folder.lstat()
+            # One that was made this very moment may not be locked yet.
+            if state.st_uid == os.getuid() and time.time() - state.st_mtime > SETTLED_SECONDS and _is_abandoned(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    owner = os.open(folder / OWNER, os.O_RDWR)
+    try:
+        fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(owner)
+    return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from .record import NotebookRecord
 __all__ = ["Destination", "FolderSide", "LocalFile", "Saver"]
 
 
-# A notebook without long outputs fits into it.
+# A notebook without long outputs fits into it. It is written, since macOS has no posix_fallocate.
 RESERVE = 262_144
 
 
@@ -46,7 +45,7 @@ class LocalFile:
         try:
             self._reserve.parent.mkdir(parents=True, exist_ok=True)
             with self._reserve.open("wb") as stream:
-                os.posix_fallocate(stream.fileno(), 0, RESERVE)
+                stream.write(bytes(RESERVE))
         except OSError as error:
             self.close()
             raise StoreError(

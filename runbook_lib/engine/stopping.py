@@ -35,7 +35,8 @@ class Descendants:
         """Note who is there now; `itself` counts what was the kernel in."""
         import psutil
 
-        with contextlib.suppress(psutil.Error, ValueError):
+        # Where the system does not let us look, psutil lets some of its errors through.
+        with contextlib.suppress(psutil.Error, ValueError, OSError):
             kernel = psutil.Process(self._pid)
             for child in (*kernel.children(recursive=True), *([kernel] if itself else [])):
                 self._known.setdefault(child.pid, child)
@@ -111,10 +112,19 @@ async def _give_up(kernel: Kernel, cell: asyncio.Future[Any]) -> None:
 
 
 def program_of(pid: int) -> str:
-    """What changes when a process becomes another program: the place of its stack; empty where nobody can tell."""
+    """What changes when a process becomes another program; empty where nobody can tell.
+
+    Linux knows the place of its stack, which changes with the same program too; elsewhere it is the executable's path.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[25]
+        place = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[25]
+        # A zombie has no stack any more, and has not become anything.
+        return "" if place == "0" else place
     except (OSError, IndexError):
+        import psutil
+
+        with contextlib.suppress(psutil.Error, OSError, ValueError):
+            return str(psutil.Process(pid).exe())
         return ""
 
 

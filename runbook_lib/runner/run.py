@@ -138,7 +138,8 @@ def _normal(name: str) -> str:
 @contextlib.contextmanager
 def _fork_server(steps: Sequence[Step], settings: Settings) -> Iterator[ForkServer | None]:
     # It imports what the first kernel needs while the run is opened. One kernel alone is as quick without it.
-    if len(steps) < 2:
+    # And not on macOS, whose own libraries may end a process that was forked after they have been used.
+    if len(steps) < 2 or sys.platform == "darwin":
         yield None
         return
     with ForkServer(steps[0].preload, settings.root, kernel_environment({})) as server:

@@ -311,7 +311,7 @@ def _line(result: StepResult) -> str:
 USAGE = {"UsageError", "ConfigError", "InputError"}
 REMEDIES = {
     EndingKind.COMPLETED: "The last cell of a step's notebook shows its decision: put it back.",
-    EndingKind.EXCEPTION: "Read the traceback in the notebook.",
+    EndingKind.EXCEPTION: "Read the traceback in {}; if the defect is ours, report that file with `runbook --version`.",
     EndingKind.COMMAND_FAILED: "Read the command's output in the notebook; write `|| true` where failing is no error.",
     EndingKind.SYSTEM_EXIT: "A step says how it went in its result, not by leaving.",
     EndingKind.CELL_TIMEOUT: "Look in the notebook for what it waited for, or raise the limit.",
@@ -337,6 +337,7 @@ def result_of_ending(store: RunStore, step: str, stack: str, started_at: datetim
     """What the engine says when the notebook could not."""
     interrupted = ending.kind is EndingKind.SIGNAL
     message = ending.message if not ending.good else "the notebook ended without a result"
+    remedy = REMEDIES[ending.kind].format(store.dir / step.folder / "notebook.ipynb")
     return StepResult(
         run_id=store.run_id,
         step=step,
@@ -346,7 +347,7 @@ def result_of_ending(store: RunStore, step: str, stack: str, started_at: datetim
         started_at=started_at,
         finished_at=datetime.now(UTC),
         artifacts=store.artifacts(step),
-        error=ErrorInfo(type=ending.error_type or "EngineError", message=message, remedy=REMEDIES[ending.kind]),
+        error=ErrorInfo(type=ending.error_type or "EngineError", message=message, remedy=remedy),
     )
 
 

@@ -148,10 +148,20 @@ def recorded(
             context.fail(outcome, _info(type(error).__name__, error.message, error.remedy))
             raise
         except Exception as error:
-            context.fail(Outcome.ERRORED, _info(type(error).__name__, str(error) or type(error).__name__))
+            kind = type(error).__name__
+            context.fail(Outcome.ERRORED, _info(kind, str(error) or kind, DEFECT.format(_executed(context))))
             raise
 
     return wrapper
+
+
+DEFECT = "This is a defect. Report {}, which holds the traceback, with the command and `runbook --version`."
+
+
+def _executed(context: StepContext) -> Path | str:
+    # By hand nobody but JupyterLab knows where the notebook is.
+    in_sequence = context.settings.environment.in_sequence
+    return context.store.path(context.file("notebook.ipynb")) if in_sequence else "the notebook"
 
 
 def _info(kind: str, message: str, remedy: str = "Run the step again.") -> ErrorInfo:

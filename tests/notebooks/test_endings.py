@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from .conftest import Papermill, wait_for
@@ -247,7 +248,7 @@ def test_nothing_is_left_running_or_lying_about(papermill: Papermill, notebook: 
         notebook("import os\nprint(os.getpid())"), environ={"TMPDIR": str(temporary), "RUNBOOK_GRACE": "5"}
     )
     kernel = int(done.output(0))
-    assert not Path(f"/proc/{kernel}").exists()
+    assert not psutil.pid_exists(kernel)
     assert [path for path in temporary.iterdir() if path.name.startswith("rb-")] == []
     names: Any = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["in.ipynb", "in.out.ipynb", "said", "t"]

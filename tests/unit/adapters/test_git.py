@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,3 +58,74 @@ def test_tree_is_relative_to_the_folder_asked_for(repository: Path, tmp_path: Pa
 def test_commit_that_is_not_to_be_had_gives_no_tree(repository: Path, tmp_path: Path, commit: str) -> None:
     assert not read_tree(repository, commit, TERRAFORM, tmp_path / "base")
     assert not (repository / "x").exists()
+
+
+def archive_of(*members: tarfile.TarInfo) -> bytes:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as archive:
+        for member in members:
+            content = b"# one\n" if member.isreg() else b""
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return held.getvalue()
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, linkname: str = "") -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname = kind, linkname
+    return made
+
+
+@pytest.fixture
+def git_that_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """A git whose every archive is the one given: no honest git makes an archive like these."""
+
+    def install(archive: bytes) -> None:
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        (folder / "archive.tar").write_bytes(archive)
+        script = f'#!/bin/sh\ncase "$*" in *--format=tar*) cat {folder}/archive.tar;; *) echo 1;; esac\n'
+        (folder / "git").write_text(script)
+        (folder / "git").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+    return install
+
+
+@pytest.mark.parametrize("name", ["../outside.tf", "a/../../outside.tf", "{above}/outside.tf"])
+def test_file_that_would_lie_outside_gives_no_tree(
+    git_that_archives: Callable[[bytes], None], tmp_path: Path, name: str
+) -> None:
+    git_that_archives(archive_of(member(name.format(above=tmp_path))))
+    assert not read_tree(tmp_path, "HEAD", TERRAFORM, tmp_path / "base")
+    assert not (tmp_path / "outside.tf").exists()
+
+
+def test_links_and_devices_are_not_written_and_nothing_goes_through_them(
+    git_that_archives: Callable[[bytes], None], tmp_path: Path
+) -> None:
+    above = str(tmp_path)
+    git_that_archives(
+        archive_of(
+            member("link.tf", tarfile.SYMTYPE, f"{above}/outside.tf"),
+            member("link.tf"),
+            member("hard.tf", tarfile.LNKTYPE, "link.tf"),
+            member("folder.tf", tarfile.SYMTYPE, above),
+            member("folder.tf/outside.tf"),
+            member("pipe.tf", tarfile.FIFOTYPE),
+            member("device.tf", tarfile.CHRTYPE),
+        )
+    )
+    assert read_tree(tmp_path, "HEAD", TERRAFORM, tmp_path / "base")
+    written = [path for path in (tmp_path / "base").rglob("*") if path.is_symlink() or not path.is_dir()]
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in written) == [
+        "base/folder.tf/outside.tf",
+        "base/link.tf",
+    ]
+    assert all(path.is_file() and not path.is_symlink() for path in written)
+    assert not (tmp_path / "outside.tf").exists()
+
+
+def test_archive_that_breaks_off_gives_no_tree(git_that_archives: Callable[[bytes], None], tmp_path: Path) -> None:
+    git_that_archives(archive_of(member("main.tf"))[:515])
+    assert not read_tree(tmp_path, "HEAD", TERRAFORM, tmp_path / "base")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import typer
 
-from runbook_lib import errors
+from runbook_lib import __version__, errors
 from runbook_lib.cli import main as cli
 from runbook_lib.errors import InterruptedRunError, RunbookError, UsageError
 
@@ -75,12 +78,49 @@ def test_an_error_without_a_remedy_has_no_hint(command: Command) -> None:
     assert command(raising(UsageError("It broke."))) == (2, "", "error: It broke.\n")
 
 
-def test_a_defect_shows_no_traceback_and_says_how_to_get_one(command: Command) -> None:
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("GITLAB_CI", "")
+    return tmp_path
+
+
+def test_a_defect_names_the_file_that_holds_its_traceback(command: Command, temporary: Path) -> None:
     status, out, err = command(raising(ValueError("odd")))
+    (file,) = temporary.iterdir()
     assert (status, out) == (3, "")
-    assert err.splitlines()[0] == "error: ValueError: odd"
-    assert "--debug" in err
-    assert "Traceback" not in err
+    assert err.splitlines() == [
+        "error: ValueError: odd",
+        f"hint: This is a defect. Report the file {file}: it holds version, command and traceback.",
+    ]
+    assert file.stat().st_mode & 0o077 == 0
+    held = file.read_text()
+    assert held.startswith(f"runbook {__version__}, Python {platform.python_version()}\nrunbook work\n")
+    assert "in work" in held
+    assert held.endswith("ValueError: odd\n")
+
+
+def test_a_defect_shows_no_secret(command: Command, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "s3cret-of-slack")
+    _, _, err = command(raising(ValueError("no channel for s3cret-of-slack")))
+    (file,) = temporary.iterdir()
+    assert err.startswith("error: ValueError: no channel for [MASKED]\n")
+    assert "s3cret" not in file.read_text() + err
+
+
+@pytest.mark.parametrize("reason", ["no room", "job"])
+def test_a_defect_whose_traceback_no_file_can_keep_shows_it(
+    command: Command, temporary: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    if reason == "job":
+        monkeypatch.setenv("GITLAB_CI", "true")
+    else:
+        monkeypatch.setattr(tempfile, "tempdir", str(temporary / "nowhere"))
+    status, _, err = command(raising(ValueError("odd")))
+    assert status == 3
+    assert "report all that follows:\nrunbook " in err.replace("Report", "report")
+    assert err.endswith("ValueError: odd\n\n")
+    assert list(temporary.iterdir()) == []
 
 
 def test_debug_lets_the_error_through_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -210,3 +211,11 @@ def test_a_name_that_is_near_to_none_is_met_with_the_list() -> None:
 def test_names_and_from_exclude_each_other() -> None:
     with pytest.raises(UsageError, match="exclude each other"):
         names("plan", start="apply")
+
+
+@pytest.mark.parametrize(("system", "forks"), [("linux", True), ("darwin", False)])
+def test_kernels_are_forked_but_not_on_macos(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, system: str, forks: bool
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    assert (ask(run_id="r1").fork_server is not None) == forks

@@ -35,13 +35,16 @@ def test_what_goes_well_is_not_written_down_by_itself(context: StepContext) -> N
     assert context.store.read_result("plan") is None
 
 
+DEFECT = "This is a defect. Report the notebook, which holds the traceback, with the command and `runbook --version`."
+
+
 @pytest.mark.parametrize(
     ("error", "outcome", "info"),
     [
         (TerraformError("AWS said no.", "Ask."), Outcome.ERRORED, ("AWS said no.", "Ask.")),
         (ApprovalError("Nobody said yes.", "Ask."), Outcome.BLOCKED, ("Nobody said yes.", "Ask.")),
-        (ValueError("a defect"), Outcome.ERRORED, ("a defect", "Run the step again.")),
-        (ZeroDivisionError(), Outcome.ERRORED, ("ZeroDivisionError", "Run the step again.")),
+        (ValueError("a defect"), Outcome.ERRORED, ("a defect", DEFECT)),
+        (ZeroDivisionError(), Outcome.ERRORED, ("ZeroDivisionError", DEFECT)),
         (KeyboardInterrupt(), Outcome.INTERRUPTED, ("the step was interrupted", "Run the step again.")),
     ],
 )
@@ -57,6 +60,19 @@ def test_an_error_is_written_and_told_before_it_is_raised(
     assert (result.error.type, result.error.message, result.error.remedy) == (type(error).__name__, *info)
     assert (result.started_at, result.finished_at) == (NOW, NOW + timedelta(seconds=9))
     assert f"plan {outcome}: {info[0]}" in slack.posts[-1][0]
+
+
+def test_a_defect_in_a_run_names_the_notebook_that_holds_its_traceback(
+    load: Callable[..., Settings], store: RunStore, run: Run
+) -> None:
+    context = StepContext(Step.PLAN, load(RUNBOOK_IN_SEQUENCE="1"), store, run, NOW)
+    with pytest.raises(ValueError, match="a defect"):
+        end_with(context, ValueError("a defect"))
+    result = store.read_result(Step.PLAN)
+    assert result is not None
+    assert result.error is not None
+    assert f"Report {store.path('02_plan/notebook.ipynb')}," in result.error.remedy
+    assert "again" not in result.error.remedy
 
 
 def test_a_step_s_end_holds_its_inputs_artifacts_and_metrics(context: StepContext, slack: FakeSlack) -> None:
