@@ -108,13 +108,17 @@ class OwnStep:
     def _object(self, message: str, address: str, remedy: str, severity: Severity, *, blocks: bool) -> None:
         given = GivenFinding(message=message, blocks=blocks, severity=severity, address=address, remedy=remedy)
         self._findings.append(given)
+        # Also a notebook that never finishes has objected, and one that goes on after it finished has not finished.
+        self._context.store.path(self._context.file("result.json")).unlink(missing_ok=True)
+        outcome = GivenOutcome(findings=tuple(self._findings), metrics=self._context.metrics)
+        self._context.store.write_json(self._context.file(records.OUTCOME_FILE), outcome)
 
     def _reads(self, *names: str) -> None:
         self._context.uses(*(self._context.store.path(name) for name in names))
 
 
 # What the engine, or finishing, writes into the step's folder.
-_OURS = {"notebook.ipynb", "notebook.html", "result.json", "outcome.json"}
+_OURS = {"notebook.ipynb", "notebook.html", "result.json", records.OUTCOME_FILE}
 
 
 def open_own_step(name: str, run_id: str = "", stack: str = "") -> OwnStep:

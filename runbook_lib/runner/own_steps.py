@@ -6,15 +6,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ..adapters.store import RunStore, sha256_file
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..models.base import Outcome
 from ..models.results import ErrorInfo, GivenOutcome, InputFile, StepResult
 from ..models.steps import Step
-from ..workspace.records import steps_before
+from ..workspace.records import OUTCOME_FILE, steps_before
 
-__all__ = ["OUTCOME_FILE", "changed_elsewhere", "files_elsewhere", "given_result", "own_environment", "trespass"]
+__all__ = [
+    "changed_elsewhere",
+    "files_elsewhere",
+    "given_result",
+    "own_environment",
+    "refuse_spoilt",
+    "trespass",
+]
 
-OUTCOME_FILE = "outcome.json"
+TRESPASS = "TrespassError"
 # Slack is told from another thread while a step works.
 _TELLING = ("slack.json", "outbox/")
 
@@ -80,11 +87,18 @@ def trespass(result: StepResult, changed: list[str]) -> StepResult:
     named = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
     message = f"The step {result.step} changed what is not its own: {named}."
     error = ErrorInfo(
-        type="StepError",
+        type=TRESPASS,
         message=message,
-        remedy="Let it write into its own folder alone, and begin a new run: these files prove nothing any more.",
+        remedy="Let it write into its own folder alone, and begin a new run.",
     )
     return result.model_copy(update={"outcome": Outcome.BLOCKED, "summary": message, "error": error})
+
+
+def refuse_spoilt(store: RunStore) -> None:
+    """UsageError for a run in which a step wrote into others' folders: nobody knows any more what its files prove."""
+    for result in store.results():
+        if result.error and result.error.type == TRESPASS:
+            raise UsageError(f"run {store.run_id} is spoilt: {result.error.message}", "Begin a new run.")
 
 
 def _summary(step: Step, given: GivenOutcome) -> str:
