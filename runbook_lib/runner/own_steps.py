@@ -23,7 +23,7 @@ __all__ = [
 
 TRESPASS = "TrespassError"
 # Slack is told from another thread while a step works.
-_TELLING = ("slack.json", "outbox/")
+_TELLING = ("slack.json", ".slack.json.", "outbox/")
 
 
 def own_environment(store: RunStore, step: Step) -> dict[str, str]:
@@ -51,7 +51,7 @@ def given_result(store: RunStore, step: Step, stack: str, started_at: datetime) 
         step=step.name,
         stack=stack,
         outcome=Outcome.ERRORED if error else given.decided,
-        summary=error.message if error else _summary(step, given),
+        summary=error.message if error else given.said(step.title),
         started_at=started_at,
         finished_at=datetime.now(UTC),
         findings=tuple(finding.finding(step.name) for finding in given.findings),
@@ -70,11 +70,7 @@ def files_elsewhere(store: RunStore, step: Step) -> dict[str, str]:
     own = f"{step.folder}/"
     paths = (path for path in store.dir.rglob("*") if path.is_file())
     files = {path.relative_to(store.dir).as_posix(): path for path in paths}
-    return {
-        name: sha256_file(path)
-        for name, path in sorted(files.items())
-        if not name.startswith((own, *_TELLING)) and not path.name.startswith(".")
-    }
+    return {name: sha256_file(path) for name, path in sorted(files.items()) if not name.startswith((own, *_TELLING))}
 
 
 def changed_elsewhere(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
@@ -99,14 +95,6 @@ def refuse_spoilt(store: RunStore) -> None:
     for result in store.results():
         if result.error and result.error.type == TRESPASS:
             raise UsageError(f"run {store.run_id} is spoilt: {result.error.message}", "Begin a new run.")
-
-
-def _summary(step: Step, given: GivenOutcome) -> str:
-    if given.summary:
-        return " ".join(given.summary.split())[:300]
-    count = len(given.findings)
-    said = f"{count} finding{'s' if count > 1 else ''}" if count else "nothing to object to"
-    return f"{step.title}: {said}."
 
 
 def _has(store: RunStore, name: str) -> bool:

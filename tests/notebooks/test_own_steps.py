@@ -198,7 +198,7 @@ ANSWER = "cat > \"$RUNBOOK_OUTCOME_FILE\" <<'END'\n{}\nEND"
     ("answer", "outcome", "summary"),
     [
         ('{"outcome": "warned", "summary": "rather dear", "metrics": {"usd": 12}}', Outcome.WARNED, "rather dear"),
-        ('{"findings": [{"message": "too dear", "blocks": true}]}', Outcome.BLOCKED, "Cost: 1 finding."),
+        ('{"findings": [{"message": "too dear", "blocks": true}]}', Outcome.BLOCKED, "Cost: too dear"),
         # A finding that blocks is never passed over.
         ('{"outcome": "passed", "summary": "ok", "findings": [{"message": "no", "blocks": true}]}', "blocked", "ok"),
         ("{}", Outcome.PASSED, "Cost: nothing to object to."),
@@ -250,6 +250,7 @@ def test_an_answer_of_an_earlier_execution_does_not_speak_for_this_one(team: Tea
 TRESPASSES = {
     "02_plan/plan.tfplan": "(run / '02_plan/plan.tfplan').write_text('another plan')",
     "02_plan/more.txt": "(run / '02_plan/more.txt').write_text('I was always here')",
+    "02_plan/.more": "(run / '02_plan/.more').write_text('nor could you see me')",
     "02_plan/exposure.json": "(run / '02_plan/exposure.json').unlink()",
     "run.json": "(run / 'run.json').write_text((run / 'run.json').read_text() + ' ')",
     "04_approval/decision.json": "(run / '04_approval').mkdir(), (run / '04_approval/decision.json').write_text('{}')",
