@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from .errors import InputError, UsageError
+from .errors import UsageError
 from .models.base import Outcome
 from .models.exposure import Exposure
 from .models.findings import Finding, Severity
@@ -16,13 +16,25 @@ from .models.plan import Plan
 from .models.results import GivenFinding, GivenOutcome, StepResult
 from .models.run import Run
 from .models.services import ServiceReport
-from .models.steps import find_step
+from .models.steps import BUILT_IN, find_step
 from .models.verification import Verification
 from .report.result_view import ResultView
 from .workspace import records
 from .workspace.context import StepContext, open_step
 
-__all__ = ["Exposure", "Finding", "Outcome", "OwnStep", "Plan", "Run", "Severity", "StepResult", "open_own_step"]
+__all__ = [
+    "Exposure",
+    "Finding",
+    "Outcome",
+    "OwnStep",
+    "Plan",
+    "Run",
+    "ServiceReport",
+    "Severity",
+    "StepResult",
+    "Verification",
+    "open_own_step",
+]
 
 
 class OwnStep:
@@ -81,7 +93,9 @@ class OwnStep:
     def write(self, name: str, text: str) -> Path:
         """Keep a text as a file of this step, secrets masked, as evidence; UsageError outside its folder."""
         path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or not path.name or path.name in _OURS:
+        folder = self._context.store.path(self._context.step.folder)
+        inside = (folder / path).resolve().is_relative_to(folder)
+        if not inside or ".." in path.parts or not path.name or path.name in _OURS:
             raise UsageError(f"{name!r} is no file of this step's own", "Name one that lies in the step's folder.")
         return self._context.store.write_text(self._context.file(name), text)
 
@@ -99,28 +113,30 @@ class OwnStep:
 
     def finish(self, summary: str = "") -> ResultView:
         """End the step: blocked if something blocks, warned if something warns, else passed. Show what it gives."""
-        given = GivenOutcome(findings=tuple(self._findings))
-        findings = tuple(finding.finding(self._context.step.name) for finding in self._findings)
-        first = f" {self._findings[0].message}" if self._findings else ""
-        said = summary or f"{self._context.step.title}: {len(findings) or 'no'} findings.{first}"
-        return self._context.finish(given.decided, " ".join(said.split()), findings)
+        given = GivenOutcome(summary=summary, findings=tuple(self._findings))
+        step = self._context.step
+        findings = tuple(finding.finding(step.name) for finding in given.findings)
+        return self._context.finish(given.decided, given.said(step.title), findings)
 
     def _object(self, message: str, address: str, remedy: str, severity: Severity, *, blocks: bool) -> None:
         given = GivenFinding(message=message, blocks=blocks, severity=severity, address=address, remedy=remedy)
         self._findings.append(given)
+        # Also a notebook that never finishes has objected, and one that goes on after it finished has not finished.
+        self._context.store.path(self._context.file("result.json")).unlink(missing_ok=True)
+        outcome = GivenOutcome(findings=tuple(self._findings), metrics=self._context.metrics)
+        self._context.store.write_json(self._context.file(records.OUTCOME_FILE), outcome)
 
     def _reads(self, *names: str) -> None:
         self._context.uses(*(self._context.store.path(name) for name in names))
 
 
 # What the engine, or finishing, writes into the step's folder.
-_OURS = {"notebook.ipynb", "notebook.html", "result.json", "outcome.json"}
+_OURS = {"notebook.ipynb", "notebook.html", "result.json", records.OUTCOME_FILE}
 
 
 def open_own_step(name: str, run_id: str = "", stack: str = "") -> OwnStep:
     """Begin the step that runbook.yml lists under this name. By hand, without a run's id, in the stack's newest run."""
-    context = open_step(name, run_id, stack)
-    described = find_step(context.settings.config.all_steps, name)
-    if described is None or described.decides:
-        raise InputError(f"{name} is a built-in step", "Name the one of your own that runbook.yml lists.")
-    return OwnStep(context)
+    # Asked first: to open a step takes its old result away.
+    if find_step(BUILT_IN, name):
+        raise UsageError(f"{name} is a built-in step", "Name the one of your own that runbook.yml lists.")
+    return OwnStep(open_step(name, run_id, stack))

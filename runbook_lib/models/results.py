@@ -86,6 +86,12 @@ class GivenOutcome(Model):
         order = (Outcome.PASSED, Outcome.WARNED, Outcome.BLOCKED)
         return max(found, self.outcome or found, key=order.index)
 
+    def said(self, title: str) -> str:
+        """The summary in one line; without one, what the step of this title found."""
+        first = self.findings[0].message if self.findings else "nothing to object to."
+        more = f" (and {len(self.findings) - 1} more)" if len(self.findings) > 1 else ""
+        return " ".join((self.summary or f"{title}: {first}{more}").split())[:300]
+
 
 class StepResult(Model):
     """The outcome of one step, for the next step, for Slack, and for the auditor. Times are UTC."""

@@ -37,7 +37,7 @@ def seal(settings: Settings, store: RunStore) -> Manifest:
 
 
 def _files(store: RunStore) -> list[ManifestFile]:
-    paths = sorted(path for path in store.dir.rglob("*") if path.is_file() and not path.name.startswith("."))
+    paths = sorted(path for path in store.dir.rglob("*") if path.is_file())
     names = [path.relative_to(store.dir).as_posix() for path in paths]
     return [
         ManifestFile(path=name, sha256=sha256_file(store.path(name)), bytes=store.path(name).stat().st_size)

@@ -6,17 +6,24 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ..adapters.store import RunStore, sha256_file
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..models.base import Outcome
 from ..models.results import ErrorInfo, GivenOutcome, InputFile, StepResult
 from ..models.steps import Step
-from ..workspace.records import steps_before
+from ..workspace.records import OUTCOME_FILE, steps_before
 
-__all__ = ["OUTCOME_FILE", "changed_elsewhere", "files_elsewhere", "given_result", "own_environment", "trespass"]
+__all__ = [
+    "changed_elsewhere",
+    "files_elsewhere",
+    "given_result",
+    "own_environment",
+    "refuse_spoilt",
+    "trespass",
+]
 
-OUTCOME_FILE = "outcome.json"
+TRESPASS = "TrespassError"
 # Slack is told from another thread while a step works.
-_TELLING = ("slack.json", "outbox/")
+_TELLING = ("slack.json", ".slack.json.", "outbox/")
 
 
 def own_environment(store: RunStore, step: Step) -> dict[str, str]:
@@ -44,7 +51,7 @@ def given_result(store: RunStore, step: Step, stack: str, started_at: datetime) 
         step=step.name,
         stack=stack,
         outcome=Outcome.ERRORED if error else given.decided,
-        summary=error.message if error else _summary(step, given),
+        summary=error.message if error else given.said(step.title),
         started_at=started_at,
         finished_at=datetime.now(UTC),
         findings=tuple(finding.finding(step.name) for finding in given.findings),
@@ -63,11 +70,7 @@ def files_elsewhere(store: RunStore, step: Step) -> dict[str, str]:
     own = f"{step.folder}/"
     paths = (path for path in store.dir.rglob("*") if path.is_file())
     files = {path.relative_to(store.dir).as_posix(): path for path in paths}
-    return {
-        name: sha256_file(path)
-        for name, path in sorted(files.items())
-        if not name.startswith((own, *_TELLING)) and not path.name.startswith(".")
-    }
+    return {name: sha256_file(path) for name, path in sorted(files.items()) if not name.startswith((own, *_TELLING))}
 
 
 def changed_elsewhere(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
@@ -80,19 +83,18 @@ def trespass(result: StepResult, changed: list[str]) -> StepResult:
     named = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
     message = f"The step {result.step} changed what is not its own: {named}."
     error = ErrorInfo(
-        type="StepError",
+        type=TRESPASS,
         message=message,
-        remedy="Let it write into its own folder alone, and begin a new run: these files prove nothing any more.",
+        remedy="Let it write into its own folder alone, and begin a new run.",
     )
     return result.model_copy(update={"outcome": Outcome.BLOCKED, "summary": message, "error": error})
 
 
-def _summary(step: Step, given: GivenOutcome) -> str:
-    if given.summary:
-        return " ".join(given.summary.split())[:300]
-    count = len(given.findings)
-    said = f"{count} finding{'s' if count > 1 else ''}" if count else "nothing to object to"
-    return f"{step.title}: {said}."
+def refuse_spoilt(store: RunStore) -> None:
+    """UsageError for a run in which a step wrote into others' folders: nobody knows any more what its files prove."""
+    for result in store.results():
+        if result.error and result.error.type == TRESPASS:
+            raise UsageError(f"run {store.run_id} is spoilt: {result.error.message}", "Begin a new run.")
 
 
 def _has(store: RunStore, name: str) -> bool:

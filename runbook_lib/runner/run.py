@@ -23,6 +23,7 @@ from ..models.steps import CHANGE, RunStep, Step, find_step
 from ..settings import Settings
 from ..workspace.runs import RUN_FILE, Asked, latest_run_id, load_run, no_step, open_run, run_store, step_of
 from .lifecycle import Lifecycle
+from .own_steps import refuse_spoilt
 from .pages import write_index
 from .sequence import Job, Summary, run_sequence
 
@@ -58,6 +59,7 @@ def execute(request: RunRequest, settings: Settings) -> Summary:
         return Summary((), Outcome.SKIPPED, 0, now, now)
     with _fork_server(steps, settings) as server:
         store, run = open_run(settings, replace(asked, parameters=_named(chosen)))
+        refuse_spoilt(store)
         job = Job(
             run_dir=store.dir,
             steps=tuple(step_of(settings, run, step.name) for step in steps),

@@ -28,8 +28,9 @@ from ..errors import InputError, StoreError
 from ..models.base import Outcome
 from ..models.results import ErrorInfo, InputFile, StepResult
 from ..models.steps import Step
+from ..workspace.records import OUTCOME_FILE
 from .kernel_queue import KernelQueue
-from .own_steps import OUTCOME_FILE, changed_elsewhere, files_elsewhere, given_result, own_environment, trespass
+from .own_steps import changed_elsewhere, files_elsewhere, given_result, own_environment, trespass
 from .pages import Pages
 
 if TYPE_CHECKING:

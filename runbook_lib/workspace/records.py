@@ -17,6 +17,7 @@ from ..models.steps import RunStep
 from ..models.verification import Verification
 
 __all__ = [
+    "OUTCOME_FILE",
     "decision_file",
     "findings_that_count",
     "plan_file",
@@ -40,6 +41,9 @@ COMPLIANCE, PLAN, APPROVAL, VERIFICATION, SERVICE_TESTS = (
     "verification",
     "service_tests",
 )
+
+# How a team's own step ended, as its notebook says it in any language.
+OUTCOME_FILE = "outcome.json"
 
 
 def plan_file(store: RunStore) -> str:

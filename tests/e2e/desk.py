@@ -84,7 +84,7 @@ class Desk:
 
     def outcomes(self) -> dict[str, Outcome]:
         """The outcomes of all steps that left a result."""
-        return {result.step.value: result.outcome for result in self.store.results()}
+        return {result.step: result.outcome for result in self.store.results()}
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Change a text of the working copy."""

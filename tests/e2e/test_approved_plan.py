@@ -21,7 +21,7 @@ from runbook_lib.models.base import Outcome
 from runbook_lib.runner.evidence import prove_folder
 from runbook_lib.settings import Settings
 from runbook_lib.steps import apply
-from runbook_lib.workspace.decisions import PLAN_PATH, read_request
+from runbook_lib.workspace.records import plan_file, read_request
 
 NOT_WAITING = ("-p", "approval.wait=false")
 
@@ -93,7 +93,7 @@ def test_a_plan_made_again_after_the_approval_is_not_applied(desk: Desk) -> None
 
 
 def test_a_plan_file_that_was_changed_is_not_applied(desk: Desk) -> None:
-    path = desk.store.path(PLAN_PATH)
+    path = desk.store.path(plan_file(desk.store))
     path.write_bytes(path.read_bytes() + b"\n")
     assert_blocked(desk, "the plan file is not the one that the plan step made")
 
