@@ -338,7 +338,7 @@ def result_of_ending(store: RunStore, step: str, stack: str, started_at: datetim
     """What the engine says when the notebook could not."""
     interrupted = ending.kind is EndingKind.SIGNAL
     message = ending.message if not ending.good else "the notebook ended without a result"
-    remedy = REMEDIES[ending.kind].format(store.dir / step.folder / "notebook.ipynb")
+    remedy = REMEDIES[ending.kind].format(f"{store.run_id}/{store.file(step, 'notebook.ipynb')}")
     return StepResult(
         run_id=store.run_id,
         step=step,

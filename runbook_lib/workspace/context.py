@@ -158,10 +158,10 @@ def recorded(
 DEFECT = "This is a defect. Report {}, which holds the traceback, with the command and `runbook --version`."
 
 
-def _executed(context: StepContext) -> Path | str:
-    # By hand nobody but JupyterLab knows where the notebook is.
-    in_sequence = context.settings.environment.in_sequence
-    return context.store.path(context.file("notebook.ipynb")) if in_sequence else "the notebook"
+def _executed(context: StepContext) -> str:
+    # By hand nobody but JupyterLab knows where the notebook is. Evidence names no folders of a machine.
+    carried_out = is_carried_out(context.settings.outputs, context.run.run_id)
+    return f"{context.run.run_id}/{context.file('notebook.ipynb')}" if carried_out else "the notebook"
 
 
 def _info(kind: str, message: str, remedy: str = "Run the step again.") -> ErrorInfo:

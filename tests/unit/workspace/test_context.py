@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from step_fakes import NOW, FakeSlack, built_in
 
+from runbook_lib.adapters.run_lock import carries_out
 from runbook_lib.adapters.store import RunStore, sha256_file
 from runbook_lib.errors import ApprovalError, InputError, RunbookError, TerraformError
 from runbook_lib.models.base import Outcome
@@ -62,16 +63,14 @@ def test_an_error_is_written_and_told_before_it_is_raised(
     assert f"plan {outcome}: {info[0]}" in slack.posts[-1][0]
 
 
-def test_a_defect_in_a_run_names_the_notebook_that_holds_its_traceback(
-    load: Callable[..., Settings], store: RunStore, run: Run
-) -> None:
-    context = StepContext(Step.PLAN, load(RUNBOOK_IN_SEQUENCE="1"), store, run, NOW)
-    with pytest.raises(ValueError, match="a defect"):
+def test_a_defect_in_a_run_names_the_notebook_that_holds_its_traceback(context: StepContext) -> None:
+    store = context.store
+    with carries_out(store.outputs, store.run_id), pytest.raises(ValueError, match="a defect"):
         end_with(context, ValueError("a defect"))
-    result = store.read_result(Step.PLAN)
+    result = store.read_result("plan")
     assert result is not None
     assert result.error is not None
-    assert f"Report {store.path('02_plan/notebook.ipynb')}," in result.error.remedy
+    assert "Report 7/02_plan/notebook.ipynb," in result.error.remedy
     assert "again" not in result.error.remedy
 
 
