@@ -42,11 +42,11 @@ class RunningGitLab:
         answer.raise_for_status()
         return dict(answer.json())
 
-    def push(self, author: str = "riley") -> str:
-        return str(self.control("commits", author=author)["sha"])
+    def push(self, author: str = "riley", **more: Any) -> str:
+        return str(self.control("commits", author=author, **more)["sha"])
 
-    def pipeline(self, user: str = "riley") -> int:
-        self.push()
+    def pipeline(self, user: str = "riley", **pushed: Any) -> int:
+        self.push(**pushed)
         answer = self.call("POST", "/api/v4/projects/42/pipeline", user, json={"ref": "main"})
         assert answer.status_code == 201, answer.text
         return int(answer.json()["id"])

@@ -66,6 +66,14 @@ def test_all_jobs_are_listed_in_order_over_all_pages(lab: RunningGitLab) -> None
     assert [job.name for job in jobs] == [spec.name for spec in lab.world.jobs]
 
 
+def test_a_pipeline_has_the_jobs_that_its_commit_brings_and_the_usual_ones_else(lab: RunningGitLab) -> None:
+    jobs = [{"name": "plan", "stage": "plan"}, {"name": "apply", "stage": "deploy", "when": "manual"}]
+    found = lab.client("riley").pipeline_jobs(lab.pipeline(jobs=jobs))
+    assert [(job.name, job.status) for job in found] == [("plan", "pending"), ("apply", "created")]
+    found = lab.client("riley").pipeline_jobs(lab.pipeline())
+    assert [job.name for job in found] == [spec.name for spec in lab.world.jobs]
+
+
 def test_playing_makes_the_job_the_players(lab: RunningGitLab) -> None:
     pipeline, apply = lab.pipeline_before_apply()
     assert lab.client("riley").job(apply).user == "riley"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from ruamel.yaml import YAML
 
 from runbook_lib.adapters.gitlab import GitLab
 from runbook_lib.lab.world import PROJECT_ID, World
@@ -40,7 +41,18 @@ class LocalRunner:
 
     world: World
     repository: Path
-    pipeline: int
+    pipeline: int = 0
+
+    def begin(self, commit: str) -> LocalRunner:
+        """Push the commit with the repository's pipeline file, and start the pipeline as the requester."""
+        body = {"author": "riley", "sha": commit, "title": "The change", "jobs": declared_jobs(self.repository)}
+        self._lab("POST", "/lab/gitlab/commits", body)
+        token = {"PRIVATE-TOKEN": self.world.credentials.gitlab["riley"]}
+        address = f"{self.world.gitlab_api}/projects/{PROJECT_ID}/pipeline"
+        answer = requests.post(address, json={"ref": "main"}, headers=token, timeout=30)
+        answer.raise_for_status()
+        self.pipeline = int(answer.json()["id"])
+        return self
 
     def run(self, name: str, *chosen: str) -> subprocess.CompletedProcess[str]:
         """Pick the job up, run it (or what else is chosen) as that job, and tell GitLab how it ended."""
@@ -93,6 +105,41 @@ class LocalRunner:
             answer = session.request(method, self.world.gitlab_url + path, json=body or {}, timeout=30)
             answer.raise_for_status()
             return answer.json()
+
+
+def succeed(runner: LocalRunner, name: str) -> None:
+    """Run a job that must come to a good end."""
+    done = runner.run(name)
+    assert done.returncode == 0, f"{name}: {done.stdout[-4000:]}{done.stderr[-2000:]}"
+
+
+def add_pipeline_files(repository: Path) -> None:
+    """Copy the project's own pipeline into a repository, with what gitlab-ci-local wants to know of it."""
+    for name in (".gitlab-ci.yml", "requirements.lock"):
+        shutil.copyfile(ROOT / name, repository / name)
+    shutil.copytree(ROOT / ".gitlab", repository / ".gitlab", dirs_exist_ok=True)
+    git(repository, "config", "remote.origin.url", "https://gitlab.example.com/platform/network-access.git")
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """A git command in a repository."""
+    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
+
+
+def declared_jobs(repository: Path) -> list[dict[str, str]]:
+    """The jobs of a repository's pipeline file, by stage, as far as the lab's GitLab asks for them."""
+    whole = YAML().load((repository / ".gitlab-ci.yml").read_text())
+    jobs = {name: job for name, job in whole.items() if not name.startswith(".") and "stage" in job}
+    return [
+        {
+            "name": name,
+            "stage": job["stage"],
+            "when": next((rule["when"] for rule in job.get("rules", ()) if rule.get("when") == "manual"), "")
+            or job.get("when", "on_success"),
+            "environment": job.get("environment", {}).get("name", ""),
+        }
+        for name, job in sorted(jobs.items(), key=lambda item: whole["stages"].index(item[1]["stage"]))
+    ]
 
 
 def gitlab_ci_local() -> str:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from base import Base
 from desk import slack_threads
-from local_runner import ROOT, LocalRunner
+from local_runner import ROOT, LocalRunner, add_pipeline_files, git, succeed
 from ruamel.yaml import YAML
 
 from runbook_lib.cli.demo import Break
 from runbook_lib.cli.demo_repository import Repository
-from runbook_lib.cli.demo_runner import DemoRunner
 from runbook_lib.lab.world import World
 from runbook_lib.settings import Settings
 
@@ -33,28 +31,20 @@ def world(session_base: Base) -> World:
 def repository(world: World, settings: Settings) -> Repository:
     """The requester's repository with the pipeline's files in it."""
     made = Repository(settings, world)
-    shutil.copyfile(ROOT / ".gitlab-ci.yml", made.path / ".gitlab-ci.yml")
-    shutil.copyfile(ROOT / "requirements.lock", made.path / "requirements.lock")
-    shutil.copytree(ROOT / ".gitlab", made.path / ".gitlab", dirs_exist_ok=True)
-    git(made.path, "config", "remote.origin.url", "https://gitlab.example.com/platform/network-access.git")
+    add_pipeline_files(made.path)
     return made
 
 
 @pytest.fixture(scope="module")
 def pipeline(world: World, repository: Repository) -> LocalRunner:
     """The requester's pipeline, run as far as the approver's answer, then applied and tested."""
-    number = DemoRunner(world, repository.path, reject=False, tell=print).begin(repository.commit_change(None))
-    runner = LocalRunner(world, repository.path, number)
+    runner = LocalRunner(world, repository.path).begin(repository.commit_change(None))
     for name in ("prepare", "compliance", "plan", "approval"):
         succeed(runner, name)
     runner.play("apply", "alex")
     for name in ("apply", "verification"):
         succeed(runner, name)
     return runner
-
-
-def git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
 
 
 def keep_only(folder: Path, names: set[str], target: str) -> None:
@@ -67,9 +57,16 @@ def keep_only(folder: Path, names: set[str], target: str) -> None:
     git(folder, "add", target)
 
 
-def succeed(runner: LocalRunner, name: str) -> None:
-    done = runner.run(name)
-    assert done.returncode == 0, f"{name}: {done.stdout[-4000:]}{done.stderr[-2000:]}"
+def reports(runner: LocalRunner, name: str) -> dict[str, list[str]]:
+    """What GitLab's runner would upload of a job's reports: each pattern's files in the run folder."""
+    declared = YAML(typ="safe").load(runner.local({}, "--preview").stdout)[name]["artifacts"]["reports"]
+    folder = Path("outputs") / str(runner.pipeline)
+    patterns = {kind: text.replace("$CI_PIPELINE_ID", str(runner.pipeline)) for kind, text in declared.items()}
+    root = runner.artifacts(name)
+    return {
+        kind: [path.relative_to(root / folder).as_posix() for path in root.glob(pattern)]
+        for kind, pattern in patterns.items()
+    }
 
 
 def test_the_last_job_holds_the_whole_run_folder(pipeline: LocalRunner) -> None:
@@ -87,14 +84,10 @@ def test_the_decision_names_who_played_the_manual_job(pipeline: LocalRunner) -> 
 
 
 def test_the_reports_that_gitlab_reads_are_where_the_jobs_say(pipeline: LocalRunner) -> None:
-    shown = pipeline.local({}, "--preview").stdout
-    for name, report in (
-        ("compliance", "01_compliance/gl-code-quality.json"),
-        ("compliance", "01_compliance/junit.xml"),
-        ("plan", "02_plan/gl-terraform.json"),
-    ):
-        assert f"outputs/$CI_PIPELINE_ID/{report}" in shown
-        assert (pipeline.artifacts(name) / "outputs" / str(pipeline.pipeline) / report).is_file()
+    assert reports(pipeline, "compliance") == {
+        "codequality": ["01_compliance/gl-code-quality.json"], "junit": ["01_compliance/junit.xml"],
+    }  # fmt: skip
+    assert reports(pipeline, "plan") == {"terraform": ["02_plan/gl-terraform.json"]}
 
 
 def test_the_service_tests_run_as_a_child_pipeline(pipeline: LocalRunner) -> None:
@@ -107,6 +100,9 @@ def test_the_service_tests_run_as_a_child_pipeline(pipeline: LocalRunner) -> Non
     assert (folder / "result.json").is_file(), done.stdout[-4000:] + done.stderr[-2000:]
     assert json.loads((folder / "result.json").read_text())["outcome"] == "passed"
     assert "<testsuite" in (folder / "junit.xml").read_text()
+    declared = YAML(typ="safe").load((ROOT / ".gitlab/ci/service-tests.yml").read_text())[".service-tests"]
+    pattern = declared["artifacts"]["reports"]["junit"]
+    assert list(pipeline.artifacts("service_tests_of_run").glob(pattern)) == [folder / "junit.xml"]
 
 
 def test_the_service_tests_run_alone_from_a_project_that_includes_them(
@@ -142,12 +138,11 @@ def test_a_failed_job_lets_the_failure_job_tell_slack(
     pipeline: LocalRunner, world: World, repository: Repository
 ) -> None:
     commit = repository.commit_change(Break.COMPLIANCE)
-    number = DemoRunner(world, repository.path, reject=False, tell=print).begin(commit)
-    runner = LocalRunner(world, repository.path, number)
+    runner = LocalRunner(world, repository.path).begin(commit)
     succeed(runner, "prepare")
     # An on_failure job begins only beside the one that failed.
     done = runner.run("compliance", "compliance", "failure")
     assert done.returncode != 0
-    assert f"Run {number} stopped at compliance" in done.stdout, done.stdout[-3000:] + done.stderr[-1000:]
+    assert f"Run {runner.pipeline} stopped at compliance" in done.stdout, done.stdout[-3000:] + done.stderr[-1000:]
     told = [message["text"] for thread in slack_threads(world) for message in thread["replies"]]
-    assert [text for text in told if f"run {number}" in text and "blocked" in text], told
+    assert [text for text in told if f"run {runner.pipeline}" in text and "blocked" in text], told

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from .auth import Data
-from .config import LabUser
+from .config import JobSpec, LabUser
 from .data import Commit, GitLabData, Job, MergeRequest
 from .errors import ApiError
 from .flow import finish_job, start_job
@@ -47,7 +47,11 @@ async def states(data: Data) -> dict[str, Any]:
 
 @router.post("/commits", status_code=201)
 async def push(request: Request, data: Data) -> dict[str, str]:
-    """Push a commit: `author` (a user), `ref` (default branch), `sha` and `title` may be given."""
+    """Push a commit: `author` (a user), `ref` (default branch), `sha`, `title` and `jobs` may be given.
+
+    `jobs`, in their order, are those of its pipelines: objects with the fields of JobSpec. Without them they are the
+    usual ones.
+    """
     body = await body_of(request)
     author = _user(data, required(body, "author"))
     title = str(body.get("title") or "A change")
@@ -55,8 +59,15 @@ async def push(request: Request, data: Data) -> dict[str, str]:
     made = hashlib.sha1(f"{title}{len(data.commits)}".encode(), usedforsecurity=False).hexdigest()
     sha = str(body.get("sha") or made)
     ref = str(body.get("ref") or data.world.project.branch)
-    data.push(ref, Commit(sha, title, author.name, author.email, data.now()))
+    data.push(ref, Commit(sha, title, author.name, author.email, data.now(), _specs(body.get("jobs") or [])))
     return {"sha": sha, "ref": ref}
+
+
+def _specs(jobs: list[dict[str, Any]]) -> tuple[JobSpec, ...]:
+    try:
+        return tuple(JobSpec(**job) for job in jobs)
+    except TypeError as error:
+        raise ApiError.bad_request(f"jobs: {error}") from error
 
 
 @router.post("/merge_requests", status_code=201)

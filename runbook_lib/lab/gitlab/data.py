@@ -15,13 +15,14 @@ LIVE = frozenset({"pending", "running"})
 
 @dataclass
 class Commit:
-    """A commit that was pushed; `author` is who wrote it."""
+    """A commit that was pushed; `author` is who wrote it. `jobs` are those of its pipeline file, if it brought one."""
 
     sha: str
     title: str
     author_name: str
     author_email: str
     created_at: datetime
+    jobs: tuple[JobSpec, ...] = ()
 
 
 @dataclass

@@ -27,7 +27,8 @@ def create_pipeline(data: GitLabData, ref: str, user: LabUser, variables: dict[s
     now = data.now()
     pipeline = Pipeline(data.new_id(), data.refs[ref], ref, user, now, now, variables=variables)
     data.pipelines[pipeline.id] = pipeline
-    for spec in data.world.jobs:
+    commit = data.commits.get(pipeline.sha)
+    for spec in (commit and commit.jobs) or data.world.jobs:
         _add_job(data, pipeline, spec, user)
     advance(data, pipeline)
     return pipeline
