@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +82,7 @@ class Slack:
                 **extra,
             )
         self._channel_id = str(answer["channel"])
-        return self._reference(str(answer["ts"]))
+        return Reference(channel=self._channel_id, ts=str(answer["ts"]))
 
     def update(self, reference: Reference, message: Message) -> Reference:
         """Replace a message's content; what a webhook posted can't be changed and stays."""
@@ -115,7 +115,7 @@ class Slack:
         for message in self._recent(thread_ts):
             metadata = message.get("metadata") or {}
             if metadata.get("event_type") == EVENT and metadata.get("event_payload", {}).get("key") == key:
-                return self._reference(str(message["ts"]))
+                return Reference(channel=self._channel_id, ts=str(message["ts"]))
         return None
 
     def has_file(self, name: str, thread_ts: str | None = None) -> bool:
@@ -160,13 +160,6 @@ class Slack:
             # Without channels:history nobody can look: better a message twice than none.
             return []
         return list(answer["messages"] or ())
-
-    def _reference(self, ts: str) -> Reference:
-        link = ""
-        with suppress(SlackError), self._mapped():
-            answer = self._web.chat_getPermalink(channel=self._channel_id, message_ts=ts)
-            link = str(answer["permalink"])
-        return Reference(channel=self._channel_id, ts=ts, permalink=link)
 
     def _post_to_webhook(self, message: Message) -> Reference:
         with self._mapped():

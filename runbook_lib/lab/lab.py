@@ -101,7 +101,6 @@ def _slack_config(world: World) -> SlackLabConfig:
     return SlackLabConfig(
         bot_token=credentials.slack_bot,
         app_token=credentials.slack_app,
-        signing_secret=credentials.slack_signing,
         channel=CHANNEL.removeprefix("#"),
         gitlab_url=world.gitlab_url,
         gitlab_project=PROJECT_ID,
