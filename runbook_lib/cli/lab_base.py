@@ -9,11 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..adapters.gitlab_address import state_address
+from ..adapters.gitlab import state_address
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_binary import cli_configuration, find_binary
-from ..adapters.terraform_init import ensure_initialised
-from ..adapters.terraform_validate import validate
+from ..adapters.terraform_folder import ensure_initialised, validate
 from ..errors import ConfigError
 from ..lab import world as lab_world
 from ..lab.process import control, running_world, start_process, stop_process

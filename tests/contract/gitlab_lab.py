@@ -51,6 +51,9 @@ class RunningGitLab:
         assert answer.status_code == 201, answer.text
         return int(answer.json()["id"])
 
+    def pipeline_status(self, pipeline: int) -> str:
+        return str(self.call("GET", f"/api/v4/projects/42/pipelines/{pipeline}", "riley").json()["status"])
+
     def job(self, pipeline: int, name: str) -> int:
         answer = self.call("GET", f"/api/v4/projects/42/pipelines/{pipeline}/jobs?per_page=100", "riley")
         return next(int(job["id"]) for job in answer.json() if job["name"] == name)

@@ -13,6 +13,7 @@ from slack_lab import RunningSlack, running_slack
 from runbook_lib.lab.gitlab.config import default_world
 from runbook_lib.lab.slack import SlackLabConfig
 
+
 @pytest.fixture
 def gitlab() -> Iterator[RunningGitLab]:
     with running_gitlab(default_world()) as running:

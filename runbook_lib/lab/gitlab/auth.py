@@ -19,7 +19,6 @@ __all__ = [
     "Data",
     "Developer",
     "JobReader",
-    "JobWriter",
     "Known",
     "Reporter",
     "StateReader",
@@ -134,6 +133,5 @@ Known = Annotated[Caller, Depends(_known)]
 Reporter = Annotated[Caller, Depends(_member(REPORTER, _TOKEN))]
 Developer = Annotated[Caller, Depends(_member(DEVELOPER, _TOKEN))]
 JobReader = Annotated[Caller, Depends(_member(REPORTER, _JOB))]
-JobWriter = Annotated[Caller, Depends(_member(DEVELOPER, _JOB))]
 StateReader = Annotated[Caller, Depends(_member(DEVELOPER, _STATE))]
 StateWriter = Annotated[Caller, Depends(_member(MAINTAINER, _STATE))]

@@ -10,8 +10,6 @@ from .config import GitLabWorld, JobSpec, LabUser
 
 __all__ = ["Approval", "Commit", "Deployment", "GitLabData", "Job", "MergeRequest", "Pipeline", "State"]
 
-LIVE = frozenset({"pending", "running"})
-
 
 @dataclass
 class Commit:
@@ -40,8 +38,6 @@ class Job:
     failure_reason: str = ""
     retried: bool = False
     token: str = field(default="", repr=False)
-    trace: str = ""
-    artifacts: bytes | None = None
     variables: dict[str, str] = field(default_factory=dict)
 
 

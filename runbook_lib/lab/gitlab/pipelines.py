@@ -89,13 +89,6 @@ async def variables(project_id: str, pipeline_id: int, _: Developer, data: Data)
     return JSONResponse([{"variable_type": "env_var", "key": k, "value": v, "raw": False} for k, v in found.items()])
 
 
-@router.get("/pipelines/{pipeline_id}/bridges")
-async def bridges(project_id: str, pipeline_id: int, _: Reporter, request: Request, data: Data) -> Response:
-    """List the child pipelines: the lab has none."""
-    find_pipeline(data, pipeline_id)
-    return page_of(request, [])
-
-
 @router.get("/pipelines/{pipeline_id}/jobs")
 async def jobs(project_id: str, pipeline_id: int, _: Reporter, request: Request, data: Data) -> Response:
     """List a pipeline's jobs, newest first; those that a retry replaced only with `include_retried`."""

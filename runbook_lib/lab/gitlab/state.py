@@ -56,7 +56,6 @@ async def write(name: str, request: Request, _: StateWriter, data: Data) -> Resp
         raise ApiError.unprocessable("Validation failed: Version has already been taken")
     state.versions[serial] = body
     state.latest = max(state.versions)
-    _keep(data, name, serial, body)
     return Response(status_code=200)
 
 
@@ -69,13 +68,6 @@ def _serial(body: bytes) -> int:
     if not isinstance(serial, int) or isinstance(serial, bool):
         raise ApiError.unprocessable("No serial in payload")
     return serial
-
-
-def _keep(data: GitLabData, name: str, serial: int, body: bytes) -> None:
-    if data.world.folder is not None:
-        folder = data.world.folder / "states" / name.replace("/", "_")
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{serial}.tfstate").write_bytes(body)
 
 
 @router.delete("")

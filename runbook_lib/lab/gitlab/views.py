@@ -13,7 +13,6 @@ __all__ = [
     "approval_view",
     "commit_view",
     "deployment_view",
-    "environment_view",
     "job_view",
     "pipeline_view",
     "project_view",
@@ -127,20 +126,10 @@ def job_view(job: Job, world: GitLabWorld, base: str, commit: Commit | None = No
         "pipeline": _brief(job.pipeline, world, base),
         "web_url": f"{base}/{world.project.path}/-/jobs/{job.id}",
         "project": {"ci_job_token_scope_enabled": True},
-        "artifacts_file": _archive(job),
         "artifacts": [],
         "runner": None,
         "tag_list": [],
     }
-
-
-def _archive(job: Job) -> dict[str, Any] | None:
-    return {"filename": "artifacts.zip", "size": len(job.artifacts)} if job.artifacts is not None else None
-
-
-def environment_view(name: str, number: int) -> dict[str, Any]:
-    """An environment."""
-    return {"id": number, "name": name, "slug": name, "external_url": None, "state": "available", "tier": name}
 
 
 def approval_view(approval: Approval, base: str) -> dict[str, Any]:
@@ -169,7 +158,7 @@ def deployment_view(deployment: Deployment, world: GitLabWorld, base: str) -> di
         "created_at": when(deployment.created_at),
         "updated_at": when(job.pipeline.updated_at),
         "user": user_view(job.user, base),
-        "environment": environment_view(deployment.environment, 1),
+        "environment": {"id": 1, "name": deployment.environment},
         "deployable": job_view(job, world, base),
     }
     if world.required_approvals:
