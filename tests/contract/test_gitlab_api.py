@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from gitlab_lab import RunningGitLab, running_gitlab
 
 from runbook_lib.lab.gitlab.app import create_app
-from runbook_lib.lab.gitlab.config import default_world
+from runbook_lib.lab.gitlab.config import default_config
 
 # GitLab's OpenAPI description, 18.4: the statuses it gives for each call that the lab answers.
 DOCUMENTED = {
@@ -108,7 +108,7 @@ CALLS: list[tuple[str, str, str, Any, int]] = [
 
 @pytest.fixture
 def lab() -> Iterator[RunningGitLab]:
-    with running_gitlab(default_world()) as running:
+    with running_gitlab(default_config()) as running:
         yield running
 
 
@@ -141,7 +141,7 @@ def test_every_expected_status_is_one_that_gitlab_documents(method: str, path: s
 
 
 def _endpoints() -> Iterator[tuple[str, str]]:
-    app = create_app(default_world())
+    app = create_app(default_config())
     pending: list[Any] = list(app.routes)
     while pending:
         route = pending.pop()
@@ -170,9 +170,9 @@ def test_lists_come_in_pages_with_the_way_to_the_next(lab: RunningGitLab) -> Non
 
 
 def test_a_token_past_its_date_is_told_so() -> None:
-    world = default_world()
-    riley = replace(world.users[0], expired=True)
-    with running_gitlab(replace(world, users=(riley, *world.users[1:]))) as lab:
+    config = default_config()
+    riley = replace(config.users[0], expired=True)
+    with running_gitlab(replace(config, users=(riley, *config.users[1:]))) as lab:
         answer = lab.call("GET", "/api/v4/user", "riley")
     assert answer.status_code == 401
     assert answer.json()["error"] == "invalid_token"

@@ -12,7 +12,7 @@ from gitlab_lab import PROJECT, RunningGitLab, running_gitlab
 
 from runbook_lib.adapters.gitlab import GitLab
 from runbook_lib.errors import GitLabError
-from runbook_lib.lab.gitlab.config import default_world
+from runbook_lib.lab.gitlab.config import default_config
 
 Failing = Callable[[RunningGitLab], object]
 
@@ -21,7 +21,7 @@ Failing = Callable[[RunningGitLab], object]
 def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningGitLab]:
     # The SDK waits between its tries; the test has no time for that.
     monkeypatch.setattr("gitlab.utils.time.sleep", lambda seconds: None)
-    with running_gitlab(default_world()) as running:
+    with running_gitlab(default_config()) as running:
         yield running
 
 
@@ -48,7 +48,7 @@ def test_a_pipeline_tells_who_started_it(lab: RunningGitLab) -> None:
 
 def test_all_jobs_are_listed_in_order_over_all_pages(lab: RunningGitLab) -> None:
     jobs = lab.client("riley").pipeline_jobs(lab.pipeline())
-    assert [job.name for job in jobs] == [spec.name for spec in lab.world.jobs]
+    assert [job.name for job in jobs] == [spec.name for spec in lab.config.jobs]
 
 
 def test_playing_makes_the_job_the_players(lab: RunningGitLab) -> None:

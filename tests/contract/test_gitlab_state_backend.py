@@ -16,7 +16,7 @@ import requests
 from gitlab_lab import PROJECT, RunningGitLab, running_gitlab
 
 from runbook_lib.adapters.gitlab import state_address
-from runbook_lib.lab.gitlab.config import default_world
+from runbook_lib.lab.gitlab.config import default_config
 
 STATE = "/api/v4/projects/42/terraform/state/access"
 MAIN = 'terraform {\n  backend "http" {}\n}\nresource "terraform_data" "rule" {\n  input = "80"\n}\n'
@@ -25,7 +25,7 @@ Terraform = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[RunningGitLab]:
-    with running_gitlab(replace(default_world(), max_state_bytes=1000)) as running:
+    with running_gitlab(replace(default_config(), max_state_bytes=1000)) as running:
         yield running
 
 

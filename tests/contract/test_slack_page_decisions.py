@@ -10,13 +10,13 @@ import requests
 from gitlab_lab import RunningGitLab, running_gitlab
 from slack_lab import RunningSlack, running_slack
 
-from runbook_lib.lab.gitlab.config import default_world
+from runbook_lib.lab.gitlab.config import default_config
 from runbook_lib.lab.slack import SlackLabConfig
 
 
 @pytest.fixture
 def gitlab() -> Iterator[RunningGitLab]:
-    with running_gitlab(default_world()) as running:
+    with running_gitlab(default_config()) as running:
         yield running
 
 

@@ -12,11 +12,11 @@ __all__ = [
     "MAINTAINER",
     "OUTSIDER",
     "REPORTER",
-    "GitLabWorld",
+    "GitLabLabConfig",
     "JobSpec",
     "LabProject",
     "LabUser",
-    "default_world",
+    "default_config",
 ]
 
 OUTSIDER = 0
@@ -85,7 +85,7 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True)
-class GitLabWorld:
+class GitLabLabConfig:
     """Everything that `create_app` needs.
 
     `required_approvals` above zero makes the environments protected, as Premium can; zero is the Free tier.
@@ -114,7 +114,7 @@ _PEOPLE = (
 )
 
 
-def default_world(tokens: Mapping[str, str] | None = None) -> GitLabWorld:
+def default_config(tokens: Mapping[str, str] | None = None) -> GitLabLabConfig:
     """Make the lab's usual people: riley asks, alex and sam approve, the bot reads, casey is no member.
 
     `tokens` gives a user's personal access token by name; who is not named gets a random one.
@@ -124,4 +124,4 @@ def default_world(tokens: Mapping[str, str] | None = None) -> GitLabWorld:
         LabUser(n, who, name, known.get(who) or f"glpat-{secrets.token_urlsafe(15)}", level, scopes)
         for n, (who, name, level, scopes) in enumerate(_PEOPLE, start=101)
     )
-    return GitLabWorld(users=users)
+    return GitLabLabConfig(users=users)

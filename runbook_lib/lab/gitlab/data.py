@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .config import GitLabWorld, JobSpec, LabUser
+from .config import GitLabLabConfig, JobSpec, LabUser
 
 __all__ = ["Approval", "Commit", "Deployment", "GitLabData", "Job", "MergeRequest", "Pipeline", "State"]
 
@@ -108,8 +108,8 @@ class State:
 class GitLabData:
     """The whole memory. Handlers run on one event loop and never await between reading and writing."""
 
-    def __init__(self, world: GitLabWorld) -> None:
-        self.world = world
+    def __init__(self, config: GitLabLabConfig) -> None:
+        self.config = config
         self.pipelines: dict[int, Pipeline] = {}
         self.jobs: dict[int, Job] = {}
         self.states: dict[str, State] = {}
@@ -127,7 +127,7 @@ class GitLabData:
 
     def now(self) -> datetime:
         """The lab's time."""
-        return self.world.clock()
+        return self.config.clock()
 
     def push(self, ref: str, commit: Commit) -> None:
         """Record a commit as the head of a branch."""

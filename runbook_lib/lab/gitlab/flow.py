@@ -28,7 +28,7 @@ def create_pipeline(data: GitLabData, ref: str, user: LabUser, variables: dict[s
     now = data.now()
     pipeline = Pipeline(data.new_id(), data.refs[ref], ref, user, now, now, variables=variables)
     data.pipelines[pipeline.id] = pipeline
-    for spec in data.world.jobs:
+    for spec in data.config.jobs:
         _add_job(data, pipeline, spec, user)
     advance(data, pipeline)
     return pipeline
@@ -39,7 +39,7 @@ def _add_job(data: GitLabData, pipeline: Pipeline, spec: JobSpec, user: LabUser)
     pipeline.jobs.append(job)
     data.jobs[job.id] = job
     if spec.environment:
-        blocked = data.world.required_approvals > 0
+        blocked = data.config.required_approvals > 0
         deployment = Deployment(data.new_id(), job, spec.environment, data.now(), blocked)
         data.deployments[deployment.id] = deployment
     return job

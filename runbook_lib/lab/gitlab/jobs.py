@@ -29,7 +29,7 @@ def find_job(data: GitLabData, job_id: int) -> Job:
 
 
 def _view(request: Request, data: GitLabData, job: Job) -> dict[str, Any]:
-    return job_view(job, data.world, base_url(request), data.commits.get(job.pipeline.sha))
+    return job_view(job, data.config, base_url(request), data.commits.get(job.pipeline.sha))
 
 
 @router.get("/job")

@@ -36,7 +36,7 @@ async def current_token(caller: Known) -> dict[str, Any]:
 async def users(_: Known, request: Request, data: Data) -> Response:
     """List users, by `username` exactly or by `search` in name, login and address."""
     name, search = request.query_params.get("username", "").lower(), request.query_params.get("search", "").lower()
-    found = [u for u in data.world.users if not name or u.username == name]
+    found = [u for u in data.config.users if not name or u.username == name]
     found = [u for u in found if search in u.username or search in u.name.lower() or search == u.email]
     return page_of(request, [user_view(u, base_url(request)) for u in found])
 
@@ -44,7 +44,7 @@ async def users(_: Known, request: Request, data: Data) -> Response:
 @router.get("/projects/{project_id}")
 async def project(project_id: str, _: Reporter, request: Request, data: Data) -> dict[str, Any]:
     """Answer the project."""
-    return project_view(data.world, base_url(request))
+    return project_view(data.config, base_url(request))
 
 
 def _member(user: LabUser, base: str) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _member(user: LabUser, base: str) -> dict[str, Any]:
 @router.get("/projects/{project_id}/members/all")
 async def members(project_id: str, _: Reporter, request: Request, data: Data) -> Response:
     """List the members with their roles."""
-    found = [u for u in data.world.users if u.access_level]
+    found = [u for u in data.config.users if u.access_level]
     return page_of(request, [_member(u, base_url(request)) for u in found])
 
 

@@ -47,7 +47,7 @@ async def write(name: str, request: Request, _: StateWriter, data: Data) -> Resp
     body = await request.body()
     if not body:
         return Response(status_code=204)
-    if len(body) > data.world.max_state_bytes:
+    if len(body) > data.config.max_state_bytes:
         raise ApiError(413, {"message": "413 Request Entity Too Large"})
     serial = _serial(body)
     state = data.states.setdefault(name, State(name))

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ..models.base import Model
 
-__all__ = ["CHANNEL", "PROJECT_ID", "PROJECT_PATH", "REGION", "REPOSITORY", "Credentials", "ProcessId", "World"]
+__all__ = ["CHANNEL", "PROJECT_ID", "PROJECT_PATH", "REGION", "REPOSITORY", "Credentials", "LabAddresses", "ProcessId"]
 
 PROJECT_ID = 42
 PROJECT_PATH = "platform/network-access"
@@ -53,7 +53,7 @@ class Credentials(Model):
         )
 
 
-class World(Model):
+class LabAddresses(Model):
     """A lab that is up. `connect_to` maps the instances' public addresses to the edge, as curl's --connect-to does.
 
     `builder` is the process without which the lab is not kept: the `up` that still builds the base, or the demo.
