@@ -57,10 +57,10 @@ node_modules/.complete: package-lock.json | tools
 	  echo "hint: the pipeline's tests need it; check npm's registry, then run make node again" >&2; exit 3; }
 	@touch $@
 
-demo: setup  ## the whole story on the embedded world; ARGS="--keep" or ARGS="--break approval"
+demo: setup  ## the whole story on the lab; ARGS="--keep" or ARGS="--break approval"
 	@$(BIN)/runbook demo $(ARGS)
 
-lab: setup  ## start the embedded world and leave it running; `runbook lab down` ends it
+lab: setup  ## start the lab and leave it running; `runbook lab down` ends it
 	@$(BIN)/runbook lab up
 
 test: lint pytest  ## everything that must hold: lint, then all tests

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from runbook_lib.adapters.terraform import Terraform
 from runbook_lib.cli.demo_story import Story
 from runbook_lib.cli.lab_base import BASE_RULES, lab_down, lab_up
-from runbook_lib.lab.world import World
+from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.settings import Settings
 from runbook_lib.workspace.clients import terraform_client
 
@@ -49,15 +49,15 @@ def restore_base(terraform: Terraform) -> None:
     terraform.run("apply", "-auto-approve", "-input=false", "-no-color")
 
 
-def terraform_of(world: World) -> Terraform:
-    os.environ.update(world.environment())
-    return terraform_client(Settings.load(world.repository), "access")
+def terraform_of(lab: LabAddresses) -> Terraform:
+    os.environ.update(lab.environment())
+    return terraform_client(Settings.load(lab.repository), "access")
 
 
-def time_story(settings: Settings, world: World) -> Times:
+def time_story(settings: Settings, lab: LabAddresses) -> Times:
     story = Story(settings, keep=True, broken=None, tell=lambda line: None)
     before = cpu_seconds()
-    status = story.tell_on(world)
+    status = story.tell_on(lab)
     if status:
         raise SystemExit(f"the demo ended with status {status}")
     return Times(story.seconds, cpu_seconds() - before)
@@ -91,18 +91,18 @@ def main() -> int:
     rounds = parser.parse_args().rounds
     settings = Settings.load(Path(__file__).resolve().parents[1])
     with tempfile.TemporaryDirectory() as folder:
-        world = lab_up(settings, Path(folder) / "lab", lambda line: print(f"lab: {line}", file=sys.stderr))
+        lab = lab_up(settings, Path(folder) / "lab", lambda line: print(f"lab: {line}", file=sys.stderr))
         try:
             story, bare = [], []
             for number in range(rounds):
-                story.append(time_story(settings, world))
-                terraform = terraform_of(world)
+                story.append(time_story(settings, lab))
+                terraform = terraform_of(lab)
                 restore_base(terraform)
                 bare.append(time_bare(terraform, Path(folder)))
                 restore_base(terraform)
                 print(f"round {number + 1}: demo {story[-1]}, bare Terraform {bare[-1]}", flush=True)
         finally:
-            lab_down(world.folder)
+            lab_down(lab.folder)
     demo, terraform_alone = (statistics.median(time.wall for time in times) for times in (story, bare))
     ratio = demo / terraform_alone
     print(

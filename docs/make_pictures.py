@@ -37,14 +37,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["RUNBOOK_OUTPUTS"] = f"{folder}/outputs"
         settings = Settings.load(ROOT)
-        world = lab_up(settings, Path(folder) / "lab", tell, tied=True)
+        lab = lab_up(settings, Path(folder) / "lab", tell, tied=True)
         try:
             story = Story(settings, keep=True, broken=None, tell=tell)
-            if story.tell_on(world):
+            if story.tell_on(lab):
                 raise SystemExit("the demo did not pass: no pictures")
-            take(world.slack_url, (settings.outputs / story.run_id / "02_plan" / "notebook.html").as_uri())
+            take(lab.slack_url, (settings.outputs / story.run_id / "02_plan" / "notebook.html").as_uri())
         finally:
-            lab_down(world.folder)
+            lab_down(lab.folder)
 
 
 def take(slack: str, notebook: str) -> None:

@@ -8,19 +8,23 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from ..errors import GitLabError
-from .gitlab_data import GitLabJob, GitLabPipeline, GitLabProject, StateLock
-from .gitlab_data_approvals import (
+from .gitlab_data import (
+    JOB_VARIABLES,
+    STATE_LOCK,
     DeploymentApproval,
     DeploymentReference,
+    GitLabJob,
     MergeRequestApproval,
     MergeRequestReference,
+    StateLock,
+    login_of,
     parse_deployment_approvals,
+    parse_job_variables,
+    parse_state_lock,
 )
-from .gitlab_errors import GitLabRefusalError
-from .gitlab_http import TOKEN, GitLabHttp
-from .gitlab_queries import JOB_VARIABLES, STATE_LOCK, parse_job_variables, parse_state_lock
+from .gitlab_http import TOKEN, GitLabHttp, GitLabRefusalError
 
-__all__ = ["GitLab"]
+__all__ = ["GitLab", "state_address"]
 
 T = TypeVar("T")
 RETRIES = 4
@@ -81,21 +85,20 @@ class GitLab:
         """The running job that CI_JOB_TOKEN belongs to; its `user` is who started or played it."""
         return self._http.get("/job", "ask whose job this is", GitLabJob.parse, as_job=True)
 
-    def project_info(self) -> GitLabProject:
-        """The project."""
-        return self._http.get(self._path, f"read the project {self.project}", GitLabProject.parse)
+    def project_path(self) -> str:
+        """The project's path, whether it was named by path or by id."""
+        return self._http.get(self._path, f"read the project {self.project}", lambda it: str(it["path_with_namespace"]))
 
-    def pipeline(self, pipeline_id: int) -> GitLabPipeline:
-        """A pipeline; with a job token alone, its own: `user` is then who started this job, the nearest it may know."""
+    def pipeline_user(self, pipeline_id: int) -> str:
+        """The login of who started a pipeline; with a job token alone who started this job, the nearest it may know."""
         if self.has_token:
-            path = f"{self._path}/pipelines/{pipeline_id}"
-            return self._http.get(path, f"read the pipeline {pipeline_id}", GitLabPipeline.parse)
+            return self._http.get(f"{self._path}/pipelines/{pipeline_id}", f"read the pipeline {pipeline_id}", login_of)
         job = self.whose_job()
         if job.pipeline_id != pipeline_id:
             raise GitLabError(
                 f"could not read the pipeline {pipeline_id}: it is not this job's", f"Set {TOKEN}: it may read others."
             )
-        return GitLabPipeline(pipeline_id, "running", job.user, "", job.commit, "")
+        return job.user
 
     def pipeline_jobs(self, pipeline_id: int) -> tuple[GitLabJob, ...]:
         """The jobs of a pipeline in the order of their ids, those that a retry replaced left out."""
@@ -134,7 +137,7 @@ class GitLab:
     def state_lock(self, name: str) -> StateLock | None:
         """Who holds the state's lock; None if nobody. REST tells it only to who tries to take the lock."""
         doing = f"ask who locked the state {name}"
-        return self._query(STATE_LOCK, {"name": name}, doing, lambda answer: parse_state_lock(name, answer))
+        return self._query(STATE_LOCK, {"name": name}, doing, parse_state_lock)
 
     def play_variables(self, job_id: int) -> dict[str, str]:
         """The variables that whoever played a manual job gave it; GitLabError if this token may not see them."""
@@ -146,7 +149,7 @@ class GitLab:
         return told
 
     def _query(self, query: str, variables: dict[str, str], doing: str, parse: Callable[[dict[str, Any]], T]) -> T:
-        project = self.project if "/" in self.project else self.project_info().path
+        project = self.project if "/" in self.project else self.project_path()
         body = {"query": query, "variables": {"project": project, **variables}}
         return self._http.post(f"{self.url}/api/graphql", doing, parse, body)
 
@@ -198,12 +201,6 @@ class GitLab:
             )
         return tuple(approvals)
 
-    def download_artifact(self, job_id: int, path: str = "") -> bytes:
-        """A job's artifacts as one zip, or one file of them. A job token may, too."""
-        name = f"/{quote(path)}" if path else ""
-        address = f"{self._path}/jobs/{job_id}/artifacts{name}"
-        return self._http.raw(address, f"download the artifacts of job {job_id}", as_job=not self.has_token)
-
 
 def _login(user: dict[str, Any]) -> str:
     return str(user["username"])
@@ -211,3 +208,15 @@ def _login(user: dict[str, Any]) -> str:
 
 def _iso(job: GitLabJob) -> str:
     return job.created_at.isoformat() if job.created_at else ""
+
+
+def state_address(api_url: str, project: str, name: str) -> dict[str, str]:
+    """The environment that points Terraform's http backend at a state in GitLab, without the credentials."""
+    address = f"{api_url.rstrip('/')}/projects/{quote(project, safe='')}/terraform/state/{quote(name, safe='')}"
+    return {
+        "TF_HTTP_ADDRESS": address,
+        "TF_HTTP_LOCK_ADDRESS": f"{address}/lock",
+        "TF_HTTP_UNLOCK_ADDRESS": f"{address}/lock",
+        "TF_HTTP_LOCK_METHOD": "POST",
+        "TF_HTTP_UNLOCK_METHOD": "DELETE",
+    }

@@ -1,4 +1,4 @@
-"""What is read from GitLab's answers, as plain frozen values."""
+"""What is asked of GitLab by GraphQL, and what is read from all of its answers, as plain frozen values."""
 
 from __future__ import annotations
 
@@ -7,11 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-__all__ = ["GitLabJob", "GitLabPipeline", "GitLabProject", "StateLock", "login_of", "parse_time"]
+__all__ = [
+    "JOB_VARIABLES",
+    "STATE_LOCK",
+    "DeploymentApproval",
+    "DeploymentReference",
+    "GitLabJob",
+    "MergeRequestApproval",
+    "MergeRequestReference",
+    "StateLock",
+    "login_of",
+    "parse_deployment_approvals",
+    "parse_job_variables",
+    "parse_state_lock",
+]
 
 
-def parse_time(text: str | None) -> datetime | None:
-    """GitLab's ISO 8601 time, None for none."""
+def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
@@ -26,13 +38,11 @@ class GitLabJob:
 
     id: int
     name: str
-    stage: str
     status: str
     user: str
     pipeline_id: int
     created_at: datetime | None
     started_at: datetime | None
-    finished_at: datetime | None
     queued_seconds: float
     web_url: str
     commit: str
@@ -45,13 +55,11 @@ class GitLabJob:
         return cls(
             id=int(document["id"]),
             name=str(document["name"]),
-            stage=str(document["stage"]),
             status=str(document["status"]),
             user=login_of(document),
             pipeline_id=int(document["pipeline"]["id"]),
-            created_at=parse_time(document.get("created_at")),
-            started_at=parse_time(document.get("started_at")),
-            finished_at=parse_time(document.get("finished_at")),
+            created_at=_time(document.get("created_at")),
+            started_at=_time(document.get("started_at")),
             queued_seconds=float(document.get("queued_duration") or 0),
             web_url=str(document.get("web_url") or ""),
             commit=str(commit.get("id") or ""),
@@ -65,47 +73,115 @@ class GitLabJob:
 
 
 @dataclass(frozen=True)
-class GitLabPipeline:
-    """A pipeline. `user` is the login of who started it."""
-
-    id: int
-    status: str
-    user: str
-    ref: str
-    sha: str
-    web_url: str
-
-    @classmethod
-    def parse(cls, document: Mapping[str, Any]) -> GitLabPipeline:
-        """Read the API's pipeline."""
-        text = {key: str(document.get(key) or "") for key in ("status", "ref", "sha", "web_url")}
-        return cls(id=int(document["id"]), user=login_of(document), **text)
-
-
-@dataclass(frozen=True)
-class GitLabProject:
-    """A project."""
-
-    id: int
-    path: str
-    default_branch: str
-    web_url: str
-
-    @classmethod
-    def parse(cls, document: Mapping[str, Any]) -> GitLabProject:
-        """Read the API's project."""
-        return cls(
-            id=int(document["id"]),
-            path=str(document["path_with_namespace"]),
-            default_branch=str(document.get("default_branch") or ""),
-            web_url=str(document.get("web_url") or ""),
-        )
-
-
-@dataclass(frozen=True)
 class StateLock:
     """Who holds the lock of a state, and since when."""
 
-    state: str
     user: str
     since: datetime | None
+
+
+@dataclass(frozen=True)
+class DeploymentReference:
+    """A deployment and the job that carries it out; 0 for a deployment without a job."""
+
+    id: int
+    job_id: int
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> DeploymentReference:
+        """Read the API's deployment."""
+        return cls(int(document["id"]), int((document.get("deployable") or {}).get("id") or 0))
+
+
+@dataclass(frozen=True)
+class DeploymentApproval:
+    """What one user said of a deployment; `at` is None where GitLab does not tell."""
+
+    user: str
+    approved: bool
+    at: datetime | None
+    comment: str
+    url: str
+
+
+def parse_deployment_approvals(document: Mapping[str, Any]) -> tuple[DeploymentApproval, ...]:
+    """The approvals of one deployment; the Free tier's answer has none."""
+    url = str((document.get("deployable") or {}).get("web_url") or "")
+    return tuple(
+        DeploymentApproval(
+            user=login_of(approval),
+            approved=approval["status"] == "approved",
+            at=_time(approval.get("created_at")),
+            comment=str(approval.get("comment") or ""),
+            url=url,
+        )
+        for approval in document.get("approvals") or ()
+    )
+
+
+@dataclass(frozen=True)
+class MergeRequestApproval:
+    """Who approved a merge request; `at` is None where GitLab is too old to tell."""
+
+    user: str
+    at: datetime | None
+    url: str
+
+
+@dataclass(frozen=True)
+class MergeRequestReference:
+    """A merge request; `sha` is the head of its source branch."""
+
+    iid: int
+    sha: str
+    url: str
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> MergeRequestReference:
+        """Read the API's merge request."""
+        return cls(int(document["iid"]), str(document.get("sha") or ""), str(document.get("web_url") or ""))
+
+    def approvals(self, document: Mapping[str, Any]) -> tuple[MergeRequestApproval, ...]:
+        """Read the API's approvals of this merge request."""
+        return tuple(
+            MergeRequestApproval(login_of(approval), _time(approval.get("approved_at")), self.url)
+            for approval in document["approved_by"]
+        )
+
+
+STATE_LOCK = """
+query($project: ID!, $name: String!) {
+  project(fullPath: $project) {
+    terraformState(name: $name) { lockedAt lockedByUser { username } }
+  }
+}
+"""
+JOB_VARIABLES = """
+query($project: ID!, $job: JobID!) {
+  project(fullPath: $project) {
+    job(id: $job) { manualVariables { nodes { key value } } }
+  }
+}
+"""
+
+
+def _project(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    if answer.get("errors"):
+        raise ValueError(str(answer["errors"]))
+    found = (answer["data"] or {}).get("project")
+    return found if isinstance(found, dict) else {}
+
+
+def parse_state_lock(answer: Mapping[str, Any]) -> StateLock | None:
+    """The lock; None if the state is not locked, or is not there."""
+    found = _project(answer).get("terraformState") or {}
+    if not found.get("lockedAt"):
+        return None
+    user = (found.get("lockedByUser") or {}).get("username")
+    return StateLock(str(user or "a user who is gone"), _time(found["lockedAt"]))
+
+
+def parse_job_variables(answer: Mapping[str, Any]) -> dict[str, str] | None:
+    """The variables that a job's player gave it; None if they are not for this token to see."""
+    told = (_project(answer).get("job") or {}).get("manualVariables")
+    return {str(node["key"]): str(node["value"]) for node in told["nodes"]} if told else None

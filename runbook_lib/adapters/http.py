@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +17,6 @@ from yarl import URL
 
 from ..models.services import ServiceAnswer, ServiceResult, ServiceTest
 from .connect_to import ConnectTo, redirect
-from .http_errors import FailedAttempt, explain
 from .logs import configure_logs
 
 __all__ = ["HttpOptions", "run_tests"]
@@ -26,6 +26,24 @@ Progress = Callable[[ServiceResult, int, int], None]
 T = TypeVar("T")
 _BODY: Final = 1024 * 1024
 _REDIRECTS: Final = 5
+_ERRNO = {
+    errno.ECONNREFUSED: "refused: nothing listens on {where}",
+    errno.EHOSTUNREACH: "unreachable: no route to {where}",
+    errno.ENETUNREACH: "unreachable: no route to {where}",
+    errno.ECONNRESET: "reset: {where} closed the connection before an answer",
+    errno.EPIPE: "reset: {where} closed the connection before an answer",
+    errno.ETIMEDOUT: "timeout: no connection to {where}",
+}
+
+
+class _FailedAttempt(Exception):  # noqa: N818 - not an error of the program: the service's answer, or the lack of one
+    """One attempt that did not pass; `final` if another one would end the same."""
+
+    def __init__(self, reason: str, *, status: int | None = None, final: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.final = final
 
 
 @dataclass(frozen=True)
@@ -118,7 +136,7 @@ class _Probe:
         error = ""
         loop = asyncio.get_running_loop()
         attempts = stamina.retry_context(
-            on=lambda error: isinstance(error, FailedAttempt) and not error.final,
+            on=lambda error: isinstance(error, _FailedAttempt) and not error.final,
             attempts=self.test.attempts,
             timeout=None,
             wait_initial=0.2,
@@ -133,7 +151,7 @@ class _Probe:
                         status = await self._attempt()
                     finally:
                         seconds = loop.time() - began
-        except FailedAttempt as failed:
+        except _FailedAttempt as failed:
             error, status = failed.reason, failed.status
         return ServiceResult(
             test=self.test,
@@ -149,7 +167,7 @@ class _Probe:
         answer = await self._ask()
         wrong = self.judge(self.test, answer)
         if wrong:
-            raise FailedAttempt(wrong, status=answer.status)
+            raise _FailedAttempt(wrong, status=answer.status)
         return answer.status
 
     async def _ask(self) -> ServiceAnswer:
@@ -160,11 +178,11 @@ class _Probe:
             where = self._where(url)
             async with asyncio.timeout(self.test.timeout):
                 return await self._follow(url, noted)
-        except FailedAttempt:
+        except _FailedAttempt:
             raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
             connected = noted.get("connected", False)
-            raise explain(error, where, connected=connected, timeout=self.test.timeout) from error
+            raise _explain(error, where, connected=connected, timeout=self.test.timeout) from error
 
     async def _follow(self, url: URL, noted: dict[str, bool]) -> ServiceAnswer:
         first = url.host
@@ -177,8 +195,8 @@ class _Probe:
                 return ServiceAnswer(status=response.status)
             url = url.join(URL(location))
             if url.host != first:
-                raise FailedAttempt(f"redirect: to another host, {url.host}", status=response.status, final=True)
-        raise FailedAttempt(f"redirect: more than {_REDIRECTS} in a row", status=response.status, final=True)
+                raise _FailedAttempt(f"redirect: to another host, {url.host}", status=response.status, final=True)
+        raise _FailedAttempt(f"redirect: more than {_REDIRECTS} in a row", status=response.status, final=True)
 
     def _request(self, url: URL, noted: dict[str, bool]) -> Any:
         host, port = self._endpoint(url)
@@ -220,3 +238,53 @@ async def _read(response: aiohttp.ClientResponse) -> ServiceAnswer:
         charset=response.charset or "utf-8",
         truncated=len(body) > _BODY,
     )
+
+
+def _explain(error: Exception, where: str, *, connected: bool, timeout: float) -> _FailedAttempt:
+    # `where` is the host and port that were connected to.
+    tls = _tls(error)
+    if tls is not None:
+        # A certificate does not get better by asking again; a broken handshake may.
+        return _FailedAttempt(f"TLS: {_reason(tls)}", final=isinstance(tls, ssl.SSLCertVerificationError))
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return _FailedAttempt(f"url: {error} can't be asked", final=True)
+    if isinstance(error, TimeoutError):
+        return _FailedAttempt(_timeout(where, connected, timeout))
+    return _FailedAttempt(_network(error, where))
+
+
+def _network(error: Exception, where: str) -> str:
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"DNS: no address for {where}"
+    if isinstance(error, OSError) and error.errno in _ERRNO:
+        return _ERRNO[error.errno].format(where=where)
+    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError):
+        return _ERRNO[errno.ECONNRESET].format(where=where)
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return f"reset: {where} broke off in the middle of the answer"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"protocol: {where} answered with something that is not HTTP"
+    return f"failed: {type(error).__name__}: {str(error)[:200]}"
+
+
+def _timeout(where: str, connected: bool, timeout: float) -> str:
+    if connected:
+        return f"timeout: {where} took the connection but did not answer within {timeout:g} s"
+    return f"timeout: no connection to {where} within {timeout:g} s; a security group, firewall or route may drop it"
+
+
+def _tls(error: Exception) -> ssl.SSLError | ssl.CertificateError | None:
+    inner: object = error
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        inner = error.certificate_error
+    elif isinstance(error, aiohttp.ClientConnectorSSLError):
+        inner = error.os_error
+    elif not isinstance(error, ssl.SSLError):
+        return None
+    return inner if isinstance(inner, ssl.SSLError | ssl.CertificateError) else ssl.SSLError(str(inner))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is not valid: {error.verify_message or error}".rstrip(".")
+    return str(getattr(error, "reason", "") or error).replace("_", " ").lower()

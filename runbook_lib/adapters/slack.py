@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import html
+import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
+
+from slack_sdk import WebClient
+from slack_sdk.http_retry import ConnectionErrorRetryHandler, RateLimitErrorRetryHandler, RetryHandler
+from slack_sdk.http_retry.builtin_handlers import ServerErrorRetryHandler
+from slack_sdk.http_retry.request import HttpRequest
+from slack_sdk.http_retry.response import HttpResponse
+from slack_sdk.http_retry.state import RetryState
+from slack_sdk.webhook import WebhookClient
 
 from ..errors import ConfigError, SlackError
 from ..models.messages import Message, Reference
-from .slack_client import web_client, webhook_client
 from .slack_errors import FOREIGN, translate, webhook_refused
 
-__all__ = ["API_URL", "NEEDED_SCOPES", "Slack", "SlackIdentity"]
+__all__ = ["API_URL", "NEEDED_SCOPES", "PATIENCE", "Slack", "SlackIdentity"]
 
 API_URL = "https://slack.com/api/"
 NEEDED_SCOPES = ("chat:write", "files:write")
 SNIPPET = 2_800
 CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{6,}")
 EVENT = "runbook_message"
+TIMEOUT = 15  # seconds
+PATIENCE = 30  # seconds; told to wait longer, the message is better kept for the next step
+
+# The SDK would log every failure as well; here each one becomes an exception.
+_QUIET = logging.getLogger("runbook_lib.adapters.slack.sdk")
+_QUIET.setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -53,8 +69,8 @@ class Slack:
         self.channel = channel
         self.threads = bool(token)
         self._channel_id = channel if CHANNEL_ID.fullmatch(channel) else ""
-        self._web = web_client(token, api_url)
-        self._webhook = webhook_client(webhook)
+        self._web = _web_client(token, api_url)
+        self._webhook = _webhook_client(webhook)
 
     def __repr__(self) -> str:
         return f"Slack(channel={self.channel!r}, {'token' if self.threads else 'webhook'}='***')"
@@ -82,7 +98,7 @@ class Slack:
                 **extra,
             )
         self._channel_id = str(answer["channel"])
-        return self._reference(str(answer["ts"]))
+        return Reference(channel=self._channel_id, ts=str(answer["ts"]))
 
     def update(self, reference: Reference, message: Message) -> Reference:
         """Replace a message's content; what a webhook posted can't be changed and stays."""
@@ -115,7 +131,7 @@ class Slack:
         for message in self._recent(thread_ts):
             metadata = message.get("metadata") or {}
             if metadata.get("event_type") == EVENT and metadata.get("event_payload", {}).get("key") == key:
-                return self._reference(str(message["ts"]))
+                return Reference(channel=self._channel_id, ts=str(message["ts"]))
         return None
 
     def has_file(self, name: str, thread_ts: str | None = None) -> bool:
@@ -161,13 +177,6 @@ class Slack:
             return []
         return list(answer["messages"] or ())
 
-    def _reference(self, ts: str) -> Reference:
-        link = ""
-        with suppress(SlackError), self._mapped():
-            answer = self._web.chat_getPermalink(channel=self._channel_id, message_ts=ts)
-            link = str(answer["permalink"])
-        return Reference(channel=self._channel_id, ts=ts, permalink=link)
-
     def _post_to_webhook(self, message: Message) -> Reference:
         with self._mapped():
             answer = self._webhook.send(text=_escaped(message.text), blocks=list(message.blocks) or None)
@@ -197,3 +206,43 @@ def _snippet(title: str, content: str) -> Message:
     cut = "\n…" if len(shown) < len(content) else ""
     text = f"*{_escaped(title)[:150]}*\n```{shown}{cut}```"
     return Message(text=title, blocks=({"type": "section", "text": {"type": "mrkdwn", "text": text}},))
+
+
+class _PatientHandler(RateLimitErrorRetryHandler):
+    """The SDK's handler, but for waits that would hold up a run."""
+
+    def _can_retry(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> bool:
+        if not super()._can_retry(state=state, request=request, response=response, error=error) or response is None:
+            return False
+        values = [value for name, value in response.headers.items() if name.lower() == "retry-after"]
+        return not values or (values[0][0].isdigit() and int(values[0][0]) <= PATIENCE)
+
+
+def _handlers() -> list[RetryHandler]:
+    return [_PatientHandler(max_retry_count=3), ConnectionErrorRetryHandler(), ServerErrorRetryHandler()]
+
+
+def _web_client(token: str, api_url: str) -> WebClient:
+    client = WebClient(token or None, base_url=api_url, timeout=TIMEOUT, retry_handlers=_handlers(), logger=_QUIET)
+    if _bypassed(api_url):
+        client.proxy = None
+    return client
+
+
+def _webhook_client(url: str) -> WebhookClient:
+    client = WebhookClient(url, timeout=TIMEOUT, retry_handlers=_handlers(), logger=_QUIET)
+    if _bypassed(url):
+        client.proxy = None
+    return client
+
+
+def _bypassed(url: str) -> bool:
+    # The SDK reads the variables of the proxy, but not NO_PROXY.
+    return bool(proxy_bypass(urlsplit(url).hostname or ""))

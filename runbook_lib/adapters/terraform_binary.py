@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import ConfigError, TerraformError
-from .store import write_atomic
+from .atomic import write_atomic
 
 __all__ = ["TerraformBinary", "cli_configuration", "find_binary", "find_mirror", "read_version"]
 

@@ -8,41 +8,41 @@ from urllib.parse import urljoin
 
 import requests
 
-from ..lab.world import World
+from ..lab.addresses import LabAddresses
 from ..runner.evidence import prove_folder
 
 __all__ = ["add_rule_by_hand", "look_at_page", "prove"]
 
 
-def look_at_page(world: World) -> str:
+def look_at_page(lab: LabAddresses) -> str:
     """Ask for the page and its picture through the edge, and say what came."""
     with requests.Session() as session:
         session.trust_env = False
         try:
-            page = session.get(world.front_url, timeout=10)
+            page = session.get(lab.front_url, timeout=10)
         except requests.RequestException as error:
             return f"the page is unreachable ({type(error).__name__})"
         found = re.search(r'<img[^>]+src="([^"]+)"', page.text)
         if page.status_code != 200 or not found:
             return f"the page answers {page.status_code} without a picture"
-        picture = session.get(urljoin(world.front_url, found[1]), timeout=10)
+        picture = session.get(urljoin(lab.front_url, found[1]), timeout=10)
     kind = picture.headers.get("Content-Type", "")
     return (
         f"the page answers {page.status_code}, its picture {picture.status_code} ({kind}, {len(picture.content)} bytes)"
     )
 
 
-def add_rule_by_hand(world: World) -> None:
+def add_rule_by_hand(lab: LabAddresses) -> None:
     """Open SSH to the world on the web group, as somebody in the console would."""
     import boto3
 
-    environment = world.aws_environment()
+    environment = lab.aws_environment()
     client = boto3.client(
         "ec2",
-        endpoint_url=world.aws_url,
+        endpoint_url=lab.aws_url,
         region_name=environment["AWS_REGION"],
-        aws_access_key_id=world.credentials.aws_key,
-        aws_secret_access_key=world.credentials.aws_secret,
+        aws_access_key_id=lab.credentials.aws_key,
+        aws_secret_access_key=lab.credentials.aws_secret,
     )
     groups = client.describe_security_groups(Filters=[{"Name": "tag:Role", "Values": ["web"]}])["SecurityGroups"]
     permission = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}

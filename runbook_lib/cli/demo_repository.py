@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ..lab.world import World
+from ..lab.addresses import LabAddresses
 from ..settings import Settings
 from .demo import Break
 
@@ -28,10 +28,10 @@ WHOLE_WORLD_SSH = """  {
 class Repository:
     """A git repository around the lab's copies of the stacks, which are initialised already."""
 
-    def __init__(self, settings: Settings, world: World) -> None:
+    def __init__(self, settings: Settings, lab: LabAddresses) -> None:
         self._settings = settings
-        self._world = world
-        self.path = world.repository
+        self._lab = lab
+        self.path = lab.repository
         self._copy_rest()
         self._git("init", "--quiet", "--initial-branch=main")
         self._commit("The base, with the web rule on port 8000")
@@ -53,7 +53,7 @@ class Repository:
     def environment(self, pipeline_id: int) -> dict[str, str]:
         """The variables of a run by the requester, on this copy, for that pipeline."""
         return {
-            **self._world.environment(),
+            **self._lab.environment(),
             "CI_PIPELINE_ID": str(pipeline_id),
             "RUNBOOK_ROOT": str(self.path),
             "RUNBOOK_OUTPUTS": str(self._settings.outputs),

@@ -16,7 +16,7 @@ import requests
 from ..adapters.gitlab import GitLab
 from ..adapters.store import RunStore
 from ..errors import GitLabError
-from ..lab.world import PROJECT_ID, World
+from ..lab.addresses import PROJECT_ID, LabAddresses
 from ..models.steps import find_step
 from ..workspace.records import request_file
 
@@ -29,12 +29,12 @@ APPROVER = "alex"
 class DemoRunner:
     """Follows the run folder and moves the pipeline's jobs along; approves, or rejects, as the lab's approver."""
 
-    def __init__(self, world: World, run_dir: Path, *, reject: bool, tell: Callable[[str], None]) -> None:
-        self._world = world
+    def __init__(self, lab: LabAddresses, run_dir: Path, *, reject: bool, tell: Callable[[str], None]) -> None:
+        self._lab = lab
         self._run_dir = run_dir
         self._reject = reject
         self._tell = tell
-        self._approver = GitLab(world.gitlab_api, world.credentials.gitlab[APPROVER], str(PROJECT_ID))
+        self._approver = GitLab(lab.gitlab_api, lab.credentials.gitlab[APPROVER], str(PROJECT_ID))
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._pipeline = 0
@@ -43,9 +43,9 @@ class DemoRunner:
 
     def begin(self, commit: str) -> int:
         """Push the commit and start the pipeline as the requester; its id."""
-        self._lab("POST", "/lab/gitlab/commits", {"author": "riley", "sha": commit, "title": "The change"})
-        address = f"{self._world.gitlab_api}/projects/{PROJECT_ID}/pipeline"
-        token = {"PRIVATE-TOKEN": self._world.credentials.gitlab["riley"]}
+        self._ask_gitlab("POST", "/lab/gitlab/commits", {"author": "riley", "sha": commit, "title": "The change"})
+        address = f"{self._lab.gitlab_api}/projects/{PROJECT_ID}/pipeline"
+        token = {"PRIVATE-TOKEN": self._lab.credentials.gitlab["riley"]}
         with requests.Session() as session:
             session.trust_env = False
             answer = session.post(address, json={"ref": "main"}, headers=token, timeout=30)
@@ -80,11 +80,11 @@ class DemoRunner:
 
     def _move(self, job: Mapping[str, Any]) -> bool:
         if job["status"] == "pending":
-            self._lab("POST", f"/lab/gitlab/jobs/{job['id']}/start", {})
+            self._ask_gitlab("POST", f"/lab/gitlab/jobs/{job['id']}/start", {})
             return True
         ended = self._ended(str(job["name"])) if job["status"] == "running" else ""
         if ended:
-            self._lab("POST", f"/lab/gitlab/jobs/{job['id']}/finish", {"status": ended})
+            self._ask_gitlab("POST", f"/lab/gitlab/jobs/{job['id']}/finish", {"status": ended})
         return bool(ended)
 
     def _ended(self, name: str) -> str:
@@ -117,19 +117,19 @@ class DemoRunner:
             self._tell(f"demo: {error.message}")
 
     def _run_reject(self) -> None:
-        environment = {**os.environ, **self._world.environment(APPROVER), "RUNBOOK_OUTPUTS": str(self._run_dir.parent)}
-        environment["RUNBOOK_ROOT"] = str(self._world.repository)
+        environment = {**os.environ, **self._lab.environment(APPROVER), "RUNBOOK_OUTPUTS": str(self._run_dir.parent)}
+        environment["RUNBOOK_ROOT"] = str(self._lab.repository)
         reason = "Not during the sale."
         arguments = ["reject", self._run_dir.name, "--reason", reason]
         subprocess.run([sys.executable, "-m", "runbook_lib.cli", *arguments], env=environment, check=True)
 
     def _jobs(self) -> list[dict[str, Any]]:
-        pipelines = self._lab("GET", "/lab/gitlab/pipelines", None)
+        pipelines = self._ask_gitlab("GET", "/lab/gitlab/pipelines", None)
         return next((list(p["jobs"]) for p in pipelines if p["id"] == self._pipeline), [])
 
-    def _lab(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+    def _ask_gitlab(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         with requests.Session() as session:
             session.trust_env = False
-            answer = session.request(method, self._world.gitlab_url + path, json=body, timeout=30)
+            answer = session.request(method, self._lab.gitlab_url + path, json=body, timeout=30)
             answer.raise_for_status()
             return answer.json()

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..adapters.signing import generate_key
+from ..lab.addresses import LabAddresses
 from ..lab.process import give_faults
-from ..lab.world import World
 from ..settings import Settings
 from .demo import Break
 from .demo_checks import add_rule_by_hand, look_at_page, prove
@@ -42,31 +42,31 @@ class Story:
     def play(self) -> int:
         """Tell it from the lab's start to its end; the runbook's exit status."""
         folder = self.settings.root / (".lab" if self.keep else ".lab/demo")
-        world = lab_up(self.settings, folder, lambda line: self.tell(f"lab: {line}"), tied=not self.keep)
+        lab = lab_up(self.settings, folder, lambda line: self.tell(f"lab: {line}"), tied=not self.keep)
         try:
-            return self.tell_on(world)
+            return self.tell_on(lab)
         finally:
             if not self.keep:
                 lab_down(folder)
                 self.tell("lab: ended")
 
-    def tell_on(self, world: World) -> int:
+    def tell_on(self, lab: LabAddresses) -> int:
         """Tell it on a lab that is up and at its base; the runbook's exit status."""
-        self._say(before := f"before: {look_at_page(world)}")
+        self._say(before := f"before: {look_at_page(lab)}")
         self.tell(f"demo: {before}")
-        repository = Repository(self.settings, world)
-        pipeline = DemoRunner(world, self._run_dir, reject=self.broken is Break.APPROVAL, tell=self.tell)
+        repository = Repository(self.settings, lab)
+        pipeline = DemoRunner(lab, self._run_dir, reject=self.broken is Break.APPROVAL, tell=self.tell)
         environment = repository.environment(pipeline.begin(repository.commit_change(self.broken)))
-        environment["RUNBOOK_SIGNING_KEY"] = str(self._signing_key(world))
+        environment["RUNBOOK_SIGNING_KEY"] = str(self._signing_key(lab))
         with pipeline:
-            status = self._runbook(world, pipeline, environment)
-        self._say(f"after: {look_at_page(world)}")
+            status = self._runbook(lab, pipeline, environment)
+        self._say(f"after: {look_at_page(lab)}")
         self._say(f"runbook: exit status {status} after {self.seconds:.1f} s")
         self._say(f"evidence: {prove(self._run_dir, self._public_key)}")
         self._say(f"to read: {self._run_dir / 'index.html'}")
         if self.keep:
-            self._say(f"Slack channel and pipeline: {world.slack_url}")
-            self._say(f"page: {world.front_url}")
+            self._say(f"Slack channel and pipeline: {lab.slack_url}")
+            self._say(f"page: {lab.front_url}")
             self._say("the lab goes on; end it with: runbook lab down")
         return status
 
@@ -74,19 +74,19 @@ class Story:
         """What there is to see afterwards."""
         return "\n".join(self._lines)
 
-    def _runbook(self, world: World, pipeline: DemoRunner, environment: dict[str, str]) -> int:
+    def _runbook(self, lab: LabAddresses, pipeline: DemoRunner, environment: dict[str, str]) -> int:
         if self.broken is Break.PLAN:
-            give_faults(world, {"aws": "deny"})
+            give_faults(lab, {"aws": "deny"})
         if self.broken is Break.APPLY:
-            pipeline.before_approval = lambda: give_faults(world, {"aws": "fail_after"})
+            pipeline.before_approval = lambda: give_faults(lab, {"aws": "fail_after"})
         if self.broken is Break.SERVICES:
-            give_faults(world, {"web": "down"})
+            give_faults(lab, {"web": "down"})
         if self.broken is not Break.VERIFICATION:
             return self._command(environment)
         status = self._command(environment, *UP_TO_APPLY)
         if status:
             return status
-        add_rule_by_hand(world)
+        add_rule_by_hand(lab)
         self.tell("demo: somebody opened SSH to the world in the AWS console")
         return self._command(environment, "verification", "service_tests")
 
@@ -99,9 +99,9 @@ class Story:
         self.seconds += time.monotonic() - began
         return done.returncode
 
-    def _signing_key(self, world: World) -> Path:
+    def _signing_key(self, lab: LabAddresses) -> Path:
         private, public = generate_key()
-        path = world.folder / "signing-key.pem"
+        path = lab.folder / "signing-key.pem"
         path.touch(mode=0o600)
         path.write_text(private)
         self._public_key.write_text(public)

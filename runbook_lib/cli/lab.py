@@ -1,4 +1,4 @@
-"""`runbook lab`: the embedded outside world, up, down, asked and entered."""
+"""`runbook lab`: up, down, asked and entered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import typer
 
 if TYPE_CHECKING:
-    from ..lab.world import World
+    from ..lab.addresses import LabAddresses
 
 __all__ = ["lab_folder", "register"]
 
@@ -23,7 +23,7 @@ Folder = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
-    group = typer.Typer(no_args_is_help=True, help="The embedded world: AWS, GitLab, Slack, the edge, the web front.")
+    group = typer.Typer(no_args_is_help=True, help="AWS, GitLab, Slack, the edge and the web front, on this machine.")
     group.command("up")(up)
     group.command("down")(down)
     group.command("status")(status)
@@ -37,8 +37,8 @@ def up(folder: Folder = None) -> None:
     from .lab_base import lab_up
 
     settings = Settings.load()
-    world = lab_up(settings, lab_folder(folder), lambda line: typer.echo(f"lab: {line}", err=True))
-    _show(world)
+    lab = lab_up(settings, lab_folder(folder), lambda line: typer.echo(f"lab: {line}", err=True))
+    _show(lab)
     place = f" --dir {shlex.quote(str(folder))}" if folder else ""
     typer.echo(f'Enter it with: eval "$(runbook lab env{place})"', err=True)
 
@@ -47,8 +47,8 @@ def down(folder: Folder = None) -> None:
     """End the lab and everything that belongs to it."""
     from ..lab.process import stop_process
 
-    world = stop_process(lab_folder(folder))
-    typer.echo(f"lab: process {world.process.pid} ended" if world else "lab: none was running", err=True)
+    lab = stop_process(lab_folder(folder))
+    typer.echo(f"lab: process {lab.process.pid} ended" if lab else "lab: none was running", err=True)
 
 
 def status(folder: Folder = None) -> None:
@@ -71,21 +71,21 @@ def lab_folder(given: Path | None) -> Path:
     return find_repository().root / ".lab"
 
 
-def _running(folder: Path | None) -> World:
-    from ..lab.process import running_world
+def _running(folder: Path | None) -> LabAddresses:
+    from ..lab.process import running_lab
 
-    return running_world(lab_folder(folder))
+    return running_lab(lab_folder(folder))
 
 
-def _show(world: World) -> None:
+def _show(lab: LabAddresses) -> None:
     places = {
-        "page": (world.slack_url, "the Slack channel and the pipeline"),
-        "front": (world.front_url, "the web front's public address, through the security groups"),
-        "gitlab": (world.gitlab_url, "GitLab"),
-        "aws": (world.aws_url, "AWS"),
-        "control": (world.control_url, "failures on order"),
+        "page": (lab.slack_url, "the Slack channel and the pipeline"),
+        "front": (lab.front_url, "the web front's public address, through the security groups"),
+        "gitlab": (lab.gitlab_url, "GitLab"),
+        "aws": (lab.aws_url, "AWS"),
+        "control": (lab.control_url, "failures on order"),
     }
-    typer.echo(f"lab {world.phase}: process {world.process.pid}, started {world.started_at:%Y-%m-%d %H:%M:%S} UTC")
+    typer.echo(f"lab {lab.phase}: process {lab.process.pid}, started {lab.started_at:%Y-%m-%d %H:%M:%S} UTC")
     for name, (url, meaning) in places.items():
         typer.echo(f"  {name:<8} {'up  ' if _listens(url) else 'down'} {url.rstrip('/') or '-':<24} {meaning}")
 

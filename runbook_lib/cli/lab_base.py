@@ -9,23 +9,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..adapters.gitlab_address import state_address
+from ..adapters.gitlab import state_address
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_binary import cli_configuration, find_binary
-from ..adapters.terraform_init import ensure_initialised
-from ..adapters.terraform_validate import validate
+from ..adapters.terraform_folder import ensure_initialised, validate
 from ..errors import ConfigError
-from ..lab import world as lab_world
-from ..lab.process import control, running_world, start_process, stop_process
+from ..lab import addresses
+from ..lab.addresses import LabAddresses
+from ..lab.process import control, running_lab, start_process, stop_process
 from ..lab.statefile import end_strays
-from ..lab.world import World
 from ..settings import Settings
 from .background import Background
 
 __all__ = ["BASE_RULES", "lab_down", "lab_up"]
 
 # The rules as the story begins, with the web rule on the wrong port, whatever a working copy holds by now.
-BASE_RULES = Path(lab_world.__file__).with_name("base.auto.tfvars")
+BASE_RULES = Path(addresses.__file__).with_name("base.auto.tfvars")
 
 # What the access stack looks up. Once these are there it need not wait for the instances, which take ten seconds.
 _GROUPS = frozenset(f"aws_security_group.{name}" for name in ("admin", "web", "front_to_back"))
@@ -34,23 +33,23 @@ _APPLY = ("-auto-approve", "-input=false", "-no-color", "-parallelism=20")
 Tell = Callable[[str], None]
 
 
-def lab_up(settings: Settings, folder: Path, tell: Tell, *, tied: bool = False) -> World:
+def lab_up(settings: Settings, folder: Path, tell: Tell, *, tied: bool = False) -> LabAddresses:
     """Start a lab and build its base; `tied` ends the lab with this process, even if that is killed.
 
     On any failure nothing is left running.
     """
     tell("starting AWS, GitLab, Slack and the edge")
-    world = start_process(folder.resolve(), settings.root)
+    lab = start_process(folder.resolve(), settings.root)
     try:
-        _Base(settings, world, tell).build()
-        control(world, "POST", "/lab/ready", {"tied": tied})
-        return running_world(world.folder)
+        _Base(settings, lab, tell).build()
+        control(lab, "POST", "/lab/ready", {"tied": tied})
+        return running_lab(lab.folder)
     except BaseException:
-        stop_process(world.folder)
+        stop_process(lab.folder)
         raise
 
 
-def lab_down(folder: Path) -> World | None:
+def lab_down(folder: Path) -> LabAddresses | None:
     """End the lab of this folder and all that belongs to it; None if none was running."""
     return stop_process(folder.resolve())
 
@@ -58,7 +57,7 @@ def lab_down(folder: Path) -> World | None:
 @dataclass
 class _Base:
     settings: Settings
-    world: World
+    lab: LabAddresses
     tell: Tell
     created: set[str] = field(default_factory=set)
     groups_there: threading.Event = field(default_factory=threading.Event)
@@ -76,7 +75,7 @@ class _Base:
             self._build_access(access, applied)
             applied.result()
         except BaseException:
-            applied.give_up(lambda: end_strays(self.world.folder))
+            applied.give_up(lambda: end_strays(self.lab.folder))
             raise
         self.tell(f"base built: {len(self.created)} resources, the web rule on port 8000")
 
@@ -94,10 +93,10 @@ class _Base:
         config = self.settings.config.stacks.get(stack)
         if config is None:
             raise ConfigError(f"runbook.yml has no stack {stack!r}", "The lab builds the stacks network and access.")
-        directory = self.world.repository / config.path
+        directory = self.lab.repository / config.path
         _copy_stack(self.settings.root / config.path, directory)
-        environment = {**os.environ, **self.world.environment(), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-        environment |= state_address(self.world.gitlab_api, str(lab_world.PROJECT_ID), config.state)
+        environment = {**os.environ, **self.lab.environment(), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        environment |= state_address(self.lab.gitlab_api, str(addresses.PROJECT_ID), config.state)
         # The folder that the steps use as well: the copies stay initialised for a run on them.
         cache = self.settings.outputs / ".terraform-cli"
         environment |= cli_configuration(cache, self.settings.environment.provider_mirror, environment)

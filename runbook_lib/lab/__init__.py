@@ -1,1 +1,1 @@
-"""The embedded outside world: AWS, GitLab, Slack, the edge, the web front."""
+"""What is outside, in one process: AWS, GitLab, Slack, the edge, the web front."""

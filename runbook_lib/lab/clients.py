@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from .world import REGION, Credentials
+from .addresses import REGION, Credentials
 
 __all__ = ["INSIDE", "AwsClients"]
 

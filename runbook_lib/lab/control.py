@@ -9,9 +9,9 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Response
 
 from ..models.base import Model
+from .addresses import LabAddresses
 from .faults import FaultOrder, Faults
 from .front import Front
-from .world import World
 
 __all__ = ["Control", "Ready", "create_app"]
 
@@ -28,8 +28,8 @@ class Control:
 
     faults: Faults
     front: Front
-    world: Callable[[], World]
-    ready: Callable[[bool], World]
+    addresses: Callable[[], LabAddresses]
+    ready: Callable[[bool], LabAddresses]
 
 
 def create_app(control: Control) -> FastAPI:
@@ -38,7 +38,7 @@ def create_app(control: Control) -> FastAPI:
 
     @app.get("/lab/status")
     def status() -> dict[str, Any]:
-        return control.world().model_dump(mode="json", exclude={"credentials"})
+        return control.addresses().model_dump(mode="json", exclude={"credentials"})
 
     @app.post("/lab/ready")
     def ready(order: Ready) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import AdapterError, UsageError
-from .statefile import LOG, READY, alive, end_strays, find_world, sweep
-from .world import World
+from .addresses import LabAddresses
+from .statefile import LOG, READY, alive, end_strays, find_lab, sweep
 
-__all__ = ["control", "give_faults", "running_world", "start_process", "stop_process"]
+__all__ = ["control", "give_faults", "running_lab", "start_process", "stop_process"]
 
 LOCK = "lock"
 # The servers take three seconds to import; a busy machine ten times as long.
@@ -24,7 +24,7 @@ START_SECONDS = 120
 STOP_SECONDS = 10
 
 
-def start_process(folder: Path, root: Path) -> World:
+def start_process(folder: Path, root: Path) -> LabAddresses:
     """Start the lab of this folder and wait until every server listens; UsageError if one runs there already."""
     with _locked(folder) as lock:
         sweep(folder)
@@ -44,38 +44,38 @@ def start_process(folder: Path, root: Path) -> World:
         process.kill()
         process.wait()
         raise AdapterError(f"the lab did not start: {_last_line(folder / LOG)}", f"Its log is {folder / LOG}.")
-    return running_world(folder)
+    return running_lab(folder)
 
 
-def running_world(folder: Path) -> World:
+def running_lab(folder: Path) -> LabAddresses:
     """The lab that runs in this folder; UsageError if none does."""
-    world = find_world(folder)
-    if world is None:
+    lab = find_lab(folder)
+    if lab is None:
         raise UsageError(f"no lab is running in {folder}", "Start one: runbook lab up")
-    return world
+    return lab
 
 
-def stop_process(folder: Path) -> World | None:
+def stop_process(folder: Path) -> LabAddresses | None:
     """Stop the lab of this folder with everything that belongs to it; None if none was running."""
-    world = find_world(folder)
-    process = alive(world.process) if world else None
+    lab = find_lab(folder)
+    process = alive(lab.process) if lab else None
     if process is not None:
         family = [process, *process.children(recursive=True)]
         process.terminate()
         _reap(family)
     if folder.is_dir():
         end_strays(folder)
-    return world
+    return lab
 
 
-def control(world: World, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def control(lab: LabAddresses, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """Call one of the lab's control routes."""
     import requests
 
     with requests.Session() as session:
         session.trust_env = False
         try:
-            answer = session.request(method, world.control_url + path, json=body, timeout=30)
+            answer = session.request(method, lab.control_url + path, json=body, timeout=30)
             answer.raise_for_status()
             return dict(answer.json())
         except (requests.RequestException, ValueError) as error:
@@ -84,9 +84,9 @@ def control(world: World, method: str, path: str, body: dict[str, Any] | None = 
             ) from error
 
 
-def give_faults(world: World, order: Mapping[str, Any]) -> None:
+def give_faults(lab: LabAddresses, order: Mapping[str, Any]) -> None:
     """Let something fail, or heal it: see `FaultOrder`, of which this is the JSON."""
-    control(world, "POST", "/lab/faults", dict(order))
+    control(lab, "POST", "/lab/faults", dict(order))
 
 
 @contextmanager
@@ -110,12 +110,12 @@ def _locked(folder: Path) -> Iterator[int]:
 
 
 def _taken(folder: Path) -> str:
-    world = find_world(folder)
-    if world is None:
+    lab = find_lab(folder)
+    if lab is None:
         return f"a lab is just being started in {folder}"
     return (
-        f"a lab is already running in {folder}: process {world.process.pid}, started {world.started_at:%Y-%m-%d %H:%M} "
-        f"UTC, its page is {world.slack_url}/"
+        f"a lab is already running in {folder}: process {lab.process.pid}, started {lab.started_at:%Y-%m-%d %H:%M} "
+        f"UTC, its page is {lab.slack_url}/"
     )
 
 

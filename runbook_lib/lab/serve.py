@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 
+from .addresses import ProcessId
 from .lab import Lab
 from .statefile import LOG, READY, STATE, end_strays, process_id
-from .world import ProcessId
 
 __all__ = ["main"]
 
@@ -43,7 +43,7 @@ def main(folder: Path, root: Path, builder_pid: int) -> None:
 def _watch(lab: Lab, builder: ProcessId, ended: threading.Event) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(builder.pid).wait()
-    if lab.world.builder is not None:
+    if lab.addresses.builder is not None:
         logging.warning("the process that needed this lab is gone")
         ended.set()
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 from pydantic import ValidationError
 
-from .world import REPOSITORY, ProcessId, World
+from .addresses import REPOSITORY, LabAddresses, ProcessId
 
-__all__ = ["LOG", "READY", "STATE", "alive", "end_strays", "find_world", "process_id", "sweep", "write_world"]
+__all__ = ["LOG", "READY", "STATE", "alive", "end_strays", "find_lab", "process_id", "sweep", "write_addresses"]
 
 STATE = "state.json"
 LOG = "lab.log"
@@ -35,22 +35,22 @@ def alive(process: ProcessId) -> psutil.Process | None:
         return None
 
 
-def write_world(world: World) -> None:
+def write_addresses(lab: LabAddresses) -> None:
     """Write state.json whole, readable by its owner alone: it holds tokens."""
-    path = world.folder / STATE
+    path = lab.folder / STATE
     temporary = path.with_suffix(".new")
     temporary.touch(mode=0o600)
-    temporary.write_text(world.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    temporary.write_text(lab.model_dump_json(indent=2) + "\n", encoding="utf-8")
     temporary.replace(path)
 
 
-def find_world(folder: Path) -> World | None:
+def find_lab(folder: Path) -> LabAddresses | None:
     """The lab that runs in this folder; None if there is none, or what is left of one that was killed."""
     try:
-        world = World.model_validate_json((folder / STATE).read_bytes())
+        lab = LabAddresses.model_validate_json((folder / STATE).read_bytes())
     except (OSError, ValidationError):
         return None
-    return world if alive(world.process) else None
+    return lab if alive(lab.process) else None
 
 
 def sweep(folder: Path) -> None:

@@ -33,7 +33,6 @@ class Reference(Model):
 
     channel: str = ""
     ts: str = ""
-    permalink: str = ""
 
 
 class OutboxEntry(Model):

@@ -13,7 +13,7 @@ from typing import Any
 from ..adapters.store import sha256_file
 from ..adapters.terraform import Completed
 from ..adapters.terraform_errors import map_failure
-from ..adapters.terraform_init import ensure_initialised
+from ..adapters.terraform_folder import ensure_initialised
 from ..domain.redaction import strings_in
 from ..errors import ApprovalError, RunbookError
 from ..models.approval import DecisionRecord

@@ -10,8 +10,8 @@ from pathlib import Path
 from ..adapters.git import read_tree
 from ..adapters.hcl import read_hcl
 from ..adapters.terraform_errors import Diagnostic
-from ..adapters.terraform_init import ensure_initialised
-from ..adapters.terraform_validate import validate as validate_files
+from ..adapters.terraform_folder import ensure_initialised
+from ..adapters.terraform_folder import validate as validate_files
 from ..domain.compliance import outcome_of
 from ..domain.rules import RuleChanges, hcl_changes
 from ..errors import InputError, TerraformError

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ..adapters.store import sha256_file
-from ..adapters.terraform_init import ensure_initialised
+from ..adapters.terraform_folder import ensure_initialised
 from ..domain.exposure import exposure
 from ..domain.group_names import group_names
 from ..domain.plan import parse_plan, summarise

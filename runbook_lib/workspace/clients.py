@@ -113,7 +113,7 @@ def slack_client(settings: Settings, stack: str) -> Slack | None:
 def _state_environment(settings: Settings, config: StackConfig) -> dict[str, str]:
     if not settings.state_project:
         return {}
-    from ..adapters.gitlab_address import state_address
+    from ..adapters.gitlab import state_address
 
     values = {**state_address(settings.gitlab_api, settings.state_project, config.state)}
     if not settings.environment.tf_password.get_secret_value():

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..adapters.aws import Aws
 from ..adapters.terraform import Terraform
-from ..adapters.terraform_init import ensure_initialised
+from ..adapters.terraform_folder import ensure_initialised
 from ..domain.drift import compare, governed_groups
 from ..domain.plan import parse_plan
 from ..domain.rules import rules_from_aws, rules_from_plan, rules_from_state

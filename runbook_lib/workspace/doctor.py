@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from ..adapters.git import read_commit
 from ..adapters.gitlab import GitLab
-from ..adapters.terraform_init import ensure_initialised, provider_versions
+from ..adapters.terraform_folder import ensure_initialised, provider_versions
 from ..errors import ConfigError, RunbookError
 from ..settings import Settings
 from .clients import enter_stack, gitlab_client, slack_client, stack_config, state_client, terraform_client
@@ -172,9 +172,9 @@ def ask_gitlab(settings: Settings) -> str:
             f"the job token of {user} alone: merge-request and deployment approvals are not read",
             "Set GITLAB_TOKEN to a project access token with the scope read_api.",
         )
-    project, user = gitlab.project_info(), gitlab.current_user()
+    project, user = gitlab.project_path(), gitlab.current_user()
     scopes, role = gitlab.token_scopes(), gitlab.role(user)
-    found = f"{project.path} as {user}, {ROLES.get(role, f'access level {role}')}, scopes {', '.join(scopes)}"
+    found = f"{project} as {user}, {ROLES.get(role, f'access level {role}')}, scopes {', '.join(scopes)}"
     _check_token(found, scopes, role)
     return found
 

@@ -159,7 +159,7 @@ def _people(settings: Settings, commit: str, author_email: str) -> tuple[str, st
     if gitlab is None:
         return f"local:{getpass.getuser()}", author_email
     pipeline = settings.environment.pipeline_id
-    requester = gitlab.pipeline(int(pipeline)).user if pipeline else gitlab.current_user()
+    requester = gitlab.pipeline_user(int(pipeline)) if pipeline else gitlab.current_user()
     return requester, gitlab.commit_author(commit, author_email) if commit else author_email
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..adapters.kernel import announce_secrets
-from ..adapters.terraform_init import ensure_initialised
+from ..adapters.terraform_folder import ensure_initialised
 from ..domain.sensitive import state_secrets
 from ..errors import GitLabError, StateLockedError
 from ..settings import Settings

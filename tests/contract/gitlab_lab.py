@@ -13,7 +13,7 @@ import uvicorn
 
 from runbook_lib.adapters.gitlab import GitLab
 from runbook_lib.lab.gitlab.app import create_app
-from runbook_lib.lab.gitlab.config import GitLabWorld
+from runbook_lib.lab.gitlab.config import GitLabLabConfig
 
 PROJECT = "platform/network-access"
 BEFORE_APPLY = ("prepare", "compliance", "plan", "approval")
@@ -22,10 +22,10 @@ BEFORE_APPLY = ("prepare", "compliance", "plan", "approval")
 @dataclass(frozen=True)
 class RunningGitLab:
     url: str
-    world: GitLabWorld
+    config: GitLabLabConfig
 
     def token(self, user: str) -> str:
-        found = self.world.user(user)
+        found = self.config.user(user)
         assert found
         return found.token
 
@@ -51,6 +51,9 @@ class RunningGitLab:
         assert answer.status_code == 201, answer.text
         return int(answer.json()["id"])
 
+    def pipeline_status(self, pipeline: int) -> str:
+        return str(self.call("GET", f"/api/v4/projects/42/pipelines/{pipeline}", "riley").json()["status"])
+
     def job(self, pipeline: int, name: str) -> int:
         answer = self.call("GET", f"/api/v4/projects/42/pipelines/{pipeline}/jobs?per_page=100", "riley")
         return next(int(job["id"]) for job in answer.json() if job["name"] == name)
@@ -71,8 +74,8 @@ class RunningGitLab:
 
 
 @contextmanager
-def running_gitlab(world: GitLabWorld) -> Iterator[RunningGitLab]:
-    server = uvicorn.Server(uvicorn.Config(create_app(world), host="127.0.0.1", port=0, log_level="critical"))
+def running_gitlab(config: GitLabLabConfig) -> Iterator[RunningGitLab]:
+    server = uvicorn.Server(uvicorn.Config(create_app(config), host="127.0.0.1", port=0, log_level="critical"))
     ready = threading.Event()
     startup = server.startup
 
@@ -86,7 +89,7 @@ def running_gitlab(world: GitLabWorld) -> Iterator[RunningGitLab]:
     assert ready.wait(20)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield RunningGitLab(f"http://127.0.0.1:{port}", world)
+        yield RunningGitLab(f"http://127.0.0.1:{port}", config)
     finally:
         server.should_exit = True
         thread.join(10)

@@ -10,10 +10,10 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from runbook_lib.lab.addresses import Credentials
 from runbook_lib.lab.aws import Aws
 from runbook_lib.lab.clients import AwsClients
 from runbook_lib.lab.faults import Faults
-from runbook_lib.lab.world import Credentials
 
 WORLD = "0.0.0.0/0"
 

@@ -12,25 +12,19 @@ from fastapi.routing import APIRoute
 from gitlab_lab import RunningGitLab, running_gitlab
 
 from runbook_lib.lab.gitlab.app import create_app
-from runbook_lib.lab.gitlab.config import default_world
+from runbook_lib.lab.gitlab.config import default_config
 
 # GitLab's OpenAPI description, 18.4: the statuses it gives for each call that the lab answers.
 DOCUMENTED = {
-    "GET /version": {200, 401},
     "GET /user": {200, 401},
     "GET /personal_access_tokens/self": {200, 401, 404},
     "GET /users": {200, 401},
-    "GET /users/{id}": {200, 401, 404},
     "GET /job": {200, 400, 401, 404},
-    "POST /jobs/{id}/artifacts": {201, 400, 403, 405, 413},
     "GET /projects/{id}": {200, 401, 404},
     "GET /projects/{id}/members": {200, 401, 404},
     "GET /projects/{id}/members/all": {200, 401, 404},
-    "GET /projects/{id}/members/{id}": {200, 401, 404},
-    "GET /projects/{id}/members/all/{id}": {200, 401, 404},
     "GET /projects/{id}/repository/commits/{id}": {200, 401, 404},
     "GET /projects/{id}/repository/commits/{id}/merge_requests": {200, 401, 404},
-    "GET /projects/{id}/environments": {200, 401, 404},
     "GET /projects/{id}/merge_requests/{id}": {200, 401, 404},
     "GET /projects/{id}/merge_requests/{id}/approvals": {200, 401, 404},
     "POST /projects/{id}/merge_requests/{id}/approve": {201, 401, 404, 409},
@@ -40,7 +34,6 @@ DOCUMENTED = {
     "GET /projects/{id}/pipelines/latest": {200, 401, 403, 404},
     "GET /projects/{id}/pipelines/{id}": {200, 401, 403, 404},
     "GET /projects/{id}/pipelines/{id}/variables": {200, 401, 403, 404},
-    "GET /projects/{id}/pipelines/{id}/bridges": {200, 401, 403, 404},
     "GET /projects/{id}/pipelines/{id}/jobs": {200, 400, 401, 403, 404},
     "POST /projects/{id}/pipelines/{id}/cancel": {201, 401, 403, 404},
     "POST /projects/{id}/pipelines/{id}/retry": {201, 401, 403, 404},
@@ -49,9 +42,6 @@ DOCUMENTED = {
     "POST /projects/{id}/jobs/{id}/play": {200, 400, 401, 403, 404},
     "POST /projects/{id}/jobs/{id}/cancel": {201, 401, 403, 404},
     "POST /projects/{id}/jobs/{id}/retry": {201, 401, 403, 404},
-    "GET /projects/{id}/jobs/{id}/trace": {200, 401, 403, 404},
-    "GET /projects/{id}/jobs/{id}/artifacts": {200, 401, 403, 404},
-    "GET /projects/{id}/jobs/{id}/artifacts/{path}": {200, 400, 401, 403, 404},
     "GET /projects/{id}/deployments": {200, 400, 401, 404},
     "GET /projects/{id}/deployments/{id}": {200, 401, 404},
     "POST /projects/{id}/deployments/{id}/approval": {201, 400, 401, 403, 404},
@@ -72,8 +62,6 @@ CALLS: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/personal_access_tokens/self", "", None, 401),
     ("GET", "/personal_access_tokens/self", "riley", None, 200),
     ("GET", "/users?username=alex", "riley", None, 200),
-    ("GET", "/users/101", "riley", None, 200),
-    ("GET", "/users/999", "riley", None, 404),
     ("GET", "/job", "riley", None, 404),
     ("GET", "/job", "", None, 401),
     ("GET", "/projects/42", "riley", None, 200),
@@ -84,11 +72,8 @@ CALLS: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/projects/platform%2fnetwork-access/pipelines/P/jobs", "riley", None, 200),
     ("GET", "/projects/platform%2Fother", "riley", None, 404),
     ("GET", "/projects/42/members", "riley", None, 200),
-    ("GET", "/projects/42/members/all/102", "riley", None, 200),
-    ("GET", "/projects/42/members/105", "riley", None, 404),
     ("GET", "/projects/42/repository/commits/main", "riley", None, 200),
     ("GET", "/projects/42/repository/commits/0123456789", "riley", None, 404),
-    ("GET", "/projects/42/environments", "riley", None, 200),
     ("POST", "/projects/42/pipeline", "riley", {"ref": "main"}, 201),
     ("POST", "/projects/42/pipeline", "riley", {"ref": "nowhere"}, 400),
     ("POST", "/projects/42/pipeline", "riley", {}, 400),
@@ -98,14 +83,11 @@ CALLS: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/projects/42/pipelines/P", "riley", None, 200),
     ("GET", "/projects/42/pipelines/1", "riley", None, 404),
     ("GET", "/projects/42/pipelines/P/variables", "riley", None, 200),
-    ("GET", "/projects/42/pipelines/P/bridges", "riley", None, 200),
     ("GET", "/projects/42/pipelines/P/jobs?scope[]=manual", "riley", None, 200),
     ("GET", "/projects/42/pipelines/P/jobs?scope[]=idle", "riley", None, 400),
     ("GET", "/projects/42/jobs", "riley", None, 200),
     ("GET", "/projects/42/jobs/J", "riley", None, 200),
     ("GET", "/projects/42/jobs/1", "riley", None, 404),
-    ("GET", "/projects/42/jobs/J/trace", "riley", None, 200),
-    ("GET", "/projects/42/jobs/J/artifacts", "riley", None, 404),
     ("POST", "/projects/42/jobs/J/retry", "riley", None, 403),
     ("POST", "/projects/42/jobs/J/play", "project_42_bot", None, 403),
     ("POST", "/projects/42/jobs/J/play", "casey", None, 404),
@@ -126,7 +108,7 @@ CALLS: list[tuple[str, str, str, Any, int]] = [
 
 @pytest.fixture
 def lab() -> Iterator[RunningGitLab]:
-    with running_gitlab(default_world()) as running:
+    with running_gitlab(default_config()) as running:
         yield running
 
 
@@ -159,7 +141,7 @@ def test_every_expected_status_is_one_that_gitlab_documents(method: str, path: s
 
 
 def _endpoints() -> Iterator[tuple[str, str]]:
-    app = create_app(default_world())
+    app = create_app(default_config())
     pending: list[Any] = list(app.routes)
     while pending:
         route = pending.pop()
@@ -188,9 +170,9 @@ def test_lists_come_in_pages_with_the_way_to_the_next(lab: RunningGitLab) -> Non
 
 
 def test_a_token_past_its_date_is_told_so() -> None:
-    world = default_world()
-    riley = replace(world.users[0], expired=True)
-    with running_gitlab(replace(world, users=(riley, *world.users[1:]))) as lab:
+    config = default_config()
+    riley = replace(config.users[0], expired=True)
+    with running_gitlab(replace(config, users=(riley, *config.users[1:]))) as lab:
         answer = lab.call("GET", "/api/v4/user", "riley")
     assert answer.status_code == 401
     assert answer.json()["error"] == "invalid_token"
@@ -227,7 +209,7 @@ def test_a_failed_job_skips_what_follows_and_starts_the_failure_job(lab: Running
 def test_a_manual_job_that_must_not_fail_holds_the_pipeline(lab: RunningGitLab) -> None:
     pipeline, _ = lab.pipeline_before_apply()
     client = lab.client("riley")
-    assert client.pipeline(pipeline).status == "manual"
+    assert lab.pipeline_status(pipeline) == "manual"
     assert client.job(lab.job(pipeline, "verification")).status == "created"
 
 
@@ -237,7 +219,7 @@ def test_the_pipeline_succeeds_when_every_job_has(lab: RunningGitLab) -> None:
     for name in ("apply", "verification", "service_tests"):
         lab.run(lab.job(pipeline, name))
     client = lab.client("riley")
-    assert client.pipeline(pipeline).status == "success"
+    assert lab.pipeline_status(pipeline) == "success"
     assert client.job(lab.job(pipeline, "failure")).status == "skipped"
 
 

@@ -12,7 +12,7 @@ from gitlab_lab import RunningGitLab, running_gitlab
 from runbook_lib.adapters.approvals import ApprovalSource, GitLabDeployment, GitLabManualJob, GitLabMergeRequest
 from runbook_lib.adapters.gitlab import GitLab
 from runbook_lib.domain.approval import ApplyFacts, judge_decisions
-from runbook_lib.lab.gitlab.config import default_world
+from runbook_lib.lab.gitlab.config import default_config
 from runbook_lib.models.approval import ApprovalRequest, DecisionRecord
 from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.plan import PlanSummary
@@ -22,13 +22,13 @@ DIGEST = "d" * 64
 
 @pytest.fixture
 def lab() -> Iterator[RunningGitLab]:
-    with running_gitlab(default_world()) as running:
+    with running_gitlab(default_config()) as running:
         yield running
 
 
 @pytest.fixture
 def premium() -> Iterator[RunningGitLab]:
-    with running_gitlab(replace(default_world(), required_approvals=1)) as running:
+    with running_gitlab(replace(default_config(), required_approvals=1)) as running:
         yield running
 
 

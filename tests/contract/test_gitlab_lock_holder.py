@@ -9,7 +9,7 @@ import pytest
 from gitlab_lab import RunningGitLab, running_gitlab
 
 from runbook_lib.errors import StateLockedError
-from runbook_lib.lab.gitlab.config import default_world
+from runbook_lib.lab.gitlab.config import default_config
 from runbook_lib.settings import Settings
 from runbook_lib.workspace.states import holder_named
 
@@ -19,7 +19,7 @@ SEEN = StateLockedError("the state is locked by somebody", "Wait for it to end."
 
 @pytest.fixture
 def lab() -> Iterator[RunningGitLab]:
-    with running_gitlab(default_world()) as running:
+    with running_gitlab(default_config()) as running:
         yield running
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, sync_playwright
 from slack_lab import RunningSlack, running_slack
 
 from runbook_lib.adapters.slack import Slack
-from runbook_lib.lab.gitlab.config import default_world
+from runbook_lib.lab.gitlab.config import default_config
 from runbook_lib.lab.slack import SlackLabConfig
 from runbook_lib.models.messages import Message
 
@@ -22,7 +22,7 @@ SCRIPT = "<script>document.title='owned'</script><img src=x onerror=\"document.t
 
 @pytest.fixture(scope="module")
 def gitlab() -> Iterator[RunningGitLab]:
-    with running_gitlab(default_world()) as running:
+    with running_gitlab(default_config()) as running:
         yield running
 
 

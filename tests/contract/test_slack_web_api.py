@@ -23,27 +23,16 @@ REQUIRED = {
     "auth.test": ({}, {"ok", "url", "team", "user", "team_id", "user_id"}),
     "chat.postMessage": ({"channel": CHANNEL, "text": "hi"}, {"ok", "channel", "ts", "message"}),
     "conversations.list": ({}, {"ok", "channels"}),
-    "conversations.info": ({"channel": CHANNEL}, {"ok", "channel"}),
     "conversations.history": (
         {"channel": CHANNEL},
         {"ok", "messages", "has_more", "pin_count", "channel_actions_ts", "channel_actions_count"},
     ),
     "files.getUploadURLExternal": ({"filename": "a.txt", "length": 3}, {"ok", "upload_url", "file_id"}),
-    "users.info": ({"user": "U0ALEX"}, {"ok", "user"}),
-    "users.list": ({}, {"ok", "members"}),
 }
-INSIDE = {
-    "chat.postMessage": ({"channel": CHANNEL, "text": "hi"}, "message", "text type ts"),
-    "users.info": ({"user": "U0ALEX"}, "user", "id name profile is_bot updated is_app_user"),
-    "conversations.info": (
-        {"channel": CHANNEL},
-        "channel",
-        (
-            "id name created creator is_archived is_channel is_general is_mpim is_group is_org_shared is_im is_shared "
-            "is_private name_normalized topic purpose"
-        ),
-    ),
-}
+CHANNEL_HAS = (
+    "id name created creator is_archived is_channel is_general is_mpim is_group is_org_shared is_im is_shared "
+    "is_private name_normalized topic purpose"
+)
 REFUSALS = [
     ("chat.postMessage", {"channel": "C0NOWHERE", "text": "x"}, "channel_not_found"),
     ("chat.postMessage", {"channel": "#nowhere", "text": "x"}, "channel_not_found"),
@@ -55,14 +44,10 @@ REFUSALS = [
     ("chat.postMessage", {"channel": CHANNEL, "text": "x", "thread_ts": "1700000000.000001"}, "thread_not_found"),
     ("chat.update", {"channel": CHANNEL, "ts": "1700000000.000001", "text": "x"}, "message_not_found"),
     ("chat.update", {"channel": "#infra-changes", "ts": "1700000000.000001", "text": "x"}, "channel_not_found"),
-    ("chat.getPermalink", {"channel": CHANNEL, "message_ts": "1700000000.000001"}, "message_not_found"),
-    ("conversations.info", {"channel": "C0NOWHERE"}, "channel_not_found"),
     ("conversations.replies", {"channel": CHANNEL, "ts": "1700000000.000001"}, "thread_not_found"),
     ("files.completeUploadExternal", {"files": '[{"id": "F0NONE"}]'}, "file_not_found"),
     ("files.completeUploadExternal", {"files": "F0NONE"}, "invalid_arguments"),
     ("files.getUploadURLExternal", {"filename": "a.txt"}, "invalid_arguments"),
-    ("files.info", {"file": "F0NONE"}, "file_not_found"),
-    ("users.info", {"user": "U0NOBODY"}, "user_not_found"),
     ("chat.teleport", {}, "unknown_method"),
 ]
 
@@ -90,10 +75,10 @@ def test_answer_has_what_slack_promises(web: WebClient, method: str) -> None:
     assert promised <= set(web.api_call(method, params=arguments).data)
 
 
-@pytest.mark.parametrize("method", INSIDE)
-def test_object_inside_the_answer_has_what_slack_promises(web: WebClient, method: str) -> None:
-    arguments, key, promised = INSIDE[method]
-    assert set(promised.split()) <= set(web.api_call(method, params=arguments).data[key])
+def test_objects_inside_an_answer_have_what_slack_promises(web: WebClient) -> None:
+    message = web.chat_postMessage(channel=CHANNEL, text="hi")["message"]
+    assert {"text", "type", "ts"} <= set(message)
+    assert all(set(CHANNEL_HAS.split()) <= set(channel) for channel in web.conversations_list()["channels"])
 
 
 @pytest.mark.parametrize(("method", "arguments", "error"), REFUSALS)
@@ -110,7 +95,6 @@ def test_token_that_is_wrong_missing_or_of_the_other_kind_is_refused(lab: Runnin
     assert error("xoxb-wrong", "auth.test") == "invalid_auth"
     assert error(None, "auth.test") == "not_authed"
     assert error(lab.config.app_token, "auth.test") == "not_allowed_token_type"
-    assert error(lab.config.bot_token, "apps.connections.open") == "not_allowed_token_type"
 
 
 def test_scope_that_was_not_granted_is_named() -> None:
@@ -175,7 +159,6 @@ def test_uploaded_text_arrives_in_the_thread_byte_for_byte(web: WebClient, lab: 
     file = web.conversations_replies(channel=CHANNEL, ts=parent["ts"])["messages"][1]["files"][0]
     assert (file["id"], file["title"], file["size"]) == (made["file"]["id"], "Plan", len(content.encode()))
     assert requests.get(f"{lab.url}/lab/slack/files/{file['id']}", timeout=10).content == content.encode()
-    assert requests.get(file["url_private"], timeout=10).status_code == 404
 
 
 def test_upload_refuses_a_token_and_another_length(web: WebClient) -> None:

@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from runbook_lib.cli.lab_base import BASE_RULES
+from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.lab.process import control
-from runbook_lib.lab.world import World
 from runbook_lib.settings import Settings
 from runbook_lib.workspace.clients import terraform_client
 
@@ -21,18 +21,18 @@ Rule = tuple[str, bool, int, int, str]
 class Base:
     """Remembers AWS's rules at the base. `restore` is quick when nothing was changed."""
 
-    def __init__(self, settings: Settings, world: World) -> None:
+    def __init__(self, settings: Settings, lab: LabAddresses) -> None:
         self.settings = settings
-        self.world = world
+        self.lab = lab
         self._rules = set(self._described())
 
     def restore(self) -> None:
         """Heal what fails on order, and bring rules and state back to what they were."""
-        control(self.world, "DELETE", "/lab/faults")
-        for url in (f"{self.world.gitlab_url}/lab/gitlab/faults", f"{self.world.slack_url}/lab/slack/faults"):
+        control(self.lab, "DELETE", "/lab/faults")
+        for url in (f"{self.lab.gitlab_url}/lab/gitlab/faults", f"{self.lab.slack_url}/lab/slack/faults"):
             requests.delete(url, timeout=30).raise_for_status()
         self._break_lock()
-        shutil.copyfile(BASE_RULES, self.world.repository / self._stack / "rules.auto.tfvars")
+        shutil.copyfile(BASE_RULES, self.lab.repository / self._stack / "rules.auto.tfvars")
         if set(self._described()) != self._rules:
             self._apply()
             self._remove_added()
@@ -42,10 +42,10 @@ class Base:
         """A client of the lab's EC2."""
         return boto3.client(
             "ec2",
-            endpoint_url=self.world.aws_url,
+            endpoint_url=self.lab.aws_url,
             region_name="eu-west-1",
-            aws_access_key_id=self.world.credentials.aws_key,
-            aws_secret_access_key=self.world.credentials.aws_secret,
+            aws_access_key_id=self.lab.credentials.aws_key,
+            aws_secret_access_key=self.lab.credentials.aws_secret,
         )
 
     @property
@@ -53,17 +53,17 @@ class Base:
         return self.settings.config.stacks["access"].path
 
     def _break_lock(self) -> None:
-        credentials = ("terraform-bot", self.world.credentials.gitlab["terraform-bot"])
+        credentials = ("terraform-bot", self.lab.credentials.gitlab["terraform-bot"])
         for stack in self.settings.config.stacks.values():
-            url = f"{self.world.gitlab_api}/projects/42/terraform/state/{stack.state}/lock"
+            url = f"{self.lab.gitlab_api}/projects/42/terraform/state/{stack.state}/lock"
             requests.delete(url, auth=credentials, timeout=30).raise_for_status()
 
     def _apply(self) -> None:
         outputs = self.settings.outputs
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in {**self.world.environment(), "RUNBOOK_OUTPUTS": str(outputs)}.items():
+            for name, value in {**self.lab.environment(), "RUNBOOK_OUTPUTS": str(outputs)}.items():
                 patch.setenv(name, value)
-            terraform = terraform_client(Settings.load(self.world.repository), "access")
+            terraform = terraform_client(Settings.load(self.lab.repository), "access")
         terraform.run("apply", "-auto-approve", "-input=false", "-no-color")
 
     def _remove_added(self) -> None:

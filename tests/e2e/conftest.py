@@ -13,7 +13,7 @@ from base import Base
 from desk import Desk
 
 from runbook_lib.cli.lab_base import lab_down, lab_up
-from runbook_lib.lab.world import World
+from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -31,22 +31,22 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def session_base(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Base]:
     """The lab that a session shares, and how its base looked."""
     folder = tmp_path_factory.mktemp("lab")
-    world = lab_up(settings, folder, print, tied=True)
+    lab = lab_up(settings, folder, print, tied=True)
     try:
-        yield Base(settings, world)
+        yield Base(settings, lab)
     finally:
         lab_down(folder)
 
 
 @pytest.fixture
-def lab(session_base: Base) -> World:
+def lab(session_base: Base) -> LabAddresses:
     """The session's lab with the web rule on port 8000, healed from whatever an earlier test did to it."""
     session_base.restore()
-    return session_base.world
+    return session_base.lab
 
 
 @pytest.fixture
-def desk(lab: World, settings: Settings, tmp_path: Path) -> Desk:
+def desk(lab: LabAddresses, settings: Settings, tmp_path: Path) -> Desk:
     """A working copy in which the change is committed: the web rule on port 80."""
     made = Desk(lab, settings, tmp_path / "outputs")
     made.repository.commit_change(None)

@@ -17,7 +17,7 @@ import requests
 
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.cli.demo_repository import Repository
-from runbook_lib.lab.world import World
+from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.results import StepResult
 from runbook_lib.settings import Settings
@@ -30,14 +30,14 @@ Ended = subprocess.CompletedProcess[str]
 class Desk:
     """Commands of riley, or whoever is named, on the lab's working copy. Each desk has its own run folders."""
 
-    world: World
+    lab: LabAddresses
     settings: Settings
     outputs: Path
     run_id: str = "e2e"
     variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.repository = Repository(self.settings, self.world)
+        self.repository = Repository(self.settings, self.lab)
         self.root = self.repository.path
         self.store = RunStore(self.outputs, self.run_id)
 
@@ -48,7 +48,7 @@ class Desk:
         if configuration.is_file():
             # The file with which the lab initialised the stacks, so that they need not be initialised again.
             own["TF_CLI_CONFIG_FILE"] = str(configuration)
-        return {**os.environ, **self.world.environment(user), **own, **self.variables, **variables}
+        return {**os.environ, **self.lab.environment(user), **own, **self.variables, **variables}
 
     def start(self, *arguments: str, user: str = "riley", **variables: str) -> subprocess.Popen[str]:
         """Start a command and come back."""
@@ -109,9 +109,9 @@ def ask(url: str, method: str = "GET", body: Any = None) -> Any:
     return answer.json()
 
 
-def slack_threads(world: World, since: int = 0) -> list[dict[str, Any]]:
+def slack_threads(lab: LabAddresses, since: int = 0) -> list[dict[str, Any]]:
     """The channel's threads, their replies in `replies`, from the thread of this number on."""
-    return list(ask(f"{world.slack_url}/lab/slack/messages")["messages"][since:])
+    return list(ask(f"{lab.slack_url}/lab/slack/messages")["messages"][since:])
 
 
 def visible_errors(ended: Ended) -> dict[str, str]:

@@ -19,7 +19,7 @@ import requests
 from ruamel.yaml import YAML
 
 from runbook_lib.adapters.gitlab import GitLab
-from runbook_lib.lab.world import PROJECT_ID, World
+from runbook_lib.lab.addresses import PROJECT_ID, LabAddresses
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = (
@@ -39,7 +39,7 @@ PROJECT_VARIABLES = ("AWS_", "SLACK_", "TF_HTTP_", "RUNBOOK_CONNECT_TO", "NO_PRO
 class LocalRunner:
     """One pipeline of the lab's GitLab, run on a repository's own pipeline file."""
 
-    world: World
+    lab: LabAddresses
     repository: Path
     pipeline: int = 0
 
@@ -47,8 +47,8 @@ class LocalRunner:
         """Push the commit with the repository's pipeline file, and start the pipeline as the requester."""
         body = {"author": "riley", "sha": commit, "title": "The change", "jobs": declared_jobs(self.repository)}
         self._lab("POST", "/lab/gitlab/commits", body)
-        token = {"PRIVATE-TOKEN": self.world.credentials.gitlab["riley"]}
-        address = f"{self.world.gitlab_api}/projects/{PROJECT_ID}/pipeline"
+        token = {"PRIVATE-TOKEN": self.lab.credentials.gitlab["riley"]}
+        address = f"{self.lab.gitlab_api}/projects/{PROJECT_ID}/pipeline"
         answer = requests.post(address, json={"ref": "main"}, headers=token, timeout=30)
         answer.raise_for_status()
         self.pipeline = int(answer.json()["id"])
@@ -57,10 +57,10 @@ class LocalRunner:
     def run(self, name: str, *chosen: str) -> subprocess.CompletedProcess[str]:
         """Pick the job up, run it (or what else is chosen) as that job, and tell GitLab how it ended."""
         job = next(job for job in self.jobs() if job["name"] == name)
-        started = self._lab("POST", f"/lab/gitlab/jobs/{job['id']}/start")
+        started = self._ask_gitlab("POST", f"/lab/gitlab/jobs/{job['id']}/start")
         done = self.local({**started["variables"], "CI_COMMIT_REF_PROTECTED": "true"}, *(chosen or (name,)))
         status = "failed" if done.returncode else "success"
-        self._lab("POST", f"/lab/gitlab/jobs/{job['id']}/finish", {"status": status})
+        self._ask_gitlab("POST", f"/lab/gitlab/jobs/{job['id']}/finish", {"status": status})
         return done
 
     def local(self, variables: dict[str, str], *chosen: str) -> subprocess.CompletedProcess[str]:
@@ -82,11 +82,11 @@ class LocalRunner:
     def play(self, name: str, user: str) -> None:
         """Play a manual job in GitLab."""
         job = next(job for job in self.jobs() if job["name"] == name)
-        GitLab(self.world.gitlab_api, self.world.credentials.gitlab[user], str(PROJECT_ID)).play(int(job["id"]))
+        GitLab(self.lab.gitlab_api, self.lab.credentials.gitlab[user], str(PROJECT_ID)).play(int(job["id"]))
 
     def jobs(self) -> list[dict[str, Any]]:
         """The pipeline's jobs as they stand."""
-        pipelines = self._lab("GET", "/lab/gitlab/pipelines")
+        pipelines = self._ask_gitlab("GET", "/lab/gitlab/pipelines")
         return next(list(found["jobs"]) for found in pipelines if found["id"] == self.pipeline)
 
     def artifacts(self, name: str) -> Path:
@@ -94,15 +94,15 @@ class LocalRunner:
         return self.repository / ".gitlab-ci-local/artifacts" / name
 
     def _environment(self) -> dict[str, str]:
-        own = {key: value for key, value in self.world.environment().items() if key.startswith(PROJECT_VARIABLES)}
+        own = {key: value for key, value in self.lab.environment().items() if key.startswith(PROJECT_VARIABLES)}
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("RUNBOOK_", "CI_"))}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return {**inherited, **own, "PATH": path, "PYTHONPATH": str(ROOT)}
 
-    def _lab(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def _ask_gitlab(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         with requests.Session() as session:
             session.trust_env = False
-            answer = session.request(method, self.world.gitlab_url + path, json=body or {}, timeout=30)
+            answer = session.request(method, self.lab.gitlab_url + path, json=body or {}, timeout=30)
             answer.raise_for_status()
             return answer.json()
 

@@ -16,7 +16,7 @@ from base import Base
 from desk import Desk, ask, eventually, slack_threads, visible_errors
 
 from runbook_lib.errors import ApprovalError
-from runbook_lib.lab.world import World
+from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.models.base import Outcome
 from runbook_lib.runner.evidence import prove_folder
 from runbook_lib.settings import Settings
@@ -30,7 +30,7 @@ NOT_WAITING = ("-p", "approval.wait=false")
 def original(session_base: Base, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A run by hand whose plan is made, shown and approved by alex."""
     session_base.restore()
-    desk = Desk(session_base.world, settings, tmp_path_factory.mktemp("original"))
+    desk = Desk(session_base.lab, settings, tmp_path_factory.mktemp("original"))
     desk.repository.commit_change(None)
     asked = desk.run("compliance", "plan", "approval", *NOT_WAITING)
     assert asked.returncode == 0, asked.stderr
@@ -40,7 +40,7 @@ def original(session_base: Base, settings: Settings, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture
-def desk(original: Desk, lab: World, tmp_path: Path) -> Desk:
+def desk(original: Desk, lab: LabAddresses, tmp_path: Path) -> Desk:
     """A copy of the approved run, on a working copy with the change, for a test alone."""
     shutil.copytree(original.outputs, tmp_path / "outputs")
     copy = replace(original, outputs=tmp_path / "outputs")
@@ -58,12 +58,12 @@ def fresh(original: Desk, run_id: str) -> Desk:
 
 
 def state_serial(desk: Desk) -> int:
-    states = ask(f"{desk.world.gitlab_url}/lab/gitlab/states")
+    states = ask(f"{desk.lab.gitlab_url}/lab/gitlab/states")
     return int(states["access"]["serials"][-1])
 
 
 def lock_of(desk: Desk) -> dict[str, str] | None:
-    found: dict[str, str] | None = ask(f"{desk.world.gitlab_url}/lab/gitlab/states")["access"]["lock"]
+    found: dict[str, str] | None = ask(f"{desk.lab.gitlab_url}/lab/gitlab/states")["access"]["lock"]
     return found
 
 
@@ -136,8 +136,8 @@ def test_a_request_that_nobody_answers_ends_the_run_when_it_expires(desk: Desk) 
 
 
 def test_a_state_that_moved_since_the_plan_keeps_it_from_being_applied(desk: Desk) -> None:
-    url = f"{desk.world.gitlab_api}/projects/42/terraform/state/access"
-    bot = ("terraform-bot", desk.world.credentials.gitlab["terraform-bot"])
+    url = f"{desk.lab.gitlab_api}/projects/42/terraform/state/access"
+    bot = ("terraform-bot", desk.lab.credentials.gitlab["terraform-bot"])
     document = requests.get(url, auth=bot, timeout=30).json()
     document["serial"] += 1
     requests.post(url, auth=bot, json=document, timeout=30).raise_for_status()
@@ -159,7 +159,7 @@ def test_a_request_that_slack_does_not_take_is_an_error_and_goes_out_when_it_doe
 ) -> None:
     shutil.rmtree(desk.store.path("03_approval"))
     if fault:
-        ask(f"{desk.world.slack_url}/lab/slack/faults", "POST", fault)
+        ask(f"{desk.lab.slack_url}/lab/slack/faults", "POST", fault)
     ended = desk.run("approval", *NOT_WAITING, **variables)
     assert ended.returncode == 3
     assert (
@@ -168,7 +168,7 @@ def test_a_request_that_slack_does_not_take_is_an_error_and_goes_out_when_it_doe
     )
     assert list(desk.store.dir.glob("outbox/*request*.json"))
     if fault:
-        requests.delete(f"{desk.world.slack_url}/lab/slack/faults", timeout=30).raise_for_status()
+        requests.delete(f"{desk.lab.slack_url}/lab/slack/faults", timeout=30).raise_for_status()
     assert desk.run("approval", *NOT_WAITING).returncode == 0
     assert list(desk.store.dir.glob("outbox/*.json")) == []
 
@@ -188,7 +188,7 @@ def test_resuming_repeats_no_step_whose_inputs_are_the_same_and_every_other(desk
 
 
 def test_a_plan_that_is_stopped_by_a_signal_gives_the_lock_back_and_leaves_evidence(desk: Desk) -> None:
-    before = len(slack_threads(desk.world))
+    before = len(slack_threads(desk.lab))
     process = desk.start("run", "plan", "--run-id", desk.run_id)
     eventually(lambda: lock_of(desk), "Terraform takes the lock")
     process.send_signal(signal.SIGTERM)
@@ -198,10 +198,10 @@ def test_a_plan_that_is_stopped_by_a_signal_gives_the_lock_back_and_leaves_evide
     assert (lock_of(desk), list(terraform_processes(desk))) == (None, [])
     assert desk.result("plan").outcome is Outcome.INTERRUPTED
     assert prove_folder(desk.store.dir).valid
-    assert "interrupted at plan" in slack_threads(desk.world)[before - 1]["text"]
+    assert "interrupted at plan" in slack_threads(desk.lab)[before - 1]["text"]
 
 
-def test_an_approved_plan_is_applied_once(lab: World, original: Desk) -> None:
+def test_an_approved_plan_is_applied_once(lab: LabAddresses, original: Desk) -> None:
     desk = fresh(original, "applied")
     assert desk.run("apply").returncode == 0
     result, serial = desk.result("apply"), state_serial(desk)
@@ -216,7 +216,9 @@ def test_an_approved_plan_is_applied_once(lab: World, original: Desk) -> None:
     assert state_serial(desk) == serial
 
 
-def test_a_state_that_can_not_be_uploaded_after_apply_is_kept_with_the_evidence(lab: World, original: Desk) -> None:
+def test_a_state_that_can_not_be_uploaded_after_apply_is_kept_with_the_evidence(
+    lab: LabAddresses, original: Desk
+) -> None:
     desk = fresh(original, "upload")
     fault = {"method": "POST", "path": "terraform/state/access$", "status": 500, "count": 99}
     ask(f"{lab.gitlab_url}/lab/gitlab/faults", "POST", fault)
@@ -229,7 +231,9 @@ def test_a_state_that_can_not_be_uploaded_after_apply_is_kept_with_the_evidence(
     assert prove_folder(desk.store.dir).valid
 
 
-def test_an_apply_whose_run_is_killed_is_finished_by_terraform_and_never_repeated(lab: World, original: Desk) -> None:
+def test_an_apply_whose_run_is_killed_is_finished_by_terraform_and_never_repeated(
+    lab: LabAddresses, original: Desk
+) -> None:
     desk = fresh(original, "killed")
     serial = state_serial(desk)
     process = desk.start("run", "apply", "--run-id", desk.run_id)

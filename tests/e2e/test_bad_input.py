@@ -10,8 +10,8 @@ import pytest
 import requests
 from desk import Desk, Ended, ask, visible_errors
 
+from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.lab.process import give_faults
-from runbook_lib.lab.world import World
 from runbook_lib.models.base import Outcome
 
 
@@ -30,12 +30,12 @@ def assert_failed(ended: Ended, desk: Desk, error: str, hint: str) -> None:
     assert re.search(error, said["error"]), ended.stderr
     assert re.search(hint, said["hint"]), ended.stderr
     assert ended.returncode == 3
-    state = ask(f"{desk.world.gitlab_url}/lab/gitlab/states")["access"]
+    state = ask(f"{desk.lab.gitlab_url}/lab/gitlab/states")["access"]
     assert state["lock"] is None
 
 
-def fail_gitlab(world: World, **fault: object) -> None:
-    requests.post(f"{world.gitlab_url}/lab/gitlab/faults", json=fault, timeout=30).raise_for_status()
+def fail_gitlab(lab: LabAddresses, **fault: object) -> None:
+    requests.post(f"{lab.gitlab_url}/lab/gitlab/faults", json=fault, timeout=30).raise_for_status()
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ def test_a_missing_variable_is_named_with_where_to_give_it(desk: Desk) -> None:
 
 def test_a_locked_state_names_who_holds_it_and_since_when(desk: Desk) -> None:
     desk.edit("runbook.yml", 'minimum: "1.5.0"', 'minimum: "1.5.0"\n  lock_timeout: 0s')
-    url = f"{desk.world.gitlab_api}/projects/42/terraform/state/access/lock"
+    url = f"{desk.lab.gitlab_api}/projects/42/terraform/state/access/lock"
     fields = ("ID", "Operation", "Info", "Who", "Version", "Created", "Path")
     lock = dict.fromkeys(fields, "") | {"ID": "a1"}
-    sam = ("sam", desk.world.credentials.gitlab["sam"])
+    sam = ("sam", desk.lab.credentials.gitlab["sam"])
     requests.post(url, auth=sam, json=lock, timeout=30).raise_for_status()
     ended = desk.run("plan")
     assert ended.returncode == 3
@@ -151,7 +151,7 @@ def test_a_locked_state_names_who_holds_it_and_since_when(desk: Desk) -> None:
         r"the state access is locked by sam since \d{4}-\d\d-\d\d \d\d:\d\d UTC", visible_errors(ended)["error"]
     )
     assert "force-unlock a1" in visible_errors(ended)["hint"]
-    assert ask(f"{desk.world.gitlab_url}/lab/gitlab/states")["access"]["lock"]["Who"] == "sam"
+    assert ask(f"{desk.lab.gitlab_url}/lab/gitlab/states")["access"]["lock"]["Who"] == "sam"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_locked_state_names_who_holds_it_and_since_when(desk: Desk) -> None:
 def test_aws_that_refuses_is_an_error_of_the_step_that_asked(
     desk: Desk, variables: dict[str, str], error: str, hint: str
 ) -> None:
-    give_faults(desk.world, {"aws": "deny"})
+    give_faults(desk.lab, {"aws": "deny"})
     ended = desk.run("service_tests", **variables)
     assert_failed(ended, desk, error, hint)
     assert desk.outcomes() == {"service_tests": Outcome.ERRORED}
@@ -187,10 +187,10 @@ def test_a_gitlab_that_refuses_ends_it_before_a_run_is_made(
 
 
 def test_a_gitlab_that_fails_is_asked_again_before_it_is_an_error(desk: Desk) -> None:
-    fail_gitlab(desk.world, status=503, count=2)
+    fail_gitlab(desk.lab, status=503, count=2)
     whole = desk.runbook("approve", "nothing")
     assert "asks for no approval" in visible_errors(whole)["error"]
-    fail_gitlab(desk.world, status=502, count=50)
+    fail_gitlab(desk.lab, status=502, count=50)
     ended = desk.run("compliance")
     assert_failed(ended, desk, "GitLab answered 502", "GitLab itself failed, also when asked again")
     assert not desk.store.dir.exists()

@@ -13,7 +13,7 @@ from desk import slack_threads
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.cli.demo import Break
 from runbook_lib.cli.demo_story import Story
-from runbook_lib.lab.world import World
+from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.steps import BUILT_IN
 from runbook_lib.runner.evidence import prove_folder
@@ -44,7 +44,7 @@ STOPS = {
 
 @pytest.mark.parametrize("broken", list(Break))
 def test_a_broken_run_stops_where_it_is_broken_and_says_so_to_everybody(
-    broken: Break, lab: World, settings: Settings
+    broken: Break, lab: LabAddresses, settings: Settings
 ) -> None:
     stop, before = STOPS[broken], len(slack_threads(lab))
     story = Story(settings, keep=False, broken=broken, tell=print)

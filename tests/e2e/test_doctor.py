@@ -9,7 +9,7 @@ import sys
 import pytest
 import requests
 
-from runbook_lib.lab.world import World
+from runbook_lib.lab.addresses import LabAddresses
 
 NAMES = [
     "runbook.yml", "notebooks", "git", "policies", "signing key", "terraform", "state project", "provider", "state",
@@ -17,10 +17,10 @@ NAMES = [
 ]  # fmt: skip
 
 
-def doctor(world: World, user: str = "sam", **changes: str) -> tuple[int, dict[str, tuple[str, str]]]:
+def doctor(lab: LabAddresses, user: str = "sam", **changes: str) -> tuple[int, dict[str, tuple[str, str]]]:
     """The exit status, and by name the level and all that is said."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("RUNBOOK_", "CI_"))}
-    environment = {**inherited, **world.environment(user), "RUNBOOK_ROOT": str(world.repository), **changes}
+    environment = {**inherited, **lab.environment(user), "RUNBOOK_ROOT": str(lab.repository), **changes}
     command = [sys.executable, "-m", "runbook_lib.cli", "doctor"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     found: dict[str, tuple[str, str]] = {}
@@ -34,13 +34,11 @@ def doctor(world: World, user: str = "sam", **changes: str) -> tuple[int, dict[s
     return done.returncode, found
 
 
-@pytest.fixture
-def world(desk: object, lab: World) -> World:
-    return lab
+pytestmark = pytest.mark.usefixtures("desk")  # the lab's repository as its requester has it
 
 
-def test_all_is_well_for_a_maintainer_of_the_lab(world: World) -> None:
-    status, found = doctor(world)
+def test_all_is_well_for_a_maintainer_of_the_lab(lab: LabAddresses) -> None:
+    status, found = doctor(lab)
     assert status == 0
     assert list(found) == NAMES
     assert {level for level, _ in found.values()} == {"ok", "warning"}
@@ -50,15 +48,15 @@ def test_all_is_well_for_a_maintainer_of_the_lab(world: World) -> None:
     assert "#infra-changes" in found["slack"][1]
 
 
-def test_a_developer_is_told_how_to_plan(world: World) -> None:
-    status, found = doctor(world, "riley")
+def test_a_developer_is_told_how_to_plan(lab: LabAddresses) -> None:
+    status, found = doctor(lab, "riley")
     assert status == 0
     assert found["gitlab"][0] == "warning"
     assert "plan.lock=false" in found["gitlab"][1]
 
 
-def test_each_system_that_refuses_is_named_with_a_remedy(world: World) -> None:
-    status, found = doctor(world, SLACK_CHANNEL="#nowhere", GITLAB_TOKEN="glpat-wrong", SLACK_APP_TOKEN="")
+def test_each_system_that_refuses_is_named_with_a_remedy(lab: LabAddresses) -> None:
+    status, found = doctor(lab, SLACK_CHANNEL="#nowhere", GITLAB_TOKEN="glpat-wrong", SLACK_APP_TOKEN="")
     assert status == 3
     failed = {name: said for name, (level, said) in found.items() if level == "failed"}
     assert set(failed) == {"state", "gitlab", "approvers", "slack"}
@@ -66,20 +64,20 @@ def test_each_system_that_refuses_is_named_with_a_remedy(world: World) -> None:
     assert "channel_not_found" in failed["slack"]
 
 
-def test_what_is_needed_and_not_there_is_exit_status_2(world: World) -> None:
-    status, found = doctor(world, CI_PROJECT_ID="", SLACK_BOT_TOKEN="")
+def test_what_is_needed_and_not_there_is_exit_status_2(lab: LabAddresses) -> None:
+    status, found = doctor(lab, CI_PROJECT_ID="", SLACK_BOT_TOKEN="")
     assert status == 2
     assert found["state project"][0] == "missing"
     assert found["slack"][0] == "warning"
 
 
-def test_who_holds_the_lock_is_said(world: World) -> None:
-    lock = f"{world.gitlab_api}/projects/42/terraform/state/access/lock"
+def test_who_holds_the_lock_is_said(lab: LabAddresses) -> None:
+    lock = f"{lab.gitlab_api}/projects/42/terraform/state/access/lock"
     body = dict.fromkeys(("Operation", "Info", "Version", "Path"), "") | {"ID": "1111", "Who": "alex@laptop"}
     body["Created"] = "2026-01-01T00:00:00Z"
-    credentials = ("alex", world.credentials.gitlab["alex"])
+    credentials = ("alex", lab.credentials.gitlab["alex"])
     requests.post(lock, json=body, auth=credentials, timeout=30).raise_for_status()
-    status, found = doctor(world)
+    status, found = doctor(lab)
     assert status == 0
     assert found["state"][0] == "warning"
     assert "locked by alex since" in found["state"][1]

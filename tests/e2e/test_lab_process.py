@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from runbook_lib.errors import AdapterError, UsageError
-from runbook_lib.lab.process import control, running_world, start_process, stop_process
-from runbook_lib.lab.statefile import STATE, find_world
-from runbook_lib.lab.world import World
+from runbook_lib.lab.addresses import LabAddresses
+from runbook_lib.lab.process import control, running_lab, start_process, stop_process
+from runbook_lib.lab.statefile import STATE, find_lab
 
 ROOT = Path(__file__).parents[2]
 # Starts a lab, tells it whether the lab is let go, and waits to be killed.
@@ -26,9 +26,9 @@ BUILDER = """
 import sys
 from pathlib import Path
 from runbook_lib.lab.process import control, start_process
-world = start_process(Path(sys.argv[1]), Path(sys.argv[2]))
+lab = start_process(Path(sys.argv[1]), Path(sys.argv[2]))
 if sys.argv[3] != "building":
-    control(world, "POST", "/lab/ready", {"tied": sys.argv[3] == "tied"})
+    control(lab, "POST", "/lab/ready", {"tied": sys.argv[3] == "tied"})
 print("started", flush=True)
 input()
 """
@@ -40,11 +40,11 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     stop_process(tmp_path / "lab")
 
 
-def listens(world: World) -> list[str]:
+def listens(lab: LabAddresses) -> list[str]:
     open_ones = []
     for name in ("aws_url", "gitlab_url", "slack_url", "control_url"):
         with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", urlsplit(getattr(world, name)).port or 0)) == 0:
+            if client.connect_ex(("127.0.0.1", urlsplit(getattr(lab, name)).port or 0)) == 0:
                 open_ones.append(name)
     return open_ones
 
@@ -60,23 +60,23 @@ def terraform_in(folder: Path) -> list[str]:
     return found
 
 
-def killed_builder(folder: Path, then: str) -> World:
+def killed_builder(folder: Path, then: str) -> LabAddresses:
     command = [sys.executable, "-c", BUILDER, str(folder), str(ROOT), then]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as builder:
         assert builder.stdout is not None
         assert builder.stdout.readline() == b"started\n"
-        world = running_world(folder)
+        lab = running_lab(folder)
         builder.kill()
-    return world
+    return lab
 
 
 def test_every_part_answers_as_soon_as_it_is_started_and_none_after_it_was_stopped(folder: Path) -> None:
-    world = start_process(folder, ROOT)
-    assert listens(world) == ["aws_url", "gitlab_url", "slack_url", "control_url"]
+    lab = start_process(folder, ROOT)
+    assert listens(lab) == ["aws_url", "gitlab_url", "slack_url", "control_url"]
     stopped = stop_process(folder)
-    assert stopped == world
-    assert listens(world) == []
-    assert not psutil.pid_exists(world.process.pid)
+    assert stopped == lab
+    assert listens(lab) == []
+    assert not psutil.pid_exists(lab.process.pid)
     assert not (folder / STATE).exists()
 
 
@@ -96,7 +96,7 @@ def test_after_a_kill_the_next_one_starts(folder: Path) -> None:
     process = psutil.Process(killed.process.pid)
     process.kill()
     process.wait(timeout=30)
-    assert find_world(folder) is None
+    assert find_lab(folder) is None
     assert start_process(folder, ROOT).process != killed.process
 
 
@@ -110,7 +110,7 @@ def test_of_two_started_at_once_one_runs_and_the_other_says_so(folder: Path) -> 
     with ThreadPoolExecutor(2) as pool:
         said = list(pool.map(start, range(2)))
     pids = [word for word in said if word.isdigit()]
-    assert pids == [str(running_world(folder).process.pid)]
+    assert pids == [str(running_lab(folder).process.pid)]
     (refusal,) = [word for word in said if not word.isdigit()]
     assert "a lab is" in refusal
 
@@ -125,25 +125,25 @@ def test_two_labs_in_two_folders_do_not_meet(folder: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("then", ["building", "tied"])
 def test_a_lab_ends_with_the_process_that_needs_it_even_if_that_is_killed(folder: Path, then: str) -> None:
-    world = killed_builder(folder, then)
-    lab = psutil.Process(world.process.pid) if psutil.pid_exists(world.process.pid) else None
-    if lab is not None:
-        lab.wait(timeout=30)
-    assert listens(world) == []
+    lab = killed_builder(folder, then)
+    process = psutil.Process(lab.process.pid) if psutil.pid_exists(lab.process.pid) else None
+    if process is not None:
+        process.wait(timeout=30)
+    assert listens(lab) == []
     assert not (folder / STATE).exists()
 
 
 def test_a_lab_that_was_let_go_outlives_its_builder(folder: Path) -> None:
-    world = killed_builder(folder, "ready")
-    assert control(world, "GET", "/lab/status")["phase"] == "ready"
-    assert running_world(folder).builder is None
+    lab = killed_builder(folder, "ready")
+    assert control(lab, "GET", "/lab/status")["phase"] == "ready"
+    assert running_lab(folder).builder is None
 
 
 def test_a_lab_that_cannot_start_says_why_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(AdapterError, match=r"web_front\.py is not there") as caught:
         start_process(folder, tmp_path)
     assert str(folder / "lab.log") in caught.value.remedy
-    assert find_world(folder) is None
+    assert find_lab(folder) is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -154,15 +154,15 @@ def test_an_up_that_is_stopped_while_it_builds_leaves_nothing(folder: Path, numb
         try:
             assert up.stderr is not None
             assert any("network: terraform apply" in line for line in up.stderr)
-            world = running_world(folder)
-            lab = psutil.Process(world.process.pid)
+            lab = running_lab(folder)
+            process = psutil.Process(lab.process.pid)
             up.send_signal(number)
             status = up.wait(timeout=90)
         finally:
             up.kill()
-    if psutil.pid_exists(lab.pid):
-        lab.wait(timeout=60)
+    if psutil.pid_exists(process.pid):
+        process.wait(timeout=60)
     assert status == (-number if number is signal.SIGKILL else 128 + number)
-    assert listens(world) == []
+    assert listens(lab) == []
     assert terraform_in(folder) == []
-    assert find_world(folder) is None
+    assert find_lab(folder) is None

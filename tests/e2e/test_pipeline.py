@@ -14,31 +14,31 @@ from ruamel.yaml import YAML
 
 from runbook_lib.cli.demo import Break
 from runbook_lib.cli.demo_repository import Repository
-from runbook_lib.lab.world import World
+from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.settings import Settings
 
 pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def world(session_base: Base) -> World:
+def lab(session_base: Base) -> LabAddresses:
     """The session's lab at its base, once for this module: each test goes on where the one before ended."""
     session_base.restore()
-    return session_base.world
+    return session_base.lab
 
 
 @pytest.fixture(scope="module")
-def repository(world: World, settings: Settings) -> Repository:
+def repository(lab: LabAddresses, settings: Settings) -> Repository:
     """The requester's repository with the pipeline's files in it."""
-    made = Repository(settings, world)
+    made = Repository(settings, lab)
     add_pipeline_files(made.path)
     return made
 
 
 @pytest.fixture(scope="module")
-def pipeline(world: World, repository: Repository) -> LocalRunner:
+def pipeline(lab: LabAddresses, repository: Repository) -> LocalRunner:
     """The requester's pipeline, run as far as the approver's answer, then applied and tested."""
-    runner = LocalRunner(world, repository.path).begin(repository.commit_change(None))
+    runner = LocalRunner(lab, repository.path).begin(repository.commit_change(None))
     for name in ("prepare", "compliance", "plan", "approval"):
         succeed(runner, name)
     runner.play("apply", "alex")
@@ -106,7 +106,7 @@ def test_the_service_tests_run_as_a_child_pipeline(pipeline: LocalRunner) -> Non
 
 
 def test_the_service_tests_run_alone_from_a_project_that_includes_them(
-    pipeline: LocalRunner, world: World, tmp_path: Path
+    pipeline: LocalRunner, lab: LabAddresses, tmp_path: Path
 ) -> None:
     project = tmp_path / "shop"
     project.mkdir()
@@ -121,13 +121,13 @@ def test_the_service_tests_run_alone_from_a_project_that_includes_them(
     number = str(pipeline.pipeline)
     variables = {
         "GITLAB_CI": "true",
-        "CI_SERVER_URL": world.gitlab_url,
-        "CI_API_V4_URL": world.gitlab_api,
+        "CI_SERVER_URL": lab.gitlab_url,
+        "CI_API_V4_URL": lab.gitlab_api,
         "CI_PIPELINE_ID": number,
         "CI_PROJECT_ID": "42",
-        "GITLAB_TOKEN": world.credentials.gitlab["sam"],
+        "GITLAB_TOKEN": lab.credentials.gitlab["sam"],
     }
-    done = LocalRunner(world, project, pipeline.pipeline).local(variables, "service_tests")
+    done = LocalRunner(lab, project, pipeline.pipeline).local(variables, "service_tests")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     folder = project / ".gitlab-ci-local/artifacts/service_tests/outputs" / number / "06_service_tests"
     assert json.loads((folder / "result.json").read_text())["outcome"] == "passed"
@@ -135,14 +135,14 @@ def test_the_service_tests_run_alone_from_a_project_that_includes_them(
 
 
 def test_a_failed_job_lets_the_failure_job_tell_slack(
-    pipeline: LocalRunner, world: World, repository: Repository
+    pipeline: LocalRunner, lab: LabAddresses, repository: Repository
 ) -> None:
     commit = repository.commit_change(Break.COMPLIANCE)
-    runner = LocalRunner(world, repository.path).begin(commit)
+    runner = LocalRunner(lab, repository.path).begin(commit)
     succeed(runner, "prepare")
     # An on_failure job begins only beside the one that failed.
     done = runner.run("compliance", "compliance", "failure")
     assert done.returncode != 0
     assert f"Run {runner.pipeline} stopped at compliance" in done.stdout, done.stdout[-3000:] + done.stderr[-1000:]
-    told = [message["text"] for thread in slack_threads(world) for message in thread["replies"]]
+    told = [message["text"] for thread in slack_threads(lab) for message in thread["replies"]]
     assert [text for text in told if f"run {runner.pipeline}" in text and "blocked" in text], told

@@ -63,7 +63,7 @@ def test_what_terraform_calls_sensitive_is_in_no_file_log_or_message(leaking: De
         assert shown.count("[MASKED]") >= 1, f"{name} printed it"
     assert leaks(leaking.store.dir) == []
     assert SECRET not in asked.stderr + asked.stdout + done.stderr + done.stdout
-    assert SECRET not in json.dumps(slack_threads(leaking.world))
+    assert SECRET not in json.dumps(slack_threads(leaking.lab))
     # It was there to be found: the plan file holds it.
     listed = ["unzip", "-p", str(leaking.store.path("02_plan/plan.tfplan")), "tfplan"]
     assert SECRET.encode() in subprocess.run(listed, check=True, capture_output=True).stdout

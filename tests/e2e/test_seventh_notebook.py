@@ -16,7 +16,7 @@ from desk import Desk, Ended, eventually, slack_threads, visible_errors
 from local_runner import ROOT, LocalRunner, add_pipeline_files, succeed
 
 from runbook_lib.adapters.signing import generate_key
-from runbook_lib.lab.world import World
+from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.models.base import Outcome
 from runbook_lib.settings import Settings
 
@@ -74,8 +74,8 @@ def finished(session_base: Base, settings: Settings, tmp_path_factory: pytest.Te
     private, public = generate_key()
     (folder / "key.pub").write_text(public)
     variables = {"RUNBOOK_SIGNING_KEY": private}
-    desk = with_cost(Desk(session_base.world, settings, folder / "outputs", variables=variables))
-    before = len(slack_threads(desk.world))
+    desk = with_cost(Desk(session_base.lab, settings, folder / "outputs", variables=variables))
+    before = len(slack_threads(desk.lab))
     with desk.start("run", "--run-id", desk.run_id, *PRICES) as process:
         eventually(lambda: desk.store.exists("04_approval/request.json") or process.poll() is not None, "the request")
         answered = desk.runbook("approve", desk.run_id, user="alex")
@@ -85,7 +85,7 @@ def finished(session_base: Base, settings: Settings, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture
-def desk(lab: World, settings: Settings, tmp_path: Path) -> Desk:
+def desk(lab: LabAddresses, settings: Settings, tmp_path: Path) -> Desk:
     return with_cost(Desk(lab, settings, tmp_path / "outputs"))
 
 
@@ -121,7 +121,7 @@ def test_the_approver_sees_its_warning_beside_the_plan_s_findings(finished: Fini
 
 def shown(finished: Finished) -> list[str]:
     """The texts of the run's thread: the board's first, then the replies'."""
-    thread = slack_threads(finished.desk.world, finished.threads_before)[0]
+    thread = slack_threads(finished.desk.lab, finished.threads_before)[0]
     return [json.dumps(message.get("blocks"), ensure_ascii=False) for message in (thread, *thread["replies"])]
 
 
@@ -212,7 +212,7 @@ def pipeline(desk: Desk) -> LocalRunner:
     with (desk.root / ".gitlab-ci.yml").open("a") as stream:
         stream.write(f"\n{documented_job()}{prices}")
     desk.edit(".gitlab-ci.yml", "  dependencies: [plan]\n  interruptible", "  dependencies: [cost]\n  interruptible")
-    runner = LocalRunner(desk.world, desk.root).begin(desk.repository.commit_change(None))
+    runner = LocalRunner(desk.lab, desk.root).begin(desk.repository.commit_change(None))
     for name in ("prepare", "compliance", "plan", "cost", "approval"):
         succeed(runner, name)
     return runner

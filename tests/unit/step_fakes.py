@@ -67,6 +67,6 @@ class FakeGitLab:
     def commit_author(self, sha: str, fallback: str = "") -> str:
         return fallback.partition("@")[0]
 
-    def pipeline(self, pipeline_id: int) -> FakeGitLab:
+    def pipeline_user(self, pipeline_id: int) -> str:
         self.asked_pipelines.append(pipeline_id)
-        return self
+        return self.user

@@ -1,11 +1,11 @@
-"""The application: `create_app(default_world())`, to be served on loopback."""
+"""The application: `create_app(default_config())`, to be served on loopback."""
 
 from __future__ import annotations
 
 from fastapi import FastAPI
 
 from . import control, deployments, graphql, jobs, merge_requests, pages, people, pipelines, state
-from .config import GitLabWorld, default_world
+from .config import GitLabLabConfig, default_config
 from .data import GitLabData
 from .errors import add_error_handlers
 from .middleware import Faults, ProjectPaths
@@ -13,10 +13,10 @@ from .middleware import Faults, ProjectPaths
 __all__ = ["create_app"]
 
 
-def create_app(world: GitLabWorld | None = None) -> FastAPI:
+def create_app(config: GitLabLabConfig | None = None) -> FastAPI:
     """Make a GitLab with these people and this project, and nothing in it yet."""
     app = FastAPI(title="GitLab of the lab", openapi_url=None, docs_url=None, redoc_url=None)
-    data = GitLabData(world or default_world())
+    data = GitLabData(config or default_config())
     app.state.data = data
     add_error_handlers(app)
     app.add_middleware(Faults, data=data)

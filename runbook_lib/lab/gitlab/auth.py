@@ -19,7 +19,6 @@ __all__ = [
     "Data",
     "Developer",
     "JobReader",
-    "JobWriter",
     "Known",
     "Reporter",
     "StateReader",
@@ -58,7 +57,7 @@ def _reads(request: Request) -> bool:
 
 def _by_token(request: Request, token: str, way: str) -> Caller:
     data = get_data(request)
-    user = next((u for u in data.world.users if u.token == token), None)
+    user = next((u for u in data.config.users if u.token == token), None)
     if user is None:
         raise ApiError.unauthorized()
     if user.expired:
@@ -101,7 +100,7 @@ def _identify(request: Request, ways: frozenset[str]) -> Caller:
 def _member(level: int, ways: frozenset[str]) -> Callable[[Request, str], Caller]:
     def check(request: Request, project_id: str) -> Caller:
         data, caller = get_data(request), _identify(request, ways)
-        project = data.world.project
+        project = data.config.project
         # GitLab answers 404 for a project that one may not see.
         if project_id not in {str(project.id), project.path} or not caller.user.access_level:
             raise ApiError.not_found("Project")
@@ -134,6 +133,5 @@ Known = Annotated[Caller, Depends(_known)]
 Reporter = Annotated[Caller, Depends(_member(REPORTER, _TOKEN))]
 Developer = Annotated[Caller, Depends(_member(DEVELOPER, _TOKEN))]
 JobReader = Annotated[Caller, Depends(_member(REPORTER, _JOB))]
-JobWriter = Annotated[Caller, Depends(_member(DEVELOPER, _JOB))]
 StateReader = Annotated[Caller, Depends(_member(DEVELOPER, _STATE))]
 StateWriter = Annotated[Caller, Depends(_member(MAINTAINER, _STATE))]

@@ -6,18 +6,17 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 __all__ = [
     "DEVELOPER",
     "MAINTAINER",
     "OUTSIDER",
     "REPORTER",
-    "GitLabWorld",
+    "GitLabLabConfig",
     "JobSpec",
     "LabProject",
     "LabUser",
-    "default_world",
+    "default_config",
 ]
 
 OUTSIDER = 0
@@ -86,11 +85,10 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True)
-class GitLabWorld:
+class GitLabLabConfig:
     """Everything that `create_app` needs.
 
     `required_approvals` above zero makes the environments protected, as Premium can; zero is the Free tier.
-    `folder`, if given, receives every version of every state. `job_token_prefix` is what real job tokens begin with.
     `page_url` is where the pages of pipelines and jobs lead, the lab having one page for all.
     """
 
@@ -98,10 +96,8 @@ class GitLabWorld:
     project: LabProject = LabProject()
     jobs: tuple[JobSpec, ...] = _JOBS
     required_approvals: int = 0
-    folder: Path | None = None
     max_state_bytes: int = 50_000_000
     clock: Callable[[], datetime] = _now
-    job_token_prefix: str = "glcbt-"  # noqa: S105  # a prefix, not a token
     page_url: str = ""
 
     def user(self, username: str) -> LabUser | None:
@@ -118,7 +114,7 @@ _PEOPLE = (
 )
 
 
-def default_world(tokens: Mapping[str, str] | None = None, folder: Path | None = None) -> GitLabWorld:
+def default_config(tokens: Mapping[str, str] | None = None) -> GitLabLabConfig:
     """Make the lab's usual people: riley asks, alex and sam approve, the bot reads, casey is no member.
 
     `tokens` gives a user's personal access token by name; who is not named gets a random one.
@@ -128,4 +124,4 @@ def default_world(tokens: Mapping[str, str] | None = None, folder: Path | None =
         LabUser(n, who, name, known.get(who) or f"glpat-{secrets.token_urlsafe(15)}", level, scopes)
         for n, (who, name, level, scopes) in enumerate(_PEOPLE, start=101)
     )
-    return GitLabWorld(users=users, folder=folder)
+    return GitLabLabConfig(users=users)

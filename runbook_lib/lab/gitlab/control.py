@@ -23,7 +23,7 @@ router = APIRouter(prefix="/lab/gitlab")
 
 
 def _user(data: GitLabData, name: str) -> LabUser:
-    user = data.world.user(name)
+    user = data.config.user(name)
     if user is None:
         raise ApiError.bad_request(f"no user {name}")
     return user
@@ -34,7 +34,7 @@ async def pipelines(request: Request, data: Data) -> list[dict[str, Any]]:
     """List all pipelines, newest first, each with its jobs in order: what the lab's page shows."""
     base = base_url(request)
     return [
-        pipeline_view(p, data.world, base) | {"jobs": [job_view(j, data.world, base) for j in p.current]}
+        pipeline_view(p, data.config, base) | {"jobs": [job_view(j, data.config, base) for j in p.current]}
         for p in sorted(data.pipelines.values(), key=lambda p: -p.id)
     ]
 
@@ -58,7 +58,7 @@ async def push(request: Request, data: Data) -> dict[str, str]:
     # A commit's id is its digest in git too; SHA-1 because git says so, not for safety.
     made = hashlib.sha1(f"{title}{len(data.commits)}".encode(), usedforsecurity=False).hexdigest()
     sha = str(body.get("sha") or made)
-    ref = str(body.get("ref") or data.world.project.branch)
+    ref = str(body.get("ref") or data.config.project.branch)
     data.push(ref, Commit(sha, title, author.name, author.email, data.now(), _specs(body.get("jobs") or [])))
     return {"sha": sha, "ref": ref}
 
@@ -88,7 +88,7 @@ async def start(job_id: int, request: Request, data: Data) -> dict[str, Any]:
 
 
 def _variables(data: GitLabData, job: Job, base: str) -> dict[str, str]:
-    project, pipeline = data.world.project, job.pipeline
+    project, pipeline = data.config.project, job.pipeline
     own = {
         "CI": "true",
         "GITLAB_CI": "true",
@@ -112,16 +112,15 @@ def _variables(data: GitLabData, job: Job, base: str) -> dict[str, str]:
 
 @router.post("/jobs/{job_id}/finish")
 async def finish(job_id: int, request: Request, data: Data) -> dict[str, Any]:
-    """End a running job: `status` success or failed, with `failure_reason` and `trace` if wanted."""
+    """End a running job: `status` success or failed, with `failure_reason` if wanted."""
     job, body = find_job(data, job_id), await body_of(request)
     status = required(body, "status")
     if status not in {"success", "failed", "canceled"}:
         raise ApiError.bad_request(f"status {status} is none a job ends with")
     if job.status != "running":
         raise ApiError(409, {"message": f"409 Conflict - job is {job.status}, not running"})
-    job.trace += str(body.get("trace") or "")
     finish_job(data, job, status, str(body.get("failure_reason") or ""))
-    return job_view(job, data.world, base_url(request))
+    return job_view(job, data.config, base_url(request))
 
 
 @router.get("/faults")

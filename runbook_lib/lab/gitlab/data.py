@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .config import GitLabWorld, JobSpec, LabUser
+from .config import GitLabLabConfig, JobSpec, LabUser
 
 __all__ = ["Approval", "Commit", "Deployment", "GitLabData", "Job", "MergeRequest", "Pipeline", "State"]
-
-LIVE = frozenset({"pending", "running"})
 
 
 @dataclass
@@ -41,8 +39,6 @@ class Job:
     failure_reason: str = ""
     retried: bool = False
     token: str = field(default="", repr=False)
-    trace: str = ""
-    artifacts: bytes | None = None
     variables: dict[str, str] = field(default_factory=dict)
 
 
@@ -113,8 +109,8 @@ class State:
 class GitLabData:
     """The whole memory. Handlers run on one event loop and never await between reading and writing."""
 
-    def __init__(self, world: GitLabWorld) -> None:
-        self.world = world
+    def __init__(self, config: GitLabLabConfig) -> None:
+        self.config = config
         self.pipelines: dict[int, Pipeline] = {}
         self.jobs: dict[int, Job] = {}
         self.states: dict[str, State] = {}
@@ -132,7 +128,7 @@ class GitLabData:
 
     def now(self) -> datetime:
         """The lab's time."""
-        return self.world.clock()
+        return self.config.clock()
 
     def push(self, ref: str, commit: Commit) -> None:
         """Record a commit as the head of a branch."""

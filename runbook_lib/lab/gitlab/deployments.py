@@ -30,7 +30,7 @@ def _find(data: GitLabData, deployment_id: int) -> Deployment:
 @router.get("")
 async def deployments(project_id: str, _: JobReader, request: Request, data: Data) -> Response:
     """List the deployments, oldest first, by environment and status."""
-    views = [deployment_view(d, data.world, base_url(request)) for d in data.deployments.values()]
+    views = [deployment_view(d, data.config, base_url(request)) for d in data.deployments.values()]
     environment, status = request.query_params.get("environment"), request.query_params.get("status")
     views = [v for v in views if environment in {None, v["environment"]["name"]} and status in {None, v["status"]}]
     return page_of(request, sorted(views, key=lambda v: v["id"], reverse=request.query_params.get("sort") == "desc"))
@@ -39,7 +39,7 @@ async def deployments(project_id: str, _: JobReader, request: Request, data: Dat
 @router.get("/{deployment_id}")
 async def deployment(project_id: str, deployment_id: int, _: JobReader, request: Request, data: Data) -> dict[str, Any]:
     """Answer one deployment."""
-    return deployment_view(_find(data, deployment_id), data.world, base_url(request))
+    return deployment_view(_find(data, deployment_id), data.config, base_url(request))
 
 
 @router.post("/{deployment_id}/approval", status_code=201)
@@ -51,7 +51,7 @@ async def approve(
     status = required(body, "status")
     if status not in {"approved", "rejected"}:
         raise ApiError(400, {"error": "status does not have a valid value"})
-    if not data.world.required_approvals:
+    if not data.config.required_approvals:
         raise ApiError.not_found()
     _check(found, caller.user, status)
     approval = _record(data, found, Approval(caller.user, status, data.now(), str(body.get("comment") or "")))
@@ -70,5 +70,5 @@ def _record(data: GitLabData, deployment: Deployment, approval: Approval) -> App
     if approval.status == "rejected":
         finish_job(data, deployment.job, "failed", "deployment_rejected")
     approved = sum(a.status == "approved" for a in deployment.approvals)
-    deployment.blocked = approved < data.world.required_approvals
+    deployment.blocked = approved < data.config.required_approvals
     return approval

@@ -19,6 +19,7 @@ __all__ = [
     "start_job",
 ]
 
+JOB_TOKEN_PREFIX = "glcbt-"  # noqa: S105  # what real job tokens begin with
 ENDED = frozenset({"success", "failed", "canceled", "skipped"})
 
 
@@ -28,7 +29,7 @@ def create_pipeline(data: GitLabData, ref: str, user: LabUser, variables: dict[s
     pipeline = Pipeline(data.new_id(), data.refs[ref], ref, user, now, now, variables=variables)
     data.pipelines[pipeline.id] = pipeline
     commit = data.commits.get(pipeline.sha)
-    for spec in (commit and commit.jobs) or data.world.jobs:
+    for spec in (commit and commit.jobs) or data.config.jobs:
         _add_job(data, pipeline, spec, user)
     advance(data, pipeline)
     return pipeline
@@ -39,7 +40,7 @@ def _add_job(data: GitLabData, pipeline: Pipeline, spec: JobSpec, user: LabUser)
     pipeline.jobs.append(job)
     data.jobs[job.id] = job
     if spec.environment:
-        blocked = data.world.required_approvals > 0
+        blocked = data.config.required_approvals > 0
         deployment = Deployment(data.new_id(), job, spec.environment, data.now(), blocked)
         data.deployments[deployment.id] = deployment
     return job
@@ -105,7 +106,7 @@ def start_job(data: GitLabData, job: Job) -> Job:
     if job.status != "pending":
         raise ApiError(409, {"message": f"409 Conflict - job is {job.status}, not pending"})
     job.status, job.started_at = "running", data.now()
-    job.token = data.world.job_token_prefix + secrets.token_urlsafe(20)
+    job.token = JOB_TOKEN_PREFIX + secrets.token_urlsafe(20)
     advance(data, job.pipeline)
     return job
 

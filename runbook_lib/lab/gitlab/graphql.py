@@ -35,7 +35,7 @@ def _job(data: GitLabData, gid: str) -> dict[str, Any] | None:
 
 
 def _project(data: GitLabData, query: str, variables: dict[str, Any]) -> dict[str, Any] | None:
-    if variables.get("project") != data.world.project.path:
+    if variables.get("project") != data.config.project.path:
         return None
     if "terraformState" in query:
         state = data.states.get(str(variables.get("name")))

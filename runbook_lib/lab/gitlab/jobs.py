@@ -1,15 +1,13 @@
-"""Jobs: get, play, cancel, retry, trace, artifacts, and the job that a job token belongs to."""
+"""Jobs: get, play, cancel, retry, and the job that a job token belongs to."""
 
 from __future__ import annotations
 
-import io
-import zipfile
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, File, Request, UploadFile
-from fastapi.responses import PlainTextResponse, Response
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
 
-from .auth import Data, Developer, JobReader, Reporter, is_known, job_of_token
+from .auth import Data, Developer, Reporter, is_known, job_of_token
 from .data import GitLabData, Job
 from .errors import ApiError
 from .flow import cancel_job, play_job, retry_job
@@ -31,7 +29,7 @@ def find_job(data: GitLabData, job_id: int) -> Job:
 
 
 def _view(request: Request, data: GitLabData, job: Job) -> dict[str, Any]:
-    return job_view(job, data.world, base_url(request), data.commits.get(job.pipeline.sha))
+    return job_view(job, data.config, base_url(request), data.commits.get(job.pipeline.sha))
 
 
 @router.get("/job")
@@ -75,41 +73,3 @@ async def cancel(project_id: str, job_id: int, _: Developer, request: Request, d
 async def retry(project_id: str, job_id: int, caller: Developer, request: Request, data: Data) -> dict[str, Any]:
     """Run an ended job again, as a new job of the caller's."""
     return _view(request, data, retry_job(data, find_job(data, job_id), caller.user))
-
-
-@router.get("/projects/{project_id}/jobs/{job_id}/trace")
-async def trace(project_id: str, job_id: int, _: Reporter, data: Data) -> Response:
-    """Answer the job's log."""
-    return PlainTextResponse(find_job(data, job_id).trace)
-
-
-@router.get("/projects/{project_id}/jobs/{job_id}/artifacts")
-async def artifacts(project_id: str, job_id: int, _: JobReader, data: Data) -> Response:
-    """Answer the artifacts as one zip."""
-    return Response(_archive(data, job_id), media_type="application/zip")
-
-
-@router.get("/projects/{project_id}/jobs/{job_id}/artifacts/{path:path}")
-async def artifact(project_id: str, job_id: int, path: str, _: JobReader, data: Data) -> Response:
-    """Answer one file out of the artifacts."""
-    with zipfile.ZipFile(io.BytesIO(_archive(data, job_id))) as archive:
-        if path not in archive.namelist():
-            raise ApiError.not_found()
-        return Response(archive.read(path), media_type="application/octet-stream")
-
-
-def _archive(data: GitLabData, job_id: int) -> bytes:
-    found = find_job(data, job_id)
-    if found.artifacts is None:
-        raise ApiError.not_found()
-    return found.artifacts
-
-
-@router.post("/jobs/{job_id}/artifacts", status_code=201)
-async def upload(job_id: int, file: Annotated[UploadFile, File()], request: Request, data: Data) -> dict[str, str]:
-    """Take the artifacts from the runner, which shows the job's own token."""
-    found = job_of_token(data, request.headers.get("job-token", ""))
-    if found is None or found.id != job_id:
-        raise ApiError.forbidden()
-    found.artifacts = await file.read()
-    return {"message": "201 Created"}

@@ -28,7 +28,7 @@ class ProjectPaths:
         if scope["type"] == "http":
             found = _PROJECT.match(scope.get("raw_path", b"").decode("latin-1").partition("?")[0])
             if found and "/" in unquote(found[2]):
-                project = self.data.world.project
+                project = self.data.config.project
                 # 0 is the id of no project: one that isn't there and one that isn't seen get the same answer.
                 number = project.id if unquote(found[2]) == project.path else 0
                 scope["path"] = f"{found[1]}{number}{unquote(found[3])}"

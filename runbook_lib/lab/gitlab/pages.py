@@ -16,6 +16,6 @@ router = APIRouter()
 @router.get("/{project:path}/-/{page:path}")
 async def page(project: str, page: str, data: Data) -> RedirectResponse:
     """Lead to the lab's page, which shows the pipeline and has the button."""
-    if project != data.world.project.path or not data.world.page_url:
+    if project != data.config.project.path or not data.config.page_url:
         raise ApiError(404, {"message": f"404 {page} Not Found"})
-    return RedirectResponse(data.world.page_url, 307)
+    return RedirectResponse(data.config.page_url, 307)

@@ -7,21 +7,15 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from .auth import Data, JobReader, Known, Reporter
+from .auth import Data, Known, Reporter
 from .config import LabUser
 from .errors import ApiError
 from .http import base_url, page_of
-from .views import commit_view, environment_view, project_view, user_view
+from .views import commit_view, project_view, user_view
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v4")
-
-
-@router.get("/version")
-async def version(_: Known) -> dict[str, Any]:
-    """Say which GitLab this stands for."""
-    return {"version": "18.4.0-lab", "revision": "lab"}
 
 
 @router.get("/user")
@@ -42,24 +36,15 @@ async def current_token(caller: Known) -> dict[str, Any]:
 async def users(_: Known, request: Request, data: Data) -> Response:
     """List users, by `username` exactly or by `search` in name, login and address."""
     name, search = request.query_params.get("username", "").lower(), request.query_params.get("search", "").lower()
-    found = [u for u in data.world.users if not name or u.username == name]
+    found = [u for u in data.config.users if not name or u.username == name]
     found = [u for u in found if search in u.username or search in u.name.lower() or search == u.email]
     return page_of(request, [user_view(u, base_url(request)) for u in found])
-
-
-@router.get("/users/{user_id}")
-async def user(user_id: int, _: Known, request: Request, data: Data) -> dict[str, Any]:
-    """Answer one user."""
-    found = next((u for u in data.world.users if u.id == user_id), None)
-    if found is None:
-        raise ApiError.not_found("User")
-    return user_view(found, base_url(request))
 
 
 @router.get("/projects/{project_id}")
 async def project(project_id: str, _: Reporter, request: Request, data: Data) -> dict[str, Any]:
     """Answer the project."""
-    return project_view(data.world, base_url(request))
+    return project_view(data.config, base_url(request))
 
 
 def _member(user: LabUser, base: str) -> dict[str, Any]:
@@ -70,18 +55,8 @@ def _member(user: LabUser, base: str) -> dict[str, Any]:
 @router.get("/projects/{project_id}/members/all")
 async def members(project_id: str, _: Reporter, request: Request, data: Data) -> Response:
     """List the members with their roles."""
-    found = [u for u in data.world.users if u.access_level]
+    found = [u for u in data.config.users if u.access_level]
     return page_of(request, [_member(u, base_url(request)) for u in found])
-
-
-@router.get("/projects/{project_id}/members/{user_id}")
-@router.get("/projects/{project_id}/members/all/{user_id}")
-async def member(project_id: str, user_id: int, _: Reporter, request: Request, data: Data) -> dict[str, Any]:
-    """Answer one member."""
-    found = next((u for u in data.world.users if u.id == user_id and u.access_level), None)
-    if found is None:
-        raise ApiError.not_found()
-    return _member(found, base_url(request))
 
 
 @router.get("/projects/{project_id}/repository/commits/{sha}")
@@ -92,10 +67,3 @@ async def commit(project_id: str, sha: str, _: Reporter, data: Data) -> dict[str
     if known is None:
         raise ApiError.not_found("Commit")
     return commit_view(known)
-
-
-@router.get("/projects/{project_id}/environments")
-async def environments(project_id: str, _: JobReader, request: Request, data: Data) -> Response:
-    """List the environments that the pipeline's jobs name."""
-    names = dict.fromkeys(j.environment for j in data.world.jobs if j.environment)
-    return page_of(request, [environment_view(n, i) for i, n in enumerate(names, start=1)])

@@ -52,7 +52,7 @@ async def create(project_id: str, caller: Developer, request: Request, data: Dat
     if ref not in data.refs:
         raise ApiError(400, {"message": {"base": ["Reference not found"]}})
     pipeline = create_pipeline(data, ref, caller.user, variables_of(body, "variables"))
-    return pipeline_view(pipeline, data.world, base_url(request))
+    return pipeline_view(pipeline, data.config, base_url(request))
 
 
 @router.get("/pipelines")
@@ -63,23 +63,23 @@ async def pipelines(project_id: str, _: Reporter, request: Request, data: Data) 
     found = [p for p in found if query.get("ref", p.ref) == p.ref and query.get("sha", p.sha) == p.sha]
     found = [p for p in found if query.get("status", pipeline_status(p)) == pipeline_status(p)]
     found = [p for p in found if query.get("username", p.user.username) == p.user.username]
-    return page_of(request, [pipeline_view(p, data.world, base_url(request)) for p in found])
+    return page_of(request, [pipeline_view(p, data.config, base_url(request)) for p in found])
 
 
 @router.get("/pipelines/latest")
 async def latest(project_id: str, _: Reporter, request: Request, data: Data) -> dict[str, Any]:
     """Answer the newest pipeline of a ref, the default branch if none is named."""
-    ref = request.query_params.get("ref", data.world.project.branch)
+    ref = request.query_params.get("ref", data.config.project.branch)
     found = [p for p in data.pipelines.values() if p.ref == ref]
     if not found:
         raise ApiError.not_found()
-    return pipeline_view(max(found, key=lambda p: p.id), data.world, base_url(request))
+    return pipeline_view(max(found, key=lambda p: p.id), data.config, base_url(request))
 
 
 @router.get("/pipelines/{pipeline_id}")
 async def pipeline(project_id: str, pipeline_id: int, _: Reporter, request: Request, data: Data) -> dict[str, Any]:
     """Answer one pipeline."""
-    return pipeline_view(find_pipeline(data, pipeline_id), data.world, base_url(request))
+    return pipeline_view(find_pipeline(data, pipeline_id), data.config, base_url(request))
 
 
 @router.get("/pipelines/{pipeline_id}/variables")
@@ -89,13 +89,6 @@ async def variables(project_id: str, pipeline_id: int, _: Developer, data: Data)
     return JSONResponse([{"variable_type": "env_var", "key": k, "value": v, "raw": False} for k, v in found.items()])
 
 
-@router.get("/pipelines/{pipeline_id}/bridges")
-async def bridges(project_id: str, pipeline_id: int, _: Reporter, request: Request, data: Data) -> Response:
-    """List the child pipelines: the lab has none."""
-    find_pipeline(data, pipeline_id)
-    return page_of(request, [])
-
-
 @router.get("/pipelines/{pipeline_id}/jobs")
 async def jobs(project_id: str, pipeline_id: int, _: Reporter, request: Request, data: Data) -> Response:
     """List a pipeline's jobs, newest first; those that a retry replaced only with `include_retried`."""
@@ -103,7 +96,7 @@ async def jobs(project_id: str, pipeline_id: int, _: Reporter, request: Request,
     every = request.query_params.get("include_retried", "").lower() == "true"
     listed = in_scope(request, list(reversed(found.jobs if every else found.current)))
     commit = data.commits.get(found.sha)
-    return page_of(request, [job_view(j, data.world, base_url(request), commit) for j in listed])
+    return page_of(request, [job_view(j, data.config, base_url(request), commit) for j in listed])
 
 
 @router.post("/pipelines/{pipeline_id}/cancel", status_code=201)
@@ -112,7 +105,7 @@ async def cancel(project_id: str, pipeline_id: int, _: Developer, request: Reque
     found = find_pipeline(data, pipeline_id)
     for job in found.current:
         cancel_job(data, job)
-    return pipeline_view(found, data.world, base_url(request))
+    return pipeline_view(found, data.config, base_url(request))
 
 
 @router.post("/pipelines/{pipeline_id}/retry", status_code=201)
@@ -120,7 +113,7 @@ async def retry(project_id: str, pipeline_id: int, caller: Developer, request: R
     """Run the failed and canceled jobs again."""
     found = find_pipeline(data, pipeline_id)
     _retry_failed(data, found, caller)
-    return pipeline_view(found, data.world, base_url(request))
+    return pipeline_view(found, data.config, base_url(request))
 
 
 def _retry_failed(data: GitLabData, pipeline: Pipeline, caller: Caller) -> None:

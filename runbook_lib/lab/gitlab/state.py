@@ -47,7 +47,7 @@ async def write(name: str, request: Request, _: StateWriter, data: Data) -> Resp
     body = await request.body()
     if not body:
         return Response(status_code=204)
-    if len(body) > data.world.max_state_bytes:
+    if len(body) > data.config.max_state_bytes:
         raise ApiError(413, {"message": "413 Request Entity Too Large"})
     serial = _serial(body)
     state = data.states.setdefault(name, State(name))
@@ -56,7 +56,6 @@ async def write(name: str, request: Request, _: StateWriter, data: Data) -> Resp
         raise ApiError.unprocessable("Validation failed: Version has already been taken")
     state.versions[serial] = body
     state.latest = max(state.versions)
-    _keep(data, name, serial, body)
     return Response(status_code=200)
 
 
@@ -69,13 +68,6 @@ def _serial(body: bytes) -> int:
     if not isinstance(serial, int) or isinstance(serial, bool):
         raise ApiError.unprocessable("No serial in payload")
     return serial
-
-
-def _keep(data: GitLabData, name: str, serial: int, body: bytes) -> None:
-    if data.world.folder is not None:
-        folder = data.world.folder / "states" / name.replace("/", "_")
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{serial}.tfstate").write_bytes(body)
 
 
 @router.delete("")

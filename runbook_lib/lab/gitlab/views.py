@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from .config import GitLabWorld, LabUser
+from .config import GitLabLabConfig, LabUser
 from .data import Approval, Commit, Deployment, Job, Pipeline
 from .flow import pipeline_status
 
@@ -13,7 +13,6 @@ __all__ = [
     "approval_view",
     "commit_view",
     "deployment_view",
-    "environment_view",
     "job_view",
     "pipeline_view",
     "project_view",
@@ -61,9 +60,9 @@ def commit_view(commit: Commit) -> dict[str, Any]:
     }
 
 
-def project_view(world: GitLabWorld, base: str) -> dict[str, Any]:
+def project_view(config: GitLabLabConfig, base: str) -> dict[str, Any]:
     """The project, the fields that clients read."""
-    project = world.project
+    project = config.project
     return {
         "id": project.id,
         "name": project.name,
@@ -76,22 +75,22 @@ def project_view(world: GitLabWorld, base: str) -> dict[str, Any]:
     }
 
 
-def _brief(pipeline: Pipeline, world: GitLabWorld, base: str) -> dict[str, Any]:
+def _brief(pipeline: Pipeline, config: GitLabLabConfig, base: str) -> dict[str, Any]:
     return {
         "id": pipeline.id,
         "iid": pipeline.id,
-        "project_id": world.project.id,
+        "project_id": config.project.id,
         "sha": pipeline.sha,
         "ref": pipeline.ref,
         "status": pipeline_status(pipeline),
         "source": pipeline.source,
         "created_at": when(pipeline.created_at),
         "updated_at": when(pipeline.updated_at),
-        "web_url": f"{base}/{world.project.path}/-/pipelines/{pipeline.id}",
+        "web_url": f"{base}/{config.project.path}/-/pipelines/{pipeline.id}",
     }
 
 
-def pipeline_view(pipeline: Pipeline, world: GitLabWorld, base: str) -> dict[str, Any]:
+def pipeline_view(pipeline: Pipeline, config: GitLabLabConfig, base: str) -> dict[str, Any]:
     """A pipeline with who started it."""
     started = min((j.started_at for j in pipeline.jobs if j.started_at), default=None)
     finished = max((j.finished_at for j in pipeline.jobs if j.finished_at), default=None)
@@ -103,10 +102,10 @@ def pipeline_view(pipeline: Pipeline, world: GitLabWorld, base: str) -> dict[str
         "finished_at": when(finished),
         "duration": _seconds(started, finished),
     }
-    return _brief(pipeline, world, base) | more
+    return _brief(pipeline, config, base) | more
 
 
-def job_view(job: Job, world: GitLabWorld, base: str, commit: Commit | None = None) -> dict[str, Any]:
+def job_view(job: Job, config: GitLabLabConfig, base: str, commit: Commit | None = None) -> dict[str, Any]:
     """A job. `user` is who started it, for a manual job who played it."""
     return {
         "id": job.id,
@@ -124,23 +123,13 @@ def job_view(job: Job, world: GitLabWorld, base: str, commit: Commit | None = No
         "failure_reason": job.failure_reason or None,
         "user": user_view(job.user, base),
         "commit": commit_view(commit) if commit else None,
-        "pipeline": _brief(job.pipeline, world, base),
-        "web_url": f"{base}/{world.project.path}/-/jobs/{job.id}",
+        "pipeline": _brief(job.pipeline, config, base),
+        "web_url": f"{base}/{config.project.path}/-/jobs/{job.id}",
         "project": {"ci_job_token_scope_enabled": True},
-        "artifacts_file": _archive(job),
         "artifacts": [],
         "runner": None,
         "tag_list": [],
     }
-
-
-def _archive(job: Job) -> dict[str, Any] | None:
-    return {"filename": "artifacts.zip", "size": len(job.artifacts)} if job.artifacts is not None else None
-
-
-def environment_view(name: str, number: int) -> dict[str, Any]:
-    """An environment."""
-    return {"id": number, "name": name, "slug": name, "external_url": None, "state": "available", "tier": name}
 
 
 def approval_view(approval: Approval, base: str) -> dict[str, Any]:
@@ -156,7 +145,7 @@ def approval_view(approval: Approval, base: str) -> dict[str, Any]:
 _STATUS = {"pending": "created", "manual": "created", "skipped": "skipped"}
 
 
-def deployment_view(deployment: Deployment, world: GitLabWorld, base: str) -> dict[str, Any]:
+def deployment_view(deployment: Deployment, config: GitLabLabConfig, base: str) -> dict[str, Any]:
     """A deployment; with its approvals where the environment is protected, as Premium does."""
     job = deployment.job
     status = "blocked" if deployment.blocked and job.status == "manual" else _STATUS.get(job.status, job.status)
@@ -169,11 +158,11 @@ def deployment_view(deployment: Deployment, world: GitLabWorld, base: str) -> di
         "created_at": when(deployment.created_at),
         "updated_at": when(job.pipeline.updated_at),
         "user": user_view(job.user, base),
-        "environment": environment_view(deployment.environment, 1),
-        "deployable": job_view(job, world, base),
+        "environment": {"id": 1, "name": deployment.environment},
+        "deployable": job_view(job, config, base),
     }
-    if world.required_approvals:
+    if config.required_approvals:
         approved = sum(a.status == "approved" for a in deployment.approvals)
-        view["pending_approval_count"] = max(0, world.required_approvals - approved)
+        view["pending_approval_count"] = max(0, config.required_approvals - approved)
         view["approvals"] = [approval_view(a, base) for a in deployment.approvals]
     return view

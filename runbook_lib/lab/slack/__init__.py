@@ -1,4 +1,4 @@
-"""A Slack workspace of its own: Web API, uploads, webhooks, interactivity, Socket Mode, and a page to see them."""
+"""A Slack workspace of its own: Web API, uploads, webhooks, and a page to see them."""
 
 from __future__ import annotations
 

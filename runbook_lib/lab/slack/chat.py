@@ -1,4 +1,4 @@
-"""chat.*: posting, updating, linking."""
+"""chat.*: posting and updating."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .errors import SlackRefusal
 from .limits import check_blocks
 from .workspace import Channel, Json
 
-__all__ = ["get_permalink", "post_ephemeral", "post_message", "read_content", "update"]
+__all__ = ["post_message", "read_content", "update"]
 
 TEXT_CUT = 40_000
 TS = re.compile(r"\d{10}\.\d{6}")
@@ -76,24 +76,3 @@ def update(call: Call) -> Json:
     message.pop("blocks", None)
     message |= content | {"edited": {"user": message["user"], "ts": call.workspace.next_ts()}}
     return {"ok": True, "channel": channel.id, "ts": message["ts"], "text": message["text"], "message": message}
-
-
-def post_ephemeral(call: Call) -> Json:
-    """chat.postEphemeral: checked as any message, kept nowhere."""
-    call.workspace.channel(call.need("channel", "channel_not_found"), by_name=True)
-    if all(user.id != call.get("user") for user in call.workspace.config.users):
-        raise SlackRefusal("user_not_in_channel")
-    read_content(call)
-    return {"ok": True, "message_ts": call.workspace.next_ts()}
-
-
-def get_permalink(call: Call) -> Json:
-    """chat.getPermalink; the address opens the lab's page at the message."""
-    channel = call.workspace.channel(call.need("channel", "channel_not_found"))
-    message = channel.find(call.need("message_ts", "message_not_found"))
-    if message is None:
-        raise SlackRefusal("message_not_found")
-    link = f"{call.base}/archives/{channel.id}/p{message['ts'].replace('.', '')}"
-    if "thread_ts" in message and message["thread_ts"] != message["ts"]:
-        link += f"?thread_ts={message['thread_ts']}&cid={channel.id}"
-    return {"ok": True, "channel": channel.id, "permalink": link}

@@ -9,7 +9,7 @@ __all__ = ["BOT_ID", "BOT_USER", "SCOPES", "TEAM", "SlackLabConfig", "SlackUser"
 TEAM = "T0RUNBOOK"
 BOT_ID = "B0RUNBOOK"
 BOT_USER = "U0RUNBOOK"
-SCOPES = ("chat:write", "files:write", "files:read", "channels:read", "channels:history", "users:read")
+SCOPES = ("chat:write", "files:write", "channels:read", "channels:history")
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,17 @@ _PEOPLE = (
 class SlackLabConfig:
     """Tokens, people and channel of the workspace, and the GitLab on which the page's buttons act as `approver`.
 
-    `webhook_path` is the secret path of the incoming webhook, below the server's address. `interactivity_url` gets
-    signed clicks while no Socket Mode client is connected. `burst` messages may come at once to a channel before the
-    limit of one a second holds.
+    `webhook_path` is the secret path of the incoming webhook, below the server's address. `burst` messages
+    may come at once to a channel before the limit of one a second holds.
     """
 
     bot_token: str = field(default="xoxb-lab-bot", repr=False)
     app_token: str = field(default="xapp-lab-app", repr=False)
-    signing_secret: str = field(default="lab-signing-secret", repr=False)
     webhook_path: str = field(default=f"/services/{TEAM}/{BOT_ID}/lab-webhook", repr=False)
     channel: str = "infra-changes"
     channel_id: str = "C0INFRA"
     users: tuple[SlackUser, ...] = _PEOPLE
     scopes: tuple[str, ...] = SCOPES
-    interactivity_url: str = ""
     burst: int = 20
     gitlab_url: str = ""
     gitlab_project: int = 42

@@ -1,13 +1,13 @@
-"""conversations.*, users.* and auth.test: what can be read of the workspace."""
+"""conversations.* and auth.test: what can be read of the workspace."""
 
 from __future__ import annotations
 
 from .call import Call
-from .config import BOT_ID, BOT_USER, TEAM, SlackUser
+from .config import BOT_ID, BOT_USER, TEAM
 from .errors import SlackRefusal
 from .workspace import Channel, Json
 
-__all__ = ["auth_test", "history", "info", "list_channels", "list_users", "replies", "user_info"]
+__all__ = ["auth_test", "history", "list_channels", "replies"]
 
 
 def auth_test(call: Call) -> Json:
@@ -29,11 +29,6 @@ def list_channels(call: Call) -> Json:
     """conversations.list."""
     page, cursor = call.page([_channel(channel) for channel in call.workspace.channels.values()])
     return {"ok": True, "channels": page, "response_metadata": {"next_cursor": cursor}}
-
-
-def info(call: Call) -> Json:
-    """conversations.info."""
-    return {"ok": True, "channel": _channel(call.workspace.channel(call.need("channel", "channel_not_found")))}
 
 
 def _read(call: Call) -> Channel:
@@ -70,24 +65,3 @@ def replies(call: Call) -> Json:
     page, cursor = call.page(_shown(call, [parent, *channel.replies(parent["ts"])]), default=1000)
     more = {"response_metadata": {"next_cursor": cursor}} if cursor else {}
     return {"ok": True, "messages": page, "has_more": bool(cursor), **more}
-
-
-def _user(user: SlackUser) -> Json:
-    profile = {"real_name": user.real_name, "display_name": user.name, "email": f"{user.name}@example.com"}
-    flags = {"deleted": False, "is_bot": False, "is_app_user": False, "updated": 1}
-    return {"id": user.id, "team_id": TEAM, "name": user.name, "profile": profile, **flags}
-
-
-def list_users(call: Call) -> Json:
-    """users.list."""
-    page, cursor = call.page([_user(user) for user in call.workspace.config.users])
-    return {"ok": True, "members": page, "cache_ts": 1, "response_metadata": {"next_cursor": cursor}}
-
-
-def user_info(call: Call) -> Json:
-    """users.info."""
-    wanted = call.need("user", "user_not_found")
-    for user in call.workspace.config.users:
-        if user.id == wanted:
-            return {"ok": True, "user": _user(user)}
-    raise SlackRefusal("user_not_found")

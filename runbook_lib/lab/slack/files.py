@@ -10,19 +10,19 @@ from .config import BOT_USER
 from .errors import SlackRefusal
 from .workspace import File, Json
 
-__all__ = ["complete_upload", "describe", "file_info", "get_upload_url"]
+__all__ = ["complete_upload", "describe", "get_upload_url"]
 
 PREVIEW = 20_000
 
 
-def describe(file: File, base: str = "") -> Json:
+def describe(file: File) -> Json:
     """A file object; `preview` is the beginning of a text."""
     content = file.content or b""
     title = file.title or file.name
     kind = file.snippet_type or file.name.rpartition(".")[2] or "text"
     about = {"id": file.id, "created": file.created, "timestamp": file.created, "name": file.name, "title": title}
     about |= {"mimetype": "text/plain", "filetype": kind, "user": BOT_USER, "size": len(content), "mode": "snippet"}
-    about |= {"url_private": f"{base}/files-pri/{file.id}/{file.name}", "is_external": False, "is_public": True}
+    about |= {"is_external": False, "is_public": True}
     text = content.decode("utf-8", "replace")
     return about | {"preview": text[:PREVIEW], "preview_is_truncated": len(text) > PREVIEW, "lines": text.count("\n")}
 
@@ -41,7 +41,7 @@ def complete_upload(call: Call) -> Json:
     files = [_uploaded(call, item) for item in _items(call.need("files"))]
     if call.get("channel_id"):
         _share(call, files)
-    return {"ok": True, "files": [describe(file, call.base) for file in files]}
+    return {"ok": True, "files": [describe(file) for file in files]}
 
 
 def _items(text: str) -> list[Json]:
@@ -59,7 +59,6 @@ def _uploaded(call: Call, item: Json) -> File:
     if file is None or file.content is None:
         raise SlackRefusal("file_not_found")
     file.title = str(item.get("title") or file.name)
-    file.shared = True
     return file
 
 
@@ -71,14 +70,5 @@ def _share(call: Call, files: list[File]) -> None:
     if thread and channel.find(thread) is None:
         raise SlackRefusal("thread_not_found")
     call.workspace.admit(channel)
-    content = {"text": str(call.get("initial_comment")), "files": [describe(file, call.base) for file in files]}
+    content = {"text": str(call.get("initial_comment")), "files": [describe(file) for file in files]}
     call.workspace.post(channel, content | {"upload": True} | ({"thread_ts": thread} if thread else {}))
-
-
-def file_info(call: Call) -> Json:
-    """files.info."""
-    file = call.workspace.files.get(call.need("file", "file_not_found"))
-    if file is None or not file.shared:
-        raise SlackRefusal("file_not_found")
-    content = (file.content or b"").decode("utf-8", "replace")
-    return {"ok": True, "file": describe(file, call.base), "content": content, "comments": []}

@@ -6,32 +6,20 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import FileResponse, JSONResponse, Response
 
 from .config import BOT_USER
 from .faults import Fault, Faults
 from .pipeline import Answer, approve, read_pipelines
-from .sockets import Sockets, send_signed
 from .workspace import Json, Workspace
 
-__all__ = ["Click", "Page"]
+__all__ = ["Page"]
 
 STATIC = Path(__file__).parent / "static"
 # Texts come from outside: should the page's escaping ever fail, the browser still runs no script but ours.
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:"
 HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-
-
-class Click(BaseModel):
-    """A click on a button without an address, by a person of the workspace."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    message_ts: str
-    action_id: str
-    user: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,21 +28,18 @@ class Page:
 
     workspace: Workspace
     faults: Faults
-    sockets: Sockets
 
     def router(self) -> APIRouter:
         """The routes."""
         router = APIRouter()
         router.add_api_route("/", self.index, methods=["GET"])
         router.add_api_route("/static/{name}", self.static, methods=["GET"])
-        router.add_api_route("/archives/{channel}/{message}", self.archive, methods=["GET"])
         router.add_api_route("/lab/slack/messages", self.messages, methods=["GET"])
         router.add_api_route("/lab/slack/view", self.view, methods=["GET"])
         router.add_api_route("/lab/slack/files/{file_id}", self.file, methods=["GET"])
         router.add_api_route("/lab/slack/faults", self.add_fault, methods=["POST"])
         router.add_api_route("/lab/slack/faults", self.list_faults, methods=["GET"])
         router.add_api_route("/lab/slack/faults", self.clear_faults, methods=["DELETE"])
-        router.add_api_route("/lab/slack/click", self.click, methods=["POST"])
         router.add_api_route("/lab/approve", self.approve, methods=["POST"])
         return router
 
@@ -68,12 +53,6 @@ class Page:
         if name not in known:
             raise HTTPException(404)
         return FileResponse(known[name], headers=HEADERS)
-
-    async def archive(self, channel: str, message: str) -> Response:
-        """A permalink: the page, scrolled to the message."""
-        self.workspace.channel(channel)
-        digits = "".join(filter(str.isdigit, message))
-        return RedirectResponse(f"/#p{digits}", status_code=302)
 
     async def messages(self, channel: str = "") -> Json:
         """The messages of a channel, threads folded into `replies`, oldest first."""
@@ -112,39 +91,7 @@ class Page:
         self.faults.waiting.clear()
         return {"faults": []}
 
-    async def click(self, click: Click, request: Request) -> Response:
-        """A click, sent to the app by Socket Mode or signed request; 502 if nobody acknowledged it in time."""
-        message = self.workspace.home.find(click.message_ts)
-        button = next((b for b in _buttons(message or {}) if b.get("action_id") == click.action_id), None)
-        if message is None or button is None:
-            raise HTTPException(404, "no such button")
-        payload = self._interaction(click, message, button) | {"response_url": f"{request.base_url}lab/slack/response"}
-        self.workspace.clicks.append(payload)
-        if self.sockets.connections:
-            acknowledged = await self.sockets.deliver(payload)
-        else:
-            acknowledged = bool(self.workspace.config.interactivity_url) and await send_signed(
-                self.workspace.config, payload
-            )
-        return JSONResponse({"acknowledged": acknowledged}, status_code=200 if acknowledged else 502)
-
-    def _interaction(self, click: Click, message: Json, button: Json) -> Json:
-        config = self.workspace.config
-        name = click.user or config.approver
-        user = next((u for u in config.users if name in {u.id, u.name}), None)
-        if user is None:
-            raise HTTPException(404, "no such user")
-        channel = {"id": config.channel_id, "name": config.channel}
-        action = {**button, "action_ts": self.workspace.next_ts()}
-        who = {"id": user.id, "username": user.name, "name": user.name, "team_id": message["team"]}
-        return {"type": "block_actions", "user": who, "channel": channel, "message": message, "actions": [action]}
-
     async def approve(self, answer: Answer) -> Response:
         """The page's approve and reject buttons: the approver's own call of GitLab's API."""
         status, body = await asyncio.wait_for(approve(self.workspace.config, answer), timeout=15)
         return JSONResponse(body, status_code=status)
-
-
-def _buttons(message: Json) -> list[Json]:
-    blocks = [block for block in message.get("blocks", []) if block["type"] == "actions"]
-    return [{**element, "block_id": block["block_id"]} for block in blocks for element in block["elements"]]

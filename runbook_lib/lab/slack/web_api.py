@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from .call import Call, read_arguments
 from .errors import RateLimitedError, SlackRefusal
 from .faults import Fault, Faults
 from .limits import check_blocks
-from .sockets import Sockets
 from .workspace import File, Json, Workspace
 
 __all__ = ["WebApi"]
@@ -25,19 +23,13 @@ __all__ = ["WebApi"]
 Method = Callable[[Call], Json]
 METHODS: dict[str, tuple[str, Method]] = {
     "auth.test": ("", conversations.auth_test),
-    "chat.getPermalink": ("", chat.get_permalink),
-    "chat.postEphemeral": ("chat:write", chat.post_ephemeral),
     "chat.postMessage": ("chat:write", chat.post_message),
     "chat.update": ("chat:write", chat.update),
     "conversations.history": ("channels:history", conversations.history),
-    "conversations.info": ("channels:read", conversations.info),
     "conversations.list": ("channels:read", conversations.list_channels),
     "conversations.replies": ("channels:history", conversations.replies),
     "files.completeUploadExternal": ("files:write", files.complete_upload),
     "files.getUploadURLExternal": ("files:write", files.get_upload_url),
-    "files.info": ("files:read", files.file_info),
-    "users.info": ("users:read", conversations.user_info),
-    "users.list": ("users:read", conversations.list_users),
 }
 
 
@@ -47,7 +39,6 @@ class WebApi:
 
     workspace: Workspace
     faults: Faults
-    sockets: Sockets
 
     def router(self) -> APIRouter:
         """The routes."""
@@ -55,7 +46,6 @@ class WebApi:
         router.add_api_route("/api/{method}", self.call, methods=["GET", "POST"])
         router.add_api_route("/upload/v1/{ticket}", self.upload, methods=["POST"])
         router.add_api_route("/services/{secret:path}", self.webhook, methods=["POST"])
-        router.add_api_route("/files-pri/{file_id}/{name:path}", self.download, methods=["GET"])
         return router
 
     async def call(self, method: str, request: Request) -> Response:
@@ -75,10 +65,7 @@ class WebApi:
     def _carry_out(self, method: str, arguments: Json, request: Request) -> Json:
         base = str(request.base_url).rstrip("/")
         token = _bearer(request) or str(arguments.pop("token", ""))
-        if method == "apps.connections.open":
-            self._authenticate(token, app_level=True)
-            return self.sockets.open(base)
-        self._authenticate(token, app_level=False)
+        self._authenticate(token)
         if method not in METHODS:
             raise SlackRefusal("unknown_method", req_method=method)
         scope, carry_out = METHODS[method]
@@ -87,13 +74,12 @@ class WebApi:
             raise SlackRefusal("missing_scope", needed=scope, provided=",".join(granted))
         return carry_out(Call(self.workspace, arguments, base))
 
-    def _authenticate(self, token: str, *, app_level: bool) -> None:
+    def _authenticate(self, token: str) -> None:
         config = self.workspace.config
         if not token:
             raise SlackRefusal("not_authed")
-        if not _same(token, config.app_token if app_level else config.bot_token):
-            known = _same(token, config.bot_token) or _same(token, config.app_token)
-            raise SlackRefusal("not_allowed_token_type" if known else "invalid_auth")
+        if not _same(token, config.bot_token):
+            raise SlackRefusal("not_allowed_token_type" if _same(token, config.app_token) else "invalid_auth")
 
     async def upload(self, ticket: str, request: Request) -> Response:
         """The bytes of a file; its secret address is the right to send them, so a token has no business here."""
@@ -134,14 +120,6 @@ class WebApi:
         self.workspace.admit(self.workspace.home)
         content = {"text": text, "subtype": "bot_message"} | ({"blocks": blocks} if blocks else {})
         self.workspace.post(self.workspace.home, content)
-
-    async def download(self, file_id: str, name: str, request: Request) -> Response:
-        """url_private: the whole file, for the holder of a token."""
-        await asyncio.sleep(0)
-        file = self.workspace.files.get(file_id)
-        if file is None or file.name != name or not _same(_bearer(request), self.workspace.config.bot_token):
-            return PlainTextResponse("not found", status_code=404)
-        return PlainTextResponse(file.content or b"")
 
 
 def _same(one: str, other: str) -> bool:

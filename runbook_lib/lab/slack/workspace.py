@@ -37,7 +37,7 @@ class Channel:
 
 @dataclass
 class File:
-    """An upload: `ticket` is the secret of its upload address; `shared` holds once it was completed."""
+    """An upload: `ticket` is the secret of its upload address."""
 
     id: str
     name: str
@@ -46,7 +46,6 @@ class File:
     created: int
     title: str = ""
     content: bytes | None = None
-    shared: bool = False
     snippet_type: str = ""
 
 
@@ -57,7 +56,6 @@ class Workspace:
         self.config = config
         self.clock = clock
         self.files: dict[str, File] = {}
-        self.clicks: list[Json] = []
         self._last_ts = 0
         home = Channel(config.channel_id, config.channel, is_member=True)
         others = (Channel("C0GENERAL", "general", is_member=False),)

@@ -10,8 +10,7 @@ import pytest
 from botocore.parsers import ResponseParserError
 from botocore.stub import Stubber
 
-from runbook_lib.adapters.aws import Aws
-from runbook_lib.adapters.aws_errors import map_error, mapped
+from runbook_lib.adapters.aws import Aws, map_error, mapped
 from runbook_lib.errors import AwsError
 
 RULE = {"SecurityGroupRuleId": "sgr-1", "GroupId": "sg-1", "IpProtocol": "tcp"}

@@ -8,7 +8,7 @@ import gitlab.exceptions
 import pytest
 import requests.exceptions
 
-from runbook_lib.adapters.gitlab_errors import GitLabRefusalError, gitlab_errors, map_error
+from runbook_lib.adapters.gitlab_http import GitLabRefusalError, gitlab_errors, map_error
 from runbook_lib.errors import GitLabError
 
 

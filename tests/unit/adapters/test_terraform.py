@@ -10,7 +10,7 @@ import pytest
 
 from runbook_lib.adapters.terraform import Terraform
 from runbook_lib.adapters.terraform_binary import TerraformBinary, cli_configuration, find_binary, find_mirror
-from runbook_lib.adapters.terraform_init import ensure_initialised
+from runbook_lib.adapters.terraform_folder import ensure_initialised
 from runbook_lib.errors import ConfigError, TerraformError
 
 VERSION = '#!/bin/sh\necho \'{"terraform_version": "%s"}\'\n'

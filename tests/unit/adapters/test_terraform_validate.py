@@ -11,7 +11,7 @@ import pytest
 
 from runbook_lib.adapters.terraform import Terraform
 from runbook_lib.adapters.terraform_binary import TerraformBinary
-from runbook_lib.adapters.terraform_validate import validate
+from runbook_lib.adapters.terraform_folder import validate
 
 ERROR = {"severity": "error", "summary": "Unsupported argument", "detail": "", "range": None}
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runbook_lib.lab.statefile import STATE, alive, end_strays, find_world, process_id, sweep, write_world
-from runbook_lib.lab.world import REPOSITORY, Credentials, ProcessId, World
+from runbook_lib.lab.addresses import REPOSITORY, Credentials, LabAddresses, ProcessId
+from runbook_lib.lab.statefile import STATE, alive, end_strays, find_lab, process_id, sweep, write_addresses
 
 
-def world(folder: Path, process: ProcessId) -> World:
-    return World(
+def lab(folder: Path, process: ProcessId) -> LabAddresses:
+    return LabAddresses(
         process=process,
         started_at=datetime(2026, 1, 2, tzinfo=UTC),
         folder=folder,
@@ -37,21 +37,21 @@ def sleeper(tmp_path: Path) -> subprocess.Popen[bytes]:
 
 
 def test_a_lab_is_found_by_its_state_file(tmp_path: Path) -> None:
-    written = world(tmp_path, process_id())
-    write_world(written)
-    assert find_world(tmp_path) == written
+    written = lab(tmp_path, process_id())
+    write_addresses(written)
+    assert find_lab(tmp_path) == written
 
 
 def test_the_state_file_is_its_owners_alone(tmp_path: Path) -> None:
-    write_world(world(tmp_path, process_id()))
+    write_addresses(lab(tmp_path, process_id()))
     assert stat.S_IMODE((tmp_path / STATE).stat().st_mode) == 0o600
 
 
 def test_a_lab_whose_process_is_gone_is_no_lab(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
-    write_world(world(tmp_path, process_id(sleeper.pid)))
-    assert find_world(tmp_path) is not None
+    write_addresses(lab(tmp_path, process_id(sleeper.pid)))
+    assert find_lab(tmp_path) is not None
     sleeper.communicate(b"\n")
-    assert find_world(tmp_path) is None
+    assert find_lab(tmp_path) is None
 
 
 def test_a_process_that_was_killed_and_not_yet_waited_for_is_gone(sleeper: subprocess.Popen[bytes]) -> None:
@@ -64,14 +64,14 @@ def test_a_process_that_was_killed_and_not_yet_waited_for_is_gone(sleeper: subpr
 
 def test_another_process_with_the_same_number_is_not_the_lab(tmp_path: Path) -> None:
     mine = process_id()
-    write_world(world(tmp_path, ProcessId(pid=mine.pid, create_time=mine.create_time - 3600)))
-    assert find_world(tmp_path) is None
+    write_addresses(lab(tmp_path, ProcessId(pid=mine.pid, create_time=mine.create_time - 3600)))
+    assert find_lab(tmp_path) is None
 
 
 @pytest.mark.parametrize("left", ["", "{", '{"process": {"pid": 1}}', "[]"])
 def test_a_state_file_that_was_cut_off_is_no_lab(tmp_path: Path, left: str) -> None:
     (tmp_path / STATE).write_text(left)
-    assert find_world(tmp_path) is None
+    assert find_lab(tmp_path) is None
 
 
 def test_sweeping_removes_what_a_killed_lab_left(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ function text(object, users) {
   return object.type === "mrkdwn" ? mrkdwn(object.text, users) : plain(object.text);
 }
 
-function button(element, context) {
+function button(element) {
   const style = ["button", element.style || ""].join(" ").trim();
   if (element.url) {
     const made = node("a", style, ...plain(element.text.text));
@@ -14,9 +14,10 @@ function button(element, context) {
     made.rel = "noopener noreferrer";
     return made;
   }
+  // Nobody listens to a click: a button without an address is shown, and does nothing.
   const made = node("button", style, ...plain(element.text.text));
   made.type = "button";
-  made.addEventListener("click", () => context.click(element.action_id));
+  made.disabled = true;
   return made;
 }
 
@@ -29,14 +30,14 @@ const RENDER = {
   divider: () => node("hr", "divider"),
   image: (block) => node("div", "section", image(block)),
   markdown: (block, context) => node("div", "section", ...mrkdwn(block.text, context.users)),
-  actions: (block, context) => node("div", "actions", ...block.elements.map((element) => button(element, context))),
+  actions: (block) => node("div", "actions", ...block.elements.map(button)),
   context: (block, context) => node("div", "context", ...block.elements.map((element) =>
     element.type === "image" ? image(element) : node("span", "", ...text(element, context.users)))),
   section: (block, context) => {
     const made = node("div", "section");
     if (block.text) made.append(node("div", "text", ...text(block.text, context.users)));
     if (block.fields) made.append(node("div", "fields", ...block.fields.map((field) => node("div", "", ...text(field, context.users)))));
-    if (block.accessory?.type === "button") made.append(node("div", "actions", button(block.accessory, context)));
+    if (block.accessory?.type === "button") made.append(node("div", "actions", button(block.accessory)));
     return made;
   },
 };
@@ -76,10 +77,9 @@ function byline(message, context) {
 
 export function renderMessage(message, context) {
   const [line, initial] = byline(message, context);
-  const inside = { ...context, click: (action) => context.act(message.ts, action) };
   const body = node("div", "body", line);
   if (message.blocks?.length) {
-    body.append(...message.blocks.map((block) => (RENDER[block.type] || (() => node("div", "context", `(${block.type})`)))(block, inside)));
+    body.append(...message.blocks.map((block) => (RENDER[block.type] || (() => node("div", "context", `(${block.type})`)))(block, context)));
   } else if (message.text) {
     body.append(node("div", "text", ...mrkdwn(message.text, context.users)));
   }

@@ -31,7 +31,7 @@ function drawMessages(view) {
   if (!changed("messages", [view.messages, view.users])) return;
   const list = $("messages");
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
-  const context = { users: view.users, remember, act: (ts, action) => send("/lab/slack/click", { message_ts: ts, action_id: action }) };
+  const context = { users: view.users, remember };
   list.replaceChildren(...view.messages.flatMap((message) => renderThread(message, context)));
   if (!view.messages.length) list.append(node("p", "empty", "No message yet. Start a run, and its thread appears here."));
   if (atEnd) list.scrollTop = list.scrollHeight;
@@ -71,5 +71,4 @@ async function refresh() {
 }
 
 await refresh();
-if (location.hash) document.querySelector(`[id="${CSS.escape(location.hash.slice(1))}"]`)?.scrollIntoView();
 setInterval(refresh, 1500);

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ..models.base import Model
 
-__all__ = ["CHANNEL", "PROJECT_ID", "PROJECT_PATH", "REGION", "REPOSITORY", "Credentials", "ProcessId", "World"]
+__all__ = ["CHANNEL", "PROJECT_ID", "PROJECT_PATH", "REGION", "REPOSITORY", "Credentials", "LabAddresses", "ProcessId"]
 
 PROJECT_ID = 42
 PROJECT_PATH = "platform/network-access"
@@ -38,7 +38,6 @@ class Credentials(Model):
     gitlab: dict[str, str] = Field(repr=False)
     slack_bot: str = Field(repr=False)
     slack_app: str = Field(repr=False)
-    slack_signing: str = Field(repr=False)
     aws_key: str = Field(repr=False)
     aws_secret: str = Field(repr=False)
 
@@ -49,13 +48,12 @@ class Credentials(Model):
             gitlab={name: f"glpat-{secrets.token_urlsafe(15)}" for name in USERS},
             slack_bot=f"xoxb-{secrets.randbelow(10**12):012d}-{secrets.token_hex(12)}",
             slack_app=f"xapp-1-A0RUNBOOK-{secrets.token_hex(16)}",
-            slack_signing=secrets.token_hex(16),
             aws_key="AKIA" + secrets.token_hex(8).upper(),
             aws_secret=secrets.token_urlsafe(30),
         )
 
 
-class World(Model):
+class LabAddresses(Model):
     """A lab that is up. `connect_to` maps the instances' public addresses to the edge, as curl's --connect-to does.
 
     `builder` is the process without which the lab is not kept: the `up` that still builds the base, or the demo.

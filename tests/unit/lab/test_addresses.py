@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from runbook_lib.lab.addresses import Credentials, LabAddresses
 from runbook_lib.lab.statefile import process_id
-from runbook_lib.lab.world import Credentials, World
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(
+def lab(tmp_path: Path) -> LabAddresses:
+    return LabAddresses(
         process=process_id(),
         started_at=datetime(2026, 1, 2, tzinfo=UTC),
         folder=tmp_path,
@@ -27,8 +27,8 @@ def world(tmp_path: Path) -> World:
     )
 
 
-def test_the_environment_points_at_the_lab_by_the_standard_names(world: World) -> None:
-    found = world.environment()
+def test_the_environment_points_at_the_lab_by_the_standard_names(lab: LabAddresses) -> None:
+    found = lab.environment()
     assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
     assert found["AWS_REGION"] == found["AWS_DEFAULT_REGION"] == "eu-west-1"
     assert found["CI_SERVER_URL"] == "http://127.0.0.1:2"
@@ -39,25 +39,25 @@ def test_the_environment_points_at_the_lab_by_the_standard_names(world: World) -
     assert found["RUNBOOK_CONNECT_TO"] == "198.51.100.10:80:127.0.0.1:5"
 
 
-def test_a_shell_in_the_lab_is_the_requesters_unless_asked_otherwise(world: World) -> None:
-    assert world.environment()["GITLAB_TOKEN"] == world.credentials.gitlab["riley"]
-    assert world.environment("sam")["GITLAB_TOKEN"] == world.credentials.gitlab["sam"]
+def test_a_shell_in_the_lab_is_the_requesters_unless_asked_otherwise(lab: LabAddresses) -> None:
+    assert lab.environment()["GITLAB_TOKEN"] == lab.credentials.gitlab["riley"]
+    assert lab.environment("sam")["GITLAB_TOKEN"] == lab.credentials.gitlab["sam"]
 
 
-def test_the_state_is_written_by_a_maintainers_token_which_the_requesters_is_not(world: World) -> None:
-    found = world.environment()
-    assert found["TF_HTTP_PASSWORD"] == world.credentials.gitlab["terraform-bot"] != found["GITLAB_TOKEN"]
+def test_the_state_is_written_by_a_maintainers_token_which_the_requesters_is_not(lab: LabAddresses) -> None:
+    found = lab.environment()
+    assert found["TF_HTTP_PASSWORD"] == lab.credentials.gitlab["terraform-bot"] != found["GITLAB_TOKEN"]
 
 
-def test_a_proxy_for_the_outside_is_not_asked_for_loopback(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_for_the_outside_is_not_asked_for_loopback(lab: LabAddresses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "internal.example,localhost")
-    assert world.environment()["NO_PROXY"] == "internal.example,localhost,127.0.0.1"
+    assert lab.environment()["NO_PROXY"] == "internal.example,localhost,127.0.0.1"
 
 
-def test_no_token_is_seen_when_a_world_is_printed(world: World) -> None:
-    credentials = world.credentials
+def test_no_token_is_seen_when_the_addresses_are_printed(lab: LabAddresses) -> None:
+    credentials = lab.credentials
     tokens = [*credentials.gitlab.values(), credentials.slack_bot, credentials.slack_app, credentials.aws_secret]
-    shown = repr(world) + str(world) + repr(credentials)
+    shown = repr(lab) + str(lab) + repr(credentials)
     assert not [token for token in tokens if token in shown]
 
 
@@ -67,5 +67,5 @@ def test_two_labs_have_no_token_in_common() -> None:
     assert one.aws_secret != other.aws_secret
 
 
-def test_a_world_survives_its_way_through_the_state_file(world: World) -> None:
-    assert World.model_validate_json(world.model_dump_json()) == world
+def test_they_survive_their_way_through_the_state_file(lab: LabAddresses) -> None:
+    assert LabAddresses.model_validate_json(lab.model_dump_json()) == lab
