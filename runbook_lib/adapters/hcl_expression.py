@@ -209,21 +209,28 @@ class Parser(Lexer):
 
     def _postfix(self, tree: Expression) -> Expression:
         while self.kind == "mark":
-            if self.takes("."):
-                name = self.token
-                if self.kind not in {"name", "number"}:
-                    raise NotUnderstoodError
-                self.next()
-                tree = Expression("get", (tree, name))
-            elif self.token in {"[*]", ".*"}:
-                self.next()
+            if self.token == ".":
+                tree = self._attributes(tree)
+            elif self.takes("[*]"):
                 tree = Expression("splat", (tree, self._postfix(Expression("item"))))
+            elif self.takes(".*"):
+                # What stands in brackets after this splat is taken of the whole list, not of each item.
+                tree = Expression("splat", (tree, self._attributes(Expression("item"))))
             elif self.takes("["):
                 index = self.expression()
                 self.expect("]")
                 tree = Expression("index", (tree, index))
             else:
                 break
+        return tree
+
+    def _attributes(self, tree: Expression) -> Expression:
+        while self.kind == "mark" and self.takes("."):
+            name = self.token
+            if self.kind not in {"name", "number"}:
+                raise NotUnderstoodError
+            self.next()
+            tree = Expression("get", (tree, name))
         return tree
 
     def _primary(self) -> Expression:
@@ -317,7 +324,7 @@ def template(text: str, *, raw: bool = False) -> Expression:
             end = closing(text, position + 2)
             parts += [
                 Expression("literal", ("".join(letters),)),
-                _inner(text[position + 2 : end].strip(" ~")),
+                _inner(text[position + 2 : end]),
             ]
             letters, position = [], end + 1
         elif two == "%{":
@@ -348,6 +355,8 @@ def _escape(text: str) -> tuple[str, int]:
 
 
 def _inner(text: str) -> Expression:
+    if text.startswith("~") or text.endswith("~"):
+        raise NotUnderstoodError  # it takes away blanks beside it, which stand elsewhere
     parser = Parser(text)
     tree = parser.expression()
     parser.expect_end()
