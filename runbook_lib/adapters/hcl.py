@@ -10,11 +10,10 @@ from typing import Any, Final
 
 from ..models.base import UNKNOWN
 from ..models.hcl import HclModule, HclResource
-from .hcl_blocks import Block, index_blocks, module_files, read_source, split_blocks
-from .hcl_expression import convert
+from .hcl_blocks import Block, index_blocks, is_override, module_files, read_source, split_blocks
+from .hcl_expression import convert, parse_expression
 from .hcl_json import json_blocks, json_values, read_json_file
-from .hcl_override import is_override, merge_bodies
-from .hcl_parse import inner_body, parse_text
+from .hcl_parse import inner_body, merge_bodies, parse_text
 from .hcl_scope import ModuleScope, ResourceBlock, Variable, body_values
 from .hcl_values import evaluate, references
 
@@ -208,7 +207,5 @@ def _automatic_var_files(folder: Path) -> Iterator[Path]:
 def _from_text(text: str) -> Any:
     # Terraform reads TF_VAR_x as an expression where x is not a string; the type of the variable settles it later.
     if text[:1] in {"[", "{"}:
-        from .hcl_expression import parse_expression
-
         return evaluate(parse_expression(text), ModuleScope(), {})
     return text

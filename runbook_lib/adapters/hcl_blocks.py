@@ -10,9 +10,8 @@ from typing import Final
 
 from ..errors import InputError
 from ..models.findings import Source
-from .hcl_override import is_override
 
-__all__ = ["Block", "index_blocks", "module_files", "read_source", "split_blocks", "without_comments"]
+__all__ = ["Block", "index_blocks", "is_override", "module_files", "read_source", "split_blocks", "without_comments"]
 
 # Possessive throughout: a text that is no header after all must not be tried in every way that it could be cut.
 _HEADER: Final = re.compile(r'([A-Za-z_][\w-]*+)\s*+((?:"(?:[^"\\]|\\.)*+"\s*+|[A-Za-z_][\w-]*+\s*+)*+)\{', re.DOTALL)
@@ -23,6 +22,7 @@ _HEREDOC: Final = re.compile(r"<<[-~]?([A-Za-z_][\w-]*)[^\n]*\n")
 _LOCAL_SOURCE: Final = re.compile(r'^\s*source\s*=\s*"(\.{1,2}/[^"]*)"', re.MULTILINE)
 _MAX_BYTES: Final = 50_000_000
 _ENDINGS: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
+_OVERRIDE: Final = re.compile(r"(?:.*_)?override\.(?:tf|tofu)(?:\.json)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,11 @@ def module_files(folder: Path) -> tuple[Path, ...]:
     if not files:
         raise InputError(f"{folder}: holds no Terraform files", "Name the folder that holds the .tf files.")
     return files
+
+
+def is_override(name: str) -> bool:
+    """Whether Terraform reads a file of this name last, and merges its blocks into those that it has."""
+    return _OVERRIDE.fullmatch(name) is not None
 
 
 def read_source(path: Path) -> str:

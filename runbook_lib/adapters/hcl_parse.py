@@ -1,14 +1,14 @@
-"""Text given to python-hcl2, and what it can't read told as an error of file and line."""
+"""The bodies of blocks as python-hcl2 gives them, what it can't read told as an error of file and line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import InputError
 from .hcl_blocks import Block, without_comments
 
-__all__ = ["inner_body", "parse_text"]
+__all__ = ["inner_body", "merge_bodies", "parse_text"]
 
 
 def parse_text(text: str, file: str, line: int) -> dict[str, Any]:
@@ -47,6 +47,18 @@ def inner_body(parsed: Mapping[str, Any], block: Block) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def merge_bodies(body: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """The body with each attribute of the override, and with its nested blocks in place of all of the same type."""
+    replaced = {key for key in override if key != "dynamic"} | {kind for kind, _ in _dynamic(override)}
+    result = {key: part for key, part in body.items() if key not in replaced and key != "dynamic"}
+    result |= {key: part for key, part in override.items() if key != "dynamic"}
+    kept = [block for kind, block in _dynamic(body) if kind not in replaced]
+    dynamic = [*kept, *(block for _, block in _dynamic(override))]
+    if dynamic:
+        result["dynamic"] = dynamic
+    return result
+
+
 def _loads(text: str) -> dict[str, Any]:
     import hcl2
     from lark.exceptions import UnexpectedInput
@@ -65,3 +77,10 @@ def _loads(text: str) -> dict[str, Any]:
         if not parsed:
             raise
     return parsed
+
+
+def _dynamic(body: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    for block in body.get("dynamic") or ():
+        for label in block:
+            if not label.startswith("__"):
+                yield label.strip('"'), {label: block[label]}

@@ -72,6 +72,33 @@ def test_escapes_and_comments_are_read_as_terraform_does(tmp_path: Path, express
     assert values(tmp_path, main__tf=f'resource "aws_x" "x" {{\n v = {expression}\n}}\n') == {"v": value}
 
 
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("[{ b = [1, 2] }, { b = [3] }].*.b[0]", [1, 2]),
+        ("[{ b = [1, 2] }, { b = [3] }][*].b[0]", [1, 3]),
+        ("[{ b = { c = 4 } }].*.b.c[0]", 4),
+    ],
+)
+def test_index_after_a_splat_of_attributes_is_taken_of_the_whole_list(
+    tmp_path: Path, expression: str, value: Any
+) -> None:
+    assert values(tmp_path, main__tf=f'resource "aws_x" "x" {{\n v = {expression}\n}}\n') == {"v": value}
+
+
+def test_index_after_a_splat_names_the_instance(tmp_path: Path) -> None:
+    text = 'resource "aws_x" "x" {\n v = aws_security_group.g.*.id[1]\n}\n'
+    (tmp_path / "main.tf").write_text(text)
+    (resource,) = read_hcl(tmp_path).resources
+    assert resource.references == {"v": ("aws_security_group.g[1]",)}
+
+
+@pytest.mark.parametrize("interpolation", ["${~ 22 }", "${ 22 ~}"])
+def test_text_that_loses_the_blanks_beside_it_is_unknown(tmp_path: Path, interpolation: str) -> None:
+    text = f'resource "aws_x" "x" {{\n v = <<EOT\na {interpolation} b\nEOT\n}}\n'
+    assert values(tmp_path, main__tf=text) == {"v": UNKNOWN}
+
+
 def test_null_for_a_variable_that_takes_none_gives_its_default(tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m/main.tf").write_text(
