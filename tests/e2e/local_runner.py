@@ -46,7 +46,7 @@ class LocalRunner:
     def begin(self, commit: str) -> LocalRunner:
         """Push the commit with the repository's pipeline file, and start the pipeline as the requester."""
         body = {"author": "riley", "sha": commit, "title": "The change", "jobs": declared_jobs(self.repository)}
-        self._lab("POST", "/lab/gitlab/commits", body)
+        self._ask_gitlab("POST", "/lab/gitlab/commits", body)
         token = {"PRIVATE-TOKEN": self.lab.credentials.gitlab["riley"]}
         address = f"{self.lab.gitlab_api}/projects/{PROJECT_ID}/pipeline"
         answer = requests.post(address, json={"ref": "main"}, headers=token, timeout=30)
