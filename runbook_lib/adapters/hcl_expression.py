@@ -209,9 +209,7 @@ class Parser(Lexer):
 
     def _postfix(self, tree: Expression) -> Expression:
         while self.kind == "mark":
-            if self.token == ".":
-                tree = self._attributes(tree)
-            elif self.takes("[*]"):
+            if self.takes("[*]"):
                 tree = Expression("splat", (tree, self._postfix(Expression("item"))))
             elif self.takes(".*"):
                 # What stands in brackets after this splat is taken of the whole list, not of each item.
@@ -220,6 +218,8 @@ class Parser(Lexer):
                 index = self.expression()
                 self.expect("]")
                 tree = Expression("index", (tree, index))
+            elif (longer := self._attributes(tree)) is not tree:
+                tree = longer
             else:
                 break
         return tree
