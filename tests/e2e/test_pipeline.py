@@ -13,7 +13,7 @@ from desk import slack_threads
 from local_runner import ROOT, LocalRunner
 from ruamel.yaml import YAML
 
-from runbook_lib.cli.demo import Break
+from runbook_lib.cli.demo_breaks import Break
 from runbook_lib.cli.demo_repository import Repository
 from runbook_lib.cli.demo_runner import DemoRunner
 from runbook_lib.lab.addresses import LabAddresses
