@@ -47,7 +47,6 @@ class Environment(BaseSettings):
     pipeline_id: str = _env("CI_PIPELINE_ID")
     pipeline_url: str = _env("CI_PIPELINE_URL")
     job_id: str = _env("CI_JOB_ID")
-    job_url: str = _env("CI_JOB_URL")
     commit: str = _env("CI_COMMIT_SHA")
     base_commit: str = _env("RUNBOOK_BASE_COMMIT", "CI_MERGE_REQUEST_DIFF_BASE_SHA", "CI_COMMIT_BEFORE_SHA")
     ref: str = _env("CI_COMMIT_REF_NAME")

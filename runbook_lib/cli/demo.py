@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-__all__ = ["Break", "register"]
+from .demo_breaks import Break
 
-
-class Break(StrEnum):
-    """The ways in which a run can be made to stop."""
-
-    COMPLIANCE = "compliance"
-    PLAN = "plan"
-    APPROVAL = "approval"
-    APPLY = "apply"
-    VERIFICATION = "verification"
-    SERVICES = "services"
+__all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..lab.addresses import LabAddresses
 from ..settings import Settings
-from .demo import Break
+from .demo_breaks import Break
 
 __all__ = ["Repository"]
 

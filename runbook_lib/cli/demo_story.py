@@ -16,7 +16,7 @@ from ..adapters.signing import generate_key
 from ..lab.addresses import LabAddresses
 from ..lab.process import give_faults
 from ..settings import Settings
-from .demo import Break
+from .demo_breaks import Break
 from .demo_checks import add_rule_by_hand, look_at_page, prove
 from .demo_repository import Repository
 from .demo_runner import DemoRunner

@@ -14,7 +14,6 @@ from runbook_lib.models.evidence import EvidenceReport, Manifest, ManifestFile, 
 from runbook_lib.models.steps import RunStep
 
 __all__ = [
-    "PAYLOAD_TYPE",
     "Statement",
     "build_manifest",
     "by_step",
@@ -24,7 +23,6 @@ __all__ = [
     "statement",
 ]
 
-PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 _PREDICATE: Final = "urn:runbook:manifest:v1"
 # The seal itself; the page, which is made again from the rest; and the messages, which may go out after the seal.
 _OUTSIDE: Final = ("manifest.json", "manifest.dsse.json", "index.html", "slack.json", "outbox/")

@@ -30,16 +30,13 @@ def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
     data = read_json(document, "the plan") if isinstance(document, str | bytes) else document
     if not isinstance(data, Mapping):
         raise InputError(f"the plan is no JSON object but {_kind(data)}", _REMEDY)
-    version = _version(data)
+    _check_version(data)
     if data.get("errored") is True:
         raise InputError("Terraform ended this plan with an error, so it is not whole", "Make the plan succeed first.")
     deferred = [_deferred(entry) for entry in _list(data, "deferred_changes")]
     return Plan.model_construct(
-        format_version=version,
         terraform_version=_text(data, "terraform_version"),
         changes=_changes([*_list(data, "resource_changes"), *deferred], "resource_changes"),
-        drift=_changes(_list(data, "resource_drift"), "resource_drift"),
-        errored=False,
         prior_state=_object(data, "prior_state"),
         planned_values=_object(data, "planned_values"),
         configuration=_object(data, "configuration"),
@@ -83,7 +80,7 @@ def _counted(change: ResourceChange) -> list[str]:
     return found
 
 
-def _version(data: Mapping[str, Any]) -> str:
+def _check_version(data: Mapping[str, Any]) -> None:
     version = data.get("format_version")
     if not isinstance(version, str):
         raise InputError("the plan has no format_version, so it is not Terraform's plan JSON", _REMEDY)
@@ -97,7 +94,6 @@ def _version(data: Mapping[str, Any]) -> str:
     if data.get("resource_changes") is None and (root.get("resources") or root.get("child_modules")):
         # Terraform leaves the changes out only where it plans nothing at all.
         raise InputError("the plan plans resources and holds no resource_changes, so it is not whole", _REMEDY)
-    return version
 
 
 def _changes(entries: list[Any], name: str) -> tuple[ResourceChange, ...]:
@@ -124,8 +120,6 @@ def _change(entry: Any, where: str) -> ResourceChange:
         before=_values(change, "before", where),
         after=_values(change, "after", where),
         after_unknown=_unknown(change.get("after_unknown"), where),
-        before_sensitive=change.get("before_sensitive"),
-        after_sensitive=change.get("after_sensitive"),
         deposed=_text(entry, "deposed"),
         previous_address=_text(entry, "previous_address"),
         importing=bool(change.get("importing")),

@@ -25,7 +25,6 @@ class NotebookRecord:
         self.nb = nb
         self._redactor = redactor
         self._rendered: list[str | None] = [None] * len(nb.cells)
-        self._sources_clean = False
         self.changed = True
         self.nb.metadata.setdefault("papermill", NotebookNode())
 

@@ -24,8 +24,6 @@ class ResourceChange(Model):
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
     after_unknown: dict[str, Any] = {}
-    before_sensitive: Any = None
-    after_sensitive: Any = None
     deposed: str = ""
     previous_address: str = ""
     importing: bool = False
@@ -34,11 +32,8 @@ class ResourceChange(Model):
 class Plan(Model):
     """A parsed plan. `prior_resources` and `configuration` are Terraform's own JSON, for the readers of rules."""
 
-    format_version: str
     terraform_version: str = ""
     changes: tuple[ResourceChange, ...] = ()
-    drift: tuple[ResourceChange, ...] = ()
-    errored: bool = False
     prior_state: dict[str, Any] = {}
     planned_values: dict[str, Any] = {}
     configuration: dict[str, Any] = {}

@@ -11,7 +11,7 @@ import pytest
 from desk import slack_threads
 
 from runbook_lib.adapters.store import RunStore
-from runbook_lib.cli.demo import Break
+from runbook_lib.cli.demo_breaks import Break
 from runbook_lib.cli.demo_story import Story
 from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.models.base import Outcome

@@ -12,7 +12,7 @@ from desk import slack_threads
 from local_runner import ROOT, LocalRunner, add_pipeline_files, git, succeed
 from ruamel.yaml import YAML
 
-from runbook_lib.cli.demo import Break
+from runbook_lib.cli.demo_breaks import Break
 from runbook_lib.cli.demo_repository import Repository
 from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.settings import Settings

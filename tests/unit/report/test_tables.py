@@ -134,7 +134,7 @@ def test_a_replacement_is_one_line_and_untouched_resources_are_none() -> None:
         ResourceChange(address="a.b", type="a", name="b", actions=("delete", "create")),
         ResourceChange(address="a.c", type="a", name="c", actions=("no-op",)),
     )
-    table = tables.plan_changes(Plan(format_version="1.2", changes=changes))
+    table = tables.plan_changes(Plan(changes=changes))
     assert [[str(cell) for cell in row] for row in table.rows] == [["replace", "a.b", ""]]
 
 
