@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from runbook_lib.models.base import UNKNOWN, Outcome
-from runbook_lib.models.rules import Direction, Rule, SourceKind
+from runbook_lib.models.rules import COMPARED_FIELDS, Direction, Rule, SourceKind
 from runbook_lib.models.verification import Difference, DifferenceKind, Verification
 
 from .canonical import canonical, is_default_egress
-from .matching import FIELDS, identity, pair, pair_changed, value
+from .matching import identity, pair, pair_changed, value
 
 __all__ = ["compare", "governed_groups"]
 
@@ -70,7 +70,9 @@ def _once(rules: Iterable[Rule]) -> list[Rule]:
     # A group's own resource repeats, in the state, the rules that other resources gave it: the latter say more.
     found: dict[Hashable, Rule] = {}
     for rule in rules:
-        key = identity(rule) if UNKNOWN not in {value(rule, field) for field in FIELDS} else (rule.address, rule)
+        key = (
+            identity(rule) if UNKNOWN not in {value(rule, field) for field in COMPARED_FIELDS} else (rule.address, rule)
+        )
         if key not in found or ("_rule." in rule.address and "_rule." not in found[key].address):
             found[key] = rule
     return list(found.values())
@@ -167,7 +169,7 @@ def _kind(row: _Row, fields: dict[str, dict[str, Any]]) -> DifferenceKind | None
 
 def _differing(places: dict[str, Rule]) -> dict[str, dict[str, Any]]:
     found = {}
-    for field in FIELDS:
+    for field in COMPARED_FIELDS:
         values = {place: value(rule, field) for place, rule in places.items()}
         if len({known for known in values.values() if known is not UNKNOWN}) > 1:
             found[field] = {place: str(each) if each is UNKNOWN else each for place, each in values.items()}
