@@ -12,6 +12,7 @@ from runbook_lib.models.verification import Difference, DifferenceKind, Verifica
 
 from .canonical import canonical, is_default_egress
 from .matching import identity, pair, pair_changed, value
+from .rules import is_id
 
 __all__ = ["compare", "governed_groups"]
 
@@ -33,9 +34,9 @@ class _Row:
 
 
 def governed_groups(repository: Iterable[Rule], state: Iterable[Rule]) -> tuple[str, ...]:
-    """The ids of the groups in which the stack holds rules: whatever else AWS has in them is nobody's."""
+    """The ids of the groups in which the stack holds rules: whatever else a cloud has in them is nobody's."""
     known = {str(rule.group) for rule in (*state, *repository) if rule.group is not UNKNOWN}
-    return tuple(sorted(group for group in known if group.startswith("sg-")))
+    return tuple(sorted(group for group in known if is_id(group)))
 
 
 def compare(
@@ -87,7 +88,7 @@ def _resolved(repository: list[Rule], state: list[Rule], aws: list[Rule]) -> lis
 
     def resolve(reference: object) -> object:
         text = str(reference)
-        if reference is UNKNOWN or text in ids or text.startswith(("sg-", "pl-")):
+        if reference is UNKNOWN or text in ids or is_id(text):
             return reference
         return alias.get(text, UNKNOWN)
 
