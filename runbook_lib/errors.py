@@ -12,7 +12,9 @@
     │   │   └── StateLockedError
     │   ├── AwsError
     │   ├── GitLabError
-    │   ├── SlackError
+    │   ├── ChatError            the chat that a run tells
+    │   │   ├── SlackError
+    │   │   └── MessageRefusedError
     │   ├── ServiceError
     │   └── StoreError           the run folder can't be written
     ├── EngineError              a notebook did not end by itself                  3
@@ -28,12 +30,14 @@ __all__ = [
     "ApprovalError",
     "AwsError",
     "BlockedError",
+    "ChatError",
     "ConfigError",
     "EngineError",
     "EvidenceError",
     "GitLabError",
     "InputError",
     "InterruptedRunError",
+    "MessageRefusedError",
     "RunbookError",
     "ServiceError",
     "SlackError",
@@ -110,7 +114,19 @@ class GitLabError(AdapterError):
     """GitLab refused or failed."""
 
 
-class SlackError(AdapterError):
+class ChatError(AdapterError):
+    """The chat that a run tells refused or failed."""
+
+
+class MessageRefusedError(ChatError):
+    """The chat refuses this very message: sending it again would not help. `code` is the chat's word for why."""
+
+    def __init__(self, message: str, remedy: str = "", code: str = "") -> None:
+        super().__init__(message, remedy)
+        self.code = code
+
+
+class SlackError(ChatError):
     """Slack refused or failed."""
 
 

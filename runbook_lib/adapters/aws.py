@@ -1,4 +1,4 @@
-"""AWS as the verification and the service tests see it: rules, prefix lists, members, identity."""
+"""AWS as the verification and the service tests see it: rules, members, identity."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..errors import AwsError
 from ..models.services import Member
 
-__all__ = ["Aws", "assume_role", "map_error", "mapped"]
+__all__ = ["Aws", "assume_role", "live_client", "map_error", "mapped"]
 
 _FILTER_VALUES: Final = 200  # the most that AWS takes in one filter
 _KINDS: Final = {
@@ -71,15 +71,6 @@ class Aws:
                 found |= {str(group["GroupId"]): str(group["GroupName"]) for group in pages}
         return found
 
-    def prefix_lists(self, ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """The networks of each prefix list, by its id."""
-        found = {}
-        with mapped("reading prefix lists"):
-            for identity in sorted(set(ids)):
-                pages = self._pages("get_managed_prefix_list_entries", "Entries", PrefixListId=identity)
-                found[identity] = tuple(sorted(str(entry["Cidr"]) for entry in pages))
-        return found
-
     def members(self, group_id: str) -> tuple[Member, ...]:
         """Everything with a network interface in the group, one entry an address."""
         # describe_instances filtered by group misses load balancers, endpoints and functions.
@@ -110,6 +101,11 @@ class Aws:
         if service not in self._clients:
             self._clients[service] = self._make(service)
         return self._clients[service]
+
+
+def live_client() -> Aws:
+    """What the comparison asks for the rules that there are."""
+    return Aws()
 
 
 def _client(service: str) -> Any:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import SlackError
+from ..errors import ChatError, MessageRefusedError
 from ..models.messages import Message, MessageFile, OutboxEntry, Reference, Thread
-from .slack_errors import SlackMessageError
 from .store import RunStore
 
 __all__ = ["Delivery", "Messenger", "Outbox"]
@@ -20,7 +19,7 @@ REFUSED = "outbox/refused"
 
 
 class Messenger(Protocol):
-    """What the outbox needs of Slack."""
+    """What the outbox needs of a chat: `Slack` is one. What fails is a ChatError."""
 
     def post(self, message: Message, thread_ts: str | None = None, broadcast: bool = False, key: str = "") -> Reference:
         """Post a message; the same key twice makes one message."""
@@ -45,7 +44,7 @@ class Delivery:
     sent: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
-    error: SlackError | None = None
+    error: ChatError | None = None
 
 
 class Outbox:
@@ -91,17 +90,17 @@ class Outbox:
         """Send what waits, oldest first, until a message fails; without Slack, everything goes on waiting."""
         sent: list[str] = []
         refused: list[str] = []
-        error: SlackError | None = None
+        error: ChatError | None = None
         for relative in self._queue() if slack else ():
             entry = self._read(relative)
             try:
                 self._send(slack, relative, entry)
                 sent.append(entry.key)
-            except SlackMessageError as refusal:
+            except MessageRefusedError as refusal:
                 error = error or refusal
                 refused.append(entry.key)
                 self._set_aside(relative)
-            except SlackError as failure:
+            except ChatError as failure:
                 error = error or failure
                 if entry.kind == "post":
                     break
@@ -178,7 +177,7 @@ def _hand_over(slack: Messenger, entry: OutboxEntry, parent: str | None) -> Refe
     message = entry.message or Message(text=entry.key)
     try:
         return slack.post(message, parent, entry.broadcast, entry.id)
-    except SlackMessageError as refusal:
+    except MessageRefusedError as refusal:
         if refusal.code == "thread_not_found":
             # Somebody deleted the thread; its news must still be read.
             return slack.post(message, None, False, entry.id)

@@ -8,7 +8,7 @@ from urllib.error import HTTPError, URLError
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook import WebhookResponse
 
-from ..errors import SlackError
+from ..errors import MessageRefusedError, SlackError
 
 __all__ = ["FOREIGN", "SlackMessageError", "refused", "translate", "webhook_refused"]
 
@@ -16,12 +16,8 @@ __all__ = ["FOREIGN", "SlackMessageError", "refused", "translate", "webhook_refu
 FOREIGN = (SlackClientError, HTTPException, OSError, ValueError)
 
 
-class SlackMessageError(SlackError):
-    """Slack refuses this very message: sending it again would not help. `code` is Slack's word for why."""
-
-    def __init__(self, message: str, remedy: str = "", code: str = "") -> None:
-        super().__init__(message, remedy)
-        self.code = code
+class SlackMessageError(SlackError, MessageRefusedError):
+    """Slack refuses this very message."""
 
 
 _TOKEN = "Set SLACK_BOT_TOKEN to the bot token (xoxb-…) of an app that is installed in the workspace."  # noqa: S105

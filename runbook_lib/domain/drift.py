@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from runbook_lib.models.base import UNKNOWN, Outcome
-from runbook_lib.models.rules import Direction, Rule, SourceKind
+from runbook_lib.models.rules import COMPARED_FIELDS, Direction, Rule, SourceKind
 from runbook_lib.models.verification import Difference, DifferenceKind, Verification
 
 from .canonical import canonical, is_default_egress
-from .matching import FIELDS, identity, pair, pair_changed, value
+from .matching import identity, pair, pair_changed, value
+from .rules import is_id
 
 __all__ = ["compare", "governed_groups"]
 
@@ -33,9 +34,9 @@ class _Row:
 
 
 def governed_groups(repository: Iterable[Rule], state: Iterable[Rule]) -> tuple[str, ...]:
-    """The ids of the groups in which the stack holds rules: whatever else AWS has in them is nobody's."""
+    """The ids of the groups in which the stack holds rules: whatever else a cloud has in them is nobody's."""
     known = {str(rule.group) for rule in (*state, *repository) if rule.group is not UNKNOWN}
-    return tuple(sorted(group for group in known if group.startswith("sg-")))
+    return tuple(sorted(group for group in known if is_id(group)))
 
 
 def compare(
@@ -70,7 +71,9 @@ def _once(rules: Iterable[Rule]) -> list[Rule]:
     # A group's own resource repeats, in the state, the rules that other resources gave it: the latter say more.
     found: dict[Hashable, Rule] = {}
     for rule in rules:
-        key = identity(rule) if UNKNOWN not in {value(rule, field) for field in FIELDS} else (rule.address, rule)
+        key = (
+            identity(rule) if UNKNOWN not in {value(rule, field) for field in COMPARED_FIELDS} else (rule.address, rule)
+        )
         if key not in found or ("_rule." in rule.address and "_rule." not in found[key].address):
             found[key] = rule
     return list(found.values())
@@ -85,7 +88,7 @@ def _resolved(repository: list[Rule], state: list[Rule], aws: list[Rule]) -> lis
 
     def resolve(reference: object) -> object:
         text = str(reference)
-        if reference is UNKNOWN or text in ids or text.startswith(("sg-", "pl-")):
+        if reference is UNKNOWN or text in ids or is_id(text):
             return reference
         return alias.get(text, UNKNOWN)
 
@@ -167,7 +170,7 @@ def _kind(row: _Row, fields: dict[str, dict[str, Any]]) -> DifferenceKind | None
 
 def _differing(places: dict[str, Rule]) -> dict[str, dict[str, Any]]:
     found = {}
-    for field in FIELDS:
+    for field in COMPARED_FIELDS:
         values = {place: value(rule, field) for place, rule in places.items()}
         if len({known for known in values.values() if known is not UNKNOWN}) > 1:
             found[field] = {place: str(each) if each is UNKNOWN else each for place, each in values.items()}

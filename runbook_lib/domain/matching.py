@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import Final
 
 from runbook_lib.models.base import UNKNOWN
-from runbook_lib.models.rules import Rule, SourceKind
+from runbook_lib.models.rules import COMPARED_FIELDS, IDENTITY_FIELDS, Rule, SourceKind
 
-__all__ = ["FIELDS", "compatible", "identity", "pair", "pair_changed", "value"]
-
-FIELDS: Final = ("direction", "group", "protocol", "from_port", "to_port", "source_kind", "source", "description")
+__all__ = ["compatible", "identity", "pair", "pair_changed", "value"]
 
 Key = Callable[[Rule], Hashable]
 Pair = tuple[Rule | None, Rule | None]
@@ -24,12 +21,13 @@ def value(rule: Rule, field: str) -> Hashable:
 
 def identity(rule: Rule) -> Hashable:
     """What makes two rules one to AWS: everything but the description."""
-    return tuple(value(rule, field) for field in FIELDS[:-1])
+    return tuple(value(rule, field) for field in IDENTITY_FIELDS)
 
 
 def compatible(left: Rule, right: Rule) -> bool:
     """Whether every field that both know is the same."""
-    return all(UNKNOWN in {value(left, f), value(right, f)} or value(left, f) == value(right, f) for f in FIELDS)
+    values = ((value(left, field), value(right, field)) for field in COMPARED_FIELDS)
+    return all(UNKNOWN in both or both[0] == both[1] for both in values)
 
 
 def pair(left: Iterable[Rule], right: Iterable[Rule]) -> list[Pair]:
@@ -96,7 +94,7 @@ def _unknowns(pairs: list[Pair], left: list[Rule], right: list[Rule]) -> tuple[l
 
 
 def _fitting(rule: Rule, candidates: Sequence[Rule]) -> Iterator[Rule]:
-    if UNKNOWN not in {value(rule, field) for field in FIELDS}:
+    if UNKNOWN not in {value(rule, field) for field in COMPARED_FIELDS}:
         return
     yield from (other for other in candidates if rule.address == other.address and compatible(rule, other))
     yield from (other for other in candidates if compatible(rule, other))

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final, get_args
 
 from pydantic import model_validator
 
 from .base import UNKNOWN, Model, Unknown
 
-__all__ = ["Direction", "Rule", "SourceKind"]
+__all__ = [
+    "COMPARED_FIELDS",
+    "EXPORTED_FIELDS",
+    "IDENTITY_FIELDS",
+    "UNKNOWABLE_FIELDS",
+    "Direction",
+    "Rule",
+    "SourceKind",
+]
 
 
 class Direction(StrEnum):
@@ -57,9 +65,23 @@ class Rule(Model):
         # In JSON the word `unknown` also fits a field that takes text: written by us it means the unknown value.
         if isinstance(data, dict):
             return {
-                key: UNKNOWN if value == "unknown" and key in _MAY_BE_UNKNOWN else value for key, value in data.items()
+                key: UNKNOWN if value == "unknown" and key in UNKNOWABLE_FIELDS else value
+                for key, value in data.items()
             }
         return data
 
 
-_MAY_BE_UNKNOWN = {"direction", "protocol", "from_port", "to_port", "source", "entries", "description", "group"}
+def _fields(*but: str) -> tuple[str, ...]:
+    return tuple(name for name in Rule.model_fields if name not in but)
+
+
+# What one rule and another are compared by. A prefix list is compared by its id, and an address says where a rule
+# stands, not what it is.
+COMPARED_FIELDS: Final = _fields("entries", "address")
+# What makes two rules one to AWS.
+IDENTITY_FIELDS: Final = _fields("entries", "address", "description")
+# A rule's columns in a table for other programs, which has the group in a column of its own.
+EXPORTED_FIELDS: Final = _fields("entries", "group")
+UNKNOWABLE_FIELDS: Final = tuple(
+    name for name, field in Rule.model_fields.items() if Unknown in get_args(field.annotation)
+)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 
+from ..models.rules import EXPORTED_FIELDS
 from ..models.services import ServiceReport, ServiceResult
 from ..models.verification import Difference, Verification
 from .table import Table
 
 __all__ = ["differences_csv", "services_csv"]
 
-_RULE = ("direction", "protocol", "from_port", "to_port", "source", "source_kind", "description", "address")
 _RESULT = ("passed", "status", "seconds", "attempts", "error", "at")
 _TEST = ("name", "address", "url", "member", "method")
 
 
 def differences_csv(verification: Verification) -> str:
     """A line a difference; `fields` is JSON."""
-    return Table(("kind", "group", *_RULE, "fields"), [_difference(each) for each in verification.differences]).csv()
+    rows = [_difference(each) for each in verification.differences]
+    return Table(("kind", "group", *EXPORTED_FIELDS, "fields"), rows).csv()
 
 
 def services_csv(report: ServiceReport) -> str:
@@ -31,7 +32,7 @@ def _difference(difference: Difference) -> tuple[object, ...]:
     shown = difference.model_dump(mode="json")
     rule = shown["rule"] or {}
     fields = json.dumps(shown["fields"], sort_keys=True) if shown["fields"] else ""
-    return shown["kind"], shown["group"], *(rule.get(name) for name in _RULE), fields
+    return shown["kind"], shown["group"], *(rule.get(name) for name in EXPORTED_FIELDS), fields
 
 
 def _result(result: ServiceResult) -> tuple[object, ...]:

@@ -16,9 +16,18 @@ from ..settings import Settings
 
 if TYPE_CHECKING:
     from ..adapters.gitlab import GitLab
+    from ..adapters.outbox import Messenger
     from ..adapters.slack import Slack
 
-__all__ = ["enter_stack", "gitlab_client", "slack_client", "stack_config", "state_client", "terraform_client"]
+__all__ = [
+    "enter_stack",
+    "gitlab_client",
+    "messenger",
+    "slack_client",
+    "stack_config",
+    "state_client",
+    "terraform_client",
+]
 
 
 def stack_config(settings: Settings, name: str) -> StackConfig:
@@ -92,6 +101,11 @@ def state_client(settings: Settings) -> GitLab | None:
         job_token=environment.job_token.get_secret_value(),
         state_login=(environment.tf_username, password) if password else None,
     )
+
+
+def messenger(settings: Settings, stack: str) -> Messenger | None:
+    """The chat that a run tells, by what the settings name; None when they name none."""
+    return slack_client(settings, stack)
 
 
 def slack_client(settings: Settings, stack: str) -> Slack | None:

@@ -1,27 +1,34 @@
-"""The rules in three places: as the repository wants them, as the state has them, and as AWS has them."""
+"""The rules in three places: as the repository wants them, as the state has them, and as the cloud has them."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from ..adapters.aws import Aws
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_folder import ensure_initialised
 from ..domain.drift import compare, governed_groups
 from ..domain.plan import parse_plan
-from ..domain.rules import rules_from_aws, rules_from_plan, rules_from_state
-from ..models.rules import Rule, SourceKind
+from ..domain.rules import CLOUDS, Cloud, rules_from_plan, rules_from_state
+from ..models.rules import Rule
 from ..models.verification import Verification
 from ..settings import Settings
 from .clients import stack_config, terraform_client
 from .states import fetch_state, learn_state
 
-__all__ = ["Places", "compare_places", "gather_places"]
+__all__ = ["LiveClient", "Places", "compare_places", "gather_places"]
+
+
+class LiveClient(Protocol):
+    """What the comparison needs of a cloud's adapter, which makes one with its `live_client()`."""
+
+    def rules(self, group_ids: Iterable[str]) -> Iterable[Mapping[str, Any]]:
+        """All rules of these groups, as the cloud tells them."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,13 @@ def _planned_rules(terraform: Terraform, options: tuple[str, ...]) -> tuple[Rule
 def _state_and_aws(settings: Settings, stack: str) -> tuple[dict[str, Any], tuple[Rule, ...], tuple[Rule, ...]]:
     document = fetch_state(settings, stack)
     state = rules_from_state(document) if document else ()
-    aws = Aws()
-    found = aws.rules(governed_groups((), state))
-    lists = {str(rule.source) for rule in state if rule.source_kind is SourceKind.PREFIX_LIST}
-    return document, state, rules_from_aws(found, aws.prefix_lists(lists))
+    groups = governed_groups((), state)
+    return document, state, tuple(rule for cloud in CLOUDS.values() for rule in _live_rules(cloud, groups))
+
+
+def _live_rules(cloud: Cloud, groups: Iterable[str]) -> tuple[Rule, ...]:
+    own = [group for group in groups if group.startswith(cloud.ids)]
+    if not own:
+        return ()  # who governs nothing in a cloud needs no credentials for it
+    client: LiveClient = import_module(f"..adapters.{cloud.name}", __package__).live_client()
+    return cloud.live_rules(client.rules(own))

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from ..adapters.approvals import (
-    ApprovalSource,
-    GitLabDeployment,
-    GitLabManualJob,
-    GitLabMergeRequest,
-    Terminal,
-    record_decision,
-)
+from ..adapters.approvals import ApprovalSource
+from ..adapters.approvals.gitlab_deployment import GitLabDeployment
+from ..adapters.approvals.gitlab_job import GitLabManualJob
+from ..adapters.approvals.gitlab_merge_request import GitLabMergeRequest
+from ..adapters.approvals.terminal import Terminal, record_decision
 from ..adapters.store import RunStore, sha256_file
 from ..domain.approval import ApplyFacts, judge_decisions, rejections, same_person
 from ..errors import ApprovalError, UsageError

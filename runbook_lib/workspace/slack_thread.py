@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from ..adapters.outbox import Delivery, Outbox
 from ..adapters.store import RunStore
-from ..errors import ConfigError, SlackError
+from ..errors import ChatError, ConfigError
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.base import Outcome
 from ..models.messages import Message, Reference
@@ -16,7 +16,7 @@ from ..models.run import Run
 from ..models.steps import find_step
 from ..report import messages
 from ..settings import Settings
-from .clients import slack_client
+from .clients import messenger
 from .records import plan_text_files
 from .runs import Asked, latest_run_id, open_run
 
@@ -33,7 +33,7 @@ class Teller:
         self._settings = settings
         self._store = store
         self._run = run
-        self._slack = slack_client(settings, run.stack)
+        self._slack = messenger(settings, run.stack)
         self._outbox = Outbox(store)
 
     @property
@@ -76,7 +76,7 @@ class Teller:
         if self._slack is not None and key not in self._outbox.references:
             reason = delivery.error.message if delivery.error else "it waits in outbox/"
             remedy = delivery.error.remedy if delivery.error else "Run the approval step again."
-            raise SlackError(f"the approval request reached nobody: {reason}", remedy)
+            raise ChatError(f"the approval request reached nobody: {reason}", remedy)
         return delivery
 
     def tell_decision(self, record: DecisionRecord) -> Delivery:
@@ -115,7 +115,7 @@ def failed_result(results: Iterable[StepResult]) -> StepResult | None:
 
 
 def tell_stopped(settings: Settings, run_id: str, stack: str) -> str:
-    """Tell the failure of a run, once; the sentence says what was told. SlackError if it could not be.
+    """Tell the failure of a run, once; the sentence says what was told. ChatError if it could not be.
 
     In a pipeline, where this is asked only after something failed, a run without a failed step has lost one.
     """
@@ -130,7 +130,7 @@ def tell_stopped(settings: Settings, run_id: str, stack: str) -> str:
         result = result or _lost(settings, run, {result.step for result in results})
         delivery, said = teller.tell_failure(result), f"Run {run.run_id} stopped at {result.step}: {result.summary}"
     if delivery.error:
-        raise SlackError(delivery.error.message, delivery.error.remedy)
+        raise ChatError(delivery.error.message, delivery.error.remedy)
     return said
 
 

@@ -10,7 +10,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from runbook_lib.adapters.aws import Aws
-from runbook_lib.domain.rules import rules_from_aws
+from runbook_lib.domain.rules.aws import rules_from_aws
 
 WORLD = "0.0.0.0/0"
 
@@ -64,13 +64,6 @@ def test_a_members_public_address_is_found(ec2: Any) -> None:
     assert [(m.id, m.kind, m.name, m.address) for m in members] == [
         (instance, "instance", "web-front", address["PublicIp"])
     ]
-
-
-def test_a_prefix_list_gives_its_networks(ec2: Any) -> None:
-    entries = [{"Cidr": "10.0.0.0/8"}, {"Cidr": "192.168.0.0/16"}]
-    made = ec2.create_managed_prefix_list(PrefixListName="p", MaxEntries=5, AddressFamily="IPv4", Entries=entries)
-    identity = made["PrefixList"]["PrefixListId"]
-    assert Aws().prefix_lists([identity]) == {identity: ("10.0.0.0/8", "192.168.0.0/16")}
 
 
 def test_the_identity_is_an_arn(ec2: Any) -> None:

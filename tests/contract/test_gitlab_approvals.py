@@ -9,7 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from gitlab_lab import RunningGitLab, running_gitlab
 
-from runbook_lib.adapters.approvals import ApprovalSource, GitLabDeployment, GitLabManualJob, GitLabMergeRequest
+from runbook_lib.adapters.approvals import ApprovalSource
+from runbook_lib.adapters.approvals.gitlab_deployment import GitLabDeployment
+from runbook_lib.adapters.approvals.gitlab_job import GitLabManualJob
+from runbook_lib.adapters.approvals.gitlab_merge_request import GitLabMergeRequest
 from runbook_lib.adapters.gitlab import GitLab
 from runbook_lib.domain.approval import ApplyFacts, judge_decisions
 from runbook_lib.lab.gitlab.config import default_config

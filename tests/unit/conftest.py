@@ -78,7 +78,7 @@ def store(settings: Settings, run: Run) -> RunStore:
 def slack(monkeypatch: pytest.MonkeyPatch) -> FakeSlack:
     """The Slack that all steps tell."""
     fake = FakeSlack()
-    monkeypatch.setattr("runbook_lib.workspace.slack_thread.slack_client", lambda settings, stack: fake)
+    monkeypatch.setattr("runbook_lib.workspace.slack_thread.messenger", lambda settings, stack: fake)
     return fake
 
 

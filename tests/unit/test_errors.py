@@ -22,6 +22,8 @@ from runbook_lib import errors
         ("StateLockedError", 3),
         ("AwsError", 3),
         ("GitLabError", 3),
+        ("ChatError", 3),
+        ("MessageRefusedError", 3),
         ("SlackError", 3),
         ("ServiceError", 3),
         ("StoreError", 3),

@@ -1,16 +1,18 @@
-"""Sources of decisions: one Protocol, one leaf a file."""
+"""Sources of decisions, one a file; what they have in common is here."""
 
-from .gitlab_deployment import GitLabDeployment
-from .gitlab_job import GitLabManualJob
-from .gitlab_merge_request import GitLabMergeRequest
-from .source import ApprovalSource
-from .terminal import Terminal, record_decision
+from __future__ import annotations
 
-__all__ = [
-    "ApprovalSource",
-    "GitLabDeployment",
-    "GitLabManualJob",
-    "GitLabMergeRequest",
-    "Terminal",
-    "record_decision",
-]
+from collections.abc import Sequence
+from typing import Protocol
+
+from ...models.approval import ApprovalRequest, Decision
+
+__all__ = ["ApprovalSource"]
+
+
+class ApprovalSource(Protocol):
+    """A system that knows who decided. It tells what it saw; whether that suffices is judged elsewhere."""
+
+    def decisions(self, request: ApprovalRequest) -> Sequence[Decision]:
+        """Every decision on this request so far. Raises AdapterError if the system can't be asked."""
+        ...

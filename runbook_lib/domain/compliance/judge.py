@@ -11,7 +11,7 @@ from runbook_lib.models.base import UNKNOWN, Outcome
 from runbook_lib.models.compliance import Checked, ComplianceReport, JudgeOptions, Scope, Waiver
 from runbook_lib.models.findings import Action, Finding, Severity, Verdict
 from runbook_lib.models.policies import Policy
-from runbook_lib.models.rules import Rule
+from runbook_lib.models.rules import UNKNOWABLE_FIELDS, Rule
 from runbook_lib.wording import describe_rule
 
 from ..rules import RuleChanges
@@ -129,6 +129,5 @@ def _message(policy: Policy, rule: Rule | None, *, certain: bool, together: bool
 
 
 def _unknown_fields(rule: Rule) -> str:
-    names = ("direction", "protocol", "from_port", "to_port", "source", "entries", "description", "group")
-    missing = [name for name in names if getattr(rule, name) is UNKNOWN]
+    missing = [name for name in UNKNOWABLE_FIELDS if getattr(rule, name) is UNKNOWN]
     return f" (not known before apply: {', '.join(missing)})" if missing else ""

@@ -1,18 +1,21 @@
-"""Security-group rules in one shape, read from a plan, a state, AWS or HCL."""
+"""Security-group rules in one shape, read from a plan, a state, a cloud or HCL."""
 
 from __future__ import annotations
 
-from .aws import rules_from_aws
 from .changes import ResourceView, RuleChanges
+from .declaration import Cloud
 from .from_plan import rules_from_plan
 from .from_state import rules_from_state
 from .hcl import hcl_changes, rules_from_hcl
+from .readers import CLOUDS, is_id
 
 __all__ = [
+    "CLOUDS",
+    "Cloud",
     "ResourceView",
     "RuleChanges",
     "hcl_changes",
-    "rules_from_aws",
+    "is_id",
     "rules_from_hcl",
     "rules_from_plan",
     "rules_from_state",

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from runbook_lib.errors import InputError
 from runbook_lib.models.base import UNKNOWN, Unknown
-from runbook_lib.models.rules import Direction, Rule, SourceKind
+from runbook_lib.models.rules import UNKNOWABLE_FIELDS, Direction, Rule, SourceKind
 
 from .declaration import Declaration, Reader, Surroundings
 from .values import boolean, ports, protocol, text, texts
@@ -182,10 +182,9 @@ def _group(declaration: Declaration, around: Surroundings) -> str | Unknown:
 
 
 def _unknown_rule(declaration: Declaration, direction: Direction, group: str) -> Rule:
-    return Rule.model_construct(
-        direction=direction, protocol=UNKNOWN, from_port=UNKNOWN, to_port=UNKNOWN, source=UNKNOWN,
-        source_kind=SourceKind.UNKNOWN, entries=None, description=UNKNOWN, group=group, address=declaration.address,
-    )  # fmt: skip
+    known: dict[str, Any] = {"direction": direction, "entries": None, "group": group, "address": declaration.address}
+    unknown = dict.fromkeys(UNKNOWABLE_FIELDS, UNKNOWN) | {"source_kind": SourceKind.UNKNOWN}
+    return Rule.model_construct(**(unknown | known))
 
 
 READERS: Final[Mapping[str, Reader]] = {

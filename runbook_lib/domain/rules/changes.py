@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from runbook_lib.models.rules import Rule
 
 __all__ = ["ResourceView", "RuleChanges", "touched_rules"]
+
+_ALL_BUT_DESCRIPTION: Final = attrgetter(*(name for name in Rule.model_fields if name != "description"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,4 @@ def touched_rules(before: Iterable[Rule], after: Iterable[Rule], recreated: Coll
 
 def _key(rule: Rule) -> tuple[Any, ...]:
     # An absent description and an empty one are the same rule in AWS.
-    return (
-        rule.address, rule.direction, rule.protocol, rule.from_port, rule.to_port, rule.source, rule.source_kind,
-        rule.entries, rule.description or "", rule.group,
-    )  # fmt: skip
+    return rule.description or "", *_ALL_BUT_DESCRIPTION(rule)

@@ -1,15 +1,15 @@
-"""A resource that declares rules, and what reading it may ask of everything around it."""
+"""A resource that declares rules, what reading it may ask of everything around it, and the cloud that it is of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from runbook_lib.models.base import Unknown
 from runbook_lib.models.rules import Rule
 
-__all__ = ["Declaration", "Reader", "Surroundings"]
+__all__ = ["Cloud", "Declaration", "Reader", "Surroundings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +36,17 @@ class Surroundings(Protocol):
 
 # Gives every rule that one resource declares, one for each source.
 Reader = Callable[[Declaration, Surroundings], Iterator[Rule]]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """What a cloud's own file says of it; the adapter of the same name asks it what is there.
+
+    `readers` are by the type of the resource that they read. `live_rules` makes rules of what the adapter found.
+    `ids` are what the ids of groups and prefix lists begin with: what begins otherwise is an address of Terraform's.
+    """
+
+    name: str
+    readers: Mapping[str, Reader]
+    live_rules: Callable[[Iterable[Mapping[str, Any]]], tuple[Rule, ...]]
+    ids: tuple[str, ...]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.plan import Plan, ResourceChange
-from runbook_lib.models.rules import Direction, Rule
+from runbook_lib.models.rules import IDENTITY_FIELDS, Direction, Rule
 
 from .aws_resources import GROUP_TYPES
 from .changes import ResourceView, RuleChanges, touched_rules
@@ -21,6 +22,7 @@ from .values import join_unknown
 __all__ = ["rules_from_plan"]
 
 _ENTRY = "aws_ec2_managed_prefix_list_entry"
+_ALL_BUT_SOURCE: Final = attrgetter(*(name for name in IDENTITY_FIELDS if name not in {"source", "source_kind"}))
 _VPC_TYPES = {"aws_vpc", "aws_default_vpc", "aws_security_group"}
 
 
@@ -151,7 +153,7 @@ def _without_seen(rules: tuple[Rule, ...], standing: _Standing, seen: set[tuple[
 def _content(rule: Rule) -> tuple[Any, ...]:
     # The provider shows a rule whose source is its own group as self.
     source = "self" if rule.source == rule.group else rule.source
-    return rule.direction, rule.protocol, rule.from_port, rule.to_port, source, rule.description or "", rule.group
+    return source, rule.description or "", *_ALL_BUT_SOURCE(rule)
 
 
 def _untouched(plan: Plan) -> Iterator[Declaration]:

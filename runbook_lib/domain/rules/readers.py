@@ -1,21 +1,27 @@
-"""Which types of resources declare rules, and how each is read: a cloud's own file has its readers."""
+"""Which clouds there are, and which types of resources declare rules: a cloud's own file says how each is read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Set
 from typing import Final
 
 from runbook_lib.models.rules import Rule
 
-from . import aws_resources
-from .declaration import Declaration, Reader, Surroundings
+from .aws import AWS
+from .declaration import Cloud, Declaration, Reader, Surroundings
 
-__all__ = ["RULE_TYPES", "build_rules"]
+__all__ = ["CLOUDS", "RULE_TYPES", "build_rules", "is_id"]
 
-_READERS: Final[Mapping[str, Reader]] = {**aws_resources.READERS}
-RULE_TYPES: Final = frozenset(_READERS)
+CLOUDS: Final[dict[str, Cloud]] = {cloud.name: cloud for cloud in (AWS,)}
+_READERS: Final[dict[str, Reader]] = {type_: read for cloud in CLOUDS.values() for type_, read in cloud.readers.items()}
+RULE_TYPES: Final[Set[str]] = _READERS.keys()
 
 
 def build_rules(declaration: Declaration, around: Surroundings) -> Iterator[Rule]:
     """Every rule that one resource declares, one for each source."""
     return _READERS[declaration.type](declaration, around)
+
+
+def is_id(text: str) -> bool:
+    """Whether this is an id that some cloud gave a group or a prefix list, not Terraform's address of it."""
+    return any(text.startswith(cloud.ids) for cloud in CLOUDS.values())

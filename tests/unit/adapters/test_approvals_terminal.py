@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from runbook_lib.adapters.approvals import Terminal, record_decision
+from runbook_lib.adapters.approvals.terminal import Terminal, record_decision
 from runbook_lib.adapters.gitlab import GitLab
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import GitLabError, InputError

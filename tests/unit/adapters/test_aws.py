@@ -140,12 +140,6 @@ def test_no_groups_ask_nothing_and_certainly_not_for_all_rules(aws: Aws, stub: S
     assert aws.rules([]) == []
 
 
-def test_prefix_lists_are_read_by_id(aws: Aws, stub: Stubber) -> None:
-    answer = {"Entries": [{"Cidr": "192.168.0.0/16"}, {"Cidr": "10.0.0.0/8"}]}
-    stub.add_response("get_managed_prefix_list_entries", answer, {"PrefixListId": "pl-1"})
-    assert aws.prefix_lists(["pl-1"]) == {"pl-1": ("10.0.0.0/8", "192.168.0.0/16")}
-
-
 INSTANCE = {
     "NetworkInterfaceId": "eni-1",
     "Attachment": {"InstanceId": "i-1"},

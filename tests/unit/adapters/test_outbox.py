@@ -9,14 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runbook_lib.adapters.outbox import Outbox
-from runbook_lib.adapters.slack_errors import SlackMessageError
 from runbook_lib.adapters.store import RunStore
-from runbook_lib.errors import SlackError
+from runbook_lib.errors import ChatError, MessageRefusedError
 from runbook_lib.models.messages import Message, MessageFile, Reference
 
 BOARD = Message(text="board", blocks=({"type": "divider"},))
 REPLY = Message(text="reply")
-DOWN = SlackError("Slack can't be reached", "Check the network.")
+DOWN = ChatError("Slack can't be reached", "Check the network.")
 
 
 class Killed(BaseException):
@@ -201,14 +200,14 @@ def test_update_that_fails_waits_for_the_next_step(outbox: Outbox) -> None:
 
 
 def test_refused_blocks_are_sent_as_text(outbox: Outbox) -> None:
-    slack = FakeSlack(SlackMessageError("no", code="msg_blocks_too_long"))
+    slack = FakeSlack(MessageRefusedError("no", code="msg_blocks_too_long"))
     outbox.add("board", BOARD)
     assert outbox.deliver(slack).sent == ("board",)
     assert (slack.texts, slack.blocks) == (["board"], [0])
 
 
 def test_reply_whose_thread_was_deleted_goes_to_the_channel(outbox: Outbox) -> None:
-    slack = FakeSlack(None, SlackMessageError("gone", code="thread_not_found"))
+    slack = FakeSlack(None, MessageRefusedError("gone", code="thread_not_found"))
     outbox.add("board", BOARD)
     outbox.add("failure", REPLY, thread="board")
     outbox.deliver(slack)
@@ -216,7 +215,7 @@ def test_reply_whose_thread_was_deleted_goes_to_the_channel(outbox: Outbox) -> N
 
 
 def test_message_that_slack_never_takes_is_set_aside_and_stops_nothing(outbox: Outbox, store: RunStore) -> None:
-    slack = FakeSlack(SlackMessageError("no", code="no_text"))
+    slack = FakeSlack(MessageRefusedError("no", code="no_text"))
     outbox.add("empty", Message(text=""))
     outbox.add("plan", REPLY)
     delivery = outbox.deliver(slack)

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from runbook_lib.domain.rules import hcl_changes, rules_from_aws, rules_from_state
+from runbook_lib.domain.rules import hcl_changes, rules_from_state
+from runbook_lib.domain.rules.aws import rules_from_aws
 from runbook_lib.errors import InputError
 from runbook_lib.models.base import UNKNOWN
 from runbook_lib.models.findings import Source
@@ -74,11 +75,9 @@ def test_aws_rule_is_the_same_rule() -> None:
     assert rules_from_aws([{**AWS, "CidrIpv4": "10.0.0.0/8", "Description": "SSH"}]) == (SSH,)
 
 
-def test_aws_prefix_list_brings_its_entries_where_they_are_known() -> None:
-    known, unknown = rules_from_aws(
-        [{**AWS, "PrefixListId": "pl-1"}, {**AWS, "PrefixListId": "pl-2"}], {"pl-1": ["10.0.0.0/8"]}
-    )
-    assert (known.source_kind, known.entries, unknown.entries) == (SourceKind.PREFIX_LIST, ("10.0.0.0/8",), UNKNOWN)
+def test_aws_does_not_say_with_a_rule_what_its_prefix_list_holds() -> None:
+    (rule,) = rules_from_aws([{**AWS, "PrefixListId": "pl-1"}])
+    assert (rule.source_kind, rule.source, rule.entries) == (SourceKind.PREFIX_LIST, "pl-1", UNKNOWN)
 
 
 def test_aws_rule_without_ports_opens_everything() -> None:

@@ -190,7 +190,7 @@ def test_a_run_is_sealed_also_when_telling_breaks_altogether(
     def broken(settings: Settings, stack: str) -> None:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr("runbook_lib.workspace.slack_thread.slack_client", broken)
+    monkeypatch.setattr("runbook_lib.workspace.slack_thread.messenger", broken)
     with pytest.raises(RuntimeError):
         Lifecycle(settings, store, run).run_ended([result("plan", Outcome.BLOCKED)])
     assert prove_folder(store.dir).valid

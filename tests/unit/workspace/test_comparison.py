@@ -69,9 +69,6 @@ class FakeAws:
     def rules(self, groups: Any) -> list[dict[str, Any]]:
         return [rule for rule in self._rules if rule["GroupId"] in set(groups)]
 
-    def prefix_lists(self, ids: Any) -> dict[str, Any]:
-        return {}
-
     def members(self, group: str) -> tuple[Member, ...]:
         self.asked.append(group)
         return ()
@@ -90,7 +87,7 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> Outside:
         monkeypatch.setattr(comparison, "fetch_state", lambda settings, stack: document)
         monkeypatch.setattr(comparison, "terraform_client", lambda *given: terraform)
         monkeypatch.setattr(comparison, "ensure_initialised", lambda terraform: False)
-        monkeypatch.setattr(comparison, "Aws", lambda: aws)
+        monkeypatch.setattr("runbook_lib.adapters.aws.live_client", lambda: aws)
         monkeypatch.setattr(service_tests, "Aws", lambda: aws)
         return terraform, aws
 

@@ -8,7 +8,7 @@ import pytest
 from step_fakes import NOW, FakeSlack
 
 from runbook_lib.adapters.store import RunStore
-from runbook_lib.errors import ConfigError, SlackError
+from runbook_lib.errors import ChatError, ConfigError, SlackError
 from runbook_lib.models.approval import ApprovalRequest, DecisionRecord
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.results import StepResult
@@ -96,7 +96,7 @@ def test_a_request_that_reached_nobody_is_an_error_and_is_kept(
     settings: Settings, store: RunStore, run: Run, slack: FakeSlack, request_: ApprovalRequest
 ) -> None:
     slack.error = DOWN
-    with pytest.raises(SlackError, match="the approval request reached nobody: Slack can't be reached") as caught:
+    with pytest.raises(ChatError, match="the approval request reached nobody: Slack can't be reached") as caught:
         Teller(settings, store, run).ask_approval(request_)
     assert caught.value.remedy == "Check the network."
     slack.error = None

@@ -8,7 +8,7 @@ import pytest
 from step_fakes import FakeSlack
 
 from runbook_lib.adapters.store import RunStore
-from runbook_lib.errors import SlackError
+from runbook_lib.errors import ChatError, SlackError
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.results import ErrorInfo, StepResult
 from runbook_lib.models.run import Run
@@ -68,7 +68,7 @@ def test_it_is_an_error_when_nobody_could_be_told_and_the_message_waits(
     load: Callable[..., Settings], store: RunStore, slack: FakeSlack
 ) -> None:
     slack.error = SlackError("Slack can't be reached", "Check the network.")
-    with pytest.raises(SlackError, match="can't be reached"):
+    with pytest.raises(ChatError, match="can't be reached"):
         tell_stopped(load(CI_PIPELINE_ID="7"), "7", "")
     assert [path.name for path in store.dir.glob("outbox/*failure*")]
 
