@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import multiprocessing
 import os
@@ -14,11 +13,8 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-
-__all__ = ["ForkProvisioner", "ForkServer", "ForkedProcess"]
+__all__ = ["ForkServer", "ForkedProcess"]
 
 
 START_SECONDS = 60
@@ -166,23 +162,3 @@ class ForkedProcess:
     def terminate(self) -> None:
         """Ask it to end."""
         self.send_signal(signal.SIGTERM)
-
-
-class ForkProvisioner(LocalProvisioner):
-    """Launches kernels by forking where that can be."""
-
-    fork_server: ForkServer
-    modules: tuple[str, ...] = ()
-
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        """Fork, or start the command if the kernel is of another kind."""
-        if not self.fork_server.can_be(cmd, kwargs["env"]):
-            return await super().launch_kernel(cmd, **kwargs)
-        errors = Path(kwargs["stderr"].name)
-        process = await asyncio.to_thread(
-            self.fork_server.fork, self.modules, cmd, kwargs["env"], kwargs["cwd"], errors
-        )
-        self.process = process  # type: ignore[assignment]  # it has what is asked of a Popen
-        self.pid = self.pgid = process.pid
-        self.cwd = kwargs["cwd"]
-        return self.connection_info

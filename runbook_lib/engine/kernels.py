@@ -140,7 +140,7 @@ async def start_kernel(request: KernelRequest, server: ForkServer | None = None)
 
 
 def _fork_from(server: ForkServer, manager: AsyncKernelManager, modules: tuple[str, ...]) -> None:
-    from .forking import ForkProvisioner
+    from .fork_provisioner import ForkProvisioner
 
     manager.kernel_id = uuid.uuid4().hex
     provisioner = ForkProvisioner(kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager)
