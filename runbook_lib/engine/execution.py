@@ -7,36 +7,26 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from ..domain.redaction import Redactor
 from ..domain.secret_patterns import named_secrets
-from ..errors import EngineError, StoreError
+from ..errors import StoreError
 from .client import CellClient
 from .endings import CellStatus, Ending, EndingKind
 from .kernel_setup import FAILED_COMMAND
-from .kernels import Kernel, import_client
-from .loop import LoopThread
+from .kernels import Kernel
 from .options import EngineOptions
 from .outputs import CellOutputs, OutputListener, SideFiles
 from .record import NotebookRecord
 from .saving import Destination, Saver
-from .stopping import Descendants, StopRequest, program_of, stop_kernel, trap_signals
+from .stopping import Descendants, StopRequest, program_of, stop_kernel
 
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
-    from .kernels import Kernel
-    from .outputs import SideFiles
-    from .saving import Destination
-
-__all__ = ["Execution", "ExecutionListener", "Session", "Silent"]
+__all__ = ["Execution", "ExecutionListener"]
 
 
 NUMBER = re.compile(r"-?[0-9]{1,18}")
@@ -246,78 +236,3 @@ class Execution:
     @staticmethod
     def _after(seconds: float | None) -> float | None:
         return None if seconds is None else time.monotonic() + seconds
-
-
-class Silent:
-    """Hears everything and says nothing."""
-
-    def text(self, stream: str, text: str) -> None:
-        """Nothing."""
-
-    def cell_started(self, index: int, total: int) -> None:
-        """Nothing."""
-
-
-@dataclass
-class Session:
-    """What surrounds one execution. `kernel` gives a ready one, in the loop; `ending` is set at the end."""
-
-    loop: LoopThread
-    stop: StopRequest
-    redactor: Redactor
-    kernel: Callable[[], Awaitable[Kernel]]
-    options: EngineOptions = field(default_factory=EngineOptions)
-    listener: ExecutionListener = field(default_factory=Silent)
-    destination: Destination | None = None
-    side: SideFiles | None = None
-    ending: Ending | None = None
-    kernel_left: Callable[[Kernel], None] | None = None
-
-    def execute(self, nb: NotebookNode) -> Ending:
-        """Execute the notebook in place, from the main thread; StoreError if nothing can be saved."""
-        import_client()
-        with trap_signals(self.stop):
-            # The kernel gets up while this thread imports what it needs to talk to it.
-            starting = self.loop.submit(self._start())
-            return self._execute(nb, starting)
-
-    def _execute(self, nb: NotebookNode, starting: Future[Kernel]) -> Ending:
-
-        execution = Execution(
-            nb, self.redactor, self.options, self.listener, self.stop, destination=self.destination, side=self.side
-        )
-        try:
-            execution.begin()
-        except StoreError:
-            self._dismiss(starting)
-            raise
-        try:
-            self.ending = self.loop.run(self._run(execution, starting))
-        except EngineError as error:
-            self.ending = execution.finish(Ending(EndingKind.NOT_STARTED, type(error).__name__, error.message))
-        return self.ending
-
-    def _dismiss(self, starting: Future[Kernel]) -> None:
-        if not starting.cancel() and starting.exception() is None:
-            self.loop.run(starting.result().kill())
-
-    async def _start(self) -> Kernel:
-        return await self.kernel()
-
-    async def _run(self, execution: Execution, starting: Future[Kernel]) -> Ending:
-        wanted = asyncio.wrap_future(starting)
-        stopping = asyncio.ensure_future(self.stop.wait())
-        both: set[asyncio.Future[Any]] = {wanted, stopping}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        if not wanted.done():
-            wanted.cancel()
-            return execution.finish(Ending.by_signal(self.stop.number))
-        stopping.cancel()
-        kernel = wanted.result()
-        try:
-            return await execution.run(kernel)
-        finally:
-            if self.kernel_left is None:
-                await kernel.leave()
-            else:
-                self.kernel_left(kernel)

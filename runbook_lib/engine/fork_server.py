@@ -2,7 +2,7 @@
 
 Six kernels that each import pandas, boto3 and matplotlib by themselves take longer than what they do. Run as `python -m
 runbook_lib.engine.fork_server FD`, it is asked over the connection FD: `("import", modules)`, and `("fork", modules,
-arguments, environment, folder, file)`, answered by `("forked", pid)`. When a kernel has ended it says `("ended", pid,
+command, environment, folder, file)`, answered by `("forked", pid)`. When a kernel has ended it says `("ended", pid,
 status)`, with -N for signal N. It leaves when the connection is closed; its kernels see that and leave too.
 """
 
@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
+import importlib.util
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterable
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -41,7 +42,11 @@ def main(descriptor: int) -> None:
                 return
             _import(modules)
             if kind == "fork" and _fork(connection):
-                _become_kernel(program, (connection.fileno(), children, wakeup))
+                # By its object, which would else close, as it goes, whatever file has its number then.
+                connection.close()
+                os.close(children)
+                os.close(wakeup)
+                _become_kernel(program)
                 return
 
 
@@ -69,24 +74,26 @@ def _fork(connection: Connection[Any, Any]) -> bool:
     return pid == 0
 
 
-def _become_kernel(program: list[Any], ours: tuple[int, ...]) -> None:
+def _become_kernel(program: list[Any]) -> None:
     """What starting a program does: a session, signals, environment, folder and files of its own."""
-    arguments, environment, folder, errors = program
+    command, environment, folder, errors = program
     os.setsid()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for descriptor in ours:
-        os.close(descriptor)
     os.environ.clear()
     os.environ.update(environment)
+    # Python looks for the time zone once.
+    time.tzset()
     os.chdir(folder)
     with open(errors, "wb", buffering=0) as file:  # noqa: PTH123  as low as it gets
         os.dup2(file.fileno(), 2)
     if "numpy" in sys.modules:
         # Python's own random numbers differ after a fork; these would be the same in every kernel.
         sys.modules["numpy"].random.seed()
-    sys.argv = ["ipykernel_launcher.py", *arguments]
+    launcher = importlib.util.find_spec(command[2])
+    sys.argv = [str(launcher and launcher.origin), *command[3:]]
+    sys.orig_argv = command
     from ipykernel.kernelapp import IPKernelApp
 
     # By this a kernel sees that its parent, which ends with the run, is gone.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import multiprocessing
 import os
@@ -14,17 +13,16 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-
-__all__ = ["ForkProvisioner", "ForkServer", "ForkedProcess"]
+__all__ = ["ForkServer", "ForkedProcess"]
 
 
 START_SECONDS = 60
 # As a kernel has it before it imports anything: matplotlib looks for it once, and would show nothing without it.
 INLINE = "module://matplotlib_inline.backend_inline"
 LAUNCHER = ["-m", "ipykernel_launcher"]
+# Who reads these does so once, as Python or a library starts: Python, the loader, the C library and those that count.
+READ_AT_START = ("PYTHON", "LD_", "LANG", "LC_", "GLIBC_", "MALLOC_", "OPENSSL_", "OMP_", "OPENBLAS_", "MKL_", "MPL")
 # What every kernel imports as it starts.
 BASE = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell")
 
@@ -33,6 +31,7 @@ class ForkServer:
     """The process to fork from, started at once; it imports `modules` while nobody has asked for a kernel yet."""
 
     def __init__(self, modules: Iterable[str], cwd: Path, environment: Mapping[str, str]) -> None:
+        self._at_start = _read_at_start(environment)
         self._connection, theirs = multiprocessing.Pipe()
         with theirs:
             self._process = subprocess.Popen(
@@ -67,12 +66,11 @@ class ForkServer:
         """Whether a kernel can be had."""
         return self._listener.is_alive() and self._process.poll() is None
 
-    def can_be(self, command: list[str]) -> bool:
-        """Whether a kernel's command line is what a forked process can be: ipykernel on this very Python."""
+    def can_be(self, command: list[str], environment: Mapping[str, str]) -> bool:
+        """Whether a forked process can be that kernel: ipykernel on this very Python, started as this one was."""
         # Links are not followed: the Pythons of two environments often are links to one.
-        return (
-            self.alive and command[1:3] == LAUNCHER and Path(command[0]).absolute() == Path(sys.executable).absolute()
-        )
+        ours = command[1:3] == LAUNCHER and Path(command[0]).absolute() == Path(sys.executable).absolute()
+        return self.alive and ours and _read_at_start(environment) == self._at_start
 
     def fork(
         self, modules: Iterable[str], command: list[str], environment: Mapping[str, str], cwd: Path, errors: Path
@@ -82,9 +80,7 @@ class ForkServer:
         OSError if the server is gone.
         """
         with self._asking:
-            self._connection.send(
-                ("fork", tuple(modules), command[len(LAUNCHER) + 1 :], dict(environment), str(cwd), str(errors))
-            )
+            self._connection.send(("fork", tuple(modules), command, dict(environment), str(cwd), str(errors)))
             try:
                 pid = self._pids.get(timeout=START_SECONDS)
             except queue.Empty:
@@ -122,6 +118,10 @@ class ForkServer:
                     self._statuses[pid] = status[0]
         except (EOFError, OSError):
             self._pids.put(0)
+
+
+def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(READ_AT_START)}
 
 
 def _is_gone(pid: int) -> bool:
@@ -162,23 +162,3 @@ class ForkedProcess:
     def terminate(self) -> None:
         """Ask it to end."""
         self.send_signal(signal.SIGTERM)
-
-
-class ForkProvisioner(LocalProvisioner):
-    """Launches kernels by forking where that can be."""
-
-    fork_server: ForkServer
-    modules: tuple[str, ...] = ()
-
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        """Fork, or start the command if the kernel is of another kind."""
-        if not self.fork_server.can_be(cmd):
-            return await super().launch_kernel(cmd, **kwargs)
-        errors = Path(kwargs["stderr"].name)
-        process = await asyncio.to_thread(
-            self.fork_server.fork, self.modules, cmd, kwargs["env"], kwargs["cwd"], errors
-        )
-        self.process = process  # type: ignore[assignment]  # it has what is asked of a Popen
-        self.pid = self.pgid = process.pid
-        self.cwd = kwargs["cwd"]
-        return self.connection_info

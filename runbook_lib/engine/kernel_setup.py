@@ -18,6 +18,8 @@ def setup(shell, modules):
     take_children_at_their_word()
     drop_no_message(shell)
     tame_flushes(shell)
+    end_children_with_their_cell(shell)
+    let_no_child_hold_the_kernel(shell.kernel)
     for module in modules:
         try:
             importlib.import_module(module)
@@ -87,6 +89,36 @@ def take_children_at_their_word():
             os.dup2(nowhere, copy)
             os.close(nowhere)
             stream.fileno = lambda watched=stream._original_stdstream_fd: watched
+
+def end_children_with_their_cell(shell):
+    # IPython catches sys.exit in a forked child too, which would then go on as a second kernel on the same sockets.
+    import os, sys
+    kernel = os.getpid()
+    def leave(result):
+        if os.getpid() == kernel:
+            return
+        error = result.error_before_exec or result.error_in_exec
+        code = error.code if isinstance(error, SystemExit) else error and 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else int(code is not None))
+    shell.events.register("post_run_cell", leave)
+
+def let_no_child_hold_the_kernel(kernel):
+    # A kernel that leaves ends its children, and takes one that nobody has waited for to be alive, for nine seconds.
+    import asyncio, os
+    plain = kernel.do_shutdown
+    async def reap():
+        try:
+            while True:
+                if not os.waitpid(-1, os.WNOHANG)[0]:
+                    await asyncio.sleep(0.005)
+        except ChildProcessError:
+            pass
+    def do_shutdown(restart):
+        kernel.reaping = asyncio.ensure_future(reap())
+        return plain(restart)
+    kernel.do_shutdown = do_shutdown
 
 setup(get_ipython(), MODULES)
 """

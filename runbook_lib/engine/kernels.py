@@ -77,8 +77,8 @@ class Kernel:
         with contextlib.suppress(RuntimeError, OSError):
             await self.manager.interrupt_kernel()
 
-    async def leave(self, patience: float = 5) -> None:
-        """Ask the kernel to go, so that its exit hooks run; kill it when patience ends.
+    async def leave(self, patience: float = 5) -> bool:
+        """Ask the kernel to go, so that its exit hooks run; kill it when patience ends, and say so by False.
 
         jupyter_client's shutdown_kernel would interrupt the process group first: a second SIGINT for Terraform.
         """
@@ -88,7 +88,9 @@ class Kernel:
                 deadline = asyncio.get_running_loop().time() + patience
                 while await self.alive() and asyncio.get_running_loop().time() < deadline:
                     await asyncio.sleep(0.02)
+        went = not await self.alive()
         await self.kill()
+        return went
 
     async def kill(self) -> None:
         """End it at once and remove what it leaves."""
@@ -144,7 +146,7 @@ async def start_kernel(request: KernelRequest, server: ForkServer | None = None)
 
 
 def _fork_from(server: ForkServer, manager: AsyncKernelManager, modules: tuple[str, ...]) -> None:
-    from .forking import ForkProvisioner
+    from .fork_provisioner import ForkProvisioner
 
     manager.kernel_id = uuid.uuid4().hex
     provisioner = ForkProvisioner(kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager)

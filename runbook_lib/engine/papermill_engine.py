@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from .execution import Session
+    from .session import Session
 
 __all__ = ["RunbookEngine"]
 

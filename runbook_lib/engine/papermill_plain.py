@@ -15,13 +15,13 @@ from ..domain.secret_patterns import named_secrets
 from ..errors import StoreError, UsageError
 from .display import Display, Quiet, choose_display
 from .endings import Ending, EndingKind, NotebookStopped
-from .execution import Session
 from .kernels import Kernel, KernelRequest, start_kernel
 from .loop import LoopThread
 from .options import EngineOptions
 from .outputs import SideFiles
 from .parameters import check_parameters, declared_parameters, fit_text
 from .saving import FolderSide, LocalFile
+from .session import Session
 from .stopping import StopRequest
 
 if TYPE_CHECKING:

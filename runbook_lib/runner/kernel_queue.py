@@ -8,16 +8,18 @@ from collections import deque
 from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
+from ..adapters.logs import configure_logs
 from ..engine.kernels import Kernel, KernelRequest, import_client, start_kernel
 from ..engine.loop import LoopThread
 
 if TYPE_CHECKING:
     from ..engine.forking import ForkServer
 
-__all__ = ["KernelQueue"]
+__all__ = ["KILLED", "KernelQueue"]
 
 
 AHEAD = 2
+KILLED = "a kernel did not leave and was killed: what its exit hooks do was not done"
 
 
 class KernelQueue:
@@ -45,7 +47,7 @@ class KernelQueue:
 
     def left(self, kernel: Kernel) -> None:
         """A notebook has done with its kernel: let it go in the background."""
-        self._background(kernel.leave())
+        self._background(self._leave(kernel))
 
     def close(self) -> None:
         """End what waits, and wait for what leaves."""
@@ -61,6 +63,13 @@ class KernelQueue:
         while self._starting:
             self._dismiss(self._starting.popleft()[1])
         await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    async def _leave(self, kernel: Kernel) -> None:
+        if not await kernel.leave():
+            import structlog
+
+            configure_logs()
+            structlog.get_logger().warning(KILLED, pid=kernel.pid)
 
     def _dismiss(self, task: asyncio.Task[Kernel]) -> None:
         async def end() -> None:

@@ -16,13 +16,13 @@ from ..adapters.store import RunStore, sha256_file
 from ..domain.redaction import Redactor
 from ..engine.display import Display, choose_display
 from ..engine.endings import Ending, EndingKind
-from ..engine.execution import Session
 from ..engine.kernels import KernelRequest
 from ..engine.loop import LoopThread
 from ..engine.notebook_files import light_imports, load_notebook, read_notebook
 from ..engine.options import EngineOptions
 from ..engine.papermill_engine import RunbookEngine
 from ..engine.parameters import INJECTED, check_parameters, declared_parameters
+from ..engine.session import Session
 from ..engine.stopping import StopRequest, trap_signals
 from ..errors import InputError, StoreError
 from ..models.base import Outcome

@@ -18,6 +18,7 @@ import pytest
 from runbook_lib.engine.forking import ForkServer
 from runbook_lib.engine.kernels import kernel_environment
 from runbook_lib.models.base import Outcome
+from runbook_lib.runner.kernel_queue import KILLED
 
 from .conftest import ROOT, wait_for
 from .test_sequence import RUN, Sequences
@@ -32,15 +33,21 @@ def server(tmp_path: Path) -> Iterator[ForkServer]:
     library = tmp_path / "library"
     library.mkdir()
     (library / "probe.py").write_text(PROBE)
-    path = os.pathsep.join((str(library), str(ROOT)))
-    with ForkServer(("probe",), tmp_path, kernel_environment({"PYTHONPATH": path, "ONLY": "the server's"})) as made:
+    own = {"PYTHONPATH": python_path(tmp_path), "ONLY": "the server's"}
+    with ForkServer(("probe",), tmp_path, kernel_environment(own)) as made:
         yield made
+
+
+def python_path(folder: Path) -> str:
+    return os.pathsep.join((str(folder / "library"), str(ROOT)))
 
 
 @pytest.fixture
 def sequences(tmp_path: Path, server: ForkServer) -> Sequences:
     made = Sequences(tmp_path)
-    made.job = replace(made.job, fork_server=server, environment={"PYTHONPATH": str(ROOT), "OWN": "the kernel's"})
+    made.job = replace(
+        made.job, fork_server=server, environment={"PYTHONPATH": python_path(tmp_path), "OWN": "the kernel's"}
+    )
     return made
 
 
@@ -93,6 +100,12 @@ def test_what_is_written_past_the_notebook_is_not_in_the_runs_log(capfd: Any, se
     sequences.step("compliance", "import os\n_ = os.write(1, b'past the mask'), os.system('echo and this >&2')")
     assert sequences.run().exit_status == 0
     assert capfd.readouterr() == ("", "")
+
+
+def test_it_is_said_when_a_kernel_would_not_leave_and_was_killed(capfd: Any, sequences: Sequences) -> None:
+    sequences.step("compliance", "import atexit, time\n_ = atexit.register(time.sleep, 600)")
+    assert sequences.run().exit_status == 0
+    assert KILLED in capfd.readouterr().err
 
 
 def test_files_beside_the_notebooks_are_not_taken_for_libraries(sequences: Sequences, tmp_path: Path) -> None:
@@ -173,5 +186,6 @@ def test_the_python_of_another_environment_is_no_kernel_to_fork(tmp_path: Path, 
     other = tmp_path / "other/bin/python"
     other.parent.mkdir(parents=True)
     other.symlink_to(sys.executable)
-    assert server.can_be([sys.executable, "-m", "ipykernel_launcher", "-f", "k.json"])
-    assert not server.can_be([str(other), "-m", "ipykernel_launcher", "-f", "k.json"])
+    environment = kernel_environment({"PYTHONPATH": python_path(tmp_path)})
+    assert server.can_be([sys.executable, "-m", "ipykernel_launcher", "-f", "k.json"], environment)
+    assert not server.can_be([str(other), "-m", "ipykernel_launcher", "-f", "k.json"], environment)

@@ -80,10 +80,15 @@ class Sequences:
         """A step with this notebook."""
         path = make_notebook(self.folder / step.notebook, *cells, parameters=PARAMETERS)
         notebooks = {**self.job.notebooks, step.name: path}
-        self.job = replace(self.job, steps=(*self.job.steps, step), notebooks=notebooks)
+        bare = step.model_copy(update={"preload": ()})
+        self.job = replace(self.job, steps=(*self.job.steps, bare), notebooks=notebooks)
 
-    def run(self, **changes: Any) -> Summary:
-        return run_sequence(replace(self.job, **changes), self.hooks)
+    def run(self, preload: Mapping[str, tuple[str, ...]] | None = None, **changes: Any) -> Summary:
+        job = replace(self.job, **changes)
+        if preload is not None:
+            steps = (step.model_copy(update={"preload": preload.get(step.name, ())}) for step in job.steps)
+            job = replace(job, steps=tuple(steps))
+        return run_sequence(job, self.hooks)
 
     def file(self, step: str, name: str) -> Path:
         return self.job.run_dir / known(step).folder / name
