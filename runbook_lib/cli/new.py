@@ -48,7 +48,7 @@ def _next_steps(name: str) -> str:
     from ..repository import find_repository
 
     runbooks = find_repository().load()
-    names = [step.name for step in runbooks.runbook(runbooks.runbook_names[0])]
+    names = [step.name for step in runbooks.runbook(runbooks.runbook_names[0]) if step.name != name]
     position = names.index("plan") + 1 if "plan" in names else len(names)
     steps = ", ".join([*names[:position], name, *names[position:]])
     return f"Make it a step in runbook.yml:\n\n    runbooks:\n      change:\n        steps: [{steps}]\n"

@@ -12,6 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from runbook_lib.adapters.store import RunStore
+from runbook_lib.cli import new
 from runbook_lib.errors import ConfigError, InputError, UsageError
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.results import StepResult
@@ -36,6 +37,7 @@ from runbook_lib.workspace.context import open_step
 step = open_step({name!r}, run_id, stack)
 for name in ("{name}.tfplan", "exposure.json"):
     step.store.write_text(step.file(name), "as it was made")
+step.store.write_json(step.file("plan.json"), {{"format_version": "1.2", "resource_changes": []}})
 step.finish(Outcome.PASSED, "as it should be")
 """
 OPEN = "from runbook_lib.notebook import open_own_step\nstep = open_own_step('cost', run_id, stack)"
@@ -97,6 +99,28 @@ def test_a_notebook_that_decides_nothing_has_passed_when_it_was_executed(team: T
     assert [artifact.path for artifact in result.artifacts] == ["03_cost/prices.csv"]
     assert "looked" in (team.store.dir / "03_cost/notebook.html").read_text()
     assert prove_folder(team.store.dir).valid
+
+
+def test_a_run_goes_on_from_an_own_step_to_its_end(team: Team) -> None:
+    team.cost(SILENT)
+    team.run("compliance", "plan")
+    summary = team.run(start="cost")
+    assert [result.step for result in summary.results] == ["cost", "approval", "apply"]
+    assert summary.exit_status == 0
+
+
+def test_a_new_notebook_runs_as_the_step_that_it_says_how_to_list(
+    team: Team, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(team.root)
+    new.notebook("cost")
+    said = capsys.readouterr()
+    assert said.out == f"{team.root / 'notebooks/cost.ipynb'}\n"
+    assert "steps: [compliance, plan, cost, approval, apply]\n" in said.err
+    assert team.run().exit_status == 0
+    assert team.result().summary == "Cost: 0 changes looked at."
+    with pytest.raises(UsageError, match="is there already"):
+        new.notebook("cost")
 
 
 def test_a_notebook_that_decides_nothing_and_raises_is_an_error_and_ends_the_run(team: Team) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -278,6 +279,23 @@ def test_only_an_own_step_is_opened_and_another_s_result_stays(sample: RunStore,
     with pytest.raises(UsageError, match=said):
         open_own_step(name, "7")
     assert sample.read_result("plan") == warned("plan")
+
+
+DOCS = (ROOT / "docs/notebooks.md").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(PROMISED | {f"OwnStep.{member}" for member in members()}))
+def test_what_is_promised_is_in_the_documentation(name: str) -> None:
+    table = DOCS[DOCS.index("| name in `runbook_lib.notebook`") : DOCS.index("What an earlier step did not leave")]
+    written = re.sub(r"`OwnStep\.(\w+).*?`, `\.", r"`OwnStep.\1`, `OwnStep.", table)
+    assert re.search(rf"`{re.escape(name)}\b", written)
+
+
+def test_the_documented_answer_in_another_language_is_one() -> None:
+    example = re.search(r"^    \{.*?\}\}$", DOCS, re.MULTILINE | re.DOTALL)
+    assert example
+    given = GivenOutcome.model_validate_json(example[0])
+    assert (given.decided, given.said("Cost")) == (Outcome.BLOCKED, "The change freeze lasts until Monday.")
 
 
 def imported(path: Path) -> set[str]:
