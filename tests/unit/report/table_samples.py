@@ -38,7 +38,6 @@ CHECKS = (Check("aws", True, "123456789012"), Check("token", False, "no token", 
 LOCATED = WORLD_SSH.model_copy(update={"source": Source(file="terraform/stacks/access/main.tf", line=12)})
 FINDINGS = (LOCATED, WAIVED_EGRESS)
 PLAN = Plan(
-    format_version="1.2",
     changes=(
         ResourceChange(address="a.b", type="a", name="b", actions=("delete", "create")),
         ResourceChange(address="a.c", type="a", name="c", actions=("no-op",)),
@@ -91,7 +90,7 @@ EMPTY: dict[str, Table] = {
     "tables.checks": tables.checks([]),
     "tables.findings": tables.findings([]),
     "tables.rules": tables.rules([]),
-    "tables.plan_changes": tables.plan_changes(Plan(format_version="1.2")),
+    "tables.plan_changes": tables.plan_changes(Plan()),
     "tables.exposure": tables.exposure(Exposure()),
     "tables.differences": tables.differences(Verification(outcome=Outcome.PASSED, in_sync=0)),
     "tables.services": tables.services([]),
