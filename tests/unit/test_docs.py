@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 AWS = ("AWS_",)
+FILE = re.compile(r"`([\w./<>-]+\.\w+)`")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -38,6 +39,18 @@ def test_every_environment_variable_is_documented() -> None:
 def test_every_section_of_runbook_yml_is_documented() -> None:
     page = (ROOT / "docs/configuration.md").read_text()
     assert [name for name in RunbookConfig.model_fields if name != "version" and f"`{name}" not in page] == []
+
+
+def test_every_file_of_the_table_of_changes_exists_and_no_change_needs_more_than_three() -> None:
+    section = (ROOT / "docs/architecture.md").read_text().partition("## Where a change goes")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:3] for line in section.splitlines() if line.startswith("| ")][1:]
+    files = {change.strip(): FILE.findall(cell) for change, cell in rows}
+    named = {file for found in files.values() for file in found if "<" not in file}
+    assert len(files) > 10
+    assert sorted(file for file in named if not (ROOT / file).is_file()) == []
+    # A placeholder stands in a folder that is there.
+    assert [file for found in files.values() for file in found if not (ROOT / file).parent.is_dir()] == []
+    assert {change: found for change, found in files.items() if not 1 <= len(found) <= 3} == {}
 
 
 def test_every_make_target_that_the_readme_names_exists() -> None:

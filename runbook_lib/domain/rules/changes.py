@@ -63,4 +63,4 @@ def touched_rules(before: Iterable[Rule], after: Iterable[Rule], recreated: Coll
 
 def _key(rule: Rule) -> tuple[Any, ...]:
     # An absent description and an empty one are the same rule in AWS.
-    return rule.description or "", *_ALL_BUT_DESCRIPTION(rule)
+    return rule.description or "", _ALL_BUT_DESCRIPTION(rule)

@@ -153,7 +153,7 @@ def _without_seen(rules: tuple[Rule, ...], standing: _Standing, seen: set[tuple[
 def _content(rule: Rule) -> tuple[Any, ...]:
     # The provider shows a rule whose source is its own group as self.
     source = "self" if rule.source == rule.group else rule.source
-    return source, rule.description or "", *_ALL_BUT_SOURCE(rule)
+    return source, rule.description or "", _ALL_BUT_SOURCE(rule)
 
 
 def _untouched(plan: Plan) -> Iterator[Declaration]:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from runbook_lib.cli import check
 from runbook_lib.errors import ConfigError, InputError, RunbookError, UsageError
+from runbook_lib.report.formats import FORMATS
 
 ROOT = Path(__file__).parents[3]
 PLANS = ROOT / "tests/fixtures/plans"
@@ -36,6 +37,10 @@ def run(app: typer.Typer, *arguments: str) -> tuple[int, str]:
     if isinstance(result.exception, RunbookError):
         raise result.exception
     return result.exit_code, result.stdout
+
+
+def test_every_form_of_a_report_can_be_asked_for_and_no_other() -> None:
+    assert [str(form) for form in check.Format] == list(FORMATS)
 
 
 def test_bad_plan_blocks_with_status_1_and_the_contract_on_stdout(app: typer.Typer) -> None:
