@@ -47,7 +47,7 @@ PRIVATE = (
 UNDOCUMENTED = (
     Name(CLIENT, "output_hook_stack", "engine/client.py", "no method says whether a widget takes a cell's output"),
     Name(CLIENT, "clear_before_next_output", "engine/client.py", "how clear_output(wait=True) is remembered"),
-    Name(CLIENT, "reset_execution_trackers", "engine/execution.py", "what execute() does first, and we execute by cells"),
+    Name(CLIENT, "reset_execution_trackers", "engine/execution.py", "what execute() does first; we execute by cells"),
     Name(CLIENT, "process_message", "engine/client.py", "outputs are masked as they come: no hook sees them"),
     Name(CLIENT, "clear_output", "engine/client.py", "the same"),
     Name(PROVISIONER, "process", "engine/fork_provisioner.py", "only a Popen is foreseen, here it is a forked child"),
