@@ -13,7 +13,7 @@ import zmq
 import zmq.asyncio
 from jupyter_client.session import Session
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionComplete
+from nbclient.exceptions import CellExecutionComplete, CellExecutionError
 from nbformat import NotebookNode
 from nbformat.v4 import new_output, output_from_msg
 
@@ -48,6 +48,8 @@ class CellClient(NotebookClient):
         self.outputs = outputs
         self._learn = learn
         self._touch = touch
+        # The outputs that show a display, by its id, with the cell that each is in.
+        self._displays: dict[str, list[tuple[int, NotebookNode]]] = {}
         self._reader = OutputReader(kernel.client.iopub_channel.socket, kernel.client.session)
 
     async def run_cell(self, cell: NotebookNode, cell_index: int) -> None:
@@ -63,7 +65,8 @@ class CellClient(NotebookClient):
         await self._until_idle(request, cell, cell_index)
         reply = await self._reply(request)
         self._keep_error(cell.outputs, reply["content"])
-        await self._check_raise_for_error(cell, cell_index, reply)
+        if reply["content"]["status"] == "error" and not allowed:
+            raise CellExecutionError.from_cell_and_msg(cell, reply["content"])
 
     async def _until_idle(self, request: str, cell: NotebookNode, cell_index: int) -> None:
         while True:
@@ -110,6 +113,7 @@ class CellClient(NotebookClient):
             return None
         if "data" in content and kind in DISPLAYS:
             content["data"] = {mime: _shown(mime, value) for mime, value in content["data"].items()}
+            self._show_anew(content)
         return super().process_message(msg, cell, cell_index)
 
     def output(
@@ -121,7 +125,6 @@ class CellClient(NotebookClient):
         if self.clear_before_next_output:
             self.outputs.clear()
             outs[:] = []
-            self.clear_display_id_mapping(cell_index)
             self.clear_before_next_output = False
         if msg["msg_type"] == "stream":
             return self.outputs.stream(outs, msg["content"]["name"], msg["content"]["text"])
@@ -132,7 +135,7 @@ class CellClient(NotebookClient):
         if not self.outputs.accept(outs, out):
             return None
         if display_id:
-            self._display_id_map.setdefault(display_id, {}).setdefault(cell_index, []).append(len(outs))
+            self._displays.setdefault(display_id, []).append((cell_index, out))
         outs.append(out)
         return out
 
@@ -142,10 +145,12 @@ class CellClient(NotebookClient):
             self.outputs.clear()
         super().clear_output(outs, msg, cell_index)
 
-    def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
-        self.outputs.clean_display(msg["content"])
-        super()._update_display_id(display_id, msg)
-        for cell_index in self._display_id_map.get(display_id, ()):
+    def _show_anew(self, content: dict[str, Any]) -> None:
+        if not (display_id := (content.get("transient") or {}).get("display_id")):
+            return
+        self.outputs.clean_display(content)
+        for cell_index, output in self._displays.get(display_id, ()):
+            output["data"], output["metadata"] = content["data"], content["metadata"]
             self._touch(cell_index)
 
     def _hooked(self, msg: dict[str, Any]) -> bool:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["light_imports", "load_notebook", "read_notebook"]
 
+SLOW = ("rfc3987_syntax", "boto3")
+
 
 def read_notebook(path: Path) -> dict[str, Any]:
     """The notebook as plain data, sources as texts; InputError if it is missing or is none.
@@ -54,14 +56,13 @@ def light_imports() -> Iterator[None]:
     """While nbformat and papermill are imported, keep out what makes them slow.
 
     jsonschema, which nbformat imports, takes rfc3987_syntax if it can: that builds a grammar for a whole second, to
-    check a kind of address that no notebook has.
+    check a kind of address that no notebook has. papermill takes boto3, to read notebooks from S3.
     """
-    name = "rfc3987_syntax"
-    blocked = name not in sys.modules
-    if blocked:
-        sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say that it can't be imported
+    blocked = [name for name in SLOW if name not in sys.modules]
+    # Python's way to say that they can't be imported.
+    sys.modules.update(dict.fromkeys(blocked))  # type: ignore[arg-type]
     try:
         yield
     finally:
-        if blocked:
+        for name in blocked:
             sys.modules.pop(name, None)

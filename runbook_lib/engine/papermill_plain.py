@@ -185,7 +185,10 @@ def _place(path: str) -> Path:
     # papermill means paths from where it was called; with --cwd the notebook is executed in another folder.
     from papermill.iorw import papermill_io
 
-    called = getattr(papermill_io.get_handler("local"), "_cwd", None)
+    local = papermill_io.get_handler("local")
+    # It tells the folder only in return for another one.
+    called = local.cwd(None)
+    local.cwd(called)
     return Path(called or Path.cwd(), path).resolve()
 
 

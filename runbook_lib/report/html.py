@@ -43,9 +43,8 @@ def notebook_html(notebook: str, title: str) -> str:
     exporter = _exporter()
     language = nb.metadata.get("language_info", {}).get("pygments_lexer") or "ipython3"
     exporter.register_filter("highlight_code", _highlighter(language))
-    resources = exporter._init_resources({"metadata": {"name": title}})
     # HTMLExporter's own method would parse the whole page again to add texts to pictures: seconds for a long one.
-    page, _ = TemplateExporter.from_notebook_node(exporter, nb, resources)
+    page, _ = TemplateExporter.from_notebook_node(exporter, nb, {"metadata": {"name": title}})
     return str(page)
 
 

@@ -32,7 +32,8 @@ class KernelQueue:
         self._starting: deque[tuple[KernelRequest, asyncio.Task[Kernel]]] = deque()
         self._leaving: set[asyncio.Task[None]] = set()
         import_client()
-        loop.run(self._fill())
+        # The first alone: what the others import would take the processors from it.
+        loop.run(self._fill(1))
 
     async def take(self, request: KernelRequest) -> Kernel:
         """The kernel that was started for an equal request, or a new one."""
@@ -53,8 +54,8 @@ class KernelQueue:
         """End what waits, and wait for what leaves."""
         self._loop.run(self._close())
 
-    async def _fill(self) -> None:
-        while self._requests and len(self._starting) < AHEAD:
+    async def _fill(self, ahead: int = AHEAD) -> None:
+        while self._requests and len(self._starting) < ahead:
             request = self._requests.popleft()
             self._starting.append((request, asyncio.ensure_future(start_kernel(request, self._server))))
 
