@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,18 @@ def context(settings: Settings, store: RunStore, run: Run, slack: FakeSlack) -> 
 
 
 @pytest.fixture
+def at(context: StepContext, load: Callable[..., Settings]) -> Callable[..., StepContext]:
+    """The step in a run that is different, with these variables."""
+
+    def make(changes: dict[str, bool], **variables: str) -> StepContext:
+        context.settings = load(**variables)
+        context.run = context.run.model_copy(update=changes)
+        return context
+
+    return make
+
+
+@pytest.fixture
 def terraform(monkeypatch: pytest.MonkeyPatch) -> FakeTerraform:
     fake = FakeTerraform()
     monkeypatch.setattr(compliance, "terraform_client", fake.client)
@@ -157,26 +170,22 @@ def test_without_a_before_all_that_the_files_declare_is_new(
 
 @pytest.mark.usefixtures("terraform")
 @pytest.mark.parametrize(
-    ("variables", "dirty", "commit"),
+    ("variables", "changes", "commit"),
     [
-        pytest.param({"RUNBOOK_BASE_COMMIT": "abc123"}, True, "abc123", id="what CI compares with"),
-        pytest.param({"CI_COMMIT_BEFORE_SHA": "0" * 40}, False, "HEAD^", id="the first push of a branch"),
-        pytest.param({}, False, "HEAD^", id="a commit at a desk"),
-        pytest.param({}, True, "HEAD", id="an edit at a desk"),
+        pytest.param({"RUNBOOK_BASE_COMMIT": "abc123"}, {"dirty": True}, "abc123", id="what CI compares with"),
+        pytest.param({"CI_COMMIT_BEFORE_SHA": "0" * 40}, {}, "HEAD^", id="the first push of a branch"),
+        pytest.param({}, {}, "HEAD^", id="a commit at a desk"),
+        pytest.param({}, {"dirty": True}, "HEAD", id="an edit at a desk"),
     ],
 )
 def test_the_change_is_what_came_since_the_base_commit(
-    context: StepContext,
+    at: Callable[..., StepContext],
     before: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
     variables: dict[str, str],
-    dirty: bool,
+    changes: dict[str, bool],
     commit: str,
 ) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    context.settings = Settings.load(context.settings.root)
-    context.run = context.run.model_copy(update={"dirty": dirty})
+    context = at(changes, **variables)
     compliance.validate(context)
     assert [asked[1] for asked in before["asked"]] == [commit]
 
