@@ -216,3 +216,15 @@ def test_value_is_masked_by_its_name_at_any_depth_of_a_tree() -> None:
 
 def test_redactor_shows_no_secret_of_its_own() -> None:
     assert SECRET not in repr(Redactor({"TOKEN": SECRET}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Aa1" * 13 + "B", id="a pattern"),
+        pytest.param("0123456789abcdef0123456789abcdef01234567", id="a commit"),
+        pytest.param("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCD", id="no small letter"),
+    ],
+)
+def test_forty_characters_that_are_not_random_are_no_key(text: str) -> None:
+    assert Redactor({}).mask(text) == text
