@@ -106,3 +106,75 @@ def hcl_rule(name: str, port: int) -> HclResource:
     kind = "aws_vpc_security_group_ingress_rule"
     values = {"ip_protocol": "tcp", "from_port": port, "to_port": port, "cidr_ipv4": "0.0.0.0/0"}
     return HclResource(f"{kind}.{name}", kind, values, Source(file="main.tf", line=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{}", "this is no Terraform state of version 4"),
+        ('{"version": 3}', "this is no Terraform state of version 4"),
+        ('{"version": 4, "resources": 1}', "the state's resources are no list"),
+        ('{"version": 4, "resources": [1]}', "the state holds something that is no resource"),
+        ('{"version": 4, "resources": [{"instances": 1}]}', "the state holds something that is no resource"),
+        (state(1), "the state's aws_vpc_security_group_ingress_rule.r has no attributes"),  # type: ignore[arg-type]
+        (state({}), "the state's aws_vpc_security_group_ingress_rule.r has no attributes"),
+    ],
+)
+def test_what_is_wrong_with_a_state_is_told_with_how_to_get_one(text: str, says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        rules_from_state(text)
+    assert (caught.value.message, caught.value.remedy) == (says, "Pull it with `terraform state pull`.")
+
+
+def test_text_that_is_no_json_is_told_to_be_the_state() -> None:
+    with pytest.raises(InputError, match="the state"):
+        rules_from_state("x")
+
+
+def test_rules_of_a_state_are_numbered_as_their_instances() -> None:
+    (rule,) = rules_from_state(state({"index_key": 3, "attributes": ATTRIBUTES}))
+    assert rule.address == "aws_vpc_security_group_ingress_rule.r[3]"
+
+
+def resource(kind: str, name: str, attributes: dict[str, object], mode: str = "managed") -> dict[str, object]:
+    return {"mode": mode, "type": kind, "name": name, "instances": [{"attributes": attributes}]}
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        [resource("aws_ec2_managed_prefix_list", "l", {"id": "pl-1", "entry": [{"cidr": "10.0.0.0/8"}]})],
+        [resource("aws_prefix_list", "l", {"id": "pl-1", "cidr_blocks": ["10.0.0.0/8"]}, "data")],
+        [
+            resource("aws_ec2_managed_prefix_list", "l", {"id": "pl-1", "entry": []}),
+            resource("aws_ec2_managed_prefix_list_entry", "e", {"prefix_list_id": "pl-1", "cidr": "10.0.0.0/8"}),
+        ],
+    ],
+    ids=["with its entries", "looked up", "with entries of their own"],
+)
+def test_a_rule_of_a_state_knows_the_entries_of_its_list(lists: list[dict[str, object]]) -> None:
+    listed = {key: value for key, value in ATTRIBUTES.items() if key != "cidr_ipv4"} | {"prefix_list_id": "pl-1"}
+    document = {"version": 4, "resources": [resource("aws_vpc_security_group_ingress_rule", "r", listed), *lists]}
+    (rule,) = rules_from_state(document)
+    assert (rule.source_kind, rule.source, rule.entries) == (SourceKind.PREFIX_LIST, "pl-1", ("10.0.0.0/8",))
+
+
+def test_a_rule_that_was_only_looked_up_is_not_this_state_s() -> None:
+    assert rules_from_state(state({"attributes": ATTRIBUTES}, mode="data")) == ()
+
+
+def test_aws_rule_between_groups_names_the_other() -> None:
+    (rule,) = rules_from_aws([{**AWS, "IsEgress": True, "ReferencedGroupInfo": {"GroupId": "sg-2"}}])
+    assert (rule.direction, rule.source_kind, rule.source) == (Direction.EGRESS, SourceKind.GROUP, "sg-2")
+
+
+def test_aws_rule_that_says_nothing_of_the_other_end_is_unknown() -> None:
+    (rule,) = rules_from_aws([{**AWS, "GroupId": ""}])
+    assert (rule.source_kind, rule.source, rule.group, rule.description) == (SourceKind.UNKNOWN, UNKNOWN, UNKNOWN, None)
+
+
+def test_aws_rule_of_a_wrong_kind_is_named_by_its_id() -> None:
+    with pytest.raises(InputError, match="sgr-1"):
+        rules_from_aws([{**AWS, "FromPort": "ssh"}])
+    with pytest.raises(InputError, match="a rule of AWS"):
+        rules_from_aws([{"IpProtocol": "tcp", "FromPort": "ssh"}])
