@@ -274,3 +274,15 @@ def test_each_long_line_of_a_value_is_masked_and_its_header_is_not() -> None:
 @pytest.mark.parametrize("form", [json.dumps(SECRET), json.dumps(json.dumps(SECRET)[1:-1]), repr(SECRET)])
 def test_of_a_quoted_value_nothing_but_the_quotes_is_left(form: str) -> None:
     assert Redactor({"TOKEN": SECRET}).mask(form) == f"{form[0]}{MASK}{form[-1]}"
+
+
+def test_what_is_learned_later_does_not_take_the_place_of_what_was_known() -> None:
+    redactor = Redactor({"FIRST": "the-first-secret"})
+    redactor.add(["the-second-secret", "tiny", "x"])
+    assert redactor.mask("the-first-secret the-second-secret tiny x") == f"{MASK} {MASK} {MASK} x"
+    assert repr(redactor).startswith("Redactor(3 values, ")
+
+
+def test_the_longer_of_two_values_is_masked_whole() -> None:
+    redactor = Redactor({"SHORT": "abcd", "LONGER": "abcd+ef", "LONG": "secret-value", "LONGEST": "secret-value-more"})
+    assert redactor.mask("secret-value-more abcd+ef") == f"{MASK} {MASK}"

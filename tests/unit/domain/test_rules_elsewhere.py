@@ -178,3 +178,56 @@ def test_aws_rule_of_a_wrong_kind_is_named_by_its_id() -> None:
         rules_from_aws([{**AWS, "FromPort": "ssh"}])
     with pytest.raises(InputError, match="a rule of AWS"):
         rules_from_aws([{"IpProtocol": "tcp", "FromPort": "ssh"}])
+
+
+def hcl(kind: str, name: str, values: dict[str, object], **references: tuple[str, ...]) -> HclResource:
+    return HclResource(f"{kind}.{name}", kind, values, Source(file="main.tf", line=1), references)
+
+
+@pytest.mark.parametrize(
+    ("entry", "entries"),
+    [
+        pytest.param(
+            hcl("aws_ec2_managed_prefix_list_entry", "e", {"prefix_list_id": UNKNOWN, "cidr": "10.0.0.0/8"},
+                prefix_list_id=("aws_ec2_managed_prefix_list.l",)),
+            [("10.0.0.0/8", "192.0.2.0/24")],
+            id="an entry of this list",
+        ),
+        pytest.param(
+            hcl("aws_ec2_managed_prefix_list_entry", "e", {"prefix_list_id": "pl-9", "cidr": "10.0.0.0/8"}),
+            [("192.0.2.0/24",)],
+            id="an entry of another list",
+        ),
+        pytest.param(
+            hcl("aws_ec2_managed_prefix_list_entry", "e", {"prefix_list_id": UNKNOWN, "cidr": "10.0.0.0/8"}),
+            [("192.0.2.0/24",), UNKNOWN],
+            id="an entry of nobody knows which",
+        ),
+    ],
+)  # fmt: skip
+def test_a_list_in_files_holds_its_own_entries_and_those_that_name_it(
+    entry: HclResource, entries: list[object]
+) -> None:
+    listed = hcl("aws_ec2_managed_prefix_list", "l", {"entry": [{"cidr": "192.0.2.0/24"}]})
+    rule = hcl(
+        "aws_vpc_security_group_ingress_rule",
+        "r",
+        {"ip_protocol": "tcp", "from_port": 22, "to_port": 22, "prefix_list_id": UNKNOWN},
+        prefix_list_id=("aws_ec2_managed_prefix_list.l",),
+    )
+    found = hcl_changes(HclModule((listed, entry, rule))).after
+    assert [rule.entries for rule in found] == entries
+    assert {rule.source for rule in found} == {"aws_ec2_managed_prefix_list.l"}
+
+
+def test_files_know_their_vpcs_own_groups_and_what_was_touched() -> None:
+    vpc, default = hcl("aws_vpc", "v", {"a": 1}), hcl("aws_default_security_group", "d", {})
+    changes = hcl_changes(HclModule((vpc, default)), HclModule((hcl("aws_vpc", "v", {"a": 2}), default)))
+    assert changes.default_groups == {"aws_vpc.v.default_security_group_id", "aws_default_security_group.d"}
+    views = list(changes.resources_of({"aws_vpc", "aws_default_security_group"}))
+    assert [(view.address, view.type, view.touched) for view in views] == [
+        ("aws_vpc.v", "aws_vpc", True),
+        ("aws_default_security_group.d", "aws_default_security_group", False),
+    ]
+    assert [view.address for view in changes.resources_of({"aws_vpc"})] == ["aws_vpc.v"]
+    assert changes.resources == 2
