@@ -60,11 +60,13 @@ class FakeTerraform:
         self.status = status
         self.interrupted = interrupted
         self.applied: list[Path] = []
+        self.read: list[str] = []
         self.left: Path | None = None
         self.on_line: Any = print
         self.state_error: GitLabError | None = None
 
     def read_state(self, settings: Settings, stack: str) -> dict[str, Any]:
+        self.read.append(stack)
         if self.state_error:
             raise self.state_error
         return {}
@@ -92,6 +94,7 @@ def record(request_: ApprovalRequest) -> DecisionRecord:
 
 def use(monkeypatch: pytest.MonkeyPatch, terraform: FakeTerraform) -> FakeTerraform:
     def client(settings: Settings, stack: str, on_line: Any) -> FakeTerraform:
+        assert stack == "access"
         terraform.on_line = on_line
         return terraform
 
@@ -106,7 +109,7 @@ def test_the_approved_file_is_applied_and_its_events_are_kept(
 ) -> None:
     terraform = use(monkeypatch, FakeTerraform(DONE))
     applied = apply.apply_plan(context, record)
-    assert terraform.applied == [context.store.path("02_plan/plan.tfplan")]
+    assert (terraform.applied, terraform.read) == ([context.store.path("02_plan/plan.tfplan")], ["access"])
     assert (applied.added, applied.changed, applied.destroyed) == (1, 0, 1)
     assert [resource["action"] for resource in applied.resources] == ["delete", "create"]
     assert context.store.read_json("04_apply/outputs.json") == {"id": "sgr-1", "key": "(sensitive)"}
@@ -385,3 +388,21 @@ def test_an_older_copy_of_a_state_is_not_taken_for_this_one_s(
     use(monkeypatch, FakeTerraform(DONE))
     apply.apply_plan(context, record)
     assert not context.store.exists("04_apply/errored.tfstate")
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "message"),
+    [({"summary": "creating rule", "detail": "quota"}, "creating rule: quota"), (None, "it broke"), ({}, "it broke")],
+)
+def test_a_failure_is_told_by_its_first_diagnostic(
+    context: StepContext,
+    record: DecisionRecord,
+    monkeypatch: pytest.MonkeyPatch,
+    diagnostic: dict[str, str] | None,
+    message: str,
+) -> None:
+    first = event("diagnostic", "it broke", diagnostic=diagnostic)
+    use(monkeypatch, FakeTerraform([first, failed("another")], 1))
+    with pytest.raises(TerraformError) as caught:
+        apply.apply_plan(context, record)
+    assert caught.value.message.endswith(message)

@@ -214,3 +214,12 @@ def test_a_result_of_a_step_that_nobody_described_has_no_files(
 ) -> None:
     Teller(settings, store, run).tell_step(result().model_copy(update={"step": "cost"}))
     assert slack.files == []
+
+
+def test_a_run_is_told_in_its_own_stack_s_channel(
+    settings: Settings, store: RunStore, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr("runbook_lib.workspace.slack_thread.slack_client", lambda *given: asked.append(given))
+    Teller(settings, store, run)
+    assert asked == [(settings, "access")]
