@@ -21,7 +21,7 @@ ARGS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup terraform tools node demo lab test pytest matrix lint format bench bench-compliance bench-hcl bench-engine \
-  bench-demo fuzz docs pictures lock environment clean
+  bench-demo fuzz mutants docs pictures lock environment clean
 
 help:  ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ bench-demo: setup
 
 fuzz: setup  ## 100,000 inputs for the readers of plans, HCL, policies and waivers
 	@$(BIN)/python -m benchmarks.fuzz $(ARGS)
+
+mutants: setup  ## 300 small changes to what judges and words: the unit tests must notice 9 in 10; ARGS="--seed 7 --count 300"
+	@$(BIN)/python benchmarks/mutants.py $(ARGS)
 
 docs: setup  ## the documentation as a web site in site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

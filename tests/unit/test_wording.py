@@ -15,13 +15,14 @@ from runbook_lib.domain.rules.values import protocol as read_protocol
 from runbook_lib.models.approval import ApprovalRequest
 from runbook_lib.models.base import UNKNOWN, Outcome
 from runbook_lib.models.exposure import Exposure, ExposureEntry
+from runbook_lib.models.findings import Action
 from runbook_lib.models.plan import PlanSummary
 from runbook_lib.models.policies import Policy, RuleMatch
 from runbook_lib.models.rules import Rule
 from runbook_lib.models.verification import Difference, DifferenceKind, Verification
 from runbook_lib.report import charts, picture, tables
 from runbook_lib.report.messages import approval_request
-from runbook_lib.wording import describe_rule, join, opening, openings, party, party_in_full
+from runbook_lib.wording import describe_rule, effect, join, opening, openings, party, party_in_full, said_by
 
 WORLD = "0.0.0.0/0"
 
@@ -254,3 +255,40 @@ def test_two_halves_of_the_world_are_the_internet_and_say_so() -> None:
     assert [finding.message for finding in report.findings] == [
         "No ingress: ingress tcp 22 from 0.0.0.0/1, which is the world together with other rules of the group"
     ]
+
+
+def test_what_a_finding_does_and_who_vouches_for_a_decision_have_their_words() -> None:
+    assert [effect(action) for action in Action] == ["blocks", "needs the approver's eye", "warns"]
+    assert [said_by(name) for name in ("gitlab_job", "gitlab_deployment", "gitlab_merge_request", "terminal", "x")] == [
+        "GitLab's manual job", "GitLab's deployment approval", "GitLab's merge request approval", "terminal", "x",
+    ]  # fmt: skip
+
+
+def test_a_list_of_a_rule_is_cut_like_any_other() -> None:
+    entries = tuple(f"10.{number}.0.0/16" for number in range(6))
+    held = rule("tcp", 22, 22, source="pl-1", source_kind="prefix_list", entries=entries)
+    assert describe_rule(held) == (
+        "ingress tcp 22 from prefix list pl-1 (10.0.0.0/16, 10.1.0.0/16, 10.2.0.0/16 and 3 more)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        (
+            [("icmp", 8, code) for code in range(4)],
+            "icmp type 8 code 0, type 8 code 1, type 8 code 2 and type 8 code 3",
+        ),
+        ([("icmp", 8, 0), ("icmp", -1, -1)], "all icmp"),
+        ([("udp", 53, 53), ("tcp", 90, 99), ("tcp", 80, 85)], "udp 53, tcp 80-85 and 90-99"),
+        ([("tcp", 80, 90), ("tcp", 80, 85)], "tcp 80-85 and 80-90"),
+    ],
+)
+def test_openings_stand_by_their_ports(entries: list[tuple[object, ...]], words: str) -> None:
+    assert openings(entry(*each) for each in entries) == words
+
+
+def test_the_ends_of_all_ports_are_among_what_was_open_before() -> None:
+    others = [("udp", None, None), ("icmp", -1, -1), ("icmpv6", -1, -1), ("other", None, None)]
+    given = [("tcp", 10, 19), ("tcp", 15, 30), ("tcp", 32, 40)]
+    assert openings(entry(*each) for each in (*given, *others)) == ("everything but tcp 0-9, tcp 31 and tcp 41-65535")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -250,3 +251,88 @@ def test_times_without_a_zone_are_utc() -> None:
 )
 def test_two_names_may_mean_one_person(one: str, other: str, same: bool) -> None:
     assert same_person(one, other) is same
+
+
+AGAIN = "Run the plan step again and have the new plan approved."
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (
+            replace(FACTS, plan_sha256="e" * 64),
+            f"The plan file is not the one that was shown to the approvers. {AGAIN}",
+        ),
+        (
+            replace(FACTS, state_lineage="other", state_serial=9),
+            f"The state is another one than at plan time (its lineage differs). {AGAIN}",
+        ),
+        (replace(FACTS, state_serial=8), f"The state changed since the plan: serial 8, not 7. {AGAIN}"),
+        (replace(FACTS, commit="d" * 40), f"The commit is {'d' * 12}, but {'c' * 12} was shown. {AGAIN}"),
+        (replace(FACTS, policy_sha256="q" * 64), f"The policies changed since the plan was judged. {AGAIN}"),
+    ],
+)
+def test_each_change_since_the_request_is_told_in_one_sentence(facts: ApplyFacts, reason: str) -> None:
+    assert _judge(_says("alex"), facts=facts).reasons == (reason,)
+
+
+def test_all_that_changed_is_told_together() -> None:
+    assert (
+        len(_judge(_says("alex"), facts=ApplyFacts("e" * 64, "o", 1, commit="d" * 40, policy_sha256="q")).reasons) == 4
+    )
+
+
+@pytest.mark.parametrize(
+    ("decision", "reason"),
+    [
+        (_says("", minutes=5), "The approval of nobody does not count:  is none of the approvers in runbook.yml."),
+        (_says("alex", minutes=240), "it was given after the request expired. Run the approval step again."),
+        (_says("alex", minutes=-0.1), "it was given before the request was made. Ask again."),
+        (_says("alex", minutes=12.5), "it is dated in the future. Set the clocks right and ask again."),
+    ],
+)
+def test_an_approval_counts_only_from_the_request_to_its_end(decision: Decision, reason: str) -> None:
+    found = _judge(decision)
+    assert not found.approved
+    assert reason in found.reasons[0]
+
+
+def test_an_approval_at_the_very_moment_of_the_request_and_just_before_its_end_counts() -> None:
+    assert _judge(_says("alex", minutes=0)).approved
+    assert _judge(_says("alex", minutes=239.9), minutes=239.95).approved
+
+
+def test_a_request_is_over_at_its_very_end() -> None:
+    late = _judge(_says("alex"), minutes=240)
+    assert late.reasons == ("The request expired at 2026-11-05 14:00 UTC. Run the approval step again.",)
+
+
+def test_a_rejection_at_the_very_moment_of_the_request_rejects() -> None:
+    assert _judge(_says("alex", approved=False, minutes=0)).rejected
+    assert not _judge(_says("alex", approved=False, minutes=-0.1)).rejected
+
+
+def test_a_rejection_says_why_where_its_author_did() -> None:
+    bare, reasoned = _says("alex", approved=False), _says("sam", approved=False, reason="Too wide")
+    assert _judge(bare, reasoned).reasons[:2] == (
+        "alex rejected the change. Correct it and run the plan step again.",
+        "sam rejected the change: Too wide. Correct it and run the plan step again.",
+    )
+
+
+def test_who_is_still_to_be_asked_leaves_out_who_has_approved_and_who_may_not() -> None:
+    two = CONFIG.model_copy(update={"quorum": 2, "approvers": ("alex", "sam", "Kim", "riley")})
+    assert _judge(_says("alex"), request=_request(two)).reasons == (
+        "2 approvals are needed and 1 given (alex). Ask: sam, Kim.",
+    )
+
+
+def test_where_nobody_is_left_to_be_asked_that_is_said() -> None:
+    one = CONFIG.model_copy(update={"approvers": ("riley",)})
+    assert _judge(request=_request(one)).reasons == (
+        (
+            "1 approvals are needed, but only 0 of the approvers neither asked for the change nor wrote the commit."
+            " Name more approvers in runbook.yml."
+        ),
+        "1 approvals are needed and 0 given (none). Ask: nobody left.",
+    )

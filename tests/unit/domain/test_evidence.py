@@ -103,3 +103,53 @@ def test_the_statement_names_every_file_with_its_digest() -> None:
 def test_the_same_manifest_always_makes_the_same_bytes() -> None:
     made = manifest()
     assert statement(made) == statement(Manifest.model_validate_json(made.model_dump_json()))
+
+
+def file(path: str, digest: str = "aa") -> ManifestFile:
+    return ManifestFile(path=path, sha256=digest, bytes=1)
+
+
+@pytest.mark.parametrize(
+    ("path", "evidence"),
+    [
+        ("manifest.json", False), ("manifest.dsse.json", False), ("index.html", False), ("slack.json", False),
+        ("outbox/1.json", False), ("outbox", True), ("02_plan/index.html", True), ("02_plan/manifest.json", True),
+        ("02_plan/.plan.txt.tmp", False), ("02_plan/plan.tmp", True), ("02_plan/.plan", True), ("run.json", True),
+    ],
+)  # fmt: skip
+def test_all_but_the_seal_the_page_and_the_messages_is_evidence(path: str, evidence: bool) -> None:
+    assert is_evidence(path) is evidence
+
+
+def test_files_are_kept_by_their_step_and_those_beside_under_no_name() -> None:
+    given = [file("run.json"), file("02_plan/b"), file("02_plan/a"), file("index.html"), file("99_cost/c")]
+    found = by_step(given, BUILT_IN)
+    assert {name: [each.path for each in held] for name, held in found.items()} == {
+        "plan": ["02_plan/b", "02_plan/a"],
+        "": ["run.json", "99_cost/c"],
+    }
+
+
+def test_every_problem_of_a_folder_is_named_in_the_order_of_the_paths() -> None:
+    held = {"plan": [file("02_plan/b"), file("02_plan/a")], "": [file("run.json"), file("c")]}
+    manifest = build_manifest("7", held, {"plan": Outcome.PASSED}, NOW)
+    assert [(step.step, step.outcome, [f.path for f in step.files]) for step in manifest.steps] == [
+        ("plan", Outcome.PASSED, ["02_plan/a", "02_plan/b"])
+    ]
+    assert [f.path for f in manifest.files] == ["c", "run.json"]
+    report = check_manifest(manifest, {"02_plan/a": "bb", "run.json": "aa", "new": "cc", "index.html": "dd"})
+    assert report.problems == ("02_plan/b is missing", "c is missing", "02_plan/a was changed", "new was added")
+    assert (report.valid, report.files) == (False, 4)
+    whole = check_manifest(manifest, dict.fromkeys(("02_plan/a", "02_plan/b", "c", "run.json"), "aa"))
+    assert (whole.valid, whole.files, whole.problems) == (True, 4, ())
+
+
+def test_a_file_that_is_listed_twice_and_every_broken_link_are_named() -> None:
+    manifest = build_manifest("7", {"plan": [file("a")], "apply": [file("b")], "": [file("a")]}, {}, NOW)
+    plan, apply = manifest.steps
+    forged = manifest.model_copy(update={"steps": (plan.model_copy(update={"chain": "0"}), apply)})
+    assert check_manifest(forged, {"a": "aa", "b": "aa"}).problems == (
+        "a is listed more than once",
+        "the chain is broken at step plan",
+        "the chain is broken at step apply",
+    )

@@ -185,3 +185,76 @@ def test_two_groups_of_one_name_are_told_apart() -> None:
 def test_many_changes_are_summed_up() -> None:
     after = [rule("10.0.0.0/8", ports=port, group=f"sg-{port}") for port in range(20)]
     assert exposure([], after).sentence.endswith("; 18 more such changes; nobody loses access.")
+
+
+def test_what_is_unknown_is_listed_with_all_that_is_known_of_it() -> None:
+    unknown = {"protocol": UNKNOWN, "ports": (22, 22)}
+    given = [
+        rule("10.0.0.0/8", **unknown),
+        rule("8.8.8.0/24", **unknown),
+        rule(WORLD, **unknown),
+        rule("sg-2", source_kind=SourceKind.GROUP, **unknown),
+        rule("self", source_kind=SourceKind.SELF, **unknown),
+        rule("pl-1", source_kind=SourceKind.PREFIX_LIST, **unknown),
+        rule("the office", **unknown),
+        rule(UNKNOWN),
+    ]
+    found = exposure([], given, NAMES).unknown
+    assert [(str(entry.source), str(entry.source_kind), entry.target, entry.target_kind) for entry in found] == [
+        ("10.0.0.0/8", "private", "web", "group"),
+        ("8.8.8.0/24", "network", "web", "group"),
+        (WORLD, "internet", "web", "group"),
+        ("front", "group", "web", "group"),
+        ("web", "group", "web", "group"),
+        ("pl-1", "prefix_list", "web", "group"),
+        ("the office", "unknown", "web", "group"),
+        ("unknown", "unknown", "web", "group"),
+    ]
+    assert [(str(entry.protocol), entry.from_port, entry.to_port) for entry in found[:2]] == [
+        ("unknown", 22, 22),
+        ("unknown", 22, 22),
+    ]
+
+
+def test_an_unknown_rule_outwards_has_the_group_as_its_source() -> None:
+    (entry,) = exposure([], [rule("10.0.0.0/8", protocol=UNKNOWN, direction="egress")], NAMES).unknown
+    assert (entry.source, str(entry.source_kind), entry.target, entry.target_kind) == (
+        "web",
+        "group",
+        "10.0.0.0/8",
+        "private",
+    )
+
+
+def test_a_rule_of_an_unknown_group_is_unknown() -> None:
+    (entry,) = exposure([], [rule(WORLD, group=UNKNOWN)], NAMES).unknown
+    assert entry.target is UNKNOWN
+
+
+def test_what_was_unknown_before_is_not_told_again() -> None:
+    same = rule(UNKNOWN)
+    assert exposure([same], [same], NAMES).unknown == ()
+    assert len(exposure([same], [same, rule(UNKNOWN, ports=443), rule(UNKNOWN, ports=443)], NAMES).unknown) == 1
+
+
+def test_the_internet_comes_first_and_where_it_gets_in_before_where_one_gets_out() -> None:
+    given = [
+        rule("10.0.0.0/8", group="sg-0"),
+        rule(WORLD, direction="egress", group="sg-0"),
+        rule(WORLD, group="sg-1"),
+        rule("sg-2", source_kind=SourceKind.GROUP, group="sg-0"),
+    ]
+    assert opened([], given) == [
+        "0.0.0.0/0 (internet) > web tcp 80-80",
+        "sg-0 (group) > 0.0.0.0/0 tcp 80-80",
+        "10.0.0.0/8 (private) > sg-0 tcp 80-80",
+        "front (group) > sg-0 tcp 80-80",
+    ]
+
+
+def test_icmp_is_told_by_type_and_code() -> None:
+    assert opened([], [rule(WORLD, "icmp", (8, -1))]) == ["0.0.0.0/0 (internet) > web icmp 8--1"]
+    assert opened([rule(WORLD, "icmp", (3, 4))], [rule(WORLD, "icmp", (3, 4)), rule(WORLD, "icmp", (3, 5))]) == [
+        "0.0.0.0/0 (internet) > web icmp 3-5"
+    ]
+    assert opened([], [rule(WORLD, "icmp", (-1, -1))]) == ["0.0.0.0/0 (internet) > web icmp -1--1"]

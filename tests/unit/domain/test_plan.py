@@ -63,6 +63,43 @@ def test_replacement_counts_as_create_and_delete() -> None:
     assert (summary.create, summary.delete, summary.replace, summary.changes) == (1, 1, 1, 2)
 
 
+def test_every_action_is_counted_and_its_addresses_are_named() -> None:
+    kinds = (["create"], ["update"], ["delete"], ["forget"], ["create", "forget"], ["create", "delete"], ["no-op"])
+    changes = [change(actions, values(), values(), address=f"a.{i}") for i, actions in enumerate(kinds)]
+    summary = summarise(parse_plan(plan_of(*changes)))
+    assert (summary.create, summary.update, summary.delete) == (3, 1, 2)
+    assert (summary.replace, summary.forget, summary.import_, summary.move) == (1, 2, 0, 0)
+    assert summary.addresses == {
+        "create": ("a.0", "a.4"),
+        "update": ("a.1",),
+        "delete": ("a.2",),
+        "forget": ("a.3", "a.4"),
+        "replace": ("a.5",),
+    }
+
+
+def test_a_resource_that_is_imported_and_moved_is_named_under_all_that_happens() -> None:
+    entry = change(["update"], values(), values(), address="a.new", previous_address="a.old")
+    entry["change"]["importing"] = {"id": "sgr-1"}
+    addresses = summarise(parse_plan(plan_of(entry))).addresses
+    assert addresses == {"update": ("a.new",), "import": ("a.new",), "move": ("a.new",)}
+
+
+def test_a_resource_that_stays_where_it_was_is_not_moved() -> None:
+    entry = change(["update"], values(), values(), address="a.b", previous_address="a.b")
+    assert summarise(parse_plan(plan_of(entry))).move == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [({}, "an object"), ("x", "text"), (True, "a boolean"), (3, "a number"), (1.5, "a number")],
+)
+def test_what_stands_in_a_list_s_place_is_named(value: object, kind: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_plan({"format_version": "1.2", "resource_changes": value})
+    assert caught.value.message == f"the plan's resource_changes is no list but {kind}"
+
+
 def test_move_and_import_are_counted_beside_what_else_happens() -> None:
     moved = change(["no-op"], values(), values(), previous_address="aws_vpc_security_group_ingress_rule.old")
     imported = change(["update"], values(), values())

@@ -216,3 +216,73 @@ def test_value_is_masked_by_its_name_at_any_depth_of_a_tree() -> None:
 
 def test_redactor_shows_no_secret_of_its_own() -> None:
     assert SECRET not in repr(Redactor({"TOKEN": SECRET}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Aa1" * 13 + "B", id="a pattern"),
+        pytest.param("0123456789abcdef0123456789abcdef01234567", id="a commit"),
+        pytest.param("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCD", id="no small letter"),
+    ],
+)
+def test_forty_characters_that_are_not_random_are_no_key(text: str) -> None:
+    assert Redactor({}).mask(text) == text
+
+
+def test_a_line_leaves_the_stream_when_it_ends_and_the_rest_waits() -> None:
+    stream = Redactor({}).stream()
+    assert stream.feed("one") == ""
+    assert stream.feed(" line\nthe ne") == "one line\n"
+    assert stream.feed("xt\n") == "the next\n"
+    assert stream.feed("the last") == ""
+    assert stream.flush() == "the last"
+    assert stream.flush() == ""
+
+
+def test_a_key_waits_in_the_stream_for_its_end() -> None:
+    stream = Redactor({}).stream()
+    first, *others = KEY.splitlines(keepends=True)
+    assert stream.feed(f"before\n{first}") == ""
+    masked = "".join(stream.feed(line) for line in (*others, "after\n")) + stream.flush()
+    assert masked.startswith("before\n")
+    assert masked.endswith("after\n")
+    assert MASK in masked
+    assert others[0].strip() not in masked
+
+
+def test_text_before_a_key_of_a_stream_is_no_key() -> None:
+    stream = Redactor({}).stream()
+    assert stream.feed("-----END OF REPORT-----\nnext\n") == "-----END OF REPORT-----\nnext\n"
+
+
+def test_an_end_that_may_begin_a_secret_is_not_shown_yet() -> None:
+    stream = Redactor({"TOKEN": SECRET}).stream()
+    stream.feed(f"the secret is {SECRET[:12]}")
+    assert stream.peek() == "the secret is "
+    assert stream.flush() == f"the secret is {SECRET[:12]}"
+
+
+def test_each_long_line_of_a_value_is_masked_and_its_header_is_not() -> None:
+    value = "-----BEGIN CERTIFICATE-----\nfirst line of it all\nshort\n-----END CERTIFICATE-----"
+    redactor = Redactor({"CERTIFICATE": value})
+    assert redactor.mask("a first line of it all b") == f"a {MASK} b"
+    assert redactor.mask("-----BEGIN CERTIFICATE-----") == "-----BEGIN CERTIFICATE-----"
+    assert redactor.mask("it is short") == "it is short"
+
+
+@pytest.mark.parametrize("form", [json.dumps(SECRET), json.dumps(json.dumps(SECRET)[1:-1]), repr(SECRET)])
+def test_of_a_quoted_value_nothing_but_the_quotes_is_left(form: str) -> None:
+    assert Redactor({"TOKEN": SECRET}).mask(form) == f"{form[0]}{MASK}{form[-1]}"
+
+
+def test_what_is_learned_later_does_not_take_the_place_of_what_was_known() -> None:
+    redactor = Redactor({"FIRST": "the-first-secret"})
+    redactor.add(["the-second-secret", "tiny", "x"])
+    assert redactor.mask("the-first-secret the-second-secret tiny x") == f"{MASK} {MASK} {MASK} x"
+    assert repr(redactor).startswith("Redactor(3 values, ")
+
+
+def test_the_longer_of_two_values_is_masked_whole() -> None:
+    redactor = Redactor({"SHORT": "abcd", "LONGER": "abcd+ef", "LONG": "secret-value", "LONGEST": "secret-value-more"})
+    assert redactor.mask("secret-value-more abcd+ef") == f"{MASK} {MASK}"

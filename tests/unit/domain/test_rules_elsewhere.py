@@ -105,3 +105,128 @@ def hcl_rule(name: str, port: int) -> HclResource:
     kind = "aws_vpc_security_group_ingress_rule"
     values = {"ip_protocol": "tcp", "from_port": port, "to_port": port, "cidr_ipv4": "0.0.0.0/0"}
     return HclResource(f"{kind}.{name}", kind, values, Source(file="main.tf", line=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{}", "this is no Terraform state of version 4"),
+        ('{"version": 3}', "this is no Terraform state of version 4"),
+        ('{"version": 4, "resources": 1}', "the state's resources are no list"),
+        ('{"version": 4, "resources": [1]}', "the state holds something that is no resource"),
+        ('{"version": 4, "resources": [{"instances": 1}]}', "the state holds something that is no resource"),
+        (state(1), "the state's aws_vpc_security_group_ingress_rule.r has no attributes"),  # type: ignore[arg-type]
+        (state({}), "the state's aws_vpc_security_group_ingress_rule.r has no attributes"),
+    ],
+)
+def test_what_is_wrong_with_a_state_is_told_with_how_to_get_one(text: str, says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        rules_from_state(text)
+    assert (caught.value.message, caught.value.remedy) == (says, "Pull it with `terraform state pull`.")
+
+
+def test_text_that_is_no_json_is_told_to_be_the_state() -> None:
+    with pytest.raises(InputError, match="the state"):
+        rules_from_state("x")
+
+
+def test_rules_of_a_state_are_numbered_as_their_instances() -> None:
+    (rule,) = rules_from_state(state({"index_key": 3, "attributes": ATTRIBUTES}))
+    assert rule.address == "aws_vpc_security_group_ingress_rule.r[3]"
+
+
+def resource(kind: str, name: str, attributes: dict[str, object], mode: str = "managed") -> dict[str, object]:
+    return {"mode": mode, "type": kind, "name": name, "instances": [{"attributes": attributes}]}
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        [resource("aws_ec2_managed_prefix_list", "l", {"id": "pl-1", "entry": [{"cidr": "10.0.0.0/8"}]})],
+        [resource("aws_prefix_list", "l", {"id": "pl-1", "cidr_blocks": ["10.0.0.0/8"]}, "data")],
+        [
+            resource("aws_ec2_managed_prefix_list", "l", {"id": "pl-1", "entry": []}),
+            resource("aws_ec2_managed_prefix_list_entry", "e", {"prefix_list_id": "pl-1", "cidr": "10.0.0.0/8"}),
+        ],
+    ],
+    ids=["with its entries", "looked up", "with entries of their own"],
+)
+def test_a_rule_of_a_state_knows_the_entries_of_its_list(lists: list[dict[str, object]]) -> None:
+    listed = {key: value for key, value in ATTRIBUTES.items() if key != "cidr_ipv4"} | {"prefix_list_id": "pl-1"}
+    document = {"version": 4, "resources": [resource("aws_vpc_security_group_ingress_rule", "r", listed), *lists]}
+    (rule,) = rules_from_state(document)
+    assert (rule.source_kind, rule.source, rule.entries) == (SourceKind.PREFIX_LIST, "pl-1", ("10.0.0.0/8",))
+
+
+def test_a_rule_that_was_only_looked_up_is_not_this_state_s() -> None:
+    assert rules_from_state(state({"attributes": ATTRIBUTES}, mode="data")) == ()
+
+
+def test_aws_rule_between_groups_names_the_other() -> None:
+    (rule,) = rules_from_aws([{**AWS, "IsEgress": True, "ReferencedGroupInfo": {"GroupId": "sg-2"}}])
+    assert (rule.direction, rule.source_kind, rule.source) == (Direction.EGRESS, SourceKind.GROUP, "sg-2")
+
+
+def test_aws_rule_that_says_nothing_of_the_other_end_is_unknown() -> None:
+    (rule,) = rules_from_aws([{**AWS, "GroupId": ""}])
+    assert (rule.source_kind, rule.source, rule.group, rule.description) == (SourceKind.UNKNOWN, UNKNOWN, UNKNOWN, None)
+
+
+def test_aws_rule_of_a_wrong_kind_is_named_by_its_id() -> None:
+    with pytest.raises(InputError, match="sgr-1"):
+        rules_from_aws([{**AWS, "FromPort": "ssh"}])
+    with pytest.raises(InputError, match="a rule of AWS"):
+        rules_from_aws([{"IpProtocol": "tcp", "FromPort": "ssh"}])
+
+
+def hcl(kind: str, name: str, values: dict[str, object], **references: tuple[str, ...]) -> HclResource:
+    return HclResource(f"{kind}.{name}", kind, values, Source(file="main.tf", line=1), references)
+
+
+@pytest.mark.parametrize(
+    ("entry", "entries"),
+    [
+        pytest.param(
+            hcl("aws_ec2_managed_prefix_list_entry", "e", {"prefix_list_id": UNKNOWN, "cidr": "10.0.0.0/8"},
+                prefix_list_id=("aws_ec2_managed_prefix_list.l",)),
+            [("10.0.0.0/8", "192.0.2.0/24")],
+            id="an entry of this list",
+        ),
+        pytest.param(
+            hcl("aws_ec2_managed_prefix_list_entry", "e", {"prefix_list_id": "pl-9", "cidr": "10.0.0.0/8"}),
+            [("192.0.2.0/24",)],
+            id="an entry of another list",
+        ),
+        pytest.param(
+            hcl("aws_ec2_managed_prefix_list_entry", "e", {"prefix_list_id": UNKNOWN, "cidr": "10.0.0.0/8"}),
+            [("192.0.2.0/24",), UNKNOWN],
+            id="an entry of nobody knows which",
+        ),
+    ],
+)  # fmt: skip
+def test_a_list_in_files_holds_its_own_entries_and_those_that_name_it(
+    entry: HclResource, entries: list[object]
+) -> None:
+    listed = hcl("aws_ec2_managed_prefix_list", "l", {"entry": [{"cidr": "192.0.2.0/24"}]})
+    rule = hcl(
+        "aws_vpc_security_group_ingress_rule",
+        "r",
+        {"ip_protocol": "tcp", "from_port": 22, "to_port": 22, "prefix_list_id": UNKNOWN},
+        prefix_list_id=("aws_ec2_managed_prefix_list.l",),
+    )
+    found = hcl_changes(HclModule((listed, entry, rule))).after
+    assert [rule.entries for rule in found] == entries
+    assert {rule.source for rule in found} == {"aws_ec2_managed_prefix_list.l"}
+
+
+def test_files_know_their_vpcs_own_groups_and_what_was_touched() -> None:
+    vpc, default = hcl("aws_vpc", "v", {"a": 1}), hcl("aws_default_security_group", "d", {})
+    changes = hcl_changes(HclModule((vpc, default)), HclModule((hcl("aws_vpc", "v", {"a": 2}), default)))
+    assert changes.default_groups == {"aws_vpc.v.default_security_group_id", "aws_default_security_group.d"}
+    views = list(changes.resources_of({"aws_vpc", "aws_default_security_group"}))
+    assert [(view.address, view.type, view.touched) for view in views] == [
+        ("aws_vpc.v", "aws_vpc", True),
+        ("aws_default_security_group.d", "aws_default_security_group", False),
+    ]
+    assert [view.address for view in changes.resources_of({"aws_vpc"})] == ["aws_vpc.v"]
+    assert changes.resources == 2

@@ -108,3 +108,74 @@ def test_self_beside_the_world_is_open_to_the_world() -> None:
 def test_attribute_of_a_wrong_kind_is_an_error_and_no_pass(attributes: dict[str, object]) -> None:
     with pytest.raises(InputError, match=r"aws_vpc_security_group_ingress_rule\.rule"):
         changes_of(change(["create"], None, values(**attributes)))
+
+
+CLASSIC = {"address": "aws_security_group_rule.r", "type": "aws_security_group_rule", "name": "r"}
+
+
+@pytest.mark.parametrize(
+    ("after", "entry", "says"),
+    [
+        (
+            {"type": "inward", **block()},
+            CLASSIC,
+            "aws_security_group_rule.r: type is neither ingress nor egress: 'inward'",
+        ),
+        ({"ingress": "all"}, GROUP, "aws_security_group.g: ingress is no list of rules"),
+        ({"egress": ["all"]}, GROUP, "aws_security_group.g: egress holds something that is no rule"),
+    ],
+)
+def test_what_is_no_rule_is_refused_by_its_place(after: dict[str, object], entry: dict[str, str], says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        changes_of(change(["create"], None, after, **entry))
+    assert caught.value.message == says
+    assert caught.value.remedy.startswith("Check where this")
+
+
+def test_a_classic_rule_is_one_rule_for_each_of_its_sources() -> None:
+    after = {
+        "type": "egress", "protocol": "udp", "from_port": 53, "to_port": 53, "security_group_id": "sg-1",
+        "cidr_blocks": ["10.0.0.0/8"], "ipv6_cidr_blocks": ["2001:db8::/32"], "prefix_list_ids": ["pl-1"],
+        "source_security_group_id": "sg-2", "self": True, "description": "DNS",
+    }  # fmt: skip
+    rules = changes_of(change(["create"], None, after, **CLASSIC)).after
+    assert [(str(rule.source_kind), rule.source) for rule in rules] == [
+        ("network", "10.0.0.0/8"),
+        ("network", "2001:db8::/32"),
+        ("prefix_list", "pl-1"),
+        ("group", "sg-2"),
+        ("self", "self"),
+    ]
+    assert {
+        (str(r.direction), r.protocol, r.from_port, r.to_port, r.group, r.description, r.address) for r in rules
+    } == {("egress", "udp", 53, 53, "sg-1", "DNS", "aws_security_group_rule.r")}
+
+
+def test_blocks_of_a_group_are_rules_of_it_each_way() -> None:
+    after = {
+        "id": "sg-1",
+        "ingress": [block(security_groups=["sg-2"], cidr_blocks=[])],
+        "egress": [block(prefix_list_ids=["pl-1"], cidr_blocks=None, description="")],
+    }
+    rules = changes_of(change(["create"], None, after, **GROUP)).after
+    assert [(str(r.direction), str(r.source_kind), r.source, r.group, r.description) for r in rules] == [
+        ("ingress", "group", "sg-2", "sg-1", "SSH"),
+        ("egress", "prefix_list", "pl-1", "sg-1", None),
+    ]
+
+
+def test_a_separate_rule_has_each_of_its_sources() -> None:
+    after = values(
+        cidr_ipv4=None, cidr_ipv6="2001:db8::/32", prefix_list_id="pl-1", referenced_security_group_id="sg-2"
+    )
+    rules = changes_of(change(["create"], None, after)).after
+    assert [(str(rule.source_kind), rule.source) for rule in rules] == [
+        ("network", "2001:db8::/32"),
+        ("prefix_list", "pl-1"),
+        ("group", "sg-2"),
+    ]
+
+
+def test_a_rule_without_a_group_is_of_an_unknown_one() -> None:
+    (rule,) = changes_of(change(["create"], None, values(security_group_id=None))).after
+    assert rule.group is UNKNOWN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,20 +40,20 @@ UNDECIDED = DecisionRecord(
     reasons=("riley may not approve their own change. Ask alex or sam.",),
     checked_at=REQUEST.created_at,
 )
-MESSAGES = {
-    "board at the start": status_board(RUN, []),
-    "board that waits for approval": status_board(RUN, [COMPLIANCE, PLAN, ASKED]),
-    "board of a run that was stopped": status_board(RUN, [BLOCKED]),
-    "board at the end": status_board(RUN, DONE),
-    "compliance passed": step_result(RUN, COMPLIANCE),
-    "compliance blocked": step_result(RUN, BLOCKED),
-    "plan with its text as a file": step_result(RUN, PLAN, {"02_plan/plan.txt": "+ create"}),
-    "approval request": approval_request(REQUEST, plan_url="https://gitlab.example.com/-/jobs/7"),
-    "approved": decision(DECISION),
-    "rejected": decision(REJECTION),
-    "not approved": decision(UNDECIDED),
-    "failure by a finding": failure(RUN, BLOCKED),
-    "failure of apply": failure(RUN, ERRORED),
+MESSAGES: dict[str, Callable[[], Message]] = {
+    "board at the start": lambda: status_board(RUN, []),
+    "board that waits for approval": lambda: status_board(RUN, [COMPLIANCE, PLAN, ASKED]),
+    "board of a run that was stopped": lambda: status_board(RUN, [BLOCKED]),
+    "board at the end": lambda: status_board(RUN, DONE),
+    "compliance passed": lambda: step_result(RUN, COMPLIANCE),
+    "compliance blocked": lambda: step_result(RUN, BLOCKED),
+    "plan with its text as a file": lambda: step_result(RUN, PLAN, {"02_plan/plan.txt": "+ create"}),
+    "approval request": lambda: approval_request(REQUEST, plan_url="https://gitlab.example.com/-/jobs/7"),
+    "approved": lambda: decision(DECISION),
+    "rejected": lambda: decision(REJECTION),
+    "not approved": lambda: decision(UNDECIDED),
+    "failure by a finding": lambda: failure(RUN, BLOCKED),
+    "failure of apply": lambda: failure(RUN, ERRORED),
 }
 
 
@@ -71,7 +72,7 @@ def buttons(message: Message) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", MESSAGES)
 def test_payload_is_exactly_this(name: str, snapshot: SnapshotAssertion) -> None:
-    assert MESSAGES[name].model_dump(mode="json") == snapshot
+    assert MESSAGES[name]().model_dump(mode="json") == snapshot
 
 
 def test_request_says_first_what_becomes_reachable_and_last_where_to_approve() -> None:

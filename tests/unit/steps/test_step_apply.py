@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ from runbook_lib.adapters.terraform import Completed
 from runbook_lib.errors import ApprovalError, ConfigError, GitLabError, StateLockedError, TerraformError
 from runbook_lib.models.approval import ApprovalRequest, DecisionRecord
 from runbook_lib.models.base import Outcome
+from runbook_lib.models.config import RunbookEntry, StepEntry
+from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
+from runbook_lib.models.steps import Step
 from runbook_lib.settings import Settings
 from runbook_lib.steps import apply
 from runbook_lib.workspace.context import StepContext
@@ -55,11 +60,13 @@ class FakeTerraform:
         self.status = status
         self.interrupted = interrupted
         self.applied: list[Path] = []
+        self.read: list[str] = []
         self.left: Path | None = None
         self.on_line: Any = print
         self.state_error: GitLabError | None = None
 
     def read_state(self, settings: Settings, stack: str) -> dict[str, Any]:
+        self.read.append(stack)
         if self.state_error:
             raise self.state_error
         return {}
@@ -87,6 +94,7 @@ def record(request_: ApprovalRequest) -> DecisionRecord:
 
 def use(monkeypatch: pytest.MonkeyPatch, terraform: FakeTerraform) -> FakeTerraform:
     def client(settings: Settings, stack: str, on_line: Any) -> FakeTerraform:
+        assert stack == "access"
         terraform.on_line = on_line
         return terraform
 
@@ -101,7 +109,7 @@ def test_the_approved_file_is_applied_and_its_events_are_kept(
 ) -> None:
     terraform = use(monkeypatch, FakeTerraform(DONE))
     applied = apply.apply_plan(context, record)
-    assert terraform.applied == [context.store.path("02_plan/plan.tfplan")]
+    assert (terraform.applied, terraform.read) == ([context.store.path("02_plan/plan.tfplan")], ["access"])
     assert (applied.added, applied.changed, applied.destroyed) == (1, 0, 1)
     assert [resource["action"] for resource in applied.resources] == ["delete", "create"]
     assert context.store.read_json("04_apply/outputs.json") == {"id": "sgr-1", "key": "(sensitive)"}
@@ -187,3 +195,214 @@ def test_what_was_done_before_an_interrupt_is_kept(
     assert result is not None
     assert result.outcome is Outcome.INTERRUPTED
     assert "04_apply/apply.txt" in {artifact.path for artifact in result.artifacts}
+
+
+def test_plan_request_and_the_steps_before_are_asked_for_first(
+    context: StepContext, request_: ApprovalRequest, results: Callable[..., None]
+) -> None:
+    results("compliance", "plan", "approval")
+    found = [(result.name, result.found) for result in apply.check_ready(context)]
+    assert found == [
+        ("run", "7 of stack access"),
+        ("plan", request_.plan_sha256[:12]),
+        ("request", "asked by riley"),
+        ("steps before", "none of them said no"),
+    ]
+
+
+@pytest.fixture
+def results(store: RunStore, result: Callable[..., StepResult]) -> Callable[..., None]:
+    """Write the results of these steps, with this outcome."""
+
+    def write(*names: str, outcome: Outcome = Outcome.PASSED) -> None:
+        for name in names:
+            store.write_result(result(name, outcome))
+
+    return write
+
+
+@pytest.mark.usefixtures("request_")
+@pytest.mark.parametrize("outcome", [Outcome.BLOCKED, Outcome.ERRORED, Outcome.INTERRUPTED])
+def test_whoever_applies_can_not_pass_over_a_step_that_stopped(
+    context: StepContext, results: Callable[..., None], outcome: Outcome
+) -> None:
+    results("plan", "approval")
+    results("compliance", outcome=outcome)
+    with pytest.raises(ApprovalError) as caught:
+        apply.check_ready(context)
+    assert caught.value.message == f"the step compliance {outcome}: compliance it is"
+    assert caught.value.remedy == "Run compliance again."
+
+
+@pytest.mark.usefixtures("request_")
+def test_what_comes_after_apply_says_nothing_about_it(context: StepContext, results: Callable[..., None]) -> None:
+    results("compliance", "plan", "approval")
+    results("verification", outcome=Outcome.BLOCKED)
+    assert apply.check_ready(context)[-1].passed
+
+
+@pytest.mark.usefixtures("request_")
+def test_a_step_of_the_team_s_own_must_have_been_executed(
+    context: StepContext, results: Callable[..., None], run: Run
+) -> None:
+    own = Step(name="cost", number=2, title="Cost", notebook="notebooks/cost.ipynb")
+    steps = (built_in("compliance"), own, built_in("apply"))
+    entry = RunbookEntry(steps=tuple(StepEntry(name=step.name, notebook=step.notebook) for step in (own,)))
+    config = context.settings.config
+    context.settings.config = config.model_copy(update={"runbooks": {"costs": entry}})
+    context.store.write_json("run.json", run.model_copy(update={"steps": tuple(step.recorded for step in steps)}))
+    fresh = RunStore(context.settings.outputs, "7")
+    context.store = fresh
+    with pytest.raises(ApprovalError) as caught:
+        apply._all_passed(context)
+    assert caught.value.message == "the step cost has not been executed"
+    assert caught.value.remedy == "Run cost first."
+
+
+@pytest.fixture
+def decided(monkeypatch: pytest.MonkeyPatch, slack: FakeSlack) -> dict[str, Any]:
+    """The record that the decisions come to, and what it was collected with."""
+    seen: dict[str, Any] = {}
+
+    def facts(context: StepContext, request: ApprovalRequest) -> str:
+        return f"facts of {context.run.run_id} and {request.plan_sha256}"
+
+    def collect(context: StepContext, request: ApprovalRequest, given: object) -> DecisionRecord:
+        seen["collected"] = (context.run.run_id, request.plan_sha256, given)
+        record: DecisionRecord = seen["record"]
+        return record
+
+    monkeypatch.setattr(apply, "facts_now", facts)
+    monkeypatch.setattr(apply, "collect", collect)
+    return seen
+
+
+def test_an_approval_is_checked_against_the_facts_as_they_are_now(
+    context: StepContext, request_: ApprovalRequest, record: DecisionRecord, decided: dict[str, Any], slack: FakeSlack
+) -> None:
+    decided["record"] = record
+    assert apply.confirm_approval(context) is record
+    digest = request_.plan_sha256
+    assert decided["collected"] == ("7", digest, f"facts of 7 and {digest}")
+    assert context.store.read_model("03_approval/decision.json", DecisionRecord) == record
+    assert len(slack.posts) == 1
+    result = apply.decide(context, apply.Applied(0, 0, 0, (), {})).result
+    assert result.metrics["approved"] is True
+    assert [file.path for file in result.inputs] == ["02_plan/plan.tfplan"]
+
+
+def test_without_an_approval_nothing_is_applied_and_every_reason_is_told(
+    context: StepContext, record: DecisionRecord, decided: dict[str, Any]
+) -> None:
+    reasons = ("Nobody approved.", "The state changed.")
+    decided["record"] = record.model_copy(update={"approved": False, "reasons": reasons})
+    with pytest.raises(ApprovalError, match=r"^Nobody approved\. The state changed\.$"):
+        apply.confirm_approval(context)
+    assert context.store.read_json("03_approval/decision.json")["approved"] is False
+    result = context.store.read_result("apply")
+    assert result is not None
+    assert (result.outcome, "approved" in result.metrics) == (Outcome.BLOCKED, False)
+
+
+@pytest.mark.parametrize(
+    ("counts", "summary"),
+    [
+        ((1, 0, 2), "Applied: 1 added, 2 destroyed."),
+        ((0, 3, 0), "Applied: 3 changed."),
+        ((0, 0, 0), "Applied: nothing to change."),
+    ],
+)
+def test_the_end_says_what_was_done(context: StepContext, counts: tuple[int, int, int], summary: str) -> None:
+    result = apply.decide(context, apply.Applied(*counts, (), {})).result
+    assert (result.outcome, result.summary) == (Outcome.PASSED, summary)
+    assert result.metrics == dict(zip(("added", "changed", "destroyed"), counts, strict=True))
+
+
+def test_terraform_is_initialised_and_told_how_long_to_wait_and_how_much_at_once(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+    terraform = use(monkeypatch, FakeTerraform(DONE))
+    applying = terraform.apply
+
+    def remember(plan: Path, *options: str) -> Completed:
+        given["options"] = options
+        return applying(plan, *options)
+
+    monkeypatch.setattr(terraform, "apply", remember)
+    monkeypatch.setattr(apply, "ensure_initialised", lambda client: given.update(initialised=client))
+    limits = context.settings.config.terraform.model_copy(update={"lock_timeout": "30s", "parallelism": 4})
+    context.settings.config = context.settings.config.model_copy(update={"terraform": limits})
+    apply.apply_plan(context, record)
+    assert given == {"initialised": terraform, "options": ("-lock-timeout=30s", "-parallelism=4")}
+
+
+def test_each_event_is_shown_as_it_comes(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(monkeypatch, FakeTerraform(["no JSON", "[1]", *DONE[1:3]]))
+    apply.apply_plan(context, record)
+    assert capsys.readouterr().out == f'{RULE}["80"]: done\nApply complete!\n'
+    assert context.store.read_text("04_apply/apply.txt") == f'{RULE}["80"]: done\nApply complete!\n'
+
+
+def test_each_resource_is_told_with_its_action_and_seconds(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = {"resource": {"addr": "a.b"}, "action": "update"}
+    summary = event("change_summary", "done", changes={"change": 1})
+    use(monkeypatch, FakeTerraform([DONE[0], event("apply_complete", "a.b: done", hook=quick), summary]))
+    applied = apply.apply_plan(context, record)
+    assert applied.resources == (
+        {"address": f'{RULE}["8000"]', "action": "delete", "seconds": 1},
+        {"address": "a.b", "action": "update", "seconds": 0},
+    )
+    assert (applied.added, applied.changed, applied.destroyed, applied.outputs) == (0, 1, 0, {})
+
+
+def test_a_failure_after_several_changes_counts_them_and_what_was_printed_is_kept(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, FakeTerraform([*DONE[:2], failed("creating rule", "quota")], 1))
+    with pytest.raises(TerraformError, match=r"; 2 resources were changed before it$"):
+        apply.apply_plan(context, record)
+
+
+def test_a_failure_without_an_event_is_what_terraform_wrote_beside(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terraform = use(monkeypatch, FakeTerraform([]))
+    monkeypatch.setattr(terraform, "apply", lambda *given: Completed(1, "", "Error: saved plan is stale\n"))
+    with pytest.raises(TerraformError) as caught:
+        apply.apply_plan(context, record)
+    assert caught.value.remedy.startswith("The state changed since the plan was made.")
+    assert context.store.read_text("04_apply/apply.txt") == "Error: saved plan is stale\n"
+
+
+def test_an_older_copy_of_a_state_is_not_taken_for_this_one_s(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = context.stack_dir / "errored.tfstate"
+    old.write_text("{}")
+    os.utime(old, (1, 1))
+    use(monkeypatch, FakeTerraform(DONE))
+    apply.apply_plan(context, record)
+    assert not context.store.exists("04_apply/errored.tfstate")
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "message"),
+    [({"summary": "creating rule", "detail": "quota"}, "creating rule: quota"), (None, "it broke"), ({}, "it broke")],
+)
+def test_a_failure_is_told_by_its_first_diagnostic(
+    context: StepContext,
+    record: DecisionRecord,
+    monkeypatch: pytest.MonkeyPatch,
+    diagnostic: dict[str, str] | None,
+    message: str,
+) -> None:
+    first = event("diagnostic", "it broke", diagnostic=diagnostic)
+    use(monkeypatch, FakeTerraform([first, failed("another")], 1))
+    with pytest.raises(TerraformError) as caught:
+        apply.apply_plan(context, record)
+    assert caught.value.message.endswith(message)

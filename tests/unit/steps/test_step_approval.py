@@ -7,15 +7,17 @@ import json
 import zipfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
-from step_fakes import NOW, FakeSlack, built_in
+from step_fakes import NOW, FakeGitLab, FakeSlack, built_in
 
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import ConfigError, GitLabError, InputError, StateLockedError
-from runbook_lib.models.approval import ApprovalRequest, Decision
+from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecord
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.exposure import Exposure
+from runbook_lib.models.findings import Action, Finding, Severity, Verdict
 from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
@@ -23,6 +25,7 @@ from runbook_lib.steps import approval
 from runbook_lib.steps.plan import read_lineage
 from runbook_lib.workspace import states
 from runbook_lib.workspace.context import StepContext
+from runbook_lib.workspace.policy_reports import policy_files
 
 Results = Callable[..., StepResult]
 
@@ -60,8 +63,6 @@ def context(settings: Settings, store: RunStore, run: Run, slack: FakeSlack, clo
 @pytest.fixture
 def asked(context: StepContext, store: RunStore, request_: ApprovalRequest) -> ApprovalRequest:
     """The request as it stands for the policies of this repository."""
-    from runbook_lib.workspace.policy_reports import policy_files
-
     made = request_.model_copy(update={"policy_sha256": policy_files(context).digest})
     store.write_json("03_approval/request.json", made)
     return made
@@ -186,3 +187,163 @@ def test_where_gitlab_can_not_name_the_holder_the_lock_itself_is_told(
     monkeypatch.setattr(states, "state_client", lambda settings: None if client == "none" else FakeGitLab())
     with pytest.raises(StateLockedError, match="somebody"), states.holder_named(settings, "access"):
         raise StateLockedError("the state is locked by somebody")
+
+
+def test_a_plan_that_passed_and_the_approvers_are_told_first(context: StepContext, planned: RunStore) -> None:
+    found = [(result.name, result.found) for result in approval.check_ready(context)]
+    assert found == [("run", "7 of stack access"), ("plan", "plan it is"), ("approvers", "alex, sam")]
+
+
+class FakeJobs(FakeGitLab):
+    """A pipeline with these jobs."""
+
+    has_token = True
+
+    def pipeline_jobs(self, pipeline_id: int) -> tuple[SimpleNamespace, ...]:
+        self.asked_pipelines.append(pipeline_id)
+        names = ("plan", "apply", "plan")
+        return tuple(
+            SimpleNamespace(name=name, web_url=f"https://gitlab.example/-/jobs/{number}")
+            for number, name in enumerate(names, 1)
+        )
+
+
+@pytest.fixture
+def in_pipeline(
+    context: StepContext, planned: RunStore, load: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> FakeJobs:
+    fake = FakeJobs("alex")
+    monkeypatch.setattr(approval, "gitlab_client", lambda settings: fake)
+    context.settings = load(CI_PIPELINE_ID="1001")
+    context.run = context.run.model_copy(update={"pipeline_url": "https://gitlab.example/-/pipelines/1001"})
+    return fake
+
+
+@pytest.fixture
+def plan_links(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The page of the plan that each request was sent with."""
+    found: list[str] = []
+
+    class FakeTeller:
+        def __init__(self, *given: object) -> None:
+            pass
+
+        def ask_approval(self, request: ApprovalRequest, plan_url: str) -> None:
+            found.append(plan_url)
+
+    monkeypatch.setattr(approval, "Teller", FakeTeller)
+    return found
+
+
+def test_who_approves_is_led_to_the_job_that_is_played_and_to_the_plan_s_newest(
+    context: StepContext, in_pipeline: FakeJobs, plan_links: list[str]
+) -> None:
+    request = approval.request_approval(context)
+    assert request.url == "https://gitlab.example/-/jobs/2"
+    assert plan_links == ["https://gitlab.example/-/jobs/3"]
+    assert set(in_pipeline.asked_pipelines) == {1001}
+
+
+def test_a_job_that_the_pipeline_does_not_have_leads_to_the_pipeline(
+    context: StepContext, in_pipeline: FakeJobs, plan_links: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_pipeline, "pipeline_jobs", lambda pipeline: ())
+    assert approval.request_approval(context).url == "https://gitlab.example/-/pipelines/1001"
+
+
+def test_without_a_token_the_pipeline_s_page_is_the_nearest(
+    context: StepContext, in_pipeline: FakeJobs, plan_links: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_pipeline, "has_token", False)
+    assert approval.request_approval(context).url == "https://gitlab.example/-/pipelines/1001"
+    assert plan_links == ["https://gitlab.example/-/pipelines/1001"]
+
+
+def test_a_request_holds_all_that_it_is_judged_by(
+    context: StepContext, planned: RunStore, slack: FakeSlack, result: Results
+) -> None:
+    finding = Finding(
+        policy="p", verdict=Verdict.FAILED, severity=Severity.LOW, address="a", message="m", action=Action.WARN
+    )
+    for name in ("compliance", "plan"):
+        planned.write_result(result(name).model_copy(update={"findings": (finding,)}))
+    made = approval.request_approval(context)
+    assert made == planned.read_model("03_approval/request.json", ApprovalRequest)
+    assert (made.run_id, made.stack, made.commit, made.requester) == ("7", "access", "4dc7a7", "riley")
+    assert (made.approvers, made.quorum, made.created_at) == (("alex", "sam"), 1, NOW)
+    assert made.expires_at == NOW + timedelta(hours=4)
+    # The plan's judgement takes the place of the files': the finding is there once.
+    assert made.findings == (finding,)
+    assert made.exposure.sentence == "Nothing changes."
+    assert made.policy_sha256 == policy_files(context).digest
+    assert (made.state_lineage, made.state_serial) == ("l", 3)
+    record = DecisionRecord(run_id="7", plan_sha256=made.plan_sha256, approved=False, checked_at=NOW)
+    inputs = approval.decide(context, made, record).result.inputs
+    assert [file.path for file in inputs] == ["02_plan/plan.tfplan"]
+
+
+def test_a_request_that_expired_is_made_anew(context: StepContext, planned: RunStore, clock: Clock) -> None:
+    first = approval.request_approval(context)
+    clock.now = first.expires_at
+    assert approval.request_approval(context).created_at == first.expires_at
+
+
+def test_who_waits_is_told_for_whom_and_asks_ever_less_often(
+    context: StepContext, asked: ApprovalRequest, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    moments = iter([NOW] * 30 + [asked.expires_at] * 5)
+    monkeypatch.setattr(context, "clock", lambda: next(moments))
+    approval.wait_for_decision(context, asked, sleep=slept.append)
+    assert capsys.readouterr().out == "Waiting for 1 of alex, sam until 13:00 UTC …\n"
+    assert slept[:3] == pytest.approx([0.1, 0.125, 0.15625])
+    assert max(slept) <= 10.0
+
+
+def test_in_a_pipeline_nobody_waits(
+    context: StepContext, asked: ApprovalRequest, clock: Clock, load: Callable[..., Settings]
+) -> None:
+    context.settings = load(GITLAB_CI="true")
+    record = approval.wait_for_decision(context, asked, sleep=clock.sleep)
+    assert (record.approved, clock.slept) == (False, [])
+
+
+def test_a_decision_is_kept_and_told_and_where_there_is_none_nothing_is_told(
+    context: StepContext, asked: ApprovalRequest, clock: Clock, slack: FakeSlack
+) -> None:
+    approval.wait_for_decision(context, asked, wait=False)
+    assert slack.posts == []
+    assert context.store.read_json("03_approval/decision.json")["approved"] is False
+    clock.answers = {NOW: answer(asked, True)}
+    clock.sleep(0)
+    clock.sleep(0)
+    record = approval.wait_for_decision(context, asked, wait=False)
+    assert record.approved
+    assert len(slack.posts) == 1
+    assert context.store.read_model("03_approval/decision.json", DecisionRecord) == record
+
+
+def recorded_as(request: ApprovalRequest, *decisions: Decision, **changes: object) -> DecisionRecord:
+    given = {"run_id": "7", "plan_sha256": request.plan_sha256, "checked_at": NOW, "approved": False, **changes}
+    return DecisionRecord(decisions=decisions, **given)
+
+
+def test_the_end_names_who_approved_which_plan(context: StepContext, asked: ApprovalRequest) -> None:
+    said = (answer(asked, True), answer(asked, False, "robin"), answer(asked, True, "sam"))
+    result = approval.decide(context, asked, recorded_as(asked, *said, approved=True)).result
+    assert result.summary == f"Approved by alex, sam: plan {asked.plan_sha256[:12]}."
+    assert result.metrics == {"plan_sha256": asked.plan_sha256, "approved": True}
+
+
+def test_the_end_gives_every_reason_why_it_was_not_approved(context: StepContext, asked: ApprovalRequest) -> None:
+    record = recorded_as(asked, rejected=True, reasons=("alex said no.", "It is late."))
+    result = approval.decide(context, asked, record).result
+    assert (result.outcome, result.summary) == (Outcome.BLOCKED, "Not approved: alex said no. It is late.")
+
+
+def test_what_is_only_asked_for_says_for_which_plan_and_until_when(
+    context: StepContext, asked: ApprovalRequest
+) -> None:
+    result = approval.decide(context, asked, recorded_as(asked)).result
+    assert result.outcome is Outcome.PASSED
+    assert result.summary == (f"Approval of plan {asked.plan_sha256[:12]} is asked for until 2026-11-23 13:00 UTC.")

@@ -111,3 +111,50 @@ def test_who_is_known_to_this_machine_alone_is_told_of_the_token(
 def test_who_asked_for_a_change_may_withdraw_it(settings: Settings, asked: ApprovalRequest, gitlab: FakeGitLab) -> None:
     gitlab.user = "riley"
     assert answer_request(settings, "7", "", (False, "Not today.")).approved is False
+
+
+def test_a_run_that_asks_for_nothing_says_where_to_look(settings: Settings) -> None:
+    with pytest.raises(UsageError) as caught:
+        answer_request(settings, "8", "", (True, ""))
+    assert caught.value.remedy == "Look for its id in outputs/, or run the approval step."
+
+
+def test_an_answer_to_another_digest_is_told_to_read_again(settings: Settings, asked: ApprovalRequest) -> None:
+    with pytest.raises(ApprovalError) as caught:
+        answer_request(settings, "7", "0000", (True, ""))
+    assert caught.value.remedy == "Read the request as it stands now."
+
+
+def test_who_wrote_the_commit_may_not_approve_it_and_is_told(
+    settings: Settings, store: RunStore, asked: ApprovalRequest, gitlab: FakeGitLab
+) -> None:
+    store.write_json("03_approval/request.json", asked.model_copy(update={"author": "sam@example.org"}))
+    gitlab.user = "sam"
+    with pytest.raises(ApprovalError, match="it was recorded and does not count"):
+        answer_request(settings, "7", "", (True, ""))
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_stranger_s_rejection_is_kept_and_said_not_to_count(
+    settings: Settings, store: RunStore, gitlab: FakeGitLab
+) -> None:
+    gitlab.user = "casey"
+    with pytest.raises(ApprovalError, match="casey is no approver"):
+        answer_request(settings, "7", "", (False, ""))
+    assert len(kept(store)) == 1
+
+
+@pytest.mark.usefixtures("asked")
+def test_an_approver_s_name_counts_in_whatever_case(settings: Settings, gitlab: FakeGitLab) -> None:
+    gitlab.user = "ALEX"
+    assert answer_request(settings, "7", "", (True, "")).user == "ALEX"
+
+
+@pytest.mark.usefixtures("asked")
+def test_who_is_known_to_this_machine_alone_is_told_of_the_token_in_full(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runbook_lib.workspace.decisions.gitlab_client", lambda settings: None)
+    with pytest.raises(ApprovalError) as caught:
+        answer_request(settings, "7", "", (True, ""))
+    assert caught.value.remedy == "Approvers are alex, sam. Set GITLAB_TOKEN: by it GitLab says who you are."

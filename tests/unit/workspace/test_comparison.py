@@ -200,3 +200,61 @@ def test_what_the_state_calls_sensitive_is_written_nowhere_from_then_on(settings
     outside(document)
     members_of(settings, GroupReference(stack="network", output="web_group_id"))
     assert settings.redactor.mask("is known-to-the-state-alone") == "is [MASKED]"
+
+
+def test_every_place_is_asked_about_the_stack_that_is_meant(
+    settings: Settings, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terraform, _ = outside({})
+    asked: list[tuple[Any, ...]] = []
+
+    def client(*given: Any) -> FakeTerraform:
+        asked.append(given)
+        return terraform
+
+    def fetch(*given: Any) -> dict[str, Any]:
+        asked.append(given)
+        return {}
+
+    monkeypatch.setattr(comparison, "terraform_client", client)
+    monkeypatch.setattr(comparison, "fetch_state", fetch)
+    monkeypatch.setattr(comparison, "ensure_initialised", lambda given: asked.append((given,)))
+    comparison.gather_places(settings, "network", print)
+    assert asked == [(settings, "network", print), (terraform,), (settings, "network")]
+
+
+def test_the_lists_that_the_state_names_are_asked_of_aws(settings: Settings, outside: Outside) -> None:
+    document = state()
+    attributes = document["resources"][0]["instances"][0]["attributes"]
+    attributes |= {"cidr_ipv4": "", "prefix_list_id": "pl-1"}
+    listed = {key: value for key, value in in_aws().items() if key != "CidrIpv4"} | {"PrefixListId": "pl-1"}
+    _, aws = outside(document, listed)
+    asked: list[Any] = []
+
+    def prefix_lists(ids: Any) -> dict[str, Any]:
+        asked.append(set(ids))
+        return {"pl-1": ["10.0.0.0/8"]}
+
+    aws.prefix_lists = prefix_lists  # type: ignore[method-assign]
+    (found,) = comparison.gather_places(settings, "access", print).aws
+    assert (asked, found.source, found.entries) == ([{"pl-1"}], "pl-1", ("10.0.0.0/8",))
+
+
+def test_what_is_compared_calls_sensitive_is_masked(settings: Settings, outside: Outside) -> None:
+    document = state()
+    document["outputs"]["database"] = {"value": "known-to-the-state-alone", "sensitive": True}
+    outside(document, in_aws())
+    comparison.gather_places(settings, "access", print)
+    assert settings.redactor.mask("is known-to-the-state-alone") == "is [MASKED]"
+
+
+def test_an_output_that_is_no_group_is_told_with_all_there_are(settings: Settings, outside: Outside) -> None:
+    outside(state(b="x", a="y"))
+    with pytest.raises(InputError) as caught:
+        members_of(settings, GroupReference(stack="network", output="web_group_id"))
+    assert caught.value.message == ("the state of stack network has no output 'web_group_id' that is a group's id")
+    assert caught.value.remedy == "Correct services in runbook.yml; the outputs are: a, b."
+    outside(state())
+    with pytest.raises(InputError) as caught:
+        members_of(settings, GroupReference(stack="network", output="web_group_id"))
+    assert caught.value.remedy == "Correct services in runbook.yml; the outputs are: none."

@@ -163,3 +163,88 @@ def test_the_first_check_that_failed_ends_the_step(context: StepContext, slack: 
 )
 def test_counts_are_told_without_the_zeros(counts: dict[str, int], words: str) -> None:
     assert describe(counts) == words
+
+
+def test_by_hand_a_run_is_begun_for_the_stack_and_with_the_runbook_that_has_the_step(
+    load: Callable[..., Settings],
+) -> None:
+    load()
+    run = open_step("compliance", stack="network").run
+    assert (run.stack, run.runbook) == ("network", "change")
+    assert run.run_id not in {"", "7"}
+
+
+def test_a_step_that_may_begin_a_run_begins_one_wherever_it_stands(load: Callable[..., Settings]) -> None:
+    load()
+    assert open_step("service_tests", stack="network").run.stack == "network"
+
+
+def test_a_later_step_goes_on_with_the_newest_run_of_its_stack(
+    load: Callable[..., Settings], store: RunStore, run: Run, settings: Settings
+) -> None:
+    load()
+    other = run.model_copy(update={"run_id": "8", "stack": "network", "created_at": NOW - timedelta(hours=1)})
+    RunStore(settings.outputs, "8").write_json("run.json", other)
+    assert open_step("plan", stack="network").run.run_id == "8"
+    assert open_step("plan", stack="access").run.run_id == "7"
+
+
+def test_the_first_step_of_a_runbook_of_one_s_own_begins_a_run_of_it(load: Callable[..., Settings], root: Path) -> None:
+    path = root / "runbook.yml"
+    entries = "".join(f"      - {{name: {name}, notebook: notebooks/{name}.ipynb}}\n" for name in ("cost", "rest"))
+    path.write_text(f"{path.read_text()}\nrunbooks:\n  costs:\n    steps:\n{entries}")
+    load()
+    run = open_step("cost").run
+    assert (run.runbook, [step.name for step in run.steps]) == ("costs", ["cost", "rest"])
+    assert open_step("rest").run.run_id == run.run_id
+
+
+def test_a_step_knows_its_stack_and_its_files(context: StepContext) -> None:
+    assert context.stack.state == "access"
+    assert context.stack_dir == context.settings.root / "terraform/access"
+    assert context.file("plan.txt") == "02_plan/plan.txt"
+
+
+def test_what_a_step_writes_is_read_by_who_carries_out_the_run_and_told_by_it(
+    context: StepContext, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Path, str]] = []
+
+    def carried(outputs: Path, run_id: str) -> bool:
+        asked.append((outputs, run_id))
+        return True
+
+    monkeypatch.setattr("runbook_lib.workspace.context.is_carried_out", carried)
+    view = context.finish(Outcome.PASSED, "Done.")
+    assert context.store.read_result("plan") == view.result
+    assert (asked, slack.posts) == ([(context.settings.outputs, "7")], [])
+    assert (view.result.run_id, view.result.step, view.result.stack) == ("7", "plan", "access")
+
+
+def test_terraform_s_own_folder_is_no_input_of_a_step(context: StepContext) -> None:
+    hidden = context.stack_dir / ".terraform/modules"
+    hidden.mkdir(parents=True)
+    for name in (".terraform/modules/modules.json", "more.tf.json", "notes.md", "modules/own/main.tf"):
+        path = context.stack_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    context.uses_repository()
+    names = {file.path.removeprefix("repo:") for file in context.finish(Outcome.PASSED, "Done.").result.inputs}
+    assert {"terraform/access/more.tf.json", "terraform/access/modules/own/main.tf"} <= names
+    assert not any(".terraform" in name or name.endswith(".md") for name in names)
+
+
+def test_a_step_that_applies_works_with_the_role_that_may(
+    load: Callable[..., Settings], store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered: list[tuple[str, bool]] = []
+
+    def enter(settings: Settings, stack: str, *, applies: bool) -> None:
+        entered.append((stack, applies))
+
+    monkeypatch.setattr("runbook_lib.workspace.context.enter_stack", enter)
+    load()
+    open_step("plan", "7")
+    open_step("apply", "7")
+    assert entered == [("access", False), ("access", True)]
+    assert store.path("04_apply").is_dir()

@@ -137,3 +137,75 @@ def test_what_was_decided_is_kept_beside_the_request(
     record = collect(context(), request_, matching(request_))
     write_record(store, record)
     assert store.read_json("03_approval/decision.json")["approved"] is False
+
+
+class Source:
+    """Stands for a source of decisions, and keeps what it was made with."""
+
+    def __init__(self, *given: object, **named: object) -> None:
+        self.given = given
+        self.named = named
+
+
+@pytest.mark.parametrize(
+    ("has_token", "pipeline", "names"),
+    [
+        (True, "1001", ["GitLabManualJob", "GitLabDeployment", "GitLabMergeRequest"]),
+        (False, "1001", ["GitLabManualJob"]),
+        (True, "", []),
+    ],
+)
+def test_gitlab_s_word_is_asked_for_wherever_it_may_be_given(
+    context: Contexts, monkeypatch: pytest.MonkeyPatch, has_token: bool, pipeline: str, names: list[str]
+) -> None:
+    gitlab = FakeGitLab("alex")
+    gitlab.has_token = has_token
+    monkeypatch.setattr(decisions, "gitlab_client", lambda settings: gitlab)
+    for name in ("GitLabManualJob", "GitLabDeployment", "GitLabMergeRequest"):
+        monkeypatch.setattr(decisions, name, type(name, (Source,), {}))
+    variables = {"GITLAB_CI": "true", "CI_PIPELINE_ID": pipeline, "RUNBOOK_REASON": "Late."}
+    found = list(decisions._sources(context(**variables)))
+    assert [type(source).__name__ for source in found] == names
+    given = {type(source).__name__: (source.given, source.named) for source in found if isinstance(source, Source)}
+    expected = {
+        "GitLabManualJob": ((gitlab, 1001, "apply"), {"rejected": False, "reason": "Late."}),
+        "GitLabDeployment": ((gitlab, 1001, "apply"), {}),
+        "GitLabMergeRequest": ((gitlab,), {}),
+    }
+    assert given == {name: expected[name] for name in names}
+
+
+@pytest.mark.parametrize(("said", "rejected"), [("APPROVED", False), ("Approve", False), ("no", True)])
+def test_the_manual_job_s_word_counts_in_whatever_case(
+    context: Contexts, monkeypatch: pytest.MonkeyPatch, said: str, rejected: bool
+) -> None:
+    monkeypatch.setattr(decisions, "gitlab_client", lambda settings: FakeGitLab("alex"))
+    monkeypatch.setattr(decisions, "GitLabManualJob", Source)
+    (job,) = decisions._sources(context(GITLAB_CI="true", CI_PIPELINE_ID="1001", RUNBOOK_DECISION=said))
+    assert isinstance(job, Source)
+    assert job.named["rejected"] is rejected
+
+
+def test_a_plan_file_that_was_exchanged_says_what_to_do(store: RunStore, request_: ApprovalRequest) -> None:
+    store.write_bytes("02_plan/plan.tfplan", b"another plan")
+    with pytest.raises(ApprovalError) as caught:
+        plan_digest(store)
+    assert caught.value.remedy == "Run the plan step again."
+
+
+def test_the_facts_now_are_those_of_the_run_s_stack_and_of_all_that_was_judged_by(
+    context: Contexts, request_: ApprovalRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def read(*given: object) -> dict[str, object]:
+        asked.append(given)
+        return {"lineage": "other", "serial": "9"}
+
+    monkeypatch.setattr(decisions, "read_state", read)
+    made = context()
+    facts = facts_now(made, request_)
+    assert asked == [(made.settings, "access")]
+    assert (facts.state_lineage, facts.state_serial, facts.plan_sha256) == ("other", 9, request_.plan_sha256)
+    assert (facts.commit, facts.approvers, facts.quorum) == ("4dc7a7", ("alex", "sam"), 1)
+    assert facts.policy_sha256 == planned_facts(made).policy_sha256 != ""

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from step_fakes import NOW, FakeGitLab
 
+from runbook_lib.adapters.git import Commit
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import InputError, UsageError
+from runbook_lib.models.config import RunbookEntry, StepEntry
 from runbook_lib.models.run import Run
+from runbook_lib.models.steps import RunStep
 from runbook_lib.settings import Settings
-from runbook_lib.workspace.runs import Asked, latest_run_id, load_run, new_run_id, open_run, run_store
+from runbook_lib.workspace.runs import (
+    Asked,
+    latest_run_id,
+    load_run,
+    new_run_id,
+    open_run,
+    run_store,
+    runbook_with,
+    step_of,
+)
 
 
 @pytest.fixture
@@ -117,3 +129,95 @@ def test_the_tools_of_a_run_are_written_down(settings: Settings) -> None:
 def test_a_run_folder_can_not_be_named_out_of_the_outputs(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can't name a folder"):
         open_run(settings, Asked("../9"))
+
+
+@pytest.fixture
+def commit(monkeypatch: pytest.MonkeyPatch) -> Commit:
+    found = Commit("4dc7a709", "open-http", "riley@example.org", dirty=True)
+    monkeypatch.setattr("runbook_lib.workspace.runs.read_commit", lambda root: found)
+    return found
+
+
+def test_a_run_at_a_desk_says_what_it_was_made_from(settings: Settings, gitlab: FakeGitLab, commit: Commit) -> None:
+    _, run = open_run(settings, Asked("9", runbook="change"))
+    assert (run.commit, run.ref, run.dirty, run.author) == ("4dc7a709", "open-http", True, "riley")
+    assert (run.runbook, run.project) == ("change", "")
+    assert [(step.number, step.name) for step in run.steps] == [
+        (1, "compliance"),
+        (2, "plan"),
+        (3, "approval"),
+        (4, "apply"),
+        (5, "verification"),
+        (6, "service_tests"),
+    ]
+    assert timedelta(0) <= datetime.now(UTC) - run.created_at < timedelta(minutes=1)
+
+
+def test_without_gitlab_the_author_is_whom_git_names(settings: Settings, commit: Commit) -> None:
+    assert open_run(settings, Asked("9"))[1].author == "riley@example.org"
+
+
+def test_a_job_s_commit_and_branch_win_over_what_is_checked_out(
+    load: Callable[..., Settings], gitlab: FakeGitLab, commit: Commit
+) -> None:
+    variables = {"CI_COMMIT_SHA": "c0ffee", "CI_COMMIT_REF_NAME": "main", "CI_PROJECT_ID": "42"}
+    _, run = open_run(load(**variables), Asked("9"))
+    assert (run.commit, run.ref, run.project) == ("c0ffee", "main", "42")
+
+
+def test_a_pipeline_s_own_address_is_taken_as_it_is(load: Callable[..., Settings], gitlab: FakeGitLab) -> None:
+    settings = load(CI_PIPELINE_ID="1001", CI_PIPELINE_URL="https://g.example/p/1001", CI_PROJECT_PATH="a/b")
+    _, run = open_run(settings, Asked(""))
+    assert (run.pipeline_url, run.project) == ("https://g.example/p/1001", "a/b")
+
+
+def test_a_run_of_one_runbook_is_not_gone_on_with_as_another(settings: Settings) -> None:
+    open_run(settings, Asked("9"))
+    assert open_run(settings, Asked("9", runbook="change"))[1].runbook == "change"
+    with pytest.raises(UsageError, match="run 9 is of runbook 'change', not 'costs'") as caught:
+        open_run(settings, Asked("9", runbook="costs"))
+    assert caught.value.remedy == "Leave --runbook away."
+
+
+def test_a_run_of_another_stack_says_what_to_leave_away(settings: Settings) -> None:
+    open_run(settings, Asked("9"))
+    with pytest.raises(UsageError) as caught:
+        open_run(settings, Asked("9", "network"))
+    assert caught.value.remedy == "Leave --stack away."
+
+
+def test_a_step_has_the_number_and_title_that_the_run_gave_it(settings: Settings, run: Run) -> None:
+    steps = tuple(
+        step.model_copy(update={"number": step.number + 10, "title": step.title.upper()}) for step in run.steps
+    )
+    found = step_of(settings, run.model_copy(update={"steps": steps, "runbook": "renamed"}), "plan")
+    assert (found.name, found.number, found.title, found.decides) == ("plan", 12, "PLAN", True)
+
+
+def test_a_step_that_the_run_does_not_have_is_asked_back(settings: Settings, run: Run) -> None:
+    with pytest.raises(UsageError, match="unknown step 'plam'") as caught:
+        step_of(settings, run, "plam")
+    assert caught.value.remedy == (
+        "Did you mean 'plan'? The steps of run 7 are compliance, plan, approval, apply, verification, service_tests."
+    )
+    with pytest.raises(UsageError) as caught:
+        step_of(settings, run, "zzz")
+    assert caught.value.remedy.startswith("The steps of run 7 are compliance, ")
+
+
+def test_a_step_that_runbook_yml_no_longer_has_is_told(settings: Settings, run: Run) -> None:
+    own = RunStep(name="cost", number=7, title="Cost", notebook="notebooks/cost.ipynb")
+    with pytest.raises(UsageError) as caught:
+        step_of(settings, run.model_copy(update={"steps": (*run.steps, own)}), "cost")
+    assert caught.value.message == "runbook.yml has no step 'cost' any more"
+    assert caught.value.remedy == "Put it back, or begin a new run."
+
+
+def test_the_runbook_of_a_step_is_the_first_that_has_it(settings: Settings) -> None:
+    entry = RunbookEntry(steps=(StepEntry(name="cost", notebook="notebooks/cost.ipynb"), StepEntry(name="compliance")))
+    settings.config = settings.config.model_copy(update={"runbooks": {"costs": entry}})
+    assert runbook_with(settings, "cost") == "costs"
+    assert runbook_with(settings, "compliance") == "change"
+    with pytest.raises(UsageError, match="unknown step 'nothing'") as caught:
+        runbook_with(settings, "nothing")
+    assert "The steps of runbook.yml are " in caught.value.remedy

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from step_fakes import NOW, FakeSlack
 
+from runbook_lib.adapters.outbox import Delivery, Outbox
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import ChatError, ConfigError, SlackError
-from runbook_lib.models.approval import ApprovalRequest, DecisionRecord
+from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecord
 from runbook_lib.models.base import Outcome
+from runbook_lib.models.messages import Message
 from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
@@ -150,3 +154,72 @@ def test_the_result_that_stopped_a_run_is_the_last_that_stops(result: Results) -
     passed, blocked = result("compliance"), result("plan", Outcome.BLOCKED)
     assert failed_result([passed, blocked]) is blocked
     assert failed_result([passed]) is None
+
+
+def test_a_request_that_waits_for_what_came_before_says_how_to_send_it(
+    settings: Settings, store: RunStore, run: Run, request_: ApprovalRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runbook_lib.workspace.slack_thread.slack_client", lambda settings, stack: FakeSlack())
+    monkeypatch.setattr(Outbox, "deliver", lambda outbox, client: Delivery())
+    with pytest.raises(SlackError) as caught:
+        Teller(settings, store, run).ask_approval(request_)
+    assert caught.value.message == "the approval request reached nobody: it waits in outbox/"
+    assert caught.value.remedy == "Run the approval step again."
+
+
+def test_a_request_goes_with_the_texts_that_an_approver_reads_and_leads_to_the_plan(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, request_: ApprovalRequest
+) -> None:
+    store.write_text("02_plan/plan.txt", "+ create")
+    store.write_text("02_plan/compliance.txt", "All is well.")
+    shown: list[Message] = []
+    post = slack.post
+
+    def keep(message: Message, *given: Any, **named: Any) -> Any:
+        shown.append(message)
+        return post(message, *given, **named)
+
+    slack.post = keep  # type: ignore[method-assign]
+    Teller(settings, store, run).ask_approval(request_, "https://gitlab.example/plan")
+    assert slack.files == ["02_plan-compliance.txt", "02_plan-plan.txt"]
+    assert "https://gitlab.example/plan" in str(shown[-1].blocks)
+
+
+def test_a_later_request_for_the_same_plan_is_asked_again(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, request_: ApprovalRequest
+) -> None:
+    later = request_.model_copy(update={"created_at": NOW + timedelta(hours=5)})
+    for request in (request_, later):
+        Teller(settings, store, run).ask_approval(request)
+    assert len([text for text, _ in slack.posts if "approval needed" in text]) == 2
+
+
+def test_each_person_s_decision_is_told(settings: Settings, store: RunStore, run: Run, slack: FakeSlack) -> None:
+    def said(*users: str) -> DecisionRecord:
+        decisions = tuple(
+            Decision(source="terminal", user=user, approved=True, at=NOW, plan_sha256="d") for user in users
+        )
+        return DecisionRecord(run_id="7", plan_sha256="d", approved=False, decisions=decisions, checked_at=NOW)
+
+    for record in (said("alex"), said("alex", "sam"), said("alex", "sam")):
+        Teller(settings, store, run).tell_decision(record)
+    assert [text for text, _ in slack.posts] == [
+        "Not approved by alex (run 7)",
+        "Not approved by alex, sam (run 7)",
+    ]
+
+
+def test_a_result_of_a_step_that_nobody_described_has_no_files(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
+) -> None:
+    Teller(settings, store, run).tell_step(result().model_copy(update={"step": "cost"}))
+    assert slack.files == []
+
+
+def test_a_run_is_told_in_its_own_stack_s_channel(
+    settings: Settings, store: RunStore, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr("runbook_lib.workspace.slack_thread.slack_client", lambda *given: asked.append(given))
+    Teller(settings, store, run)
+    assert asked == [(settings, "access")]

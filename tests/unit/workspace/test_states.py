@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from runbook_lib.errors import GitLabError
+from runbook_lib.adapters.gitlab_data import StateLock
+from runbook_lib.errors import GitLabError, StateLockedError
 from runbook_lib.settings import Settings
 from runbook_lib.workspace import states
 from runbook_lib.workspace.states import read_state
@@ -51,3 +53,76 @@ def test_a_state_that_is_no_json_is_named(settings: Settings, monkeypatch: pytes
     monkeypatch.setattr(states, "state_client", lambda settings: FakeGitLab(access=b"<html>"))
     with pytest.raises(GitLabError, match="the state access of project platform/network-access is no JSON"):
         read_state(settings, "access")
+
+
+class FakeLocks:
+    """A state that this one holds, if anybody does."""
+
+    has_token = True
+
+    def __init__(self, lock: StateLock | None) -> None:
+        self._lock = lock
+
+    def state_lock(self, name: str) -> StateLock | None:
+        assert name == "access"
+        return self._lock
+
+
+def locked(settings: Settings, monkeypatch: pytest.MonkeyPatch, client: FakeLocks) -> StateLockedError:
+    monkeypatch.setattr(states, "state_client", lambda settings: client)
+    with pytest.raises(StateLockedError) as caught, states.holder_named(settings, "access"):
+        raise StateLockedError("the state is locked", "Wait.")
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("since", "told"),
+    [(datetime(2026, 11, 23, 9, 5, tzinfo=UTC), "2026-11-23 09:05 UTC"), (None, "an unknown time")],
+)
+def test_who_holds_a_lock_is_named_with_the_time(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, since: datetime | None, told: str
+) -> None:
+    error = locked(settings, monkeypatch, FakeLocks(StateLock("access", "robin", since)))
+    assert (error.message, error.remedy) == (f"the state access is locked by robin since {told}", "Wait.")
+
+
+def test_where_gitlab_knows_of_no_lock_the_error_stays(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert locked(settings, monkeypatch, FakeLocks(None)).message == "the state is locked"
+
+
+def test_without_a_token_gitlab_is_not_asked(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = FakeLocks(StateLock("access", "robin", None))
+    monkeypatch.setattr(client, "has_token", False)
+    assert locked(settings, monkeypatch, client).message == "the state is locked"
+
+
+def test_another_error_passes_as_it_is(settings: Settings) -> None:
+    with pytest.raises(GitLabError, match="another"), states.holder_named(settings, "access"):
+        raise GitLabError("another")
+    with states.holder_named(settings, "access"):
+        pass
+
+
+def test_a_state_that_is_no_json_says_where_to_look(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(states, "state_client", lambda settings: FakeGitLab(access=b"<html>"))
+    with pytest.raises(GitLabError) as caught:
+        read_state(settings, "access")
+    assert caught.value.remedy == "Look at the state's last version in GitLab."
+
+
+def test_terraform_is_initialised_for_the_stack_before_it_is_asked(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, asked = FakeTerraform(), []
+    monkeypatch.setattr(states, "terraform_client", lambda *given: asked.append(given) or fake)
+    monkeypatch.setattr(states, "ensure_initialised", asked.append)
+    states.fetch_state(settings, "network")
+    assert asked == [(settings, "network"), fake]
+
+
+def test_what_is_learned_is_told_to_the_notebook_too(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[list[str]] = []
+    monkeypatch.setattr(states, "announce_secrets", told.append)
+    states.learn(settings, {"second-secret", "a-first-secret"})
+    assert told == [["a-first-secret", "second-secret"]]
+    assert settings.redactor.mask("second-secret") == "[MASKED]"

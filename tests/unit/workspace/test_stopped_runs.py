@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from step_fakes import FakeSlack
 
+from runbook_lib.adapters.outbox import Delivery
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import ChatError, SlackError
 from runbook_lib.models.base import Outcome
@@ -83,3 +85,65 @@ def test_what_still_waited_goes_out_first(
     tell_stopped(settings, "7", "")
     assert [text.split(":")[1].split()[0] for text, _ in slack.posts[1:]] == ["compliance", "compliance"]
     assert list(store.dir.glob("outbox/*.json")) == []
+
+
+def test_what_was_lost_is_kept_as_an_error_with_what_to_do(
+    load: Callable[..., Settings], store: RunStore, run: Run, result: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[StepResult] = []
+
+    class FakeTeller:
+        def __init__(self, *given: object) -> None:
+            assert given[2] == run
+
+        def tell_failure(self, result: StepResult) -> Delivery:
+            told.append(result)
+            return Delivery()
+
+    monkeypatch.setattr("runbook_lib.workspace.slack_thread.Teller", FakeTeller)
+    store.write_result(result("compliance"))
+    message = "The job of step plan ended without a result, or never began."
+    assert tell_stopped(load(CI_PIPELINE_ID="7"), "", "") == f"Run 7 stopped at plan: {message}"
+    (lost,) = told
+    assert (lost.run_id, lost.step, lost.stack, lost.outcome) == ("7", "plan", "access", Outcome.ERRORED)
+    assert (lost.summary, lost.started_at) == (message, run.created_at)
+    assert lost.error == ErrorInfo(
+        type="EngineError", message=message, remedy="Read the job's log, then retry the job."
+    )
+    assert timedelta(0) <= datetime.now(UTC) - lost.finished_at < timedelta(minutes=1)
+
+
+def test_service_tests_of_a_pipeline_of_their_own_say_themselves_what_they_found(
+    load: Callable[..., Settings], store: RunStore, slack: FakeSlack, result: Results
+) -> None:
+    for name in ("compliance", "plan", "approval", "apply", "verification"):
+        store.write_result(result(name))
+    said = tell_stopped(load(CI_PIPELINE_ID="7"), "7", "")
+    assert said == "Run 7 stopped at service_tests: Service tests did not pass: their own pipeline says why."
+
+
+def test_where_every_step_ended_the_last_is_the_one_that_was_lost(
+    load: Callable[..., Settings], store: RunStore, slack: FakeSlack, result: Results
+) -> None:
+    for name in ("compliance", "plan", "approval", "apply", "verification", "service_tests"):
+        store.write_result(result(name))
+    assert tell_stopped(load(CI_PIPELINE_ID="7"), "7", "").startswith("Run 7 stopped at service_tests: ")
+
+
+def test_by_hand_the_newest_run_of_the_stack_is_the_one_that_stopped(
+    settings: Settings, store: RunStore, slack: FakeSlack, result: Results, run: Run
+) -> None:
+    other = run.model_copy(update={"run_id": "8", "stack": "network", "created_at": run.created_at + timedelta(days=1)})
+    RunStore(settings.outputs, "8").write_json("run.json", other)
+    assert tell_stopped(settings, "", "access") == "Run 7 did not stop at any step."
+    assert tell_stopped(settings, "", "network") == "Run 8 did not stop at any step."
+
+
+def test_what_slack_refused_is_raised_with_its_remedy(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
+) -> None:
+    slack.error = SlackError("Slack can't be reached", "Check the network.")
+    store.write_result(result("plan", Outcome.BLOCKED))
+    with pytest.raises(SlackError) as caught:
+        tell_stopped(settings, "7", "")
+    assert (caught.value.message, caught.value.remedy) == ("Slack can't be reached", "Check the network.")

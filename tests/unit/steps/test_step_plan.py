@@ -1,0 +1,261 @@
+"""The plan step: the plan kept as file, text and JSON, judged with everything resolved, and what it says of itself."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from step_fakes import NOW, FakeSlack, built_in
+
+from runbook_lib.adapters.store import RunStore, sha256_file
+from runbook_lib.adapters.terraform_binary import TerraformBinary
+from runbook_lib.errors import ConfigError
+from runbook_lib.models.base import Outcome
+from runbook_lib.models.compliance import Checked, ComplianceReport
+from runbook_lib.models.exposure import Exposure
+from runbook_lib.models.findings import Finding, Severity, Verdict
+from runbook_lib.models.plan import Plan, PlanSummary
+from runbook_lib.models.run import Run
+from runbook_lib.settings import Settings
+from runbook_lib.steps import plan
+from runbook_lib.workspace.context import StepContext
+
+GROUP = "sg-0123456789abcdef0"
+RULE = 'aws_vpc_security_group_ingress_rule.public["80"]'
+TEXT = f"""aws_instance.web: Refreshing state... [id=i-1]
+data.aws_ami.this: Reading...
+data.aws_ami.this: Read complete after 1s [id=ami-1]
+
+Terraform will perform the following actions:
+  # {RULE} will be created
+"""
+
+
+def document(port: int = 443) -> dict[str, Any]:
+    """A plan that lets everybody in to one port, and whose output is a secret."""
+    after = {
+        "security_group_id": GROUP,
+        "ip_protocol": "tcp",
+        "from_port": port,
+        "to_port": port,
+        "cidr_ipv4": "0.0.0.0/0",
+        "description": "Everybody may read the web pages.",
+    }
+    change = {"actions": ["create"], "before": None, "after": after, "after_unknown": {}}
+    entry = {"address": RULE, "mode": "managed", "type": "aws_vpc_security_group_ingress_rule", "name": "public"}
+    return {
+        "format_version": "1.2",
+        "terraform_version": "1.11.4",
+        "resource_changes": [{**entry, "change": change}],
+        "planned_values": {"outputs": {"key": {"sensitive": True, "value": "hush-hush-hush"}}},
+    }
+
+
+def plan_file() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("tfstate", json.dumps({"lineage": "l-1", "serial": 12}))
+    return file.getvalue()
+
+
+PLAN_FILE = plan_file()
+
+
+class FakeTerraform:
+    """Plans this document, and remembers with which options."""
+
+    binary = TerraformBinary(("terraform",), "1.11.4", "Terraform")
+
+    def __init__(self, found: dict[str, Any]) -> None:
+        self.found = found
+        self.options: tuple[str, ...] = ()
+        self.asked_for: list[str] = []
+        self.initialised = 0
+        self.heard: list[str] = []
+
+    def plan(self, out: Path, *options: str) -> str:
+        self.options = options
+        out.parent.mkdir(exist_ok=True)
+        out.write_bytes(PLAN_FILE)
+        return TEXT
+
+    def show_plan(self, path: Path) -> str:
+        assert path.read_bytes() == PLAN_FILE
+        return json.dumps(self.found)
+
+
+@pytest.fixture
+def context(settings: Settings, store: RunStore, run: Run, slack: FakeSlack) -> StepContext:
+    return StepContext(built_in("plan"), settings, store, run, NOW, clock=lambda: NOW)
+
+
+@pytest.fixture
+def terraform(monkeypatch: pytest.MonkeyPatch) -> FakeTerraform:
+    fake = FakeTerraform(document())
+
+    def client(settings: Settings, stack: str, on_line: object = None) -> FakeTerraform:
+        fake.asked_for.append(stack)
+        if on_line is not None:
+            assert on_line is print
+        return fake
+
+    def initialise(given: FakeTerraform) -> bool:
+        assert given is fake
+        fake.initialised += 1
+        return True
+
+    def holder(settings: Settings, state: str) -> AbstractContextManager[None]:
+        fake.heard.append(state)
+        return nullcontext()
+
+    monkeypatch.setattr(plan, "terraform_client", client)
+    monkeypatch.setattr(plan, "ensure_initialised", initialise)
+    monkeypatch.setattr(plan, "holder_named", holder)
+    return fake
+
+
+def test_terraform_is_asked_for_before_anything_is_planned(context: StepContext, terraform: FakeTerraform) -> None:
+    found = plan.check_ready(context)
+    assert [(result.name, result.found) for result in found] == [
+        ("run", "7 of stack access"),
+        ("terraform", "Terraform 1.11.4"),
+    ]
+    assert terraform.asked_for == ["access"]
+
+
+def test_a_terraform_that_is_not_there_ends_the_step(context: StepContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(settings: Settings, stack: str) -> None:
+        raise ConfigError("no terraform", "Install one.")
+
+    monkeypatch.setattr(plan, "terraform_client", none)
+    with pytest.raises(ConfigError, match="no terraform"):
+        plan.check_ready(context)
+
+
+def test_the_stack_is_planned_under_its_lock_and_with_its_own_options(
+    context: StepContext, terraform: FakeTerraform
+) -> None:
+    config = context.settings.config
+    limits = config.terraform.model_copy(update={"lock_timeout": "30s", "parallelism": 4})
+    stack = config.stacks["access"].model_copy(update={"var_files": ("live.tfvars",)})
+    stacks = {**config.stacks, "access": stack}
+    context.settings.config = config.model_copy(update={"terraform": limits, "stacks": stacks})
+    plan.make_plan(context)
+    assert terraform.options == ("-lock=true", "-lock-timeout=30s", "-parallelism=4", "-var-file=live.tfvars")
+    assert (terraform.asked_for, terraform.initialised, terraform.heard) == (["access"], 1, ["access"])
+
+
+def test_who_may_not_lock_can_plan_without(context: StepContext, terraform: FakeTerraform) -> None:
+    plan.make_plan(context, lock=False)
+    assert terraform.options[0] == "-lock=false"
+    assert not any(option.startswith("-lock-timeout") for option in terraform.options)
+
+
+def test_the_text_that_is_read_begins_with_the_change(context: StepContext, terraform: FakeTerraform) -> None:
+    plan.make_plan(context)
+    assert context.store.read_text("02_plan/plan.txt") == (
+        f"Terraform will perform the following actions:\n  # {RULE} will be created\n"
+    )
+
+
+def test_a_secret_of_the_plan_is_written_nowhere(context: StepContext, terraform: FakeTerraform) -> None:
+    plan.make_plan(context)
+    kept = json.loads(context.store.read_text("02_plan/plan.json"))
+    assert kept["resource_changes"][0]["address"] == RULE
+    assert "hush-hush-hush" not in context.store.read_text("02_plan/plan.json")
+    assert "hush-hush-hush" not in context.settings.redactor.mask("the key is hush-hush-hush")
+
+
+def test_the_summary_names_the_plan_file_and_the_state_that_it_was_made_against(
+    context: StepContext, terraform: FakeTerraform
+) -> None:
+    planned = plan.make_plan(context)
+    kept = context.store.read_model("02_plan/summary.json", PlanSummary)
+    assert kept == planned.summary
+    assert (kept.create, kept.update, kept.delete, kept.addresses["create"]) == (1, 0, 0, (RULE,))
+    assert kept.plan_sha256 == sha256_file(context.store.path("02_plan/plan.tfplan"))
+    assert (kept.state_lineage, kept.state_serial) == ("l-1", 12)
+    assert context.store.read_json("02_plan/gl-terraform.json") == {"create": 1, "update": 0, "delete": 0}
+
+
+def test_whom_the_plan_lets_in_is_kept_with_it(context: StepContext, terraform: FakeTerraform) -> None:
+    planned = plan.make_plan(context)
+    kept = context.store.read_model("02_plan/exposure.json", Exposure)
+    assert kept == planned.exposure
+    assert [(entry.target, entry.from_port, entry.to_port) for entry in kept.opened] == [(GROUP, 443, 443)]
+    assert kept.closed == ()
+
+
+def test_the_plan_is_judged_and_the_report_is_written(context: StepContext, terraform: FakeTerraform) -> None:
+    terraform.found = document(port=22)
+    planned = plan.make_plan(context)
+    assert planned.report.outcome is Outcome.BLOCKED
+    assert {finding.address for finding in planned.report.findings} == {RULE}
+    kept = context.store.read_json("02_plan/findings.json")
+    assert kept["outcome"] == "blocked"
+    assert kept["checked"]["rules"] == 1
+    result = plan.decide(context, planned).result
+    assert result.outcome is Outcome.BLOCKED
+    assert result.summary.startswith("Compliance blocked: ")
+    assert result.summary.endswith(" Plan: 1 to add.")
+    assert result.findings == planned.report.findings
+
+
+def test_the_scope_that_is_asked_for_is_judged(context: StepContext, terraform: FakeTerraform) -> None:
+    unchanged = document(port=22)
+    change = unchanged["resource_changes"][0]["change"]
+    change |= {"actions": ["no-op"], "before": change["after"]}
+    terraform.found = unchanged
+    assert plan.make_plan(context).report.outcome is Outcome.PASSED
+    assert plan.make_plan(context, scope="all").report.outcome is Outcome.BLOCKED
+
+
+def test_whatever_the_plan_was_made_from_is_an_input_of_the_step(
+    context: StepContext, terraform: FakeTerraform
+) -> None:
+    names = {file.path for file in plan.decide(context, plan.make_plan(context)).result.inputs}
+    assert {"repo:runbook.yml", "repo:terraform/access/main.tf"} <= names
+
+
+def planned(outcome: Outcome = Outcome.PASSED, sentence: str = "The internet can reach web.", **counts: int) -> Any:
+    finding = Finding(policy="p", verdict=Verdict.FAILED, severity=Severity.LOW, address="a", message="m")
+    report = ComplianceReport(outcome=outcome, checked=Checked(rules=2, policies=3), findings=(finding,))
+    summary = PlanSummary(plan_sha256="ab" * 32, **counts)
+    return plan.Planned(Plan(format_version="1.2"), summary, report, Exposure(sentence=sentence))
+
+
+def test_the_end_says_what_would_be_done_and_who_could_reach_what(context: StepContext) -> None:
+    given = planned(create=1, update=2, delete=3, forget=4, import_=5)
+    result = plan.decide(context, given).result
+    assert result.outcome is Outcome.PASSED
+    assert result.summary == (
+        "Plan: 1 to add, 2 to change, 3 to destroy, 4 to forget, 5 to import. The internet can reach web."
+    )
+    assert result.metrics == {
+        "create": 1,
+        "update": 2,
+        "delete": 3,
+        "plan_sha256": "ab" * 32,
+        "exposure": "The internet can reach web.",
+    }
+    assert result.findings == given.report.findings
+
+
+def test_a_plan_without_a_change_says_so(context: StepContext) -> None:
+    assert plan.decide(context, planned(sentence="")).result.summary == "Plan: nothing to change."
+
+
+def test_a_plan_that_warns_still_says_what_it_would_do(context: StepContext) -> None:
+    result = plan.decide(context, planned(Outcome.WARNED, create=1)).result
+    assert (result.outcome, result.summary) == (Outcome.WARNED, "Plan: 1 to add. The internet can reach web.")
+
+
+def test_a_plan_that_is_blocked_says_why_first(context: StepContext) -> None:
+    result = plan.decide(context, planned(Outcome.BLOCKED, update=1)).result
+    assert result.outcome is Outcome.BLOCKED
+    assert result.summary == "Compliance blocked: 1 failed, in 2 rules under 3 policies. Plan: 1 to change."

@@ -1,0 +1,111 @@
+"""The verification step: what does not agree blocks, and nothing to compare is no agreement."""
+
+from __future__ import annotations
+
+import pytest
+from step_fakes import NOW, FakeSlack, built_in
+
+from runbook_lib.adapters.store import RunStore
+from runbook_lib.adapters.terraform_binary import TerraformBinary
+from runbook_lib.models.base import Outcome
+from runbook_lib.models.rules import Direction, Rule
+from runbook_lib.models.run import Run
+from runbook_lib.models.verification import Difference, DifferenceKind, Verification
+from runbook_lib.settings import Settings
+from runbook_lib.steps import verification
+from runbook_lib.workspace.comparison import Places
+from runbook_lib.workspace.context import StepContext
+
+
+def rule(port: int) -> Rule:
+    return Rule(
+        direction=Direction.INGRESS,
+        protocol="tcp",
+        from_port=port,
+        to_port=port,
+        source="10.0.0.0/8",
+        description="d",
+        group="sg-1",
+        address=f"rule.p{port}",
+    )
+
+
+@pytest.fixture
+def context(settings: Settings, store: RunStore, run: Run, slack: FakeSlack) -> StepContext:
+    return StepContext(built_in("verification"), settings, store, run, NOW, clock=lambda: NOW)
+
+
+def test_terraform_and_aws_are_asked_for_first(context: StepContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    class FakeTerraform:
+        binary = TerraformBinary(("terraform",), "1.11.4", "Terraform")
+
+    class FakeAws:
+        def identity(self) -> str:
+            return "role deploy"
+
+    def client(settings: Settings, stack: str) -> FakeTerraform:
+        assert (settings, stack) == (context.settings, "access")
+        return FakeTerraform()
+
+    monkeypatch.setattr(verification, "terraform_client", client)
+    monkeypatch.setattr(verification, "Aws", FakeAws)
+    found = [(result.name, result.found) for result in verification.check_ready(context)]
+    assert found == [("run", "7 of stack access"), ("terraform", "1.11.4"), ("aws", "role deploy")]
+
+
+def test_the_three_are_compared_and_what_was_found_is_kept(
+    context: StepContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gather(settings: Settings, stack: str, on_line: object) -> Places:
+        assert (settings, stack, on_line) == (context.settings, "access", print)
+        return Places((rule(80), rule(443)), (rule(80), rule(443)), (rule(80),))
+
+    monkeypatch.setattr(verification, "gather_places", gather)
+    found = verification.compare_all(context)
+    assert (found.outcome, found.in_sync) == (Outcome.BLOCKED, 1)
+    assert [difference.kind for difference in found.differences] == [DifferenceKind.MISSING]
+    assert context.store.read_model("05_verification/verification.json", Verification) == found
+    header, row = context.store.read_text("05_verification/verification.csv").splitlines()
+    assert "kind" in header
+    assert "missing" in row
+
+
+def difference(kind: DifferenceKind) -> Difference:
+    return Difference(kind=kind, group="sg-1", rule=rule(80))
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome", "summary"),
+    [
+        pytest.param(
+            Verification(outcome=Outcome.PASSED, in_sync=4),
+            Outcome.PASSED,
+            "Repository, state and AWS agree on 4 rules.",
+            id="all agree",
+        ),
+        pytest.param(
+            Verification(outcome=Outcome.WARNED, in_sync=0),
+            Outcome.WARNED,
+            "There is no rule to compare.",
+            id="nothing to compare",
+        ),
+        pytest.param(
+            Verification(
+                outcome=Outcome.BLOCKED,
+                in_sync=2,
+                differences=(
+                    difference(DifferenceKind.UNMANAGED),
+                    difference(DifferenceKind.STATE_ONLY),
+                    difference(DifferenceKind.UNMANAGED),
+                ),
+            ),
+            Outcome.BLOCKED,
+            "3 rules differ (state only, unmanaged), 2 agree.",
+            id="some differ",
+        ),
+    ],
+)
+def test_the_end_says_how_many_agree(context: StepContext, found: Verification, outcome: Outcome, summary: str) -> None:
+    result = verification.decide(context, found).result
+    assert (result.outcome, result.summary) == (outcome, summary)
+    assert result.metrics == {"in_sync": found.in_sync, "differences": len(found.differences)}

@@ -1,0 +1,41 @@
+"""Every built-in step begins in the run that is meant, with what was kept before out of its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+
+from runbook_lib.adapters.store import RunStore
+from runbook_lib.errors import UsageError
+from runbook_lib.settings import Settings
+from runbook_lib.steps import apply, approval, compliance, plan, service_tests, verification
+
+STEPS = {
+    "compliance": compliance,
+    "plan": plan,
+    "approval": approval,
+    "apply": apply,
+    "verification": verification,
+    "service_tests": service_tests,
+}
+
+
+@pytest.mark.parametrize(("name", "module"), STEPS.items(), ids=STEPS)
+def test_a_step_begins_in_the_run_and_the_stack_that_are_named(
+    load: Callable[..., Settings], store: RunStore, name: str, module: ModuleType
+) -> None:
+    load()
+    context = module.start("7", "access")
+    assert (context.step.name, context.run.run_id, context.run.stack) == (name, "7", "access")
+    with pytest.raises(UsageError, match="run 7 is of stack 'access', not 'network'"):
+        module.start("7", "network")
+
+
+@pytest.mark.parametrize("name", ["plan", "approval", "apply", "verification"])
+def test_a_step_that_begins_no_run_goes_on_with_the_newest_by_itself(
+    load: Callable[..., Settings], store: RunStore, name: str
+) -> None:
+    load()
+    assert STEPS[name].start().run.run_id == "7"

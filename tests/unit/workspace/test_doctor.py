@@ -1,0 +1,415 @@
+"""`runbook doctor`: each thing that is missing or doubtful is found, and told with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from runbook_lib.adapters.git import Commit
+from runbook_lib.adapters.gitlab_data import StateLock
+from runbook_lib.adapters.signing import generate_key, signer_id
+from runbook_lib.adapters.slack import SlackIdentity
+from runbook_lib.adapters.terraform_binary import TerraformBinary
+from runbook_lib.errors import ConfigError, RunbookError, TerraformError
+from runbook_lib.settings import Settings
+from runbook_lib.workspace import doctor
+from runbook_lib.workspace.doctor import Diagnosis, DoubtError, Level
+
+Answers = Callable[..., "FakeGitLab"]
+Trouble = tuple[type[RunbookError], str, str]
+ROLES = {"alex": 40, "sam": 30, "riley": 50, "robin": 20}
+
+
+class FakeGitLab:
+    """A project in which these people have roles, seen with the token of `user`."""
+
+    def __init__(self, user: str, *scopes: str) -> None:
+        self.user = user
+        self.scopes = scopes
+        self.has_token = True
+        self.lock: StateLock | None = None
+
+    def current_user(self) -> str:
+        return self.user
+
+    def whose_job(self) -> Any:
+        return SimpleNamespace(user=self.user)
+
+    def project_info(self) -> Any:
+        return SimpleNamespace(path="platform/network-access")
+
+    def token_scopes(self) -> tuple[str, ...]:
+        return self.scopes
+
+    def role(self, login: str) -> int:
+        return ROLES.get(login, 0)
+
+    def state_lock(self, name: str) -> StateLock | None:
+        assert name == "access"
+        return self.lock
+
+
+@pytest.fixture
+def gitlab(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    def place(user: str, *scopes: str) -> FakeGitLab:
+        fake = FakeGitLab(user, *scopes)
+        monkeypatch.setattr(doctor, "gitlab_client", lambda settings: fake)
+        monkeypatch.setattr(doctor, "state_client", lambda settings: fake)
+        return fake
+
+    return place
+
+
+def trouble(ask: Callable[[], str]) -> Trouble:
+    with pytest.raises(RunbookError) as caught:
+        ask()
+    return type(caught.value), caught.value.message, caught.value.remedy
+
+
+def test_a_token_that_may_do_all_is_told_with_whose_it_is(settings: Settings, gitlab: Answers) -> None:
+    gitlab("alex", "read_user", "api")
+    assert doctor.ask_gitlab(settings) == "platform/network-access as alex, Maintainer, scopes read_user, api"
+
+
+@pytest.mark.parametrize(
+    ("user", "scopes", "expected"),
+    [
+        pytest.param(
+            "alex",
+            ("read_user", "sudo"),
+            (
+                ConfigError,
+                "platform/network-access as alex, Maintainer, scopes read_user, sudo: the API can't be read",
+                "Make a token with the scope read_api, or api.",
+            ),
+            id="reads nothing",
+        ),
+        pytest.param(
+            "alex",
+            ("read_api",),
+            (
+                DoubtError,
+                "platform/network-access as alex, Maintainer, scopes read_api: it can't write states or play jobs",
+                "To apply with it, give it the scope api.",
+            ),
+            id="only reads",
+        ),
+        pytest.param(
+            "sam",
+            ("api",),
+            (
+                DoubtError,
+                "platform/network-access as sam, Developer, scopes api: it can't lock or write states",
+                "Plan with -p plan.lock=false; let a Maintainer's job apply.",
+            ),
+            id="a developer",
+        ),
+        pytest.param(
+            "nobody",
+            ("api",),
+            (
+                DoubtError,
+                "platform/network-access as nobody, access level 0, scopes api: it can't lock or write states",
+                "Plan with -p plan.lock=false; let a Maintainer's job apply.",
+            ),
+            id="no member",
+        ),
+    ],
+)
+def test_a_token_that_may_do_less_says_what_it_lacks(
+    settings: Settings, gitlab: Answers, user: str, scopes: tuple[str, ...], expected: Trouble
+) -> None:
+    gitlab(user, *scopes)
+    assert trouble(lambda: doctor.ask_gitlab(settings)) == expected
+
+
+def test_without_gitlab_approvals_come_from_a_terminal(settings: Settings) -> None:
+    assert trouble(lambda: doctor.ask_gitlab(settings)) == (
+        DoubtError,
+        "no project or no token: approvals come from a terminal alone",
+        "Set GITLAB_TOKEN, and gitlab.project in runbook.yml; inside GitLab CI both are there.",
+    )
+
+
+def test_a_job_token_alone_reads_no_approvals(settings: Settings, gitlab: Answers) -> None:
+    gitlab("riley").has_token = False
+    assert trouble(lambda: doctor.ask_gitlab(settings)) == (
+        DoubtError,
+        "the job token of riley alone: merge-request and deployment approvals are not read",
+        "Set GITLAB_TOKEN to a project access token with the scope read_api.",
+    )
+
+
+def with_approvers(settings: Settings, *names: str, quorum: int = 1) -> Settings:
+    approval = settings.config.approval.model_copy(update={"approvers": names, "quorum": quorum})
+    settings.config = settings.config.model_copy(update={"approval": approval})
+    return settings
+
+
+def test_approvers_who_can_play_the_job_are_told(settings: Settings, gitlab: Answers) -> None:
+    gitlab("riley", "api")
+    assert doctor.ask_people(with_approvers(settings, "alex", "sam", quorum=2), "access") == "2 of alex, sam"
+
+
+@pytest.mark.parametrize("has_token", [None, False], ids=["no GitLab", "a job token"])
+def test_roles_are_not_asked_where_nobody_could_tell(
+    settings: Settings, gitlab: Answers, has_token: bool | None
+) -> None:
+    if has_token is not None:
+        gitlab("alex").has_token = has_token
+    assert doctor.ask_people(with_approvers(settings, "alex", "robin", quorum=2), "access") == "2 of alex, robin"
+
+
+def test_a_repository_without_approvers_is_not_ready(settings: Settings) -> None:
+    assert trouble(lambda: doctor.ask_people(with_approvers(settings), "access")) == (
+        ConfigError,
+        "runbook.yml names no approver",
+        "Add logins to approval.approvers.",
+    )
+
+
+def test_an_approver_below_developer_can_not_play_the_job(settings: Settings, gitlab: Answers) -> None:
+    gitlab("riley", "api")
+    given = with_approvers(settings, "alex", "robin", "ghost")
+    assert trouble(lambda: doctor.ask_people(given, "access")) == (
+        ConfigError,
+        "robin, ghost can't play a job in this project",
+        "Give them a role, or name others as approvers.",
+    )
+
+
+def test_who_is_an_approver_needs_enough_others(settings: Settings, gitlab: Answers) -> None:
+    gitlab("Alex", "api")
+    assert doctor.ask_people(with_approvers(settings, "alex", "sam"), "access") == "1 of alex, sam"
+    assert trouble(lambda: doctor.ask_people(with_approvers(settings, "alex", "sam", quorum=2), "access")) == (
+        DoubtError,
+        "2 of alex, sam, and Alex is one of them: nobody approves a change of their own",
+        "Name more approvers.",
+    )
+
+
+def test_the_project_of_the_states_is_named(load: Callable[..., Settings]) -> None:
+    given = load(CI_PROJECT_ID="42", CI_SERVER_URL="https://gitlab.example")
+    assert doctor.ask_state_project(given) == "42 of https://gitlab.example"
+    assert trouble(lambda: doctor.ask_state_project(load(CI_PROJECT_ID=""))) == (
+        ConfigError,
+        "no GitLab project keeps the state",
+        "Set gitlab.project in runbook.yml, or CI_PROJECT_ID.",
+    )
+
+
+@pytest.fixture
+def terraform(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A Terraform that is initialised without a word, and has this state."""
+    fake = SimpleNamespace(
+        binary=TerraformBinary(("terraform",), "1.11.4", "Terraform"),
+        directory="the stack",
+        state_pull=lambda: fake.state,
+        state={"serial": 8},
+        initialised=[],
+        providers=(("hashicorp/aws", "5.99.1"), ("hashicorp/random", "3.7.2")),
+    )
+
+    def client(settings: Settings, stack: str) -> Any:
+        assert (isinstance(settings, Settings), stack) == (True, "access")
+        return fake
+
+    def holder(settings: Settings, name: str) -> Any:
+        assert (isinstance(settings, Settings), name) == (True, "access")
+        return nullcontext()
+
+    monkeypatch.setattr(doctor, "terraform_client", client)
+    monkeypatch.setattr(doctor, "holder_named", holder)
+    monkeypatch.setattr(doctor, "ensure_initialised", fake.initialised.append)
+    monkeypatch.setattr(doctor, "provider_versions", lambda folder: fake.providers if folder == "the stack" else None)
+    return fake
+
+
+def test_a_state_is_told_with_its_serial(settings: Settings, gitlab: Answers, terraform: Any) -> None:
+    gitlab("alex", "api")
+    assert doctor.ask_state(settings, "access") == "access, serial 8"
+    terraform.state = {}
+    assert doctor.ask_state(settings, "access") == "access, no version yet"
+
+
+@pytest.mark.parametrize(
+    ("since", "told"), [(datetime(2026, 11, 23, 9, 5, tzinfo=UTC), " since 2026-11-23 09:05 UTC"), (None, "")]
+)
+def test_a_locked_state_says_by_whom(
+    settings: Settings, gitlab: Answers, terraform: Any, since: datetime | None, told: str
+) -> None:
+    gitlab("alex", "api").lock = StateLock(state="access", user="robin", since=since)
+    assert trouble(lambda: doctor.ask_state(settings, "access")) == (
+        DoubtError,
+        f"access is locked by robin{told}",
+        "Wait for them, or unlock it once they are known to be gone.",
+    )
+
+
+def test_who_can_not_ask_for_a_lock_is_told_the_serial_alone(
+    settings: Settings, gitlab: Answers, terraform: Any
+) -> None:
+    fake = gitlab("alex")
+    fake.has_token, fake.lock = False, StateLock(state="access", user="robin", since=None)
+    assert doctor.ask_state(settings, "access") == "access, serial 8"
+
+
+def place_slack(monkeypatch: pytest.MonkeyPatch, threads: bool = True, *scopes: str) -> None:
+    identity = SlackIdentity(team="Platform", user="runbook", url="", scopes=scopes)
+    fake = SimpleNamespace(
+        threads=threads, identity=lambda: identity, channel="#infra-changes", channel_id=lambda: "C0123456"
+    )
+
+    def client(settings: Settings, stack: str) -> Any:
+        assert (isinstance(settings, Settings), stack) == (True, "access")
+        return fake
+
+    monkeypatch.setattr(doctor, "slack_client", client)
+
+
+def test_slack_is_told_with_team_and_channel(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    place_slack(monkeypatch, True, "files:write", "chat:write")
+    assert doctor.ask_slack(settings, "access") == "runbook of Platform, channel #infra-changes (C0123456)"
+
+
+def test_scopes_that_slack_did_not_give_are_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    place_slack(monkeypatch)
+    assert trouble(lambda: doctor.ask_slack(settings, "access")) == (
+        ConfigError,
+        "the token lacks chat:write, files:write",
+        "Add the scopes to the app, and install it again.",
+    )
+
+
+def test_a_webhook_does_less_than_a_token(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    place_slack(monkeypatch, False)
+    assert trouble(lambda: doctor.ask_slack(settings, "access")) == (
+        DoubtError,
+        "an incoming webhook: no thread, no board, no files",
+        "Set SLACK_BOT_TOKEN to have them.",
+    )
+
+
+def test_without_slack_nobody_is_told(settings: Settings) -> None:
+    assert trouble(lambda: doctor.ask_slack(settings, "access")) == (
+        DoubtError,
+        "not configured: messages stay in the run folder, and in GitLab CI no approval can be asked for",
+        "Set SLACK_BOT_TOKEN and SLACK_CHANNEL, or SLACK_WEBHOOK_URL.",
+    )
+
+
+def by_name(settings: Settings) -> dict[str, Diagnosis]:
+    return {diagnosis.name: diagnosis for diagnosis in doctor.examine(settings)}
+
+
+@pytest.fixture
+def clean(monkeypatch: pytest.MonkeyPatch, gitlab: Answers, terraform: Any) -> Any:
+    """All is well here, and `commit` is what is checked out."""
+    gitlab("alex", "api")
+    place_slack(monkeypatch, True, "files:write", "chat:write")
+    here = SimpleNamespace(commit=Commit("4dc7a7" * 7, "main", "riley@example.org"))
+    monkeypatch.setattr(doctor, "read_commit", lambda folder: here.commit)
+    monkeypatch.setattr(doctor, "ask_aws", lambda: "role deploy")
+    monkeypatch.setenv("AWS_ROLE_ARN", "")
+    return here
+
+
+KEY, _ = generate_key()
+
+
+def test_where_all_is_well_everything_is_told(load: Callable[..., Settings], clean: Any, terraform: Any) -> None:
+    given = load(CI_PROJECT_ID="42", CI_SERVER_URL="https://gitlab.example", RUNBOOK_SIGNING_KEY=KEY)
+    found = doctor.examine(given)
+    assert {diagnosis.level for diagnosis in found} == {Level.OK}
+    assert [(diagnosis.name, diagnosis.found) for diagnosis in found if diagnosis.name != "policies"] == [
+        ("runbook.yml", "2 stacks: network, access"),
+        ("notebooks", "change has 6 steps"),
+        ("git", "4dc7a74dc7a7 of main"),
+        ("signing key", f"ed25519 key {signer_id(KEY)[:12]}"),
+        ("terraform", "Terraform 1.11.4, at least 1.5.0 is needed"),
+        ("state project", "42 of https://gitlab.example"),
+        ("provider", "hashicorp/aws 5.99.1, hashicorp/random 3.7.2"),
+        ("state", "access, serial 8"),
+        ("gitlab", "platform/network-access as alex, Maintainer, scopes api"),
+        ("approvers", "1 of alex, sam"),
+        ("slack", "runbook of Platform, channel #infra-changes (C0123456)"),
+        ("aws", "role deploy"),
+    ]
+    assert {diagnosis.name: diagnosis for diagnosis in found}["policies"].found.endswith(" policies, 0 waivers")
+    assert terraform.initialised == [terraform]
+
+
+def test_what_a_run_can_do_without_is_a_warning(settings: Settings, clean: Any) -> None:
+    assert by_name(settings)["signing key"] == Diagnosis(
+        "signing key",
+        Level.WARNING,
+        "RUNBOOK_SIGNING_KEY is not set: evidence is not signed",
+        "Make a key: runbook evidence key key.pem",
+    )
+
+
+@pytest.mark.parametrize(
+    ("commit", "found", "remedy"),
+    [
+        pytest.param(
+            Commit(),
+            "no commit is checked out: a run can't say what it was made from",
+            "Run inside a clone.",
+            id="no repository",
+        ),
+        pytest.param(
+            Commit("4dc7a7" * 7, "main", "", dirty=True),
+            "4dc7a74dc7a7 with changes that are not committed",
+            "Commit them before a real run.",
+            id="edits",
+        ),
+    ],
+)
+def test_a_run_should_be_made_from_a_commit(
+    settings: Settings, clean: Any, commit: Commit, found: str, remedy: str
+) -> None:
+    clean.commit = commit
+    assert by_name(settings)["git"] == Diagnosis("git", Level.WARNING, found, remedy)
+
+
+def test_after_a_terraform_that_fails_no_more_is_asked_of_it(
+    settings: Settings, clean: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(settings: Settings, stack: str) -> None:
+        raise TerraformError("it does not start", "Install another.")
+
+    monkeypatch.setattr(doctor, "terraform_client", fail)
+    found = by_name(settings)
+    assert found["terraform"] == Diagnosis("terraform", Level.FAILED, "it does not start", "Install another.")
+    assert not {"state project", "provider", "state"} & set(found)
+    assert found["aws"].level is Level.OK
+
+
+def test_what_is_not_configured_is_missing_and_all_else_is_still_looked_at(settings: Settings, clean: Any) -> None:
+    found = by_name(settings)
+    assert found["state project"].level is Level.MISSING
+    assert "provider" not in found
+    assert found["slack"].level is Level.OK
+
+
+def test_a_stack_without_providers_needs_none(load: Callable[..., Settings], clean: Any, terraform: Any) -> None:
+    terraform.providers = ()
+    assert by_name(load(CI_PROJECT_ID="42"))["provider"].found == "none needed"
+
+
+def test_notebooks_that_are_gone_are_named(settings: Settings, clean: Any) -> None:
+    config = settings.config
+    step = config.runbook("change")[1].model_copy(update={"notebook": "notebooks/gone.ipynb"})
+    settings.config = SimpleNamespace(  # type: ignore[assignment]
+        runbook_names=("change",), runbook=lambda name: (step,), all_steps=(step,)
+    )
+    assert trouble(lambda: doctor._notebooks(settings)) == (
+        ConfigError,
+        "not there: notebooks/gone.ipynb of step plan",
+        "Restore it, correct runbook.yml, or `runbook new notebook`.",
+    )
