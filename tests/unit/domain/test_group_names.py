@@ -16,7 +16,6 @@ def group(address: str = "aws_security_group.web", kind: str = "aws_security_gro
 
 def plan(*resources: dict[str, Any], prior: tuple[dict[str, Any], ...] = (), **root: Any) -> Plan:
     return Plan(
-        format_version="1.2",
         prior_state={"values": {"root_module": {"resources": list(prior)}}},
         planned_values={"root_module": {"resources": list(resources), **root}},
     )
@@ -61,4 +60,4 @@ def test_groups_of_modules_at_any_depth_are_known_and_other_resources_are_not() 
 
 
 def test_a_plan_that_knows_of_nothing_names_nothing() -> None:
-    assert group_names(Plan(format_version="1.2")) == {}
+    assert group_names(Plan()) == {}

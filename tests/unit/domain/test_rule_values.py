@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from runbook_lib.domain.rules.build import Declaration
 
+from runbook_lib.domain.rules.declaration import Declaration
 from runbook_lib.domain.rules.prefix_lists import PrefixLists
 from runbook_lib.domain.rules.values import boolean, join_unknown, ports, protocol, text, texts
 from runbook_lib.errors import InputError

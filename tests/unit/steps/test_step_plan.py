@@ -226,7 +226,7 @@ def planned(outcome: Outcome = Outcome.PASSED, sentence: str = "The internet can
     finding = Finding(policy="p", verdict=Verdict.FAILED, severity=Severity.LOW, address="a", message="m")
     report = ComplianceReport(outcome=outcome, checked=Checked(rules=2, policies=3), findings=(finding,))
     summary = PlanSummary(plan_sha256="ab" * 32, **counts)
-    return plan.Planned(Plan(format_version="1.2"), summary, report, Exposure(sentence=sentence))
+    return plan.Planned(Plan(), summary, report, Exposure(sentence=sentence))
 
 
 def test_the_end_says_what_would_be_done_and_who_could_reach_what(context: StepContext) -> None:

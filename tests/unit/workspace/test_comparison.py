@@ -223,23 +223,6 @@ def test_every_place_is_asked_about_the_stack_that_is_meant(
     assert asked == [(settings, "network", print), (terraform,), (settings, "network")]
 
 
-def test_the_lists_that_the_state_names_are_asked_of_aws(settings: Settings, outside: Outside) -> None:
-    document = state()
-    attributes = document["resources"][0]["instances"][0]["attributes"]
-    attributes |= {"cidr_ipv4": "", "prefix_list_id": "pl-1"}
-    listed = {key: value for key, value in in_aws().items() if key != "CidrIpv4"} | {"PrefixListId": "pl-1"}
-    _, aws = outside(document, listed)
-    asked: list[Any] = []
-
-    def prefix_lists(ids: Any) -> dict[str, Any]:
-        asked.append(set(ids))
-        return {"pl-1": ["10.0.0.0/8"]}
-
-    aws.prefix_lists = prefix_lists  # type: ignore[method-assign]
-    (found,) = comparison.gather_places(settings, "access", print).aws
-    assert (asked, found.source, found.entries) == ([{"pl-1"}], "pl-1", ("10.0.0.0/8",))
-
-
 def test_what_is_compared_calls_sensitive_is_masked(settings: Settings, outside: Outside) -> None:
     document = state()
     document["outputs"]["database"] = {"value": "known-to-the-state-alone", "sensitive": True}

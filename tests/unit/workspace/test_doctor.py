@@ -40,8 +40,8 @@ class FakeGitLab:
     def whose_job(self) -> Any:
         return SimpleNamespace(user=self.user)
 
-    def project_info(self) -> Any:
-        return SimpleNamespace(path="platform/network-access")
+    def project_path(self) -> str:
+        return "platform/network-access"
 
     def token_scopes(self) -> tuple[str, ...]:
         return self.scopes
@@ -243,7 +243,7 @@ def test_a_state_is_told_with_its_serial(settings: Settings, gitlab: Answers, te
 def test_a_locked_state_says_by_whom(
     settings: Settings, gitlab: Answers, terraform: Any, since: datetime | None, told: str
 ) -> None:
-    gitlab("alex", "api").lock = StateLock(state="access", user="robin", since=since)
+    gitlab("alex", "api").lock = StateLock(user="robin", since=since)
     assert trouble(lambda: doctor.ask_state(settings, "access")) == (
         DoubtError,
         f"access is locked by robin{told}",
@@ -255,7 +255,7 @@ def test_who_can_not_ask_for_a_lock_is_told_the_serial_alone(
     settings: Settings, gitlab: Answers, terraform: Any
 ) -> None:
     fake = gitlab("alex")
-    fake.has_token, fake.lock = False, StateLock(state="access", user="robin", since=None)
+    fake.has_token, fake.lock = False, StateLock(user="robin", since=None)
     assert doctor.ask_state(settings, "access") == "access, serial 8"
 
 

@@ -159,7 +159,7 @@ def test_the_result_that_stopped_a_run_is_the_last_that_stops(result: Results) -
 def test_a_request_that_waits_for_what_came_before_says_how_to_send_it(
     settings: Settings, store: RunStore, run: Run, request_: ApprovalRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runbook_lib.workspace.slack_thread.slack_client", lambda settings, stack: FakeSlack())
+    monkeypatch.setattr("runbook_lib.workspace.slack_thread.messenger", lambda settings, stack: FakeSlack())
     monkeypatch.setattr(Outbox, "deliver", lambda outbox, client: Delivery())
     with pytest.raises(SlackError) as caught:
         Teller(settings, store, run).ask_approval(request_)
@@ -220,6 +220,6 @@ def test_a_run_is_told_in_its_own_stack_s_channel(
     settings: Settings, store: RunStore, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[object, ...]] = []
-    monkeypatch.setattr("runbook_lib.workspace.slack_thread.slack_client", lambda *given: asked.append(given))
+    monkeypatch.setattr("runbook_lib.workspace.slack_thread.messenger", lambda *given: asked.append(given))
     Teller(settings, store, run)
     assert asked == [(settings, "access")]

@@ -82,7 +82,7 @@ def locked(settings: Settings, monkeypatch: pytest.MonkeyPatch, client: FakeLock
 def test_who_holds_a_lock_is_named_with_the_time(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, since: datetime | None, told: str
 ) -> None:
-    error = locked(settings, monkeypatch, FakeLocks(StateLock("access", "robin", since)))
+    error = locked(settings, monkeypatch, FakeLocks(StateLock("robin", since)))
     assert (error.message, error.remedy) == (f"the state access is locked by robin since {told}", "Wait.")
 
 
@@ -91,7 +91,7 @@ def test_where_gitlab_knows_of_no_lock_the_error_stays(settings: Settings, monke
 
 
 def test_without_a_token_gitlab_is_not_asked(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = FakeLocks(StateLock("access", "robin", None))
+    client = FakeLocks(StateLock("robin", None))
     monkeypatch.setattr(client, "has_token", False)
     assert locked(settings, monkeypatch, client).message == "the state is locked"
 

@@ -144,6 +144,6 @@ def test_what_slack_refused_is_raised_with_its_remedy(
 ) -> None:
     slack.error = SlackError("Slack can't be reached", "Check the network.")
     store.write_result(result("plan", Outcome.BLOCKED))
-    with pytest.raises(SlackError) as caught:
+    with pytest.raises(ChatError) as caught:
         tell_stopped(settings, "7", "")
     assert (caught.value.message, caught.value.remedy) == ("Slack can't be reached", "Check the network.")
