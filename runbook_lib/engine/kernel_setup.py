@@ -11,7 +11,7 @@ FAILED_COMMAND = "CalledProcessError"
 # Sent as text, since the kernel's environment need not have this package. It leaves no name behind in the notebook's.
 _SETUP = """
 def setup(shell, modules):
-    import importlib, warnings
+    import gc, importlib, warnings
     # IPython's hint at sys.exit is meant for a person at a prompt.
     warnings.filterwarnings("ignore", message="To exit: use")
     make_failing_commands_errors(shell)
@@ -25,6 +25,8 @@ def setup(shell, modules):
             importlib.import_module(module)
         except Exception:
             pass
+    # What was imported here is never garbage: Python need not look through it again and again, nor at its end.
+    gc.freeze()
 
 def make_failing_commands_errors(shell):
     import subprocess
