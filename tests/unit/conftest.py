@@ -78,7 +78,12 @@ def store(settings: Settings, run: Run) -> RunStore:
 def slack(monkeypatch: pytest.MonkeyPatch) -> FakeSlack:
     """The Slack that all steps tell."""
     fake = FakeSlack()
-    monkeypatch.setattr("runbook_lib.workspace.slack_thread.messenger", lambda settings, stack: fake)
+
+    def client(settings: Settings, stack: str) -> FakeSlack:
+        assert stack in settings.config.stacks
+        return fake
+
+    monkeypatch.setattr("runbook_lib.workspace.slack_thread.messenger", client)
     return fake
 
 

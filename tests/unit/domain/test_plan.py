@@ -117,3 +117,8 @@ def test_data_sources_are_not_counted() -> None:
 def test_deferred_changes_are_changes() -> None:
     deferred = [{"reason": "resource_config_unknown", "resource_change": change(["create"], None, values())}]
     assert len(parse_plan(plan_of(deferred_changes=deferred)).changes) == 1
+
+
+def test_the_key_that_stands_twice_is_the_one_that_is_named() -> None:
+    with pytest.raises(InputError, match="the key 'b' stands twice"):
+        parse_plan('{"a": 1, "b": 2, "b": 3}')

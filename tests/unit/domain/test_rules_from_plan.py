@@ -179,3 +179,19 @@ def test_a_separate_rule_has_each_of_its_sources() -> None:
 def test_a_rule_without_a_group_is_of_an_unknown_one() -> None:
     (rule,) = changes_of(change(["create"], None, values(security_group_id=None))).after
     assert rule.group is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "default"),
+    [
+        ("aws_security_group", "default", True),
+        ("aws_security_group", "web", False),
+        ("aws_default_security_group", "any", True),
+        ("aws_vpc", "default", False),
+    ],
+)
+def test_a_vpc_s_own_group_is_known_by_its_type_or_its_name(kind: str, name: str, default: bool) -> None:
+    entry = {"address": f"{kind}.g", "type": kind, "name": "g"}
+    changes = changes_of(change(["create"], None, {"id": "sg-1", "name": name}, **entry))
+    assert ("sg-1" in changes.default_groups) is default
+    assert (f"{kind}.g" in changes.default_groups) is default

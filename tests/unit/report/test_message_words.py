@@ -358,3 +358,20 @@ def test_a_failure_does_not_say_the_same_twice() -> None:
     ]
     same = ERRORED.error.model_copy(update={"message": ERRORED.summary, "remedy": ""})
     assert len(words(failure(RUN, ERRORED.model_copy(update={"error": same})))) == 4
+
+
+def test_a_name_takes_no_more_room_than_it_should() -> None:
+    long = "x" * 500
+    decided = DECISION.decisions[0].model_copy(update={"user": long, "source": long, "reason": long + long})
+    said = words(decision(DECISION.model_copy(update={"decisions": (decided,)})))[0]
+    assert f"*{'x' * 79}…* approved" in said
+    assert f"({'x' * 59}…): {'x' * 499}…" in said
+    metrics = step_result(RUN, result("plan").model_copy(update={"metrics": {long: 7, "note": long}}))
+    assert words(metrics)[-1].split("\n")[1:] == [f"{'x' * 39}…: 7", f"note: `{'x' * 79}…`"]
+
+
+def test_no_more_figures_are_told_than_fit() -> None:
+    many = step_result(
+        RUN, result("plan").model_copy(update={"metrics": {f"m{number}": number for number in range(20)}})
+    )
+    assert len(words(many)[-1].split("\n")) == 9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from types import ModuleType
 
@@ -39,3 +40,13 @@ def test_a_step_that_begins_no_run_goes_on_with_the_newest_by_itself(
 ) -> None:
     load()
     assert STEPS[name].start().run.run_id == "7"
+
+
+@pytest.mark.parametrize("name", ["compliance", "service_tests"])
+def test_a_step_that_may_begin_a_run_begins_one_of_the_default_stack_by_itself(
+    load: Callable[..., Settings], store: RunStore, name: str
+) -> None:
+    load()
+    run = STEPS[name].start().run
+    assert (run.stack, run.runbook) == ("access", "change")
+    assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{4}", run.run_id)

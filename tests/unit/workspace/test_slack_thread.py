@@ -161,7 +161,7 @@ def test_a_request_that_waits_for_what_came_before_says_how_to_send_it(
 ) -> None:
     monkeypatch.setattr("runbook_lib.workspace.slack_thread.messenger", lambda settings, stack: FakeSlack())
     monkeypatch.setattr(Outbox, "deliver", lambda outbox, client: Delivery())
-    with pytest.raises(SlackError) as caught:
+    with pytest.raises(ChatError) as caught:
         Teller(settings, store, run).ask_approval(request_)
     assert caught.value.message == "the approval request reached nobody: it waits in outbox/"
     assert caught.value.remedy == "Run the approval step again."
