@@ -167,7 +167,7 @@ class Sequence:
                 kernels.close()
 
     def _resume(self, work: Work) -> bool:
-        # What apply did to the world is not seen in files: once it has been carried out, what follows is too.
+        # What apply did outside is not seen in files: once it has been carried out, what follows is too.
         if not self._job.resume or self._applied:
             return False
         result = unchanged_result(self._store, self._job.cwd, work.step.name, work.fingerprint)
