@@ -37,9 +37,10 @@ class Step(RunStep):
     seconds, None is no limit. `retries` is how often a `repeatable` step is carried out again when an outside system
     failed. `starts_run`: by hand, without a run's id, it begins a run. `speaks`: it tells Slack about itself while it
     works. `decides`: its notebook must come to a decision; one that need not has passed when it was executed.
-    `applies`: it changes what is outside, so what follows is never taken over from an earlier execution. `own_pipeline`:
-    under GitLab it runs in a child pipeline, whose results don't come back. `needs` are steps that must stand before
-    it in a runbook, `uploads` files of its folder that go to Slack, `preload` modules that its kernel imports early.
+    `applies`: it changes what is outside, so what follows is never taken over from an earlier execution.
+    `own_pipeline`: under GitLab it runs in a child pipeline, whose results don't come back. `needs` are steps that must
+    stand before it in a runbook, `uploads` files of its folder that go to Slack, `preload` modules that its kernel
+    imports early.
     """
 
     timeout: float | None = 3600
