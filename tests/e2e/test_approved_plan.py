@@ -205,7 +205,7 @@ def test_an_approved_plan_is_applied_once(lab: LabAddresses, original: Desk) -> 
     desk = fresh(original, "applied")
     assert desk.run("apply").returncode == 0
     result, serial = desk.result("apply"), state_serial(desk)
-    assert result.metrics == {"added": 1, "changed": 0, "destroyed": 1}
+    assert result.metrics == {"approved": True, "added": 1, "changed": 0, "destroyed": 1}
     resumed = desk.run("apply", "--resume")
     assert resumed.returncode == 0
     assert "apply │ started" not in resumed.stderr

@@ -68,7 +68,7 @@ def test_a_run_id_that_can_name_no_folder_is_refused(desk: Desk) -> None:
 def test_a_step_of_a_run_that_was_never_begun_says_which_step_comes_first(desk: Desk) -> None:
     ended = desk.runbook("run", "apply")
     assert ended.returncode == 2
-    assert visible_errors(ended)["error"] == "there is no run yet"
+    assert visible_errors(ended)["error"] == "there is no run of stack access yet"
 
 
 @pytest.mark.parametrize(
