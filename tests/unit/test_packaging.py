@@ -91,7 +91,7 @@ def test_the_papermill_engine_is_an_entry_point() -> None:
 def test_the_runners_of_this_repository_are_executable() -> None:
     assert all(shutil.which(str(ROOT / ".ci" / name)) for name in ("run", "tools", "matrix"))
     assert "make --no-print-directory test" in text(".ci/run")
-    assert text(".ci/run").splitlines()[-1] == "exec make --no-print-directory matrix ARGS=--skip-venv </dev/null"
+    assert text(".ci/run").splitlines()[-1] == "exec make matrix --no-print-directory ARGS=--skip-venv </dev/null"
 
 
 def test_the_licence_is_the_one_that_pyproject_names() -> None:
