@@ -20,6 +20,7 @@ def setup(shell, modules):
     tame_flushes(shell)
     end_children_with_their_cell(shell)
     let_no_child_hold_the_kernel(shell.kernel)
+    let_the_last_word_be_said(shell.kernel)
     for module in modules:
         try:
             importlib.import_module(module)
@@ -121,6 +122,17 @@ def let_no_child_hold_the_kernel(kernel):
         kernel.reaping = asyncio.ensure_future(reap())
         return plain(restart)
     kernel.do_shutdown = do_shutdown
+
+def let_the_last_word_be_said(kernel):
+    # At its exit ipykernel ends the thread that sends, then the one that obeyed the wish to leave, and which may still
+    # have to send that it did: to nobody, for ever. What is registered last is called first.
+    import atexit
+    def end_control():
+        thread = getattr(kernel.parent, "control_thread", None)
+        if thread is not None and thread.is_alive():
+            thread.stop()
+            thread.join(2)
+    atexit.register(end_control)
 
 setup(get_ipython(), MODULES)
 """

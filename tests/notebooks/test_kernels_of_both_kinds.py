@@ -109,6 +109,32 @@ def test_of_thirty_kernels_in_a_row_none_has_to_be_killed(kernels: Kernels) -> N
     assert kernels.statuses == [0] * 30
 
 
+# In a function, as a shell that ends forgets the names of its cells.
+SLOW_TO_SAY_THE_LAST_WORD = """
+def slow(sender):
+    import threading, time
+    gone, is_alive, join = threading.Event(), sender.is_alive, sender.join
+    def asked():
+        alive = is_alive()
+        if threading.current_thread().name == "Control":
+            gone.wait(0.5)
+        return alive
+    def waited_for(timeout=None):
+        join(timeout)
+        gone.set()
+        time.sleep(0.3)
+    sender.is_alive, sender.join = asked, waited_for
+slow(get_ipython().kernel.iopub_thread.thread)
+"""
+
+
+def test_a_kernel_that_is_slow_to_say_its_last_word_leaves_all_the_same(
+    run: Callable[..., Any], kernels: Kernels
+) -> None:
+    run(SLOW_TO_SAY_THE_LAST_WORD)
+    assert (kernels.went, kernels.statuses) == ([True], [0])
+
+
 @pytest.mark.parametrize(
     "code",
     [
