@@ -162,7 +162,7 @@ DEFAULT_PATTERNS = (
         re.compile(
             r"(?i)(?:password|passwd|passphrase|secret|token|api_?key|private_?key|access_?key)"
             rf"(?:{QUOTE})?(?:\s*:\s*[a-z]+)?\s*[:=]\s*(?P<quote>{QUOTE})"
-            r"(?P<secret>(?:(?!(?P=quote))(?:\\.|[^\n])){4,}?)(?P=quote)"
+            r"(?P<secret>(?:(?!(?P=quote))(?:\\[^\n]|[^\n\\])){4,}?)(?P=quote)"
         ),
     ),
     SecretPattern(
@@ -189,8 +189,8 @@ DEFAULT_PATTERNS = (
             "key=",
         ),
         re.compile(
-            r"(?:(?<![A-Z0-9_])[A-Z0-9_]*(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY)"
-            r"|(?:--?|[?&])[a-z_\-]*(?:password|passwd|secret|token|api[_\-]?key))"
+            r"(?:(?<![A-Z0-9_])[A-Z0-9_]{0,64}?(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY)"
+            r"|(?:--?|[?&])[a-z_\-]{0,64}?(?:password|passwd|secret|token|api[_\-]?key))"
             r"=(?P<secret>[^\s\"'&$<>(){}\[\],;\\]{6,})"
         ),
     ),
