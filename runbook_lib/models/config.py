@@ -29,6 +29,7 @@ __all__ = [
     "StepConfig",
     "StepEntry",
     "TerraformConfig",
+    "UnsafeSetting",
 ]
 
 
@@ -63,11 +64,30 @@ class TerraformConfig(Model):
     lock_timeout: str = "30s"
 
 
+# What a project's settings may allow, though it weakens the approval; each has to be accepted by name.
+UnsafeSetting = Literal[
+    "variables_by_developers",
+    "unprotected_branch",
+    "push_by_developers",
+    "unprotected_environment",
+    "deploy_by_developers",
+    "unknown_variables",
+    "unknown_branch",
+    "unknown_environment",
+]
+
+
 class GitLabConfig(Model):
-    """The GitLab that holds project, pipeline and state. The environment of a CI job overrides both."""
+    """The GitLab that holds project, pipeline and state. The environment of a CI job overrides both.
+
+    `environment` is the one that the apply job deploys a stack to; `accept` names what the project's settings may
+    allow although it is not safe.
+    """
 
     url: str = "https://gitlab.com"
     project: str = ""
+    environment: str = "production/{stack}"
+    accept: tuple[UnsafeSetting, ...] = ()
 
 
 class SlackConfig(Model):
