@@ -184,6 +184,10 @@ class GitLab:
         logins = [login for login, address in shown if address.casefold() == email.strip().casefold()]
         return logins[0] if len(logins) == 1 else ""
 
+    def is_own_address(self, email: str) -> bool:
+        """Whether an address is GitLab's own, in whose name it commits what a user asks for on its pages."""
+        return email.strip().casefold() == f"noreply@{urlsplit(self.url).hostname}"
+
     def comment(self, sha: str, text: str) -> GitLabNote:
         """Say something of a commit, as the token's user; GitLabRefusalError 404 if it was not pushed."""
         path = f"{self._path}/repository/commits/{quote(sha, safe='')}/discussions"

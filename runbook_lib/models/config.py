@@ -74,6 +74,7 @@ UnsafeSetting = Literal[
     "unknown_variables",
     "unknown_branch",
     "unknown_environment",
+    "unknown_rejections",
 ]
 
 
@@ -97,12 +98,17 @@ class SlackConfig(Model):
 
 
 class ApprovalConfig(Model):
-    """Who may approve, how many of them, for how long, and the pipeline's job that stands for it."""
+    """Who may approve, how many of them, for how long, and the pipeline's jobs that stand for a yes and a no.
+
+    `terminal` is whether `runbook approve` counts: not said it does where no GitLab project is configured.
+    """
 
     approvers: tuple[str, ...] = ()
     quorum: int = Field(default=1, ge=1)
     expires_after: Duration = timedelta(hours=4)
     job: str = "apply"
+    reject_job: str = "reject"
+    terminal: bool | None = None
 
     @model_validator(mode="after")
     def _quorum_can_be_reached(self) -> ApprovalConfig:
