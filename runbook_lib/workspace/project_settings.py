@@ -19,7 +19,7 @@ CI_SETTINGS, REPOSITORY = "-/settings/ci_cd", "-/settings/repository"
 
 @dataclass(frozen=True)
 class Unsafe:
-    """A setting that weakens the approval, or that can't be read: its name for `gitlab.accept`, and where to mend it."""
+    """A setting that weakens the approval or can't be read: its name for `gitlab.accept`, and where to mend it."""
 
     name: str
     found: str

@@ -69,7 +69,10 @@ def _commit(data: GitLabData, body: dict[str, Any], head: str) -> Commit:
     name, address = _person(data, required(body, "author"))
     by, by_address = _person(data, str(body.get("committer") or required(body, "author")))
     parents = body.get("parents")
-    before = tuple(str(one) for one in ([head] if parents is None else parents) if one and one != sha)
+    known = data.commits.get(sha)
+    if parents is None:
+        parents = known.parents if known else [head]
+    before = tuple(str(one) for one in parents if one)
     jobs = _specs(body.get("jobs") or [])
     return Commit(sha, message, name, address, data.now(), jobs, by, by_address, before)
 
