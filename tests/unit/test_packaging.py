@@ -123,7 +123,11 @@ def test_apply_waits_for_a_person_and_can_neither_be_cancelled_nor_repeated() ->
     (rule,) = apply["rules"]
     assert (rule["when"], rule["allow_failure"]) == ("manual", False)
     assert '$CI_COMMIT_REF_PROTECTED == "true"' in rule["if"]
-    assert (apply["interruptible"], apply["retry"], apply["environment"]["name"]) == (False, 0, "production")
+    assert (apply["interruptible"], apply["retry"], apply["environment"]["name"]) == (
+        False,
+        0,
+        "production/$RUNBOOK_STACK",
+    )
     assert apply["resource_group"]
 
 
