@@ -24,8 +24,8 @@ from ..settings import Settings
 from ..workspace.runs import RUN_FILE, Asked, latest_run_id, load_run, no_step, open_run, run_store, step_of
 from .lifecycle import Lifecycle
 from .own_steps import refuse_spoilt
-from .pages import write_index
 from .sequence import Job, Summary, run_sequence
+from .signer import Signer
 
 __all__ = ["RunRequest", "chosen_steps", "execute"]
 
@@ -58,6 +58,7 @@ def execute(request: RunRequest, settings: Settings) -> Summary:
         now = datetime.now(UTC)
         return Summary((), Outcome.SKIPPED, 0, now, now)
     with _fork_server(steps, settings) as server:
+        signer = Signer.of(settings)
         store, run = open_run(settings, replace(asked, parameters=_named(chosen)))
         refuse_spoilt(store)
         job = Job(
@@ -74,9 +75,9 @@ def execute(request: RunRequest, settings: Settings) -> Summary:
             fork_server=server,
         )
         with carries_out(settings.outputs, run.run_id):
-            summary = run_sequence(job, Lifecycle(settings, store, run))
-    write_index(store)
-    return summary
+            lifecycle = Lifecycle(settings, store, run, signer)
+            lifecycle.run_started(job.steps)
+            return run_sequence(job, lifecycle)
 
 
 def chosen_steps(steps: Sequence[StepT], names: Sequence[str], start: str, where: str) -> tuple[StepT, ...]:

@@ -74,7 +74,7 @@ def confirm_approval(context: StepContext) -> DecisionRecord:
     context.uses(context.store.path(plan_file(context.store)))
     request = read_request(context.store)
     record = collect(context, request, facts_now(context, request))
-    write_record(context.store, record)
+    write_record(context.store, record, context.step.name)
     Teller(context.settings, context.store, context.run).tell_decision(record)
     if not record.approved:
         # Each reason says what to do about it.
