@@ -20,6 +20,7 @@ __all__ = ["Record", "carried_out", "contradictions", "remarks"]
 
 # Jobs run on several machines, and GitLab has a clock of its own.
 _SKEW = timedelta(minutes=5)
+_NAMED = 5
 APPLIES = tuple(step.name for step in BUILT_IN if step.applies)
 _STARTS = {step.name for step in BUILT_IN if step.starts_run}
 
@@ -195,7 +196,9 @@ def _history(record: Record) -> Iterator[str]:
         return
     for seal in record.manifest.seals:
         if seal.found:
-            yield f"nobody sealed what {seal.step} left when it was written: it was found later (seal {seal.number})"
+            paths = [file.path for file in seal.files]
+            named = ", ".join(paths[:_NAMED]) + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
+            yield f"nobody sealed what {seal.step} left when it was written, it was found later: {named}"
     applied = next((seal for seal in record.manifest.steps if seal.step in APPLIES and carried_out(seal)), None)
     if applied:
         old = superseded(record.manifest, record.run.steps)

@@ -118,8 +118,8 @@ class Answer(Model):
 class EvidenceReport(Model):
     """What verifying a run folder found.
 
-    `valid`: nothing was found wrong. `proven`: valid, and signed by the key that was given or pinned. `signed_by` is the
-    key's id, empty when there is no signature. `intact`: the folder is as it was sealed; `signed`: by whom;
+    `valid`: nothing was found wrong. `proven`: valid, and signed by the key that was given or pinned. `signed_by` is
+    the key's id, empty when there is no signature. `intact`: the folder is as it was sealed; `signed`: by whom;
     `consistent`: what it says makes sense. `not_covered` are files that no seal speaks of, `notes` what else to know.
     """
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 from ..adapters.store import RunStore
 from ..domain.evidence import PAGE, covered, not_covered
 from ..domain.sense import APPLIES, Record, contradictions, remarks
+from ..domain.statement import manifest_bytes
 from ..errors import EvidenceError, InputError, RunbookError, UsageError
 from ..models.approval import DecisionRecord
 from ..models.evidence import Answer, EvidenceReport, Manifest, ManifestFile, SealedFiles
@@ -70,7 +71,7 @@ def sign_folder(settings: Settings, folder: Path) -> EvidenceReport:
     artifact = store.artifact(page.name)
     listed = ManifestFile(path=PAGE, sha256=artifact.sha256, bytes=artifact.bytes)
     marked = marked.model_copy(update={"page": listed})
-    store.write_bytes(MANIFEST, (marked.model_dump_json(indent=2) + "\n").encode())
+    store.write_bytes(MANIFEST, manifest_bytes(marked))
     store.write_bytes(ENVELOPE, signer.envelope(marked, store))
     return prove_folder(folder)
 
@@ -90,13 +91,9 @@ def _signed(
     """The signer's id, the answer, and what is wrong."""
     pinned = settings.config.evidence.key if settings else ""
     try:
-        key = (
-            str(public_key)
-            if public_key
-            else trusted_key(pinned, settings.root, manifest)
-            if settings and pinned
-            else ""
-        )
+        key = str(public_key) if public_key else ""
+        if settings and pinned and not key:
+            key = trusted_key(pinned, settings.root, manifest)
     except EvidenceError as error:
         return "", Answer(holds=False, reasons=(error.message,)), (error.message,)
     signed_by, problems = signature_of(folder, manifest, key)

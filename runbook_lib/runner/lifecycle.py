@@ -12,6 +12,7 @@ from ..models.steps import Step
 from ..settings import Settings
 from ..workspace.slack_thread import Teller, failed_result
 from .sealing import Sealer
+from .sequence import apply_began
 from .signer import Signer
 
 __all__ = ["Lifecycle"]
@@ -31,6 +32,7 @@ class Lifecycle:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="telling")
         self._told: list[Future[object]] = []
         self._opened = False
+        self.applied = False
 
     def run_started(self, steps: Sequence[Step]) -> None:
         """Hold the folder to the seals of the steps before these: EvidenceError before anything is done."""
@@ -38,7 +40,10 @@ class Lifecycle:
             self._sealer.open(steps[0].name)
 
     def step_started(self, step: Step) -> None:
-        """Hold the folder to its seals once more. Open the thread with the first step; let one that speaks to Slack itself begin when all before it is said."""
+        """Hold the folder to its seals once more, and open the thread with the first step.
+
+        A step that speaks to Slack itself begins when all before it is said.
+        """
         self._sealer.begin(step.name)
         if not self._opened:
             self._opened = True
@@ -48,6 +53,7 @@ class Lifecycle:
 
     def step_ended(self, result: StepResult) -> None:
         """Tell the result, and digest what the step left."""
+        self.applied = self.applied or apply_began(result)
         self._sealer.ended(result)
         self._told.append(self._pool.submit(lambda: self._teller().tell_step(result)))
 

@@ -16,7 +16,7 @@ from ..engine.forking import ForkServer
 from ..engine.kernels import kernel_environment
 from ..engine.options import EngineOptions
 from ..engine.parameters import Given, ParameterSet, collect_parameters
-from ..errors import UsageError
+from ..errors import RunbookError, StoreError, UsageError
 from ..models.base import Outcome
 from ..models.run import Run
 from ..models.steps import CHANGE, RunStep, Step, find_step
@@ -77,7 +77,13 @@ def execute(request: RunRequest, settings: Settings) -> Summary:
         with carries_out(settings.outputs, run.run_id):
             lifecycle = Lifecycle(settings, store, run, signer)
             lifecycle.run_started(job.steps)
-            return run_sequence(job, lifecycle)
+            try:
+                return run_sequence(job, lifecycle)
+            except RunbookError as error:
+                if not lifecycle.applied or error.exit_status != RunbookError.exit_status:
+                    raise
+                # Its status would say that nothing was done.
+                raise StoreError(f"apply was carried out, and then: {error.message}", error.remedy) from error
 
 
 def chosen_steps(steps: Sequence[StepT], names: Sequence[str], start: str, where: str) -> tuple[StepT, ...]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from ..adapters.store import RunStore
 from ..domain.evidence import PAGE, add_seal, by_step, check_chain, is_evidence, new_manifest, superseded
 from ..domain.sense import APPLIES, carried_out
+from ..domain.statement import manifest_bytes
 from ..errors import BlockedError, EvidenceError, RunbookError, UsageError
 from ..models.base import Outcome
 from ..models.evidence import Begun, BrokenSeal, Manifest, ManifestFile
@@ -21,7 +22,7 @@ from .unsealed import left_unsealed
 
 __all__ = ["Sealer", "seal"]
 
-_MOST_PROBLEMS = 50
+_MOST_PROBLEMS, _SHOWN = 50, 5
 
 
 class Sealer:
@@ -50,7 +51,7 @@ class Sealer:
         self._changed = False
 
     def open(self, step: str) -> None:
-        """Hold the folder to its seals before this step, the first of this process, begins; EvidenceError if it differs.
+        """Hold the folder to its seals before this step, the first of this process; EvidenceError if it differs.
 
         The difference is recorded in the manifest as well: it stays there, whatever becomes of the file.
         """
@@ -59,7 +60,7 @@ class Sealer:
             manifest = self._read(folder)
             left = left_unsealed(self._settings, self._store, manifest, folder)
             problems = (*left.problems, *self._signer.problems(folder.path, manifest))
-            if MANIFEST not in folder.files and problems:
+            if MANIFEST not in folder.files and left.problems:
                 problems = (f"{MANIFEST} is missing", *problems)
             if manifest.run_id != self._store.run_id:
                 problems = (*problems, f"the manifest is of run {manifest.run_id}")
@@ -180,7 +181,7 @@ class Sealer:
         # The mask must not touch the seal: its digests are no secrets, and a changed byte would break it.
         manifest = self._current
         envelope = self._signer.envelope(manifest, self._store)
-        self._put(MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
+        self._put(MANIFEST, manifest_bytes(manifest))
         if envelope:
             self._put(ENVELOPE, envelope)
         self._changed = True

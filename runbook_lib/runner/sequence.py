@@ -40,7 +40,17 @@ if TYPE_CHECKING:
 
     from ..engine.forking import ForkServer
 
-__all__ = ["Hooks", "Job", "Sequence", "Summary", "exit_status", "fingerprint", "run_sequence", "summary_text"]
+__all__ = [
+    "Hooks",
+    "Job",
+    "Sequence",
+    "Summary",
+    "apply_began",
+    "exit_status",
+    "fingerprint",
+    "run_sequence",
+    "summary_text",
+]
 
 
 class Hooks(Protocol):

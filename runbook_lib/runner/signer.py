@@ -12,7 +12,7 @@ from ..errors import ConfigError, EvidenceError, InputError
 from ..models.evidence import Manifest, SealedFiles
 from ..models.run import Run
 from ..settings import Settings
-from .folder import ENVELOPE
+from .folder import ENVELOPE, MANIFEST
 
 __all__ = ["Signer", "signature_of", "trusted_key"]
 
@@ -47,6 +47,8 @@ class Signer:
         there = (folder / ENVELOPE).is_file()
         if not marked and not there and not (self.key and manifest.steps):
             return ()
+        if there and not (folder / MANIFEST).is_file():
+            return (f"{MANIFEST} is missing, and its signature is there",)
         if not there:
             return (f"the signature {ENVELOPE} is missing",)
         if not self.key:
@@ -81,10 +83,11 @@ def signature_of(folder: Path, manifest: Manifest | SealedFiles, key: str) -> tu
         return "", ("there is no signature",) if key else ()
     try:
         payload, signer = verify_envelope(envelope.read_bytes(), key)
+        data = (folder / MANIFEST).read_bytes()
     except EvidenceError as error:
         return "", (error.message,)
     try:
-        check_statement(payload, manifest)
+        check_statement(payload, manifest, data)
     except EvidenceError as error:
         return signer, (error.message,)
     return signer, ()

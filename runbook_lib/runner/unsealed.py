@@ -1,7 +1,8 @@
-"""What lies in a run folder and in no seal: an attempt that was cut off, work by hand, answers of people, or planted."""
+"""What lies in a run folder and in no seal: an attempt that was cut off, work by hand, people's answers, or planted."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from ..adapters.store import RunStore
@@ -65,10 +66,8 @@ def _excused(settings: Settings, manifest: Manifest, step: RunStep, files: tuple
 
 def _outcome(store: RunStore, step: RunStep) -> Outcome:
     result: StepResult | None = None
-    try:
+    with contextlib.suppress(RunbookError):
         result = store.read_result(step.name)
-    except RunbookError:
-        pass
     return result.outcome if result and result.run_id == store.run_id else Outcome.INTERRUPTED
 
 
