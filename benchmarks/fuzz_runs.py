@@ -3,9 +3,9 @@
     python -m benchmarks.fuzz_runs [--mutations 2000] [--seed 1]
 
 Two signed runs are made by the code that seals runs. Then one of them is taken as it was after some step, and one file
-of any step is changed, swapped, planted, removed or renamed, or the seals themselves are. The start of the next step must
-refuse it by the file's name, or `evidence verify` must name it; a mutation that neither notices is printed, and the exit
-status is 1.
+of any step is changed, swapped, planted, removed or renamed, or the seals themselves are. The start of the next step
+must refuse it by the file's name, or `evidence verify` must name it; a mutation that neither notices is printed, and
+the exit status is 1.
 """
 
 from __future__ import annotations
@@ -153,7 +153,8 @@ def swap_two(case: Case) -> str:
         return flip(case)
     (case.folder / one).write_bytes(second)
     (case.folder / two).write_bytes(first)
-    return one
+    # A manifest that is none is the first to be named.
+    return two if two in SEAL else one
 
 
 def remove(case: Case) -> str:
@@ -318,8 +319,8 @@ def forged(folder: Path) -> Manifest:
 
 MUTATIONS: tuple[Mutation, ...] = (
     flip, flip, cut, append, swap_with_other_run, swap_two, remove, rename, rename_step, remove_step, swap_step, plant,
-    plant, plant_ahead, plant_step, plant_beside, link, edit_manifest, edit_manifest, remove_seal, other_seal, older_seal,
-    seal_anew,
+    plant, plant_ahead, plant_step, plant_beside, link, edit_manifest, edit_manifest, remove_seal, other_seal,
+    older_seal, seal_anew,
 )  # fmt: skip
 
 
