@@ -8,7 +8,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Commit", "read_commit", "read_tree"]
+__all__ = ["Commit", "read_commit", "read_tree", "tree_id"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ def read_commit(directory: Path) -> Commit:
     sha, _, email = described.partition("\n")
     ref = _git(directory, "rev-parse", "--abbrev-ref", "HEAD") or ""
     return Commit(sha, ref, email, bool(_git(directory, "status", "--porcelain")))
+
+
+def tree_id(directory: Path) -> str:
+    """The id of HEAD's tree: the same for the same files, whatever the commit is called; empty without a repository."""
+    return _git(directory, "rev-parse", "--verify", "--quiet", "HEAD^{tree}") or ""
 
 
 def read_tree(directory: Path, commit: str, suffixes: tuple[str, ...], target: Path) -> bool:

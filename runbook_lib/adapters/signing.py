@@ -47,6 +47,10 @@ def sign_statement(statement: bytes, key: str) -> bytes:
 
     envelope = Envelope(statement, _PAYLOAD_TYPE, {})
     envelope.sign(CryptoSigner(_private(key)))
+    return _written(envelope)
+
+
+def _written(envelope: Any) -> bytes:
     return (json.dumps(envelope.to_dict(), indent=2) + "\n").encode()
 
 
@@ -84,6 +88,9 @@ def _open(envelope: bytes) -> Any:
         ) from error
     if opened.payload_type != _PAYLOAD_TYPE:
         raise EvidenceError(f"the signed content is {opened.payload_type!r}, not an in-toto statement")
+    # JSON and base64 can be written in many ways, and ours is written in one.
+    if _written(opened) != envelope or len(opened.signatures) != 1:
+        raise EvidenceError("the signature file was changed", "Restore it from the artifacts.")
     return opened
 
 

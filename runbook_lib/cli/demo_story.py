@@ -113,8 +113,8 @@ class Story:
 
     @property
     def _public_key(self) -> Path:
-        # Beside the run folders, not in one: evidence can't vouch for its own key.
-        return self.settings.outputs / "demo-signing-key.pub"
+        # Beside the run folder, not in it: evidence can't vouch for its own key.
+        return self.settings.outputs / f"{self.run_id}.pub"
 
     def _say(self, line: str) -> None:
         self._lines.append(line)

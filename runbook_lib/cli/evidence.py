@@ -6,11 +6,14 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..models.evidence import EvidenceReport
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 __all__ = ["register"]
 
@@ -29,6 +32,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="Prove a run folder whole; rebuild its pages.", no_args_is_help=True)
     group.command("verify")(_verify)
+    group.command("sign")(_sign)
     group.command("index")(_index)
     group.command("key")(_key)
     app.add_typer(group, name="evidence")
@@ -39,13 +43,38 @@ def _verify(
     key: Annotated[Path | None, typer.Option(help="The public key (PEM) that must have signed it.")] = None,
     form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.TEXT,
 ) -> None:
-    """Hold every file of a run folder to its manifest, and the manifest to its signature."""
+    """Say whether a run folder is intact, who signed it, and whether what it says is consistent.
+
+    Without --key the key counts that runbook.yml pins (evidence.key).
+    """
     from ..runner.evidence import prove_folder
 
-    report = prove_folder(run_dir, key)
-    sys.stdout.write(report.model_dump_json(indent=2) + "\n" if form is Format.JSON else _text(report, key is not None))
+    report = prove_folder(run_dir, key, _settings())
+    sys.stdout.write(report.model_dump_json(indent=2) + "\n" if form is Format.JSON else _text(report))
     if not report.valid:
         raise typer.Exit(1)
+
+
+def _settings() -> Settings | None:
+    from ..errors import ConfigError
+    from ..repository import find_repository
+    from ..settings import Settings
+
+    try:
+        repository = find_repository()
+    except ConfigError:
+        # An auditor has the folder and a key, and no repository.
+        return None
+    return Settings.load() if repository.config_file.is_file() else None
+
+
+def _sign(run_dir: RunFolder) -> None:
+    """Sign a run folder that verifies, with the key in RUNBOOK_SIGNING_KEY: where that is a job of its own."""
+    from ..runner.evidence import sign_folder
+    from ..settings import Settings
+
+    report = sign_folder(Settings.load(), run_dir)
+    sys.stdout.write(f"{report.files} files signed with the key {report.signed_by}\n")
 
 
 def _index(run_dir: RunFolder) -> None:
@@ -94,15 +123,26 @@ def _create(path: Path, text: str, mode: int) -> None:
         raise UsageError(f"{path}: can't be written: {error.strerror}", "Name a folder that exists.") from error
 
 
-def _text(report: EvidenceReport, checked: bool) -> str:
-    lines = [f"{'VALID' if report.valid else 'NOT VALID'}: {report.files} files"]
-    lines += [f"  {problem}" for problem in report.problems]
-    if any(problem.startswith("the signature") for problem in report.problems):
-        lines.append("It is signed, but not so that it proves anything.")
-    elif not report.signed_by:
-        lines.append("Unsigned: whoever could write to the folder could have made this manifest.")
-    elif checked:
-        lines.append(f"Signed with the key {report.signed_by}.")
-    else:
-        lines.append(f"Signed, it says, with the key {report.signed_by}: give --key to check that.")
+def _text(report: EvidenceReport) -> str:
+    word = "VALID" if report.proven else "INTACT, not proven" if report.valid else "NOT VALID"
+    lines = [f"{word}: {report.files} files", _signature(report)]
+    answers = {"intact": report.intact, "signed": report.signed, "consistent": report.consistent}
+    for name, answer in answers.items():
+        lines.append(f"{name}: {_WORDS[answer.holds]}")
+        lines += [f"  {reason}" for reason in answer.reasons]
+    lines += [f"not covered: {name}" for name in report.not_covered]
+    lines += [f"note: {note}" for note in report.notes]
     return "\n".join(lines) + "\n"
+
+
+_WORDS = {True: "yes", False: "no", None: "not known"}
+
+
+def _signature(report: EvidenceReport) -> str:
+    if report.signed.holds:
+        return f"Signed with the key {report.signed_by}."
+    if report.signed.holds is False:
+        return "Nothing proves who made it: see below."
+    if report.signed_by:
+        return f"Signed, it says, with the key {report.signed_by}: give --key to check that."
+    return "Unsigned: whoever could write to the folder could have made this manifest."

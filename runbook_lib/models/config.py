@@ -131,6 +131,12 @@ class ComplianceConfig(Model):
     scanners: dict[str, Action] = {}
 
 
+class EvidenceConfig(Model):
+    """Whose signature a run folder must bear: `key` is the public key's id, its PEM text, or a PEM file's path."""
+
+    key: str = ""
+
+
 class GroupReference(Model):
     """The security group whose members are tested: an id, or the output of a stack's state that holds one."""
 
@@ -282,6 +288,7 @@ class RunbookConfig(Model):
     slack: SlackConfig = SlackConfig()
     approval: ApprovalConfig = ApprovalConfig()
     compliance: ComplianceConfig = ComplianceConfig()
+    evidence: EvidenceConfig = EvidenceConfig()
     services: tuple[ServiceConfig, ...] = ()
     steps: dict[str, StepConfig] = {}
 

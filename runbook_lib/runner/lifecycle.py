@@ -1,4 +1,4 @@
-"""What surrounds the steps of a run: the thread opened, each result told, the evidence sealed in every case."""
+"""What surrounds the steps of a run: the thread opened, each result told, each step sealed in every case."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from ..models.run import Run
 from ..models.steps import Step
 from ..settings import Settings
 from ..workspace.slack_thread import Teller, failed_result
-from .evidence import seal
+from .sealing import Sealer
+from .sequence import apply_began
+from .signer import Signer
 
 __all__ = ["Lifecycle"]
 
@@ -22,16 +24,27 @@ class Lifecycle:
     Slack is told from another thread, one thing after the other, while the next step works already.
     """
 
-    def __init__(self, settings: Settings, store: RunStore, run: Run) -> None:
+    def __init__(self, settings: Settings, store: RunStore, run: Run, signer: Signer | None = None) -> None:
         self._settings = settings
         self._store = store
         self._run = run
+        self._sealer = Sealer(settings, store, signer or Signer.of(settings))
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="telling")
         self._told: list[Future[object]] = []
         self._opened = False
+        self.applied = False
+
+    def run_started(self, steps: Sequence[Step]) -> None:
+        """Hold the folder to the seals of the steps before these: EvidenceError before anything is done."""
+        if steps:
+            self._sealer.open(steps[0].name)
 
     def step_started(self, step: Step) -> None:
-        """Open the thread with the first step; let one that speaks to Slack itself begin when all before it is said."""
+        """Hold the folder to its seals once more, and open the thread with the first step.
+
+        A step that speaks to Slack itself begins when all before it is said.
+        """
+        self._sealer.begin(step.name)
         if not self._opened:
             self._opened = True
             self._told.append(self._pool.submit(lambda: self._teller().start()))
@@ -39,11 +52,21 @@ class Lifecycle:
             self._wait()
 
     def step_ended(self, result: StepResult) -> None:
-        """Tell the result."""
+        """Tell the result, and digest what the step left."""
+        self.applied = self.applied or apply_began(result)
+        self._sealer.ended(result)
         self._told.append(self._pool.submit(lambda: self._teller().tell_step(result)))
 
+    def step_resumed(self, step: Step) -> None:
+        """Let a step that still stands be sealed after one that was made anew before it."""
+        self._sealer.resumed(step.name)
+
+    def page_made(self, step: Step) -> None:
+        """Seal the step."""
+        self._sealer.page_made(step.name)
+
     def run_ended(self, results: Sequence[StepResult]) -> None:
-        """Tell a failure to the channel, then seal the evidence: in every case, also when telling fails."""
+        """Tell a failure to the channel, then seal the run's page: in every case, also when telling fails."""
         try:
             self._wait()
             failed = failed_result(results)
@@ -51,7 +74,7 @@ class Lifecycle:
                 self._teller().tell_failure(failed)
         finally:
             self._pool.shutdown()
-            seal(self._settings, self._store)
+            self._sealer.close()
 
     def _wait(self) -> None:
         while self._told:

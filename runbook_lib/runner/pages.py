@@ -12,12 +12,12 @@ from ..adapters.atomic import write_atomic
 from ..adapters.store import RunStore
 from ..domain.redaction import Redactor
 from ..errors import InputError, UsageError
-from ..models.evidence import Manifest, ManifestFile
+from ..models.evidence import Manifest, ManifestFile, SealedFiles
 from ..models.results import StepResult
 from ..models.run import Run
 from ..workspace.records import findings_that_count, read_decision, read_exposure, read_request
 
-__all__ = ["Pages", "write_index"]
+__all__ = ["Pages", "page_of", "write_index"]
 
 
 NO_PAGE = "<!doctype html><meta charset=utf-8><p>No page could be made of notebook.ipynb beside this one: {}.</p>\n"
@@ -39,9 +39,13 @@ class Pages:
     ) -> None:
         self._pool.shutdown(wait=True)
 
-    def add(self, folder: Path) -> None:
-        """Make the page of the folder's notebook."""
-        self._work.append(self._pool.submit(self._write, folder))
+    def add(self, folder: Path, then: Callable[[], None] = lambda: None) -> None:
+        """Make the page of the folder's notebook; `then` is called afterwards, in the pages' thread."""
+        self._work.append(self._pool.submit(self._write, folder, then))
+
+    def after(self, then: Callable[[], None]) -> None:
+        """Call this when all pages before are made, in their thread."""
+        self._work.append(self._pool.submit(then))
 
     def finish(self) -> None:
         """Wait for all pages; raises what went wrong with one."""
@@ -49,7 +53,7 @@ class Pages:
             work.result()
         self._work.clear()
 
-    def _write(self, folder: Path) -> None:
+    def _write(self, folder: Path, then: Callable[[], None]) -> None:
         from ..report.html import notebook_html
 
         source = folder / "notebook.ipynb"
@@ -59,6 +63,7 @@ class Pages:
             except Exception as error:  # noqa: BLE001  an output that can't be drawn is no reason to lose the run's end
                 page = NO_PAGE.format(type(error).__name__)
             write_atomic(folder / "notebook.html", self._redactor.mask(page).encode("utf-8", "replace"))
+        then()
 
 
 T = TypeVar("T")
@@ -66,9 +71,13 @@ T = TypeVar("T")
 
 def write_index(store: RunStore) -> Path:
     """Write the page and give its path; InputError if the folder holds no run. What can't be read is left out."""
+    return store.write_bytes("index.html", page_of(store, _read(store, _manifest)))
+
+
+def page_of(store: RunStore, manifest: Manifest | SealedFiles | None) -> bytes:
+    """The page of this run: the same for the same files and the same version of this program."""
     from ..report.html_index import IndexPage, render_index
 
-    manifest = _read(store, _manifest)
     results = tuple(result for step in store.steps if (result := _result(store, step.name)))
     page = IndexPage(
         run=store.read_model("run.json", Run),
@@ -78,14 +87,20 @@ def write_index(store: RunStore) -> Path:
         request=_read(store, read_request),
         decision=_read(store, read_decision),
         files=_files(manifest) if manifest else (),
-        signed=store.exists("manifest.dsse.json"),
+        signed=_signed(store, manifest),
         pages=frozenset(path.relative_to(store.dir).as_posix() for path in store.dir.glob("*/notebook.*")),
     )
     # Digests are no secrets, and a mask could take one for a token: the texts were masked when they were written.
-    return store.write_bytes("index.html", render_index(page).encode("utf-8", "replace"))
+    return render_index(page).encode("utf-8", "replace")
 
 
-def _files(manifest: Manifest) -> tuple[ManifestFile, ...]:
+def _signed(store: RunStore, manifest: Manifest | SealedFiles | None) -> bool:
+    if isinstance(manifest, Manifest):
+        return any(seal.key for seal in manifest.steps)
+    return store.exists("manifest.dsse.json")
+
+
+def _files(manifest: Manifest | SealedFiles) -> tuple[ManifestFile, ...]:
     return (*manifest.files, *(file for step in manifest.steps for file in step.files))
 
 
@@ -96,8 +111,11 @@ def _result(store: RunStore, step: str) -> StepResult | None:
         return None
 
 
-def _manifest(store: RunStore) -> Manifest:
-    return store.read_model("manifest.json", Manifest)
+def _manifest(store: RunStore) -> Manifest | SealedFiles:
+    try:
+        return store.read_model("manifest.json", Manifest)
+    except InputError:
+        return store.read_model("manifest.json", SealedFiles)
 
 
 def _read(store: RunStore, read: Callable[[RunStore], T]) -> T | None:

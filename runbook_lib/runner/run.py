@@ -16,7 +16,7 @@ from ..engine.forking import ForkServer
 from ..engine.kernels import kernel_environment
 from ..engine.options import EngineOptions
 from ..engine.parameters import Given, ParameterSet, collect_parameters
-from ..errors import UsageError
+from ..errors import RunbookError, StoreError, UsageError
 from ..models.base import Outcome
 from ..models.run import Run
 from ..models.steps import CHANGE, RunStep, Step, find_step
@@ -24,8 +24,8 @@ from ..settings import Settings
 from ..workspace.runs import RUN_FILE, Asked, latest_run_id, load_run, no_step, open_run, run_store, step_of
 from .lifecycle import Lifecycle
 from .own_steps import refuse_spoilt
-from .pages import write_index
 from .sequence import Job, Summary, run_sequence
+from .signer import Signer
 
 __all__ = ["RunRequest", "chosen_steps", "execute"]
 
@@ -58,6 +58,7 @@ def execute(request: RunRequest, settings: Settings) -> Summary:
         now = datetime.now(UTC)
         return Summary((), Outcome.SKIPPED, 0, now, now)
     with _fork_server(steps, settings) as server:
+        signer = Signer.of(settings)
         store, run = open_run(settings, replace(asked, parameters=_named(chosen)))
         refuse_spoilt(store)
         job = Job(
@@ -74,9 +75,15 @@ def execute(request: RunRequest, settings: Settings) -> Summary:
             fork_server=server,
         )
         with carries_out(settings.outputs, run.run_id):
-            summary = run_sequence(job, Lifecycle(settings, store, run))
-    write_index(store)
-    return summary
+            lifecycle = Lifecycle(settings, store, run, signer)
+            lifecycle.run_started(job.steps)
+            try:
+                return run_sequence(job, lifecycle)
+            except RunbookError as error:
+                if not lifecycle.applied or error.exit_status != RunbookError.exit_status:
+                    raise
+                # Its status would say that nothing was done.
+                raise StoreError(f"apply was carried out, and then: {error.message}", error.remedy) from error
 
 
 def chosen_steps(steps: Sequence[StepT], names: Sequence[str], start: str, where: str) -> tuple[StepT, ...]:

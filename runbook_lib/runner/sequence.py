@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,7 +29,7 @@ from ..engine.stopping import StopRequest, trap_signals
 from ..errors import InputError, StoreError
 from ..models.base import Outcome
 from ..models.results import ErrorInfo, InputFile, StepResult
-from ..models.steps import Step
+from ..models.steps import BUILT_IN, Step
 from ..workspace.records import OUTCOME_FILE
 from .kernel_queue import KernelQueue
 from .own_steps import changed_elsewhere, files_elsewhere, given_result, own_environment, trespass
@@ -38,17 +40,33 @@ if TYPE_CHECKING:
 
     from ..engine.forking import ForkServer
 
-__all__ = ["Hooks", "Job", "Sequence", "Summary", "exit_status", "fingerprint", "run_sequence", "summary_text"]
+__all__ = [
+    "Hooks",
+    "Job",
+    "Sequence",
+    "Summary",
+    "apply_began",
+    "exit_status",
+    "fingerprint",
+    "run_sequence",
+    "summary_text",
+]
 
 
 class Hooks(Protocol):
-    """Told as things happen, in the main thread. What a hook raises ends the run."""
+    """Told as things happen, in the main thread if it isn't said otherwise. What a hook raises ends the run."""
 
     def step_started(self, step: Step) -> None:
         """The step's notebook is about to be executed."""
 
     def step_ended(self, result: StepResult) -> None:
         """The step has ended and its files are written, but for the HTML page."""
+
+    def step_resumed(self, step: Step) -> None:
+        """The step was not executed again, as nothing that it came from changed. Told in the pages' thread."""
+
+    def page_made(self, step: Step) -> None:
+        """All that the step leaves is there, its page too. Told in the pages' thread."""
 
     def run_ended(self, results: tuple[StepResult, ...]) -> None:
         """Nothing more is executed, and all pages are written."""
@@ -161,7 +179,7 @@ class Sequence:
                     self._loop, [later.request for later in todo[position:]], self._job.fork_server
                 )
                 self._step(work, kernels)
-                self._pages.add(self._store.step_dir(work.step.name))
+                self._pages.add(self._store.step_dir(work.step.name), partial(self._hooks.page_made, work.step))
         finally:
             if kernels is not None:
                 kernels.close()
@@ -176,6 +194,7 @@ class Sequence:
         self._results.append(result)
         self._resumed.add(work.step.name)
         self._display.resumed(work.step.name, _line(result))
+        self._pages.after(partial(self._hooks.step_resumed, work.step))
         return True
 
     def _step(self, work: Work, kernels: KernelQueue) -> None:
@@ -352,7 +371,7 @@ def result_of_ending(store: RunStore, step: str, stack: str, started_at: datetim
     )
 
 
-def exit_status(results: Iterable[StepResult], signal_number: int) -> int:
+def exit_status(results: Sequence_[StepResult], signal_number: int) -> int:
     """The run's exit status: 128+N after a signal, else what the first result that stops says."""
     if signal_number:
         return 128 + signal_number
@@ -363,7 +382,15 @@ def exit_status(results: Iterable[StepResult], signal_number: int) -> int:
         return 1
     if stopping.outcome is Outcome.INTERRUPTED:
         return 130
-    return 2 if stopping.error and stopping.error.type in USAGE else 3
+    usage = stopping.error is not None and stopping.error.type in USAGE
+    # What 2 says, that nothing was done, is true no more once apply has begun.
+    return 2 if usage and not any(apply_began(result) for result in results) else 3
+
+
+def apply_began(result: StepResult) -> bool:
+    """Whether this is the result of an apply that came further than its own checks."""
+    applies = any(step.applies and step.name == result.step for step in BUILT_IN)
+    return applies and (bool(result.metrics.get("approved")) or not result.outcome.stops)
 
 
 DONE = (Outcome.PASSED, Outcome.WARNED)

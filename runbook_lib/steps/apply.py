@@ -79,7 +79,7 @@ def confirm_approval(context: StepContext) -> DecisionRecord:
     request = as_gitlab_says(context.settings, context.run, read_request(context.store))
     print(f"Stack {request.stack}, plan {request.plan_sha256}: {request.exposure.sentence or NO_CHANGE}")  # noqa: T201
     record = collect(context, request, facts_now(context, request))
-    write_record(context.store, record)
+    write_record(context.store, record, context.step.name)
     Teller(context.settings, context.store, context.run).tell_decision(record)
     if not record.approved:
         # Each reason says what to do about it.

@@ -24,6 +24,7 @@ from ..models.plan import Plan, PlanSummary
 from ..report.result_view import ResultView
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, describe, open_step, recorded
+from ..workspace.kept import keep_governing
 from ..workspace.policy_gate import PolicyGate
 from ..workspace.policy_reports import judge_changes, open_gate, write_reports
 from ..workspace.preflight import Check, CheckResult, preflight
@@ -77,6 +78,7 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
 @recorded
 def decide(context: StepContext, change: Planned) -> ResultView:
     """End the step: blocked by the judgement, or passed with what the plan would do."""
+    keep_governing(context)
     summary = change.summary
     counts = {"to add": summary.create, "to change": summary.update, "to destroy": summary.delete}
     what = describe({**counts, "to forget": summary.forget, "to import": summary.import_}) or "nothing to change"

@@ -38,9 +38,9 @@ __all__ = [
 ]
 
 
-def write_record(store: RunStore, record: DecisionRecord) -> None:
-    """Keep what was decided, beside the request."""
-    store.write_json(decision_file(store), record)
+def write_record(store: RunStore, record: DecisionRecord, step: str = "approval") -> None:
+    """Keep what was decided in the folder of the step that judged it: what another step left is sealed."""
+    store.write_json(decision_file(store, step), record)
 
 
 def plan_digest(store: RunStore) -> str:

@@ -34,10 +34,11 @@ __all__ = [
     "steps_before",
 ]
 
-COMPLIANCE, PLAN, APPROVAL, VERIFICATION, SERVICE_TESTS = (
+COMPLIANCE, PLAN, APPROVAL, APPLY, VERIFICATION, SERVICE_TESTS = (
     "compliance",
     "plan",
     "approval",
+    "apply",
     "verification",
     "service_tests",
 )
@@ -61,9 +62,9 @@ def request_file(store: RunStore) -> str:
     return store.file(APPROVAL, "request.json")
 
 
-def decision_file(store: RunStore) -> str:
-    """The path of what was decided, inside the run folder."""
-    return store.file(APPROVAL, "decision.json")
+def decision_file(store: RunStore, step: str = APPROVAL) -> str:
+    """The path of what was decided when this step judged it, inside the run folder."""
+    return store.file(step, "decision.json")
 
 
 def read_plan(store: RunStore) -> Plan:
@@ -95,8 +96,10 @@ def read_request(store: RunStore) -> ApprovalRequest:
 
 
 def read_decision(store: RunStore) -> DecisionRecord:
-    """What was decided; InputError if nothing was."""
-    return store.read_model(decision_file(store), DecisionRecord)
+    """What was decided, as apply found it if it came to that; InputError if nothing was."""
+    judged = [step.name for step in store.steps if step.name in {APPROVAL, APPLY}]
+    last = next((name for name in reversed(judged) if store.exists(decision_file(store, name))), APPROVAL)
+    return store.read_model(decision_file(store, last), DecisionRecord)
 
 
 def read_verification(store: RunStore) -> Verification:

@@ -122,7 +122,7 @@ def test_an_approval_that_expired_in_the_meantime_does_not_count(desk: Desk) -> 
         with pytest.raises(ApprovalError, match="The request expired at"):
             apply.confirm_approval(context)
     assert desk.result("apply").outcome is Outcome.BLOCKED
-    decision = json.loads(desk.store.read_text("03_approval/decision.json"))
+    decision = json.loads(desk.store.read_text("04_apply/decision.json"))
     assert (decision["approved"], [found["user"] for found in decision["decisions"]]) == (False, ["alex"])
 
 

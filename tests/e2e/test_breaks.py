@@ -59,7 +59,7 @@ def test_a_broken_run_stops_where_it_is_broken_and_says_so_to_everybody(
     check_thread(thread, stop)
     check_failure(thread["replies"], stop)
     assert list(store.dir.glob("outbox/*.json")) == []
-    check_evidence(store.dir, settings.outputs / "demo-signing-key.pub")
+    check_evidence(store.dir, settings.outputs / f"{store.run_id}.pub")
     assert f"exit status {stop.status}" in story.summary()
 
 

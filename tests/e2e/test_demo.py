@@ -64,7 +64,7 @@ def check_told(done: subprocess.CompletedProcess[str], clone: Path) -> None:
     assert re.search(r"evidence: \d+ files verify, signed by [0-9a-f]{16}", done.stdout)
     page = Path(re.search(r"to read: (.*)", done.stdout)[1])  # type: ignore[index]
     assert page.is_relative_to(clone / "outputs")
-    assert prove_folder(page.parent, clone / "outputs/demo-signing-key.pub").valid
+    assert prove_folder(page.parent, clone / f"outputs/{page.parent.name}.pub").valid
     assert {folder.name for folder in page.parent.iterdir() if folder.is_dir()} >= {step.folder for step in BUILT_IN}
 
 

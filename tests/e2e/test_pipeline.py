@@ -78,7 +78,7 @@ def test_the_last_job_holds_the_whole_run_folder(pipeline: LocalRunner) -> None:
 
 def test_the_decision_names_who_played_the_manual_job(pipeline: LocalRunner) -> None:
     folder = pipeline.artifacts("apply") / "outputs" / str(pipeline.pipeline)
-    decision = json.loads((folder / "03_approval/decision.json").read_text())
+    decision = json.loads((folder / "04_apply/decision.json").read_text())
     assert [(found["user"], found["source"]) for found in decision["decisions"]] == [("alex", "gitlab_job")]
     assert json.loads((folder / "run.json").read_text())["requester"] == "riley"
 

@@ -42,12 +42,20 @@ class Recorder:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.resumed: list[str] = []
+        self.pages: list[str] = []
 
     def step_started(self, step: Step) -> None:
         self.told.append(f"started {step.name}")
 
     def step_ended(self, result: StepResult) -> None:
         self.told.append(f"ended {result.step} {result.outcome}")
+
+    def step_resumed(self, step: Step) -> None:
+        self.resumed.append(step.name)
+
+    def page_made(self, step: Step) -> None:
+        self.pages.append(step.name)
 
     def run_ended(self, results: tuple[StepResult, ...]) -> None:
         self.told.append(f"run ended {len(results)}")
@@ -288,6 +296,8 @@ from runbook_lib.runner.sequence import Job, run_sequence
 class Hooks:
     def step_started(self, step): pass
     def step_ended(self, result): print(result.step, result.outcome, flush=True)
+    def step_resumed(self, step): pass
+    def page_made(self, step): pass
     def run_ended(self, results): print("sealed", flush=True)
 folder = Path({folder!r})
 steps = BUILT_IN[:2]

@@ -25,7 +25,7 @@ from runbook_lib.models.results import StepResult
 from runbook_lib.models.rules import Rule
 from runbook_lib.models.run import Run
 from runbook_lib.models.services import Member
-from runbook_lib.runner import lifecycle
+from runbook_lib.runner.evidence import seal
 from runbook_lib.settings import Settings
 from runbook_lib.steps import service_tests
 from runbook_lib.workspace import comparison
@@ -203,7 +203,7 @@ def sealed(root: Path, monkeypatch: pytest.MonkeyPatch, key: str = "") -> Path:
     store.write_text("02_plan/plan.txt", "a plan")
     result = {"run_id": "run-1", "step": "plan", "stack": "access", "outcome": Outcome.PASSED, "summary": "ok"}
     store.write_result(StepResult.model_validate(result | {"started_at": NOW, "finished_at": NOW}))
-    lifecycle.seal(Settings.load(), store)
+    seal(Settings.load(), store)
     return store.dir
 
 
@@ -217,7 +217,9 @@ def test_a_whole_signed_folder_verifies(
     result = run(app, "evidence", "verify", folder, "--key", key)
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "VALID: 3 files")
     assert "Signed with the key" in result.stdout
-    assert "give --key" in run(app, "evidence", "verify", folder).stdout
+    without = run(app, "evidence", "verify", folder)
+    assert (without.exit_code, without.stdout.splitlines()[0]) == (0, "INTACT, not proven: 3 files")
+    assert "give --key" in without.stdout
 
 
 def test_an_unsigned_folder_is_plainly_said_to_be_unsigned(
@@ -225,7 +227,13 @@ def test_an_unsigned_folder_is_plainly_said_to_be_unsigned(
 ) -> None:
     result = run(app, "evidence", "verify", sealed(root, monkeypatch))
     assert result.exit_code == 0
-    assert "Unsigned" in result.stdout
+    assert result.stdout.splitlines()[:5] == [
+        "INTACT, not proven: 3 files",
+        "Unsigned: whoever could write to the folder could have made this manifest.",
+        "intact: yes",
+        "signed: not known",
+        "  there is no signature",
+    ]
 
 
 def test_an_unsigned_folder_does_not_verify_against_a_key(
@@ -245,7 +253,7 @@ def test_a_signature_of_another_key_is_not_called_unsigned(
     key.write_text(generate_key()[1])
     result = run(app, "evidence", "verify", sealed(root, monkeypatch, generate_key()[0]), "--key", key)
     assert result.exit_code == 1
-    assert result.stdout.splitlines()[-1] == "It is signed, but not so that it proves anything."
+    assert result.stdout.splitlines()[:2] == ["NOT VALID: 3 files", "Nothing proves who made it: see below."]
 
 
 @pytest.mark.parametrize("tamper", ["change", "add", "remove"])
@@ -275,7 +283,9 @@ def test_a_manifest_made_anew_over_a_touched_folder_does_not_verify_against_the_
     signature = (folder / "manifest.dsse.json").read_bytes()
     (folder / "02_plan" / "plan.txt").write_text("another plan")
     monkeypatch.setenv("RUNBOOK_SIGNING_KEY", "")
-    lifecycle.seal(Settings.load(), RunStore(root / "outputs", "run-1"))
+    for name in ("manifest.json", "manifest.dsse.json"):
+        (folder / name).unlink()
+    seal(Settings.load(), RunStore(root / "outputs", "run-1"))
     (folder / "manifest.dsse.json").write_bytes(signature)
     result = run(app, "evidence", "verify", folder, "--key", key)
     assert result.exit_code == 1

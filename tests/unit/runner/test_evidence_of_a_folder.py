@@ -16,8 +16,8 @@ from runbook_lib.errors import EvidenceError, InputError, RunbookError, SlackErr
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
-from runbook_lib.runner.evidence import prove_folder
-from runbook_lib.runner.lifecycle import Lifecycle, seal
+from runbook_lib.runner.evidence import prove_folder, seal
+from runbook_lib.runner.lifecycle import Lifecycle
 from runbook_lib.settings import Settings
 
 PRIVATE, PUBLIC = generate_key()
@@ -149,16 +149,18 @@ def test_another_key_s_signature_proves_nothing(sealed: Path, key: Path) -> None
 
 def test_a_signature_that_was_taken_away_is_missed_by_who_has_the_key(sealed: Path, key: Path) -> None:
     (sealed / "manifest.dsse.json").unlink()
-    assert prove_folder(sealed, key).problems == ("there is no signature",)
-    assert prove_folder(sealed).valid
+    assert prove_folder(sealed, key).problems == ("the signature was removed", "there is no signature")
+    assert prove_folder(sealed).problems == ("the signature was removed",)
 
 
-def test_what_is_made_or_sent_after_the_seal_is_no_evidence(sealed: Path, key: Path) -> None:
+def test_what_is_sent_after_the_seal_is_no_evidence_and_said_to_be_none(sealed: Path, key: Path) -> None:
     (sealed / "index.html").write_text("<p>The run</p>")
     (sealed / "slack.json").write_text("{}")
     (sealed / "outbox").mkdir()
     (sealed / "outbox/000001-late-post.json").write_text("{}")
-    assert prove_folder(sealed, key).valid
+    report = prove_folder(sealed, key)
+    assert report.valid
+    assert report.not_covered == ("index.html", "outbox/000001-late-post.json", "slack.json")
 
 
 @pytest.mark.parametrize(("text", "kind"), [(None, InputError), ("{}", EvidenceError), ("no json", EvidenceError)])
@@ -173,13 +175,20 @@ def test_without_a_manifest_that_can_be_read_it_is_an_error(
         prove_folder(sealed)
 
 
+def ended(lifecycle: Lifecycle, result: StepResult) -> Lifecycle:
+    """A run whose step has ended, and left its result."""
+    lifecycle._sealer._store.write_result(result)
+    lifecycle._sealer.ended(result)
+    return lifecycle
+
+
 def test_a_run_is_sealed_also_when_its_failure_could_not_be_told(
     settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
 ) -> None:
     stopped = result("plan", Outcome.BLOCKED)
     store.write_result(stopped)
     slack.error = SlackError("Slack can't be reached")
-    Lifecycle(settings, store, run).run_ended([stopped])
+    ended(Lifecycle(settings, store, run), stopped).run_ended([stopped])
     assert prove_folder(store.dir).valid
     assert [path.name for path in store.dir.glob("outbox/*failure*")]
 
@@ -192,15 +201,18 @@ def test_a_run_is_sealed_also_when_telling_breaks_altogether(
 
     monkeypatch.setattr("runbook_lib.workspace.slack_thread.messenger", broken)
     with pytest.raises(RuntimeError):
-        Lifecycle(settings, store, run).run_ended([result("plan", Outcome.BLOCKED)])
+        ended(Lifecycle(settings, store, run), stopped := result("plan", Outcome.BLOCKED)).run_ended([stopped])
     assert prove_folder(store.dir).valid
 
 
 def test_a_run_that_went_well_is_sealed_and_no_failure_told(
     settings: Settings, store: RunStore, run: Run, slack: FakeSlack, result: Results
 ) -> None:
-    Lifecycle(settings, store, run).run_ended([result()])
-    assert slack.posts == []
+    store.write_result(result())
+    lifecycle = Lifecycle(settings, store, run)
+    lifecycle.step_ended(result())
+    lifecycle.run_ended([result()])
+    assert [post for post, _ in slack.posts if "stopped" in post] == []
     assert prove_folder(store.dir).valid
 
 

@@ -284,7 +284,7 @@ def test_an_approval_is_checked_against_the_facts_as_they_are_now(
     assert apply.confirm_approval(context) is record
     digest = request_.plan_sha256
     assert decided["collected"] == ("7", digest, f"facts of 7 and {digest}")
-    assert context.store.read_model("03_approval/decision.json", DecisionRecord) == record
+    assert context.store.read_model("04_apply/decision.json", DecisionRecord) == record
     assert len(slack.posts) == 1
     result = apply.decide(context, apply.Applied(0, 0, 0, (), {})).result
     assert result.metrics["approved"] is True
@@ -298,7 +298,7 @@ def test_without_an_approval_nothing_is_applied_and_every_reason_is_told(
     decided["record"] = record.model_copy(update={"approved": False, "reasons": reasons})
     with pytest.raises(ApprovalError, match=r"^Nobody approved\. The state changed\.$"):
         apply.confirm_approval(context)
-    assert context.store.read_json("03_approval/decision.json")["approved"] is False
+    assert context.store.read_json("04_apply/decision.json")["approved"] is False
     result = context.store.read_result("apply")
     assert result is not None
     assert (result.outcome, "approved" in result.metrics) == (Outcome.BLOCKED, False)
