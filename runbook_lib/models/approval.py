@@ -16,7 +16,10 @@ __all__ = ["ApprovalRequest", "Decision", "DecisionRecord"]
 
 
 class ApprovalRequest(Model):
-    """One plan file, and all that an approver must know of it: the model of request.json."""
+    """One plan file, and all that an approver must know of it: the model of request.json.
+
+    `governance` says, one sentence each, what the change does to who and what judges it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
@@ -38,6 +41,7 @@ class ApprovalRequest(Model):
     created_at: datetime
     expires_at: datetime
     url: str = ""
+    governance: tuple[str, ...] = ()
 
 
 class Decision(Model):
