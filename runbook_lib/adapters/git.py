@@ -89,7 +89,8 @@ def read_tree(directory: Path, commit: str, suffixes: tuple[str, ...], target: P
         if len(words) != 3 or words[1] != b"blob":
             return False
         start = position + len(head) + 1
-        _write(target, name, content[start : start + int(words[2])])
+        if not _write(target, name, content[start : start + int(words[2])]):
+            return False
         position = start + int(words[2]) + 1
     return True
 
@@ -104,12 +105,13 @@ def _regular_files(listed: bytes, suffixes: tuple[str, ...]) -> Iterator[tuple[s
             yield path, blob
 
 
-def _write(target: Path, name: str, content: bytes) -> None:
+def _write(target: Path, name: str, content: bytes) -> bool:
     path = target / name
     if not path.resolve().is_relative_to(target.resolve()):
-        return
+        return False
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
+    return True
 
 
 def _git(directory: Path, *arguments: str) -> str | None:

@@ -33,6 +33,7 @@ _REQUEST: Final[Schema] = {
     "state_serial": INTEGER,
     "commit": TEXT,
     "url": TEXT,
+    "governance": TEXT,
 }
 _DECISION: Final[Schema] = {
     "user": TEXT,
@@ -65,6 +66,7 @@ def request(asked: ApprovalRequest) -> Table:
         ("What becomes reachable", asked.exposure.sentence or NO_CHANGE),
         ("Changes", f"{counts.create} to add, {counts.update} to change, {counts.delete} to destroy"),
         ("Findings", str(len(asked.findings)) if asked.findings else "none"),
+        *(("Judged by", sentence) for sentence in asked.governance),
         ("Asked by", asked.requester),
         ("May approve", f"{asked.quorum} of {', '.join(asked.approvers)}"),
         ("Expires", until),
@@ -81,6 +83,7 @@ def _request_record(asked: ApprovalRequest) -> Record:
         asked,
         _REQUEST,
         approvers=" ".join(asked.approvers),
+        governance=" ".join(asked.governance),
         findings=len(asked.findings),
         exposure=asked.exposure.sentence,
         **asked.summary.model_dump(include={"create", "update", "delete"}),

@@ -21,10 +21,14 @@ _ORIGINS = ("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remote
 
 @dataclass(frozen=True)
 class BaseCommit:
-    """The commit that a change is compared with; without `sha` there is none before (`first`), or it isn't known."""
+    """The commit that a change is compared with; without `sha` there is none before (`first`), or it isn't known.
+
+    `applied`: GitLab vouches that it was applied, and so approved.
+    """
 
     sha: str = ""
     how: str = ""
+    applied: bool = False
     first: bool = False
     problem: str = ""
     remedy: str = ""
@@ -51,7 +55,7 @@ def find_base(settings: Settings, run: Run) -> BaseCommit:
         if find_commit(root, applied) != applied:
             problem = f"{applied[:12]}, the commit last applied, is not in this clone"
             return BaseCommit(problem=problem, remedy=_FETCH)
-        return BaseCommit(applied, "the commit last applied")
+        return BaseCommit(applied, "the commit last applied", applied=True)
     if settings.environment.in_ci and not asked:
         return BaseCommit(problem="nobody says which commit was applied last", remedy=_TOKEN)
     return _by_git(settings, head)

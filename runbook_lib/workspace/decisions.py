@@ -17,6 +17,7 @@ from ..models.approval import ApprovalRequest, Decision, DecisionRecord
 from ..settings import Settings
 from .clients import gitlab_client
 from .context import StepContext
+from .governance import approval_config
 from .policy_reports import policy_files
 from .records import decision_file, plan_file, read_request, read_summary, request_file
 from .runs import run_store
@@ -66,7 +67,7 @@ def collect(context: StepContext, request: ApprovalRequest, facts: ApplyFacts) -
 
 
 def _facts(context: StepContext, lineage: str, serial: int | None) -> ApplyFacts:
-    approval = context.settings.config.approval_of(context.run.stack)
+    approval = approval_config(context)
     return ApplyFacts(
         plan_sha256=plan_digest(context.store),
         state_lineage=lineage,

@@ -124,7 +124,7 @@ def _read(base: BaseCommit, root: Path, settings: Settings, today: date) -> Befo
 
 def _without_config(base: BaseCommit) -> Before:
     # What was applied was governed; without that word a repository that begins to be so has nothing before.
-    if base.how.startswith("the commit last applied"):
+    if base.applied:
         return Before(replace(base, sha="", problem=f"{base} holds no {CONFIG_NAME}", remedy="Look at that commit."))
     return Before(BaseCommit(how=base.how, first=True))
 
@@ -162,7 +162,8 @@ def _differs(own: Path, step: RunStep) -> str:
 
 
 def _stood_before(before: Before, settings: Settings, own: Path) -> bool:
-    return dict(before.notebooks).get(_relative(settings, own)) == _cells(own)
+    # What merely was committed before this may be a part of the same change.
+    return before.base.applied and dict(before.notebooks).get(_relative(settings, own)) == _cells(own)
 
 
 def _cells(path: Path) -> tuple[tuple[str, ...], ...]:
