@@ -1,14 +1,35 @@
-"""Git, by its command line: which commit this is, who wrote it, and whether the folder is clean."""
+"""Git, by its command line: which commit this is, who wrote it, what an earlier one held, and what came between."""
 
 from __future__ import annotations
 
-import shutil
+import os
 import subprocess
-import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Commit", "read_commit", "read_tree", "tree_id"]
+__all__ = [
+    "Commit",
+    "find_commit",
+    "first_parent",
+    "is_ancestor",
+    "is_shallow",
+    "merge_base",
+    "read_commit",
+    "read_tree",
+    "tree_id",
+]
+
+# A variable could lead git to another repository or other objects; a replaced object is not the one that was approved.
+_FIXED = {
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": os.devnull,
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+# A repository's own settings may name programs that git starts.
+_TAMED = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 
 
 @dataclass(frozen=True)
@@ -36,47 +57,94 @@ def tree_id(directory: Path) -> str:
     return _git(directory, "rev-parse", "--verify", "--quiet", "HEAD^{tree}") or ""
 
 
+def find_commit(directory: Path, name: str) -> str:
+    """The id of a commit that is in this clone; empty where there is none of this name."""
+    # The name may come from outside: it must not be taken for an option.
+    return _git(directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}") or ""
+
+
+def first_parent(directory: Path) -> str:
+    """The id of the commit before HEAD, on the branch that it was merged into; empty if this clone has none."""
+    return find_commit(directory, "HEAD^1")
+
+
+def is_shallow(directory: Path) -> bool:
+    """Whether commits are missing in this clone."""
+    return _git(directory, "rev-parse", "--is-shallow-repository") != "false"
+
+
+def merge_base(directory: Path, one: str, other: str) -> str:
+    """The id of the newest commit that both have; empty if there is none here."""
+    return _git(directory, "merge-base", "--end-of-options", one, other) or ""
+
+
+def is_ancestor(directory: Path, old: str, new: str) -> bool:
+    """Whether `new` comes after `old`, as far as this clone knows."""
+    return _git(directory, "merge-base", "--is-ancestor", "--end-of-options", old, new) is not None
+
+
 def read_tree(directory: Path, commit: str, suffixes: tuple[str, ...], target: Path) -> bool:
     """Write a commit's files with these suffixes below `target`; False where the commit is not to be had.
 
-    Paths are relative to `directory`. A shallow clone, as CI makes them, may lack the commit.
+    Paths are relative to `directory`. A shallow clone, as CI makes them, may lack the commit. Objects are read one by
+    one: `git archive` would leave out, or change, what the repository's attributes tell it to.
     """
-    # The name comes from the environment: it must not be taken for an option.
-    sha = _git(directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
-    if not sha:
+    sha = find_commit(directory, commit)
+    listed = _run(directory, "ls-tree", "-r", "-z", sha) if sha else None
+    if listed is None:
         return False
-    arguments = ["git", "-C", str(directory), "archive", "--format=tar", sha]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        try:
-            with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
-                for member in archive:
-                    if member.isfile() and member.name.endswith(suffixes):
-                        _write_member(archive, member, target)
-        except tarfile.TarError:
+    files = dict(_regular_files(listed, suffixes))
+    content = _run(directory, "cat-file", "--batch", given="".join(f"{blob}\n" for blob in files.values()).encode())
+    if content is None:
+        return False
+    position = 0
+    for name in files:
+        head, _, _ = content[position:].partition(b"\n") if position < len(content) else (b"", b"", b"")
+        words = head.split()
+        if len(words) != 3 or words[1] != b"blob":
             return False
-    return process.returncode == 0
+        start = position + len(head) + 1
+        if not _write(target, name, content[start : start + int(words[2])]):
+            return False
+        position = start + int(words[2]) + 1
+    return True
 
 
-def _write_member(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    # Not by `extract`: Python has its filters from 3.11.4 on only. Links are never written, so none can lead outside.
-    path = target / member.name
-    content = archive.extractfile(member)
-    if content is None or not path.resolve().is_relative_to(target.resolve()):
-        raise tarfile.TarError(f"{member.name!r} lies outside of {target}")
+def _regular_files(listed: bytes, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    # Links are left out, so none can lead outside.
+    for entry in listed.split(b"\0"):
+        about, _, name = entry.partition(b"\t")
+        mode, _, blob = about.decode().partition(" blob ")
+        path = os.fsdecode(name)
+        if mode in {"100644", "100755"} and path.endswith(suffixes):
+            yield path, blob
+
+
+def _write(target: Path, name: str, content: bytes) -> bool:
+    path = target / name
+    if not path.resolve().is_relative_to(target.resolve()):
+        return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as stream:
-        shutil.copyfileobj(content, stream)
+    path.write_bytes(content)
+    return True
 
 
 def _git(directory: Path, *arguments: str) -> str | None:
+    said = _run(directory, *arguments)
+    return None if said is None else said.decode(errors="replace").strip()
+
+
+def _run(directory: Path, *arguments: str, given: bytes = b"") -> bytes | None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
-            ["git", "-C", str(directory), *arguments],  # noqa: S607 - git is whichever is on PATH
+            ["git", *_TAMED, "-C", str(directory), *arguments],  # noqa: S607 - git is whichever is on PATH
+            input=given,
             capture_output=True,
-            text=True,
-            timeout=30,
+            timeout=60,
             check=False,
+            env={**kept, **_FIXED},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout if done.returncode == 0 else None

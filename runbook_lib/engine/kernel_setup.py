@@ -10,8 +10,11 @@ __all__ = ["FAILED_COMMAND", "setup_code"]
 FAILED_COMMAND = "CalledProcessError"
 # Sent as text, since the kernel's environment need not have this package. It leaves no name behind in the notebook's.
 _SETUP = """
-def setup(shell, modules):
-    import gc, importlib, warnings
+def setup(shell, modules, folders):
+    import gc, importlib, sys, warnings
+    # What lies in the working folder is no library; what the runbook names may be one, after all that is installed.
+    sys.path[:] = [path for path in sys.path if path not in ("", ".")]
+    sys.path.extend(folders)
     # IPython's hint at sys.exit is meant for a person at a prompt.
     warnings.filterwarnings("ignore", message="To exit: use")
     make_failing_commands_errors(shell)
@@ -134,11 +137,12 @@ def let_the_last_word_be_said(kernel):
             thread.join(2)
     atexit.register(end_control)
 
-setup(get_ipython(), MODULES)
+setup(get_ipython(), MODULES, FOLDERS)
 """
 
 
-def setup_code(preload: Iterable[str] = ()) -> str:
-    """The code to execute silently in a new IPython kernel."""
+def setup_code(preload: Iterable[str] = (), import_from: Iterable[str] = ()) -> str:
+    """The code to execute silently in a new IPython kernel, which may import from these folders too."""
     source = textwrap.dedent(_SETUP).replace("MODULES", repr(tuple(preload)))
+    source = source.replace("FOLDERS", repr(tuple(import_from)))
     return f"exec(compile({source!r}, '<runbook>', 'exec'), {{'get_ipython': get_ipython}})"

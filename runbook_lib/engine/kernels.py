@@ -35,17 +35,22 @@ LONGEST_FOLDER = 80
 OWNER = "owner"
 SETTLED_SECONDS = 60
 SETUP_TIMEOUT = 300
+IPYTHON_OPTIONS = ["--HistoryManager.hist_file=:memory:", "--IPKernelApp.ignore_cwd=True"]
 
 
 @dataclass(frozen=True)
 class KernelRequest:
-    """Which kernel, where, with what around it; `preload` are modules that it imports while it waits."""
+    """Which kernel, where, with what around it; `preload` are modules that it imports while it waits.
+
+    What lies in `cwd` is no library, unless `import_from` names a folder: after all that is installed.
+    """
 
     name: str
     cwd: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     preload: tuple[str, ...] = ()
     start_timeout: float = 60
+    import_from: tuple[str, ...] = ()
 
 
 @dataclass
@@ -161,11 +166,12 @@ async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None
     with (kernel.folder / "stderr").open("wb") as stderr:
         await manager.start_kernel(
             cwd=str(request.cwd),
-            env=kernel_environment(request.environment),
+            # A person's own profile has files that IPython would execute first.
+            env=kernel_environment({**request.environment, "IPYTHONDIR": str(kernel.folder / "ipython")}),
             # Kernels talk over their channels; what they write elsewhere nobody would mask.
             stdout=subprocess.DEVNULL,
             stderr=stderr,
-            extra_arguments=["--HistoryManager.hist_file=:memory:"] if ipython else [],
+            extra_arguments=IPYTHON_OPTIONS if ipython else [],
         )
     kernel.client = manager.client()
     # Of more than a thousand messages that wait to be read the rest would be dropped, and with it the end of a cell.
@@ -175,7 +181,9 @@ async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None
     kernel.client.allow_stdin = False
     kernel.language_info = await asyncio.wait_for(_ready(kernel), request.start_timeout)
     if ipython:
-        await asyncio.wait_for(_execute_silently(kernel, setup_code(request.preload)), SETUP_TIMEOUT)
+        await asyncio.wait_for(
+            _execute_silently(kernel, setup_code(request.preload, request.import_from)), SETUP_TIMEOUT
+        )
 
 
 def _last_words(folder: Path) -> str:
@@ -224,8 +232,9 @@ async def _execute_silently(kernel: Kernel, code: str) -> None:
 
 def kernel_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment of a kernel: ours, with `extra` variables."""
-    # Frozen modules make the debugger warn in every kernel; nobody debugs here.
-    return {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **extra}
+    # Frozen modules make the debugger warn in every kernel; nobody debugs here. Files beside the notebooks must not be
+    # taken for libraries: a repository may hold a boto3.py.
+    return {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYTHONSAFEPATH": "1", **extra}
 
 
 # The locks that this process holds.

@@ -20,6 +20,7 @@ class ApprovalRequest(Model):
 
     `authors` are the logins of all who made a commit since the one that was applied last; `unknown_authors` the
     addresses of which nobody can tell whose they are. `author` is the last commit's.
+    `governance` says, one sentence each, what the change does to who and what judges it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
@@ -45,6 +46,7 @@ class ApprovalRequest(Model):
     expires_at: datetime
     url: str = ""
     reject_url: str = ""
+    governance: tuple[str, ...] = ()
 
 
 class Decision(Model):

@@ -20,6 +20,7 @@ __all__ = [
     "ComplianceConfig",
     "GitLabConfig",
     "GroupReference",
+    "KernelsConfig",
     "RolesConfig",
     "RunbookConfig",
     "RunbookEntry",
@@ -165,10 +166,29 @@ class ServiceConfig(Model):
 
 
 class StepConfig(Model):
-    """How long a step may take, and how often it is repeated when an outside system failed."""
+    """How long a step may take, and how often it is repeated when an outside system failed.
+
+    `own_notebook` lets a built-in step's notebook be another one than that of the installed version.
+    """
 
     timeout: Duration | None = None
     retries: int = Field(default=0, ge=0, le=5)
+    own_notebook: bool = False
+
+
+class KernelsConfig(Model):
+    """Where the notebooks' kernels may import from, beside what is installed: folders below the repository."""
+
+    import_from: tuple[str, ...] = ()
+
+    @field_validator("import_from")
+    @classmethod
+    def _below(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for index, name in enumerate(value):
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts:
+                raise _wrong(f"{name} is no folder below the repository", index)
+        return value
 
 
 class StepEntry(StepConfig):
@@ -290,6 +310,7 @@ class RunbookConfig(Model):
     compliance: ComplianceConfig = ComplianceConfig()
     evidence: EvidenceConfig = EvidenceConfig()
     services: tuple[ServiceConfig, ...] = ()
+    kernels: KernelsConfig = KernelsConfig()
     steps: dict[str, StepConfig] = {}
 
     @model_validator(mode="after")

@@ -33,6 +33,7 @@ _REQUEST: Final[Schema] = {
     "state_serial": INTEGER,
     "commit": TEXT,
     "url": TEXT,
+    "governance": TEXT,
 }
 _DECISION: Final[Schema] = {
     "user": TEXT,
@@ -67,6 +68,7 @@ def request(asked: ApprovalRequest) -> Table:
         ("What becomes reachable", asked.exposure.sentence or NO_CHANGE),
         ("Changes", f"{counts.create} to add, {counts.update} to change, {counts.delete} to destroy"),
         ("Findings", str(len(asked.findings)) if asked.findings else "none"),
+        *(("Judged by", sentence) for sentence in asked.governance),
         ("Asked by", asked.requester),
         ("Written by", ", ".join([*asked.authors, *asked.unknown_authors]) or asked.author),
         ("May approve", f"{asked.quorum} of {', '.join(asked.approvers)}"),
@@ -84,6 +86,7 @@ def _request_record(asked: ApprovalRequest) -> Record:
         asked,
         _REQUEST,
         approvers=" ".join(asked.approvers),
+        governance=" ".join(asked.governance),
         findings=len(asked.findings),
         exposure=asked.exposure.sentence,
         **asked.summary.model_dump(include={"create", "update", "delete"}),

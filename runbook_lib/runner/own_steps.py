@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from ..adapters.store import RunStore, sha256_file
-from ..errors import InputError, UsageError
+from ..errors import BlockedError, InputError, UsageError
 from ..models.base import Outcome
 from ..models.results import ErrorInfo, GivenOutcome, InputFile, StepResult
-from ..models.steps import Step
+from ..models.run import Run
+from ..models.steps import RunStep, Step
+from ..settings import Settings
+from ..workspace.governance import notebook_problem
 from ..workspace.records import OUTCOME_FILE, steps_before
 
 __all__ = [
@@ -17,6 +20,7 @@ __all__ = [
     "files_elsewhere",
     "given_result",
     "own_environment",
+    "refuse_replaced",
     "refuse_spoilt",
     "trespass",
 ]
@@ -95,6 +99,18 @@ def refuse_spoilt(store: RunStore) -> None:
     for result in store.results():
         if result.error and result.error.type == TRESPASS:
             raise UsageError(f"run {store.run_id} is spoilt: {result.error.message}", "Begin a new run.")
+
+
+def refuse_replaced(settings: Settings, run: Run, steps: Iterable[RunStep]) -> None:
+    """BlockedError, before anything is executed, if approval's or apply's notebook is one that nobody has allowed."""
+    for step in steps:
+        problem = notebook_problem(settings, run, step, datetime.now(UTC).date())
+        if problem:
+            raise BlockedError(
+                problem,
+                f"Take the notebook of the installed version, or let steps.{step.name}.own_notebook in runbook.yml say"
+                " by a change of its own that this step may have another one.",
+            )
 
 
 def _has(store: RunStore, name: str) -> bool:

@@ -23,7 +23,7 @@ from ..models.steps import CHANGE, RunStep, Step, find_step
 from ..settings import Settings
 from ..workspace.runs import RUN_FILE, Asked, latest_run_id, load_run, no_step, open_run, run_store, step_of
 from .lifecycle import Lifecycle
-from .own_steps import refuse_spoilt
+from .own_steps import refuse_replaced, refuse_spoilt
 from .sequence import Job, Summary, run_sequence
 from .signer import Signer
 
@@ -61,12 +61,14 @@ def execute(request: RunRequest, settings: Settings) -> Summary:
         signer = Signer.of(settings)
         store, run = open_run(settings, replace(asked, parameters=_named(chosen)))
         refuse_spoilt(store)
+        refuse_replaced(settings, run, steps)
         job = Job(
             run_dir=store.dir,
             steps=tuple(step_of(settings, run, step.name) for step in steps),
             notebooks=notebooks,
             stack=run.stack,
             cwd=settings.root,
+            import_from=tuple(str(settings.root / name) for name in settings.config.kernels.import_from),
             parameters=chosen.values,
             environment={"RUNBOOK_ROOT": str(settings.root), "RUNBOOK_OUTPUTS": str(settings.outputs)},
             resume=request.resume,

@@ -77,6 +77,7 @@ class Job:
     """What to run, where; `run_dir` is the run folder, named by the run's id.
 
     `notebooks` and `parameters` are by the steps' names. With a `fork_server` kernels come from there.
+    `import_from` are folders that kernels may import from beside what is installed.
     """
 
     run_dir: Path
@@ -91,6 +92,7 @@ class Job:
     options: EngineOptions = field(default_factory=EngineOptions)
     display: Display | None = None
     fork_server: ForkServer | None = None
+    import_from: tuple[str, ...] = ()
 
     @property
     def run_id(self) -> str:
@@ -164,7 +166,7 @@ class Sequence:
         name = nb["metadata"].get("kernelspec", {}).get("name") or "python3"
         environment = {**self._job.environment, **({} if step.decides else own_environment(self._store, step))}
         start_timeout = self._job.options.start_timeout
-        request = KernelRequest(name, self._job.cwd, environment, step.preload, start_timeout)
+        request = KernelRequest(name, self._job.cwd, environment, step.preload, start_timeout, self._job.import_from)
         return Work(step, parameters, fingerprint(nb, parameters), request)
 
     def _steps(self, todo: list[Work]) -> None:

@@ -16,6 +16,7 @@ from ..workspace.asked import announce, as_gitlab_says, clock_of, who_wrote
 from ..workspace.clients import gitlab_client
 from ..workspace.context import StepContext, open_step, recorded
 from ..workspace.decisions import collect, planned_facts, write_record
+from ..workspace.governance import approval_config, governance
 from ..workspace.policy_reports import policy_files
 from ..workspace.preflight import Check, CheckResult, preflight
 from ..workspace.records import (
@@ -109,7 +110,7 @@ def _findings(context: StepContext) -> tuple[Finding, ...]:
 
 
 def _approvers(context: StepContext) -> str:
-    names = context.settings.config.approval_of(context.run.stack).approvers
+    names = approval_config(context).approvers
     if not names:
         raise ConfigError("runbook.yml names no approver", "Add logins to approval.approvers.")
     return ", ".join(names)
@@ -142,7 +143,8 @@ def _make_request(context: StepContext, findings: tuple[Finding, ...]) -> Approv
         authors=authors,
         unknown_authors=unknown,
     )
-    return make_request(facts, context.settings.config.approval_of(context.run.stack), context.clock())
+    request = make_request(facts, approval_config(context), context.clock())
+    return request.model_copy(update={"governance": governance(context)})
 
 
 def _reject_url(context: StepContext) -> str:

@@ -20,8 +20,10 @@ from ..models.findings import Action, Finding, Severity, Source, Verdict
 from ..models.hcl import HclModule
 from ..models.rules import Rule
 from ..report.result_view import ResultView
+from ..workspace.base_commit import scope_commit
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, open_step, recorded
+from ..workspace.governance import before_change
 from ..workspace.policy_reports import judge_changes, open_gate, write_reports
 from ..workspace.preflight import Check, CheckResult, preflight
 
@@ -107,10 +109,13 @@ def _declared(context: StepContext) -> RuleChanges:
     module = _read(context, root)
     for call in module.unread:
         print(f"{call} comes from elsewhere and is not read: the plan step judges it.")  # noqa: T201 - the notebook's own
+    before = before_change(context).base
+    print(f"Compared with {before}.")  # noqa: T201 - the same
+    commit = scope_commit(context.settings, before)
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder).resolve()
         try:
-            found = read_tree(root, _base_commit(context), SUFFIXES, base) and (base / context.stack.path).is_dir()
+            found = bool(commit) and read_tree(root, commit, SUFFIXES, base) and (base / context.stack.path).is_dir()
             return hcl_changes(module, _read(context, base) if found else None)
         except InputError:
             # What was no valid Terraform before this change says nothing about it: all of it counts as changed.
@@ -120,14 +125,6 @@ def _declared(context: StepContext) -> RuleChanges:
 def _read(context: StepContext, root: Path) -> HclModule:
     stack = root / context.stack.path
     return read_hcl(stack, var_files=[stack / name for name in context.stack.var_files], base=root)
-
-
-def _base_commit(context: StepContext) -> str:
-    # What CI compares with; at a desk the last commit for an edit that is not committed, else the one before.
-    base = context.settings.environment.base_commit
-    if base.strip("0"):
-        return base
-    return "HEAD" if context.run.dirty else "HEAD^"
 
 
 def _finding(context: StepContext, error: Diagnostic) -> Finding:

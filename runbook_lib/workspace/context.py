@@ -42,6 +42,8 @@ class StepContext:
     started_at: datetime
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     metrics: dict[str, Any] = field(default_factory=dict)
+    # What was found out once and is asked for again.
+    known: dict[str, Any] = field(default_factory=dict)
     _inputs: dict[str, Path] = field(default_factory=dict)
 
     @property

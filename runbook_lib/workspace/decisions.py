@@ -21,6 +21,7 @@ from ..settings import Settings
 from .asked import clock_of
 from .clients import gitlab_client
 from .context import StepContext
+from .governance import approval_config
 from .policy_reports import policy_files
 from .records import decision_file, plan_file, read_request, read_summary, request_file
 from .runs import load_run, run_store
@@ -74,7 +75,7 @@ def collect(context: StepContext, request: ApprovalRequest, facts: ApplyFacts) -
 
 
 def _facts(context: StepContext, lineage: str, serial: int | None) -> ApplyFacts:
-    approval = context.settings.config.approval_of(context.run.stack)
+    approval = approval_config(context)
     return ApplyFacts(
         plan_sha256=plan_digest(context.store),
         state_lineage=lineage,

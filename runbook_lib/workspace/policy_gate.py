@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from ..adapters.policies import check_policy_ids, load_policies, load_waivers, policy_sha256
-from ..domain.compliance import combine, findings_from_sarif, judge, locate
+from ..domain.compliance import combine, findings_from_sarif, judge, locate, stricter
+from ..domain.governance import common_waivers
 from ..domain.rules import RuleChanges
 from ..models.compliance import ComplianceReport, JudgeOptions, Policy, Scope, Waiver
 from ..models.config import ComplianceConfig
@@ -33,18 +35,23 @@ class PolicyFiles:
 
     @property
     def digest(self) -> str:
-        """The digest of the policies and waivers in force."""
-        return policy_sha256(self.policies, self.waivers or self.root / self.config.waivers)
+        """The digest of the policies and waivers in force, and of what runbook.yml decides about them."""
+        files = policy_sha256(self.policies, self.waivers or self.root / self.config.waivers)
+        return hashlib.sha256(f"{files}\0{self.config.model_dump_json()}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class PolicyGate:
-    """Policies and waivers that were read and found right."""
+    """Policies and waivers that were read and found right.
+
+    With `before`, those that stood before the change, what blocks by either of them blocks.
+    """
 
     files: PolicyFiles
     policies: tuple[Policy, ...]
     waivers: tuple[Waiver, ...]
     today: date
+    before: PolicyGate | None = None
 
     @classmethod
     def open(cls, files: PolicyFiles, today: date) -> PolicyGate:
@@ -57,6 +64,13 @@ class PolicyGate:
             load_waivers(files.waivers, policies, today, config.max_waiver_days) if files.waivers is not None else ()
         )
         return cls(files, policies, waivers, today)
+
+    def after(self, before: PolicyGate | None) -> PolicyGate:
+        """This gate together with the one that stood before the change: a waiver counts that both have."""
+        if before is None:
+            return self
+        waivers = common_waivers(before.waivers, self.waivers)
+        return replace(self, waivers=waivers, before=replace(before, waivers=waivers))
 
     def __str__(self) -> str:
         return f"{len(self.policies)} policies, {len(self.waivers)} waivers"
@@ -71,6 +85,8 @@ class PolicyGate:
         config = self.files.config
         options = JudgeOptions(scope=scope, severities=config.severities, actions=config.actions, early=early)
         report = judge(changes, self.policies, self.waivers, options, self.today)
+        if self.before is not None:
+            report = stricter(report, self.before.judge(changes, scope, (), early=early))
         if not report.findings:
             return report
         from ..adapters.hcl_blocks import index_blocks
@@ -82,5 +98,5 @@ class PolicyGate:
 
     def with_scanner(self, report: ComplianceReport, sarif: str | bytes, name: str) -> ComplianceReport:
         """The report with what another tool found."""
-        found = findings_from_sarif(sarif, name, self.files.config.scanners)
-        return combine(report, found, self.waivers, self.today)
+        found = combine(report, findings_from_sarif(sarif, name, self.files.config.scanners), self.waivers, self.today)
+        return found if self.before is None else stricter(found, self.before.with_scanner(report, sarif, name))

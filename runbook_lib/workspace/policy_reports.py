@@ -6,6 +6,7 @@ from ..domain.rules import RuleChanges
 from ..models.compliance import ComplianceReport, Scope
 from ..report.formats import render
 from .context import StepContext
+from .governance import before_change
 from .policy_gate import PolicyFiles, PolicyGate
 
 __all__ = ["judge_changes", "open_gate", "policy_files", "write_reports"]
@@ -26,8 +27,10 @@ def policy_files(context: StepContext) -> PolicyFiles:
 
 
 def open_gate(context: StepContext) -> PolicyGate:
-    """The gate as it is now; ConfigError if something in it is wrong."""
-    return PolicyGate.open(policy_files(context), context.clock().date())
+    """The gate as it is now, together with the one before the change; ConfigError if something in it is wrong."""
+    before = before_change(context)
+    context.metrics["compared_with"] = before.base.sha or "nothing"
+    return PolicyGate.open(policy_files(context), context.clock().date()).after(before.gate)
 
 
 def judge_changes(

@@ -5,5 +5,6 @@ from __future__ import annotations
 from .judge import combine, judge, outcome_of
 from .sarif import findings_from_sarif
 from .source_lines import locate
+from .stricter import stricter
 
-__all__ = ["combine", "findings_from_sarif", "judge", "locate", "outcome_of"]
+__all__ = ["combine", "findings_from_sarif", "judge", "locate", "outcome_of", "stricter"]

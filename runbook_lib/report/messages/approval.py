@@ -18,6 +18,7 @@ __all__ = ["approval_request", "decision"]
 
 MOST_ENTRIES = 8
 MOST_FINDINGS = 6
+MOST_SENTENCES = 6
 MOST_ADDRESSES = 8
 
 
@@ -32,6 +33,7 @@ def approval_request(request: ApprovalRequest, texts: Mapping[str, str] | None =
         section(f"*What becomes reachable*\n*{line(sentence, 900)}*"),
         *_exposure(request.exposure),
         section(f"*What changes*\n{_counts(request.summary)}"),
+        *_governance(request.governance),
         *_findings(request.findings),
         fields(_people(request)),
     ]
@@ -44,6 +46,11 @@ def approval_request(request: ApprovalRequest, texts: Mapping[str, str] | None =
     tail = [*buttons, context(digest, f"Run {code(request.run_id, 100)}")]
     text = f"{request.stack}: approval needed: {sentence} Asked by {request.requester}. {request.url}"
     return compose(text, body, tail, attached(texts))
+
+
+def _governance(sentences: Iterable[str]) -> list[Block]:
+    told = [f"• {line(sentence, 400)}" for sentence in sentences]
+    return [section(f":warning: *Who and what judges it*\n{bullets(told, MOST_SENTENCES)}")] if told else []
 
 
 def _exposure(exposure: Exposure) -> list[Block]:

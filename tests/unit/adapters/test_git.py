@@ -1,14 +1,21 @@
 from __future__ import annotations
 
-import io
 import subprocess
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from runbook_lib.adapters.git import Commit, read_commit, read_tree
+from runbook_lib.adapters.git import (
+    Commit,
+    find_commit,
+    first_parent,
+    is_ancestor,
+    is_shallow,
+    merge_base,
+    read_commit,
+    read_tree,
+)
 
 TERRAFORM = (".tf", ".tfvars")
 
@@ -60,31 +67,18 @@ def test_commit_that_is_not_to_be_had_gives_no_tree(repository: Path, tmp_path: 
     assert not (repository / "x").exists()
 
 
-def archive_of(*members: tarfile.TarInfo) -> bytes:
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as archive:
-        for member in members:
-            content = b"# one\n" if member.isreg() else b""
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return held.getvalue()
-
-
-def member(name: str, kind: bytes = tarfile.REGTYPE, linkname: str = "") -> tarfile.TarInfo:
-    made = tarfile.TarInfo(name)
-    made.type, made.linkname = kind, linkname
-    return made
-
-
 @pytest.fixture
-def git_that_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
-    """A git whose every archive is the one given: no honest git makes an archive like these."""
+def git_that_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """A git whose every tree and objects are the ones given: no honest git keeps trees like these."""
 
-    def install(archive: bytes) -> None:
+    def install(listed: str, objects: str) -> None:
         folder = tmp_path / "bin"
         folder.mkdir()
-        (folder / "archive.tar").write_bytes(archive)
-        script = f'#!/bin/sh\ncase "$*" in *--format=tar*) cat {folder}/archive.tar;; *) echo 1;; esac\n'
+        (folder / "tree").write_bytes(listed.encode())
+        (folder / "objects").write_bytes(objects.encode())
+        script = f"""#!/bin/sh
+case "$*" in *ls-tree*) cat {folder}/tree;; *cat-file*) cat {folder}/objects;; *) echo 1;; esac
+"""
         (folder / "git").write_text(script)
         (folder / "git").chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
@@ -94,38 +88,72 @@ def git_that_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
 
 @pytest.mark.parametrize("name", ["../outside.tf", "a/../../outside.tf", "{above}/outside.tf"])
 def test_file_that_would_lie_outside_gives_no_tree(
-    git_that_archives: Callable[[bytes], None], tmp_path: Path, name: str
+    git_that_lists: Callable[[str, str], None], tmp_path: Path, name: str
 ) -> None:
-    git_that_archives(archive_of(member(name.format(above=tmp_path))))
+    git_that_lists(f"100644 blob 1\t{name.format(above=tmp_path)}\0", "1 blob 6\n# one\n\n")
     assert not read_tree(tmp_path, "HEAD", TERRAFORM, tmp_path / "base")
     assert not (tmp_path / "outside.tf").exists()
 
 
-def test_links_and_devices_are_not_written_and_nothing_goes_through_them(
-    git_that_archives: Callable[[bytes], None], tmp_path: Path
+@pytest.mark.parametrize("objects", ["", "1 missing\n", "1 tree 6\n# one\n\n"], ids=["cut off", "missing", "a tree"])
+def test_objects_that_are_not_there_give_no_tree(
+    git_that_lists: Callable[[str, str], None], tmp_path: Path, objects: str
 ) -> None:
-    above = str(tmp_path)
-    git_that_archives(
-        archive_of(
-            member("link.tf", tarfile.SYMTYPE, f"{above}/outside.tf"),
-            member("link.tf"),
-            member("hard.tf", tarfile.LNKTYPE, "link.tf"),
-            member("folder.tf", tarfile.SYMTYPE, above),
-            member("folder.tf/outside.tf"),
-            member("pipe.tf", tarfile.FIFOTYPE),
-            member("device.tf", tarfile.CHRTYPE),
-        )
-    )
-    assert read_tree(tmp_path, "HEAD", TERRAFORM, tmp_path / "base")
-    written = [path for path in (tmp_path / "base").rglob("*") if path.is_symlink() or not path.is_dir()]
-    assert sorted(path.relative_to(tmp_path).as_posix() for path in written) == [
-        "base/folder.tf/outside.tf",
-        "base/link.tf",
-    ]
-    assert all(path.is_file() and not path.is_symlink() for path in written)
-    assert not (tmp_path / "outside.tf").exists()
-
-
-def test_archive_that_breaks_off_gives_no_tree(git_that_archives: Callable[[bytes], None], tmp_path: Path) -> None:
-    git_that_archives(archive_of(member("main.tf"))[:515])
+    git_that_lists("100644 blob 1\tmain.tf\0", objects)
     assert not read_tree(tmp_path, "HEAD", TERRAFORM, tmp_path / "base")
+
+
+def test_links_and_submodules_are_no_files(repository: Path, tmp_path: Path) -> None:
+    (repository / "link.tf").symlink_to("terraform/access/main.tf")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "a link")
+    git(repository, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module.tf")
+    git(repository, "commit", "--quiet", "--message", "a submodule")
+    assert read_tree(repository, "HEAD", TERRAFORM, tmp_path / "base")
+    written = [path for path in (tmp_path / "base").rglob("*") if not path.is_dir()]
+    assert [path.relative_to(tmp_path).as_posix() for path in written] == ["base/terraform/access/main.tf"]
+
+
+def test_attributes_leave_nothing_out_and_put_nothing_in(repository: Path, tmp_path: Path) -> None:
+    (repository / ".gitattributes").write_text("*.tf export-ignore export-subst\n")
+    (repository / "terraform/access/main.tf").write_text("# $Format:%H$\n")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "attributes")
+    (repository / ".git/info").mkdir(exist_ok=True)
+    (repository / ".git/info/attributes").write_text("*.tf export-ignore\n")
+    assert read_tree(repository, "HEAD", TERRAFORM, tmp_path / "base")
+    assert (tmp_path / "base/terraform/access/main.tf").read_text() == "# $Format:%H$\n"
+
+
+def test_an_object_that_was_replaced_is_read_as_it_was(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head, before = git(repository, "rev-parse", "HEAD"), git(repository, "rev-parse", "HEAD^")
+    git(repository, "replace", before, head)
+    assert read_tree(repository, before, TERRAFORM, tmp_path / "base")
+    assert (tmp_path / "base/terraform/access/main.tf").read_text() == "# one\n"
+    assert first_parent(repository) == before
+
+
+def test_variables_lead_git_nowhere_else(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "--quiet")
+    git(other, "commit", "--quiet", "--allow-empty", "--message", "elsewhere")
+    sha = git(repository, "rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    assert (read_commit(repository).sha, find_commit(repository, "HEAD")) == (sha, sha)
+
+
+def test_history_is_asked_for_by_name_or_id(repository: Path, tmp_path: Path) -> None:
+    head, before = git(repository, "rev-parse", "HEAD"), git(repository, "rev-parse", "HEAD^")
+    git(repository, "checkout", "--quiet", "-b", "side", before)
+    git(repository, "commit", "--quiet", "--allow-empty", "--message", "aside")
+    assert merge_base(repository, "main", "side") == before
+    assert (is_ancestor(repository, before, head), is_ancestor(repository, head, before)) == (True, False)
+    assert find_commit(repository, "--help") == ""
+    assert not is_shallow(repository)
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository}", str(clone))
+    assert (is_shallow(clone), first_parent(clone)) == (True, "")

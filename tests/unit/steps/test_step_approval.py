@@ -24,7 +24,9 @@ from runbook_lib.settings import Settings
 from runbook_lib.steps import approval
 from runbook_lib.steps.plan import read_lineage
 from runbook_lib.workspace import states
+from runbook_lib.workspace.base_commit import BaseCommit
 from runbook_lib.workspace.context import StepContext
+from runbook_lib.workspace.governance import Before
 from runbook_lib.workspace.policy_reports import policy_files
 
 Results = Callable[..., StepResult]
@@ -304,6 +306,7 @@ def test_in_a_pipeline_nobody_waits(
     context: StepContext, asked: ApprovalRequest, clock: Clock, load: Callable[..., Settings]
 ) -> None:
     context.settings = load(GITLAB_CI="true")
+    context.known["before"] = Before(BaseCommit(first=True))
     record = approval.wait_for_decision(context, asked, sleep=clock.sleep)
     assert (record.approved, clock.slept) == (False, [])
 

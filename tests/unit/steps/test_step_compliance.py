@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,9 @@ from runbook_lib.models.rules import Rule
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
 from runbook_lib.steps import compliance
+from runbook_lib.workspace.base_commit import BaseCommit
 from runbook_lib.workspace.context import StepContext
+from runbook_lib.workspace.governance import Before
 
 MAIN = """resource "aws_vpc_security_group_ingress_rule" "%(name)s" {
   security_group_id = "sg-0123456789abcdef0"
@@ -84,18 +85,6 @@ def context(settings: Settings, store: RunStore, run: Run, slack: FakeSlack) -> 
 
 
 @pytest.fixture
-def at(context: StepContext, load: Callable[..., Settings]) -> Callable[..., StepContext]:
-    """The step in a run that is different, with these variables."""
-
-    def make(changes: dict[str, bool], **variables: str) -> StepContext:
-        context.settings = load(**variables)
-        context.run = context.run.model_copy(update=changes)
-        return context
-
-    return make
-
-
-@pytest.fixture
 def terraform(monkeypatch: pytest.MonkeyPatch) -> FakeTerraform:
     fake = FakeTerraform()
     monkeypatch.setattr(compliance, "terraform_client", fake.client)
@@ -117,6 +106,7 @@ def before(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return bool(found["files"])
 
     monkeypatch.setattr(compliance, "read_tree", read_tree)
+    monkeypatch.setattr(compliance, "before_change", lambda context: Before(BaseCommit("abc123", "the commit before")))
     return found
 
 
@@ -147,7 +137,7 @@ def test_what_the_files_declare_is_read_beside_what_they_declared_before(
     assert files.findings == ()
     assert [found.address for found in files.rules] == [address("new")]
     assert [found.address for found in files.changes.before] == [address("old")]
-    assert before["asked"] == [(context.settings.root, "HEAD^", (".tf", ".tf.json", ".tfvars", ".tfvars.json"))]
+    assert before["asked"] == [(context.settings.root, "abc123", (".tf", ".tf.json", ".tfvars", ".tfvars.json"))]
 
 
 @pytest.mark.usefixtures("terraform")
@@ -168,28 +158,6 @@ def test_without_a_before_all_that_the_files_declare_is_new(
     assert [found.address for found in changes.after] == [address("new")]
 
 
-@pytest.mark.usefixtures("terraform")
-@pytest.mark.parametrize(
-    ("variables", "changes", "commit"),
-    [
-        pytest.param({"RUNBOOK_BASE_COMMIT": "abc123"}, {"dirty": True}, "abc123", id="what CI compares with"),
-        pytest.param({"CI_COMMIT_BEFORE_SHA": "0" * 40}, {}, "HEAD^", id="the first push of a branch"),
-        pytest.param({}, {}, "HEAD^", id="a commit at a desk"),
-        pytest.param({}, {"dirty": True}, "HEAD", id="an edit at a desk"),
-    ],
-)
-def test_the_change_is_what_came_since_the_base_commit(
-    at: Callable[..., StepContext],
-    before: dict[str, Any],
-    variables: dict[str, str],
-    changes: dict[str, bool],
-    commit: str,
-) -> None:
-    context = at(changes, **variables)
-    compliance.validate(context)
-    assert [asked[1] for asked in before["asked"]] == [commit]
-
-
 @pytest.mark.usefixtures("terraform", "before")
 def test_the_stack_s_variable_files_say_what_is_declared(context: StepContext) -> None:
     (context.stack_dir / "main.tf").write_text('variable "port" {}\n' + rule("new", "var.port"))
@@ -207,7 +175,10 @@ def test_a_module_from_elsewhere_is_said_not_to_be_read(
 ) -> None:
     (context.stack_dir / "more.tf").write_text('module "vpc" {\n  source = "terraform-aws-modules/vpc/aws"\n}\n')
     compliance.validate(context)
-    assert capsys.readouterr().out == ("module.vpc comes from elsewhere and is not read: the plan step judges it.\n")
+    assert capsys.readouterr().out == (
+        "module.vpc comes from elsewhere and is not read: the plan step judges it.\n"
+        "Compared with abc123 (the commit before).\n"
+    )
 
 
 @pytest.mark.usefixtures("before")
@@ -216,7 +187,8 @@ def test_files_that_were_valid_before_are_said_to_be(
 ) -> None:
     terraform.asked = False
     compliance.validate(context)
-    assert capsys.readouterr().out == ("Terraform found these files valid before: nothing in them has changed since.\n")
+    said = "Terraform found these files valid before: nothing in them has changed since.\n"
+    assert said in capsys.readouterr().out
     assert (terraform.stacks, terraform.backends) == (["access"], [False])
 
 

@@ -1,0 +1,92 @@
+"""The commit before the change: what was applied last, by GitLab's word, else what git itself can say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..adapters.git import find_commit, first_parent, is_ancestor, is_shallow, merge_base
+from ..errors import GitLabError
+from ..models.run import Run
+from ..settings import Settings
+from .applied_commit import environment_of
+from .clients import gitlab_client
+
+__all__ = ["BaseCommit", "find_base", "scope_commit"]
+
+_FETCH = "Fetch the whole history: GIT_DEPTH: 0 in a job, `git fetch --unshallow` at a desk."
+_TOKEN = "Set GITLAB_TOKEN, which may ask GitLab what was applied last."  # noqa: S105 - what to do, no token
+_GIT = "Work in a clone of the project."
+_ORIGINS = ("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master")
+
+
+@dataclass(frozen=True)
+class BaseCommit:
+    """The commit that a change is compared with; without `sha` there is none before (`first`), or it isn't known.
+
+    `applied`: GitLab vouches that it was applied, and so approved.
+    """
+
+    sha: str = ""
+    how: str = ""
+    applied: bool = False
+    first: bool = False
+    problem: str = ""
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        if self.sha:
+            return f"{self.sha[:12]} ({self.how})"
+        return "nothing: this is the first commit" if self.first else f"nothing: {self.problem}"
+
+
+def find_base(settings: Settings, run: Run) -> BaseCommit:
+    """What the change of this run comes after. No variable has a say: a player could set it."""
+    root = settings.root
+    head = find_commit(root, "HEAD")
+    if not head:
+        return BaseCommit(problem="this folder is in no git repository", remedy=_GIT)
+    try:
+        applied, asked = _applied(settings, run)
+    except GitLabError as error:
+        applied, asked = "", False
+        if settings.environment.in_ci:
+            return BaseCommit(problem=f"GitLab did not say what was applied last: {error.message}", remedy=error.remedy)
+    if applied:
+        if find_commit(root, applied) != applied:
+            problem = f"{applied[:12]}, the commit last applied, is not in this clone"
+            return BaseCommit(problem=problem, remedy=_FETCH)
+        return BaseCommit(applied, "the commit last applied", applied=True)
+    if settings.environment.in_ci and not asked:
+        return BaseCommit(problem="nobody says which commit was applied last", remedy=_TOKEN)
+    return _by_git(settings, head)
+
+
+def scope_commit(settings: Settings, base: BaseCommit) -> str:
+    """The commit that the files are compared with: the one that CI names, where that is even earlier; else the base."""
+    named = settings.environment.base_commit
+    found = find_commit(settings.root, named) if named.strip("0") else ""
+    return found if base.sha and found and is_ancestor(settings.root, found, base.sha) else base.sha
+
+
+def _applied(settings: Settings, run: Run) -> tuple[str, bool]:
+    # Whether GitLab was asked tells a stack that was never applied from one of which nothing is known.
+    gitlab = gitlab_client(settings)
+    if gitlab is None or not gitlab.has_token:
+        return "", False
+    job, environment = settings.config.approval.job, environment_of(settings, run.stack)
+    found = gitlab.last_deployment(environment, job, gitlab.default_branch())
+    return (found.sha if found else ""), True
+
+
+def _by_git(settings: Settings, head: str) -> BaseCommit:
+    root = settings.root
+    for origin in _ORIGINS:
+        base = merge_base(root, origin, "HEAD") if find_commit(root, origin) else ""
+        if base and base != head:
+            return BaseCommit(base, f"where this branch left {origin.removeprefix('refs/remotes/')}")
+    parent = first_parent(root)
+    if parent:
+        return BaseCommit(parent, "the commit before")
+    if is_shallow(root):
+        return BaseCommit(problem="this clone does not hold the commit before", remedy=_FETCH)
+    return BaseCommit(first=True)

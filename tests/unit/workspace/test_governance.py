@@ -1,0 +1,336 @@
+"""Who may approve and what blocks, read from the commit before the change in a real git repository."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from step_fakes import NOW, FakeSlack, built_in
+
+from runbook_lib.adapters.store import RunStore
+from runbook_lib.domain.rules import RuleChanges
+from runbook_lib.errors import ApprovalError, GitLabError
+from runbook_lib.models.base import Outcome
+from runbook_lib.models.compliance import Scope
+from runbook_lib.models.findings import Action, Severity, Verdict
+from runbook_lib.models.rules import Rule
+from runbook_lib.models.run import Run
+from runbook_lib.settings import Settings
+from runbook_lib.workspace import base_commit
+from runbook_lib.workspace.base_commit import find_base, scope_commit
+from runbook_lib.workspace.context import StepContext
+from runbook_lib.workspace.governance import approval_config, before_change, governance, notebook_problem
+from runbook_lib.workspace.policy_reports import open_gate
+
+ROOT = Path(__file__).parents[3]
+POLICY = "sg-world-ssh"
+WAIVER = f"""waivers:
+  - policy: {POLICY}
+    address: "*"
+    owner: riley
+    reason: none
+    expires: 2026-12-31
+"""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "user.name=Riley", "-c", "user.email=riley@example.com", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(folder: Path, message: str) -> str:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
+    return git(folder, "rev-parse", "HEAD")
+
+
+@dataclass
+class Deployed:
+    """GitLab, as far as it says what was applied last."""
+
+    sha: str = ""
+    error: str = ""
+    has_token: bool = True
+
+    def default_branch(self) -> str:
+        if self.error:
+            raise GitLabError(self.error, "Ask again.")
+        return "main"
+
+    def last_deployment(self, environment: str, job: str = "", ref: str = "") -> Deployed | None:
+        assert (environment, job, ref) == ("production/access", "apply", "main")
+        return self if self.sha else None
+
+
+@pytest.fixture
+def repository(root: Path) -> Path:
+    """The repository with two commits: what stood before, and an empty change."""
+    shutil.copytree(ROOT / "notebooks", root / "notebooks")
+    git(root, "init", "--quiet", "--initial-branch=main")
+    commit(root, "before")
+    commit(root, "the change")
+    return root
+
+
+@pytest.fixture
+def step(repository: Path, load: Callable[..., Settings], run: Run, slack: FakeSlack) -> Callable[..., StepContext]:
+    """A step begun now, with these variables."""
+
+    def begin(**variables: str) -> StepContext:
+        settings = load(**variables)
+        store = RunStore(settings.outputs, "7")
+        return StepContext(built_in("approval"), settings, store, run, NOW, clock=lambda: NOW)
+
+    return begin
+
+
+@pytest.fixture
+def gitlab(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Deployed]:
+    def install(**given: Any) -> Deployed:
+        fake = Deployed(**given)
+        monkeypatch.setattr(base_commit, "gitlab_client", lambda settings: fake)
+        return fake
+
+    return install
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_at_a_desk_the_commit_before_judges_also_when_the_working_tree_is_not_clean(
+    step: Callable[..., StepContext], repository: Path
+) -> None:
+    (repository / "untracked").write_text("beside")
+    context = step()
+    base = find_base(context.settings, context.run)
+    assert (base.sha, base.how) == (git(repository, "rev-parse", "HEAD^"), "the commit before")
+    assert governance(context) == ()
+
+
+def test_a_branch_is_judged_by_where_it_left_the_default_branch(
+    step: Callable[..., StepContext], repository: Path
+) -> None:
+    left = git(repository, "rev-parse", "HEAD")
+    git(repository, "update-ref", "refs/remotes/origin/main", left)
+    commit(repository, "one")
+    commit(repository, "two")
+    context = step()
+    assert find_base(context.settings, context.run).sha == left
+
+
+def test_what_gitlab_says_was_applied_last_judges_however_many_commits_came_since(
+    step: Callable[..., StepContext], repository: Path, gitlab: Callable[..., Deployed]
+) -> None:
+    applied = git(repository, "rev-parse", "HEAD")
+    edit(repository / "runbook.yml", "[alex, sam]", "[alex, sam, riley]")
+    commit(repository, "riley may approve")
+    commit(repository, "and something else")
+    gitlab(sha=applied)
+    context = step(GITLAB_CI="true")
+    assert before_change(context).base.applied
+    assert approval_config(context).approvers == ("alex", "sam")
+    assert governance(context) == ("This change also adds riley as approver, who does not count yet.",)
+
+
+@pytest.mark.parametrize("name", ["RUNBOOK_BASE_COMMIT", "CI_COMMIT_BEFORE_SHA", "CI_MERGE_REQUEST_DIFF_BASE_SHA"])
+def test_no_variable_makes_the_change_smaller_or_chooses_its_judges(
+    step: Callable[..., StepContext], repository: Path, name: str
+) -> None:
+    first, head = git(repository, "rev-parse", "HEAD^"), git(repository, "rev-parse", "HEAD")
+    commit(repository, "more")
+    for value, compared in ((git(repository, "rev-parse", "HEAD"), head), ("0" * 40, head), (first, first)):
+        context = step(**{name: value})
+        base = find_base(context.settings, context.run)
+        assert (base.sha, scope_commit(context.settings, base)) == (head, compared)
+
+
+@pytest.mark.parametrize(
+    ("deployed", "said"),
+    [
+        pytest.param({"sha": "1" * 40}, "111111111111, the commit last applied, is not in this clone", id="shallow"),
+        pytest.param({"error": "GitLab is down"}, "did not say what was applied last: GitLab is down", id="down"),
+        pytest.param({"has_token": False}, "nobody says which commit was applied last", id="no token"),
+    ],
+)
+def test_where_nothing_is_known_of_before_a_pipeline_asks_nobody(
+    step: Callable[..., StepContext], gitlab: Callable[..., Deployed], deployed: dict[str, Any], said: str
+) -> None:
+    gitlab(**deployed)
+    context = step(GITLAB_CI="true")
+    assert scope_commit(context.settings, before_change(context).base) == ""
+    assert said in governance(context)[0]
+    with pytest.raises(ApprovalError, match="it is not known who may approve this change") as refused:
+        approval_config(context)
+    assert refused.value.remedy
+
+
+def test_a_clone_without_the_commit_before_is_said_to_be_shallow(
+    step: Callable[..., StepContext], repository: Path, tmp_path: Path, gitlab: Callable[..., Deployed]
+) -> None:
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository}", str(tmp_path / "clone"))
+    gitlab()
+    context = step(GITLAB_CI="true", RUNBOOK_ROOT=str(tmp_path / "clone"))
+    context.settings = Settings.load(tmp_path / "clone")
+    with pytest.raises(ApprovalError) as refused:
+        approval_config(context)
+    assert "GIT_DEPTH: 0" in refused.value.remedy
+
+
+def test_the_first_commit_has_nobody_before_it_and_says_so(
+    step: Callable[..., StepContext], repository: Path, gitlab: Callable[..., Deployed]
+) -> None:
+    shutil.rmtree(repository / ".git")
+    git(repository, "init", "--quiet", "--initial-branch=main")
+    commit(repository, "first")
+    gitlab()
+    context = step(GITLAB_CI="true")
+    assert approval_config(context).approvers == ("alex", "sam")
+    assert governance(context)[0].startswith("Nothing stood before this change")
+
+
+def test_a_runbook_yml_of_before_that_cannot_be_read_is_no_free_pass(
+    step: Callable[..., StepContext], repository: Path, gitlab: Callable[..., Deployed]
+) -> None:
+    right = (repository / "runbook.yml").read_text()
+    (repository / "runbook.yml").write_text("version: 1\nstacks: 7\n")
+    commit(repository, "broken")
+    (repository / "runbook.yml").write_text(right)
+    commit(repository, "mended")
+    gitlab()
+    context = step(GITLAB_CI="true")
+    with pytest.raises(ApprovalError, match="holds what this version can't read"):
+        approval_config(context)
+
+
+def test_what_the_change_weakens_still_blocks_and_every_weakening_is_said(
+    step: Callable[..., StepContext], repository: Path
+) -> None:
+    weaker = f"  max_waiver_days: 400\n  actions: {{{POLICY}: warn}}\n  severities: {{{POLICY}: low}}\n"
+    edit(repository / "runbook.yml", "  max_waiver_days: 90\n", weaker)
+    (repository / "policies/waivers.yml").write_text(WAIVER)
+    context = step()
+    gate = open_gate(context)
+    world = Rule(direction="ingress", protocol="tcp", from_port=22, to_port=22, source="0.0.0.0/0", address="a.b")
+    report = gate.judge(RuleChanges(after=(world,), touched=frozenset({0})), Scope.CHANGED, ())
+    (found,) = [finding for finding in report.findings if finding.policy == POLICY]
+    assert (report.outcome, found.action, found.verdict) == (Outcome.BLOCKED, Action.BLOCK, Verdict.FAILED)
+    assert (found.severity, found.waiver) == (Severity.CRITICAL, None)
+    assert found.remedy.endswith("It blocks by what was in force before this change.")
+    assert set(governance(context)) == {
+        f"This change also weakens {POLICY}: warn in place of block.",
+        f"This change also lowers the severity of {POLICY} from critical to low.",
+        f"This change also adds a waiver of {POLICY} at * by riley, until 2026-12-31, which waives nothing yet.",
+        "This change also changes compliance.max_waiver_days in runbook.yml from 90 to 400.",
+    }
+
+
+def test_a_waiver_that_stood_before_waives_until_the_earlier_of_its_days(
+    step: Callable[..., StepContext], repository: Path
+) -> None:
+    waivers = repository / "policies/waivers.yml"
+    waivers.write_text(WAIVER)
+    commit(repository, "a waiver")
+    waivers.write_text(WAIVER.replace("2026-12-31", "2027-01-15"))
+    commit(repository, "a longer one")
+    context = step()
+    (waiver,) = open_gate(context).waivers
+    assert waiver.expires.isoformat() == "2026-12-31"
+    assert governance(context) == (
+        f"This change also extends a waiver of {POLICY} at * from 2026-12-31 to 2027-01-15.",
+    )
+
+
+def test_a_policy_that_the_change_removes_judges_it_all_the_same(
+    step: Callable[..., StepContext], repository: Path
+) -> None:
+    (repository / "policies/world.yml").unlink()
+    commit(repository, "the change")
+    context = step()
+    world = Rule(direction="ingress", protocol="tcp", from_port=22, to_port=22, source="0.0.0.0/0", address="a.b")
+    report = open_gate(context).judge(RuleChanges(after=(world,), touched=frozenset({0})), Scope.CHANGED, ())
+    assert POLICY in {finding.policy for finding in report.findings if finding.action is Action.BLOCK}
+    assert f"This change also removes the policy {POLICY}, which judges this change all the same." in governance(
+        context
+    )
+
+
+def replace_cell(path: Path, index: int, source: str) -> None:
+    notebook = json.loads(path.read_text())
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    code[index]["source"] = source
+    path.write_text(json.dumps(notebook))
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_another_notebook_for_apply_is_shown_and_not_executed(
+    step: Callable[..., StepContext], repository: Path, committed: bool
+) -> None:
+    replace_cell(repository / "notebooks/04_apply.ipynb", 2, "pass")
+    if committed:
+        commit(repository, "a part of the change, and one commit more")
+        commit(repository, "the change")
+    context = step()
+    apply = built_in("apply")
+    problem = notebook_problem(context.settings, context.run, apply, NOW.date())
+    assert problem.startswith("notebooks/04_apply.ipynb is not the notebook of this version: of ")
+    assert any(said.startswith("This change also replaces the notebook of apply") for said in governance(context))
+
+
+def test_outputs_and_prose_make_no_other_notebook(step: Callable[..., StepContext], repository: Path) -> None:
+    path = repository / "notebooks/04_apply.ipynb"
+    notebook = json.loads(path.read_text())
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = "Other words."
+        else:
+            cell["outputs"], cell["execution_count"] = [{"output_type": "stream", "name": "stdout", "text": "x"}], 7
+    path.write_text(json.dumps(notebook))
+    context = step()
+    assert notebook_problem(context.settings, context.run, built_in("apply"), NOW.date()) == ""
+    assert governance(context) == ()
+
+
+def test_a_tag_that_leaves_a_cell_out_makes_another_notebook(
+    step: Callable[..., StepContext], repository: Path
+) -> None:
+    path = repository / "notebooks/04_apply.ipynb"
+    notebook = json.loads(path.read_text())
+    for cell in notebook["cells"]:
+        cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), "skip-execution"]
+    path.write_text(json.dumps(notebook))
+    context = step()
+    assert notebook_problem(context.settings, context.run, built_in("apply"), NOW.date())
+
+
+def test_a_notebook_of_one_s_own_is_allowed_by_runbook_yml_of_before_alone(
+    step: Callable[..., StepContext], repository: Path
+) -> None:
+    replace_cell(repository / "notebooks/04_apply.ipynb", 2, "pass")
+    edit(repository / "runbook.yml", "compliance:\n", "steps: {apply: {own_notebook: true}}\ncompliance:\n")
+    context = step()
+    assert notebook_problem(context.settings, context.run, built_in("apply"), NOW.date())
+    assert any("steps.apply.own_notebook" in said for said in governance(context))
+    commit(repository, "allowed")
+    commit(repository, "the next change")
+    context = step()
+    assert notebook_problem(context.settings, context.run, built_in("apply"), NOW.date()) == ""
+
+
+def test_a_notebook_that_was_applied_before_is_no_change(
+    step: Callable[..., StepContext], repository: Path, gitlab: Callable[..., Deployed]
+) -> None:
+    replace_cell(repository / "notebooks/04_apply.ipynb", 2, "pass")
+    gitlab(sha=commit(repository, "approved and applied"))
+    commit(repository, "the next change")
+    context = step()
+    assert notebook_problem(context.settings, context.run, built_in("apply"), NOW.date()) == ""
+    assert governance(context) == ()
