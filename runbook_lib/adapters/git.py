@@ -10,6 +10,7 @@ from pathlib import Path
 
 __all__ = [
     "Commit",
+    "changed_files",
     "find_commit",
     "first_parent",
     "is_ancestor",
@@ -50,6 +51,13 @@ def read_commit(directory: Path) -> Commit:
     sha, _, email = described.partition("\n")
     ref = _git(directory, "rev-parse", "--abbrev-ref", "HEAD") or ""
     return Commit(sha, ref, email, bool(_git(directory, "status", "--porcelain")))
+
+
+def changed_files(directory: Path, counting: tuple[str, ...]) -> tuple[str, ...]:
+    """Tracked files that differ from HEAD, and untracked ones below `counting`; by their paths below the repository."""
+    tracked = _git(directory, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=none") or ""
+    strange = _git(directory, "ls-files", "--others", "--exclude-standard", "--", *counting) or ""
+    return (*(line.strip().partition(" ")[2].strip() for line in tracked.splitlines()), *strange.splitlines())
 
 
 def tree_id(directory: Path) -> str:

@@ -211,6 +211,14 @@ class GitLab:
         found = self._http.list(path, f"list the jobs of pipeline {pipeline_id}", GitLabJob.parse)
         return tuple(sorted(found, key=lambda job: job.id))
 
+    def earlier_jobs(self, pipeline_id: int, name: str) -> tuple[GitLabJob, ...]:
+        """The jobs of this name that came to run before the last one of it, those that a retry replaced included."""
+        path = f"{self._path}/pipelines/{pipeline_id}/jobs"
+        doing = f"list the jobs of pipeline {pipeline_id}, also those that were retried"
+        found = self._http.list(path, doing, GitLabJob.parse, {"include_retried": "true"})
+        mine = sorted((job for job in found if job.name == name), key=lambda job: job.id)
+        return tuple(job for job in mine[:-1] if job.started_at is not None)
+
     def job(self, job_id: int) -> GitLabJob:
         """One job."""
         return self._http.get(f"{self._path}/jobs/{job_id}", f"read the job {job_id}", GitLabJob.parse)

@@ -39,13 +39,17 @@ class RequestFacts:
     reject_url: str = ""
     authors: tuple[str, ...] = ()
     unknown_authors: tuple[str, ...] = ()
+    inputs_sha256: str = ""
+    config_sha256: str = ""
+    complete: bool = True
 
 
 @dataclass(frozen=True)
 class ApplyFacts:
     """What is so when apply starts: the plan file's digest, the state's lineage and serial, and runbook.yml's names.
 
-    An empty commit or policy digest is not compared. `approvers` and `quorum` are those of runbook.yml now; None
+    An empty commit, policy digest, run or stack is not compared. `problems` are what else stands against the request.
+    `approvers` and `quorum` are those of runbook.yml now; None
     leaves it at the request's. A person must be named in both.
     """
 
@@ -56,6 +60,9 @@ class ApplyFacts:
     policy_sha256: str = ""
     approvers: tuple[str, ...] | None = None
     quorum: int | None = None
+    run_id: str = ""
+    stack: str = ""
+    problems: tuple[str, ...] = ()
 
 
 def make_request(facts: RequestFacts, config: ApprovalConfig, now: datetime) -> ApprovalRequest:
@@ -84,6 +91,10 @@ def make_request(facts: RequestFacts, config: ApprovalConfig, now: datetime) -> 
         expires_at=_moment(now) + config.expires_after,
         url=facts.url or run.pipeline_url,
         reject_url=facts.reject_url,
+        inputs_sha256=facts.inputs_sha256,
+        config_sha256=facts.config_sha256,
+        dirty=run.dirty,
+        complete=facts.complete,
     )
 
 
@@ -136,11 +147,20 @@ def _moment(time: datetime) -> datetime:
 
 def _request_problems(request: ApprovalRequest, facts: ApplyFacts, now: datetime) -> tuple[str, ...]:
     """What keeps this request from being approved by anybody."""
-    return (*_changed(request, facts), *_late(request, now), *_unknown(request), *_nobody(request, facts))
+    return (
+        *_changed(request, facts),
+        *facts.problems,
+        *_late(request, now),
+        *_unknown(request),
+        *_nobody(request, facts),
+    )
 
 
 def _changed(request: ApprovalRequest, facts: ApplyFacts) -> Iterator[str]:
     again = "Run the plan step again and have the new plan approved."
+    for name, found, asked in (("run", facts.run_id, request.run_id), ("stack", facts.stack, request.stack)):
+        if found and found != asked:
+            yield f"The request is of {name} {asked}, not of {found}. Run the approval step of this run."
     if facts.plan_sha256 != request.plan_sha256:
         yield f"The plan file is not the one that was shown to the approvers. {again}"
     if facts.state_lineage != request.state_lineage:

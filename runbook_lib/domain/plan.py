@@ -36,6 +36,8 @@ def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
     deferred = [_deferred(entry) for entry in _list(data, "deferred_changes")]
     return Plan.model_construct(
         terraform_version=_text(data, "terraform_version"),
+        # Terraform before 1.8 does not say it.
+        complete=data.get("complete") is not False and not deferred,
         changes=_changes([*_list(data, "resource_changes"), *deferred], "resource_changes"),
         prior_state=_object(data, "prior_state"),
         planned_values=_object(data, "planned_values"),

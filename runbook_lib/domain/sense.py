@@ -13,8 +13,8 @@ from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.models.steps import BUILT_IN, find_step
 
-from .approval import same_person
 from .evidence import covered, superseded
+from .people import named
 
 __all__ = ["Record", "carried_out", "contradictions", "remarks"]
 
@@ -45,7 +45,7 @@ class Record:
 def carried_out(step: ManifestStep) -> bool:
     """Whether an apply, by what it left, came to Terraform."""
     left = {file.path.rpartition("/")[2] for file in step.files}
-    return not step.outcome.stops or bool(left & {"apply.jsonl", "outputs.json", "errored.tfstate"})
+    return not step.outcome.stops or bool(left & {"began.json", "apply.jsonl", "outputs.json", "errored.tfstate"})
 
 
 def contradictions(record: Record) -> tuple[str, ...]:
@@ -184,11 +184,9 @@ def _deciders(record: Record, request: ApprovalRequest, decision: DecisionRecord
 
 
 def _counts(given: Decision, request: ApprovalRequest, run: Run) -> bool:
-    own = any(same_person(given.user, name) for name in (request.requester, run.requester, request.author, run.author))
-    named = given.user.casefold() in {name.casefold() for name in request.approvers}
-    return (
-        not own and named and given.plan_sha256 == request.plan_sha256 and getattr(given, "counts", True) is not False
-    )
+    own = named(given.user, (request.requester, run.requester, request.author, run.author, *request.authors))
+    may = named(given.user, request.approvers)
+    return not own and may and given.plan_sha256 == request.plan_sha256 and getattr(given, "counts", True) is not False
 
 
 def _history(record: Record) -> Iterator[str]:

@@ -20,6 +20,8 @@ class ApprovalRequest(Model):
 
     `authors` are the logins of all who made a commit since the one that was applied last; `unknown_authors` the
     addresses of which nobody can tell whose they are. `author` is the last commit's.
+    `inputs_sha256` and `config_sha256` are digests of what the plan was made from and of what runbook.yml decides about
+    it; `dirty` says that files differ from the commit, `complete` that the plan is of the whole stack.
     `governance` says, one sentence each, what the change does to who and what judges it.
     """
 
@@ -47,6 +49,10 @@ class ApprovalRequest(Model):
     url: str = ""
     reject_url: str = ""
     governance: tuple[str, ...] = ()
+    inputs_sha256: str = ""
+    config_sha256: str = ""
+    dirty: bool = False
+    complete: bool = True
 
 
 class Decision(Model):

@@ -6,7 +6,7 @@ from typing import Any
 
 from .base import Model
 
-__all__ = ["Plan", "PlanSummary", "ResourceChange"]
+__all__ = ["Plan", "PlanInputs", "PlanSummary", "ResourceChange"]
 
 
 class ResourceChange(Model):
@@ -30,14 +30,33 @@ class ResourceChange(Model):
 
 
 class Plan(Model):
-    """A parsed plan. `prior_resources` and `configuration` are Terraform's own JSON, for the readers of rules."""
+    """A parsed plan. `prior_state` and `configuration` are Terraform's own JSON, for the readers of rules.
+
+    `complete` is false for a plan of some resources alone (-target, deferred changes).
+    """
 
     terraform_version: str = ""
+    complete: bool = True
     changes: tuple[ResourceChange, ...] = ()
     prior_state: dict[str, Any] = {}
     planned_values: dict[str, Any] = {}
     configuration: dict[str, Any] = {}
     variables: dict[str, Any] = {}
+
+
+class PlanInputs(Model):
+    """What a plan was made with and from: the model of inputs.json.
+
+    `files` are SHA-256 by path. `terraform_sha256` is the program's own, empty where it is no single file; `providers`
+    are the versions by name, `lock_sha256` is that of .terraform.lock.hcl.
+    """
+
+    product: str = ""
+    terraform_version: str = ""
+    terraform_sha256: str = ""
+    providers: dict[str, str] = {}
+    lock_sha256: str = ""
+    files: dict[str, str] = {}
 
 
 class PlanSummary(Model):

@@ -21,7 +21,17 @@ from ..models.base import Outcome
 from ..models.run import Run
 from ..models.steps import CHANGE, RunStep, Step, find_step
 from ..settings import Settings
-from ..workspace.runs import RUN_FILE, Asked, latest_run_id, load_run, no_step, open_run, run_store, step_of
+from ..workspace.runs import (
+    RUN_FILE,
+    Asked,
+    latest_run_id,
+    load_run,
+    no_step,
+    open_run,
+    refuse_second,
+    run_store,
+    step_of,
+)
 from .lifecycle import Lifecycle
 from .own_steps import refuse_replaced, refuse_spoilt
 from .sequence import Job, Summary, run_sequence
@@ -61,6 +71,8 @@ def execute(request: RunRequest, settings: Settings) -> Summary:
         signer = Signer.of(settings)
         store, run = open_run(settings, replace(asked, parameters=_named(chosen)))
         refuse_spoilt(store)
+        if not request.resume and any(step.applies for step in steps):
+            refuse_second(store)
         refuse_replaced(settings, run, steps)
         job = Job(
             run_dir=store.dir,

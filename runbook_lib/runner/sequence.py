@@ -31,6 +31,7 @@ from ..models.base import Outcome
 from ..models.results import ErrorInfo, InputFile, StepResult
 from ..models.steps import BUILT_IN, Step
 from ..workspace.records import OUTCOME_FILE
+from ..workspace.runs import refuse_second
 from .kernel_queue import KernelQueue
 from .own_steps import changed_elsewhere, files_elsewhere, given_result, own_environment, trespass
 from .pages import Pages
@@ -200,6 +201,8 @@ class Sequence:
         return True
 
     def _step(self, work: Work, kernels: KernelQueue) -> None:
+        if work.step.applies:
+            refuse_second(self._store)
         self._hooks.step_started(work.step)
         self._display.started(work.step.name, work.step.folder)
         self._applied = self._applied or work.step.applies

@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from ..workspace.asked import as_gitlab_says
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, describe, open_step, recorded
 from ..workspace.decisions import collect, facts_now, plan_digest, write_record
+from ..workspace.once import begin, outdated, refuse_odd_files, refuse_used
+from ..workspace.plan_check import find_plan, problems_of
 from ..workspace.preflight import Check, CheckResult, preflight
 from ..workspace.project_settings import check_project
 from ..workspace.records import plan_file, read_request, steps_before
@@ -45,7 +47,7 @@ class Applied:
 
 
 def start(run_id: str = "", stack: str = "") -> StepContext:
-    """Begin the step."""
+    """Begin the step; refused, and nothing of the first one's record touched, where it was carried out already."""
     return open_step("apply", run_id, stack)
 
 
@@ -75,10 +77,14 @@ def _all_passed(context: StepContext) -> str:
 @recorded
 def confirm_approval(context: StepContext) -> DecisionRecord:
     """Collect the decisions and check all of them against the plan and the state as they are now."""
+    refuse_odd_files(context.store)
+    refuse_used(context.settings, context.store, context.run)
     context.uses(context.store.path(plan_file(context.store)))
+    found = find_plan(context, backend=True)
     request = as_gitlab_says(context.settings, context.run, read_request(context.store))
     print(f"Stack {request.stack}, plan {request.plan_sha256}: {request.exposure.sentence or NO_CHANGE}")  # noqa: T201
-    record = collect(context, request, facts_now(context, request))
+    problems = (*problems_of(context, request, found), *outdated(context.settings, context.run))
+    record = collect(context, request, replace(facts_now(context, request, found.sha256), problems=problems))
     write_record(context.store, record, context.step.name)
     Teller(context.settings, context.store, context.run).tell_decision(record)
     if not record.approved:
@@ -91,11 +97,11 @@ def confirm_approval(context: StepContext) -> DecisionRecord:
 @recorded
 def apply_plan(context: StepContext, record: DecisionRecord) -> Applied:
     """Apply the approved plan file; what Terraform said is kept in apply.jsonl and apply.txt whatever happens."""
-    path = context.store.path(plan_file(context.store))
-    # The file is digested once more at the last moment: what is applied is what was approved.
+    # The private copy that was shown, judged and digested: what lies in the run folder since then is not looked at.
+    path = find_plan(context, backend=True).path
     if not record.approved or sha256_file(path) != record.plan_sha256:
         raise ApprovalError("the plan file is not the one that was approved", "Run the plan step again.")
-    done = _carry_out(context, path)
+    done = _carry_out(context, path, record)
     if done.status:
         with holder_named(context.settings, context.stack.state):
             raise _failure(done, _kept_state(context))
@@ -115,7 +121,7 @@ def decide(context: StepContext, applied: Applied) -> ResultView:
     return context.finish(Outcome.PASSED, f"Applied: {describe(counts) or 'nothing to change'}.")
 
 
-def _carry_out(context: StepContext, plan: Path) -> Completed:
+def _carry_out(context: StepContext, plan: Path, record: DecisionRecord) -> Completed:
     heard: list[str] = []
 
     def hear(line: str) -> None:
@@ -125,6 +131,7 @@ def _carry_out(context: StepContext, plan: Path) -> Completed:
     terraform = terraform_client(context.settings, context.run.stack, hear)
     ensure_initialised(terraform)
     heard.clear()
+    begin(context, record)
     config, began = context.settings.config.terraform, time.time()
     try:
         done = terraform.apply(plan, f"-lock-timeout={config.lock_timeout}", f"-parallelism={config.parallelism}")

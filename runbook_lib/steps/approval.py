@@ -17,15 +17,15 @@ from ..workspace.clients import gitlab_client
 from ..workspace.context import StepContext, open_step, recorded
 from ..workspace.decisions import collect, planned_facts, write_record
 from ..workspace.governance import approval_config, governance
+from ..workspace.once import refuse_odd_files, uncommitted
+from ..workspace.plan_check import FoundPlan, config_digest, find_plan, inputs_digest, problems_of
 from ..workspace.policy_reports import policy_files
 from ..workspace.preflight import Check, CheckResult, preflight
 from ..workspace.records import (
     findings_that_count,
     plan_file,
-    read_exposure,
     read_plan_result,
     read_request,
-    read_summary,
     request_file,
     steps_before,
 )
@@ -54,9 +54,15 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
 @recorded
 def request_approval(context: StepContext) -> ApprovalRequest:
     """Write request.json and send the request; a request that still stands for this plan is not asked again."""
+    refuse_odd_files(context.store)
     context.uses(context.store.path(plan_file(context.store)))
-    findings = _findings(context)
-    request = _standing_request(context) or announce(context.settings, _make_request(context, findings))
+    _refuse_what_ci_must_not(context)
+    found = find_plan(context, backend=False)
+    asked = _make_request(context, found)
+    problems = problems_of(context, asked, found)
+    if problems:
+        raise ApprovalError(" ".join(problems), "Begin at the plan step: runbook run --from plan.")
+    request = _standing_request(context, asked) or announce(context.settings, asked)
     context.store.write_json(request_file(context.store), request)
     print(f"Asked for: stack {request.stack}, plan {request.plan_sha256}: {request.exposure.sentence or NO_CHANGE}")  # noqa: T201
     Teller(context.settings, context.store, context.run).ask_approval(request, _job_url(context, "plan"))
@@ -102,11 +108,21 @@ def decide(context: StepContext, request: ApprovalRequest, record: DecisionRecor
     return context.finish(Outcome.PASSED, f"Approval of plan {request.plan_sha256[:12]} is asked for until {until}.")
 
 
-def _findings(context: StepContext) -> tuple[Finding, ...]:
-    # Those of the team's own steps as well: whoever approves must have seen what they warn of.
+def _findings(context: StepContext, found: FoundPlan) -> tuple[Finding, ...]:
+    # Those of the team's own steps as well: whoever approves must have seen what they warn of. The plan's are those of
+    # the plan file, whatever the plan step's result says.
     read_plan_result(context.store)
-    results = (context.store.read_result(step.name) for step in steps_before(context.store, context.step.name))
-    return findings_that_count(result for result in results if result)
+    own = {step.name for step in context.settings.config.all_steps if not step.decides}
+    before = (step.name for step in steps_before(context.store, context.step.name) if step.name in own)
+    results = (context.store.read_result(name) for name in before)
+    return (*found.judged.report.findings, *findings_that_count(result for result in results if result))
+
+
+def _refuse_what_ci_must_not(context: StepContext) -> None:
+    if context.settings.environment.in_ci and (changed := uncommitted(context.settings, context.run.stack)):
+        raise ApprovalError(
+            f"files differ from the commit: {', '.join(changed[:5])}", "A pipeline asks for what is committed, alone."
+        )
 
 
 def _approvers(context: StepContext) -> str:
@@ -116,12 +132,14 @@ def _approvers(context: StepContext) -> str:
     return ", ".join(names)
 
 
-def _standing_request(context: StepContext) -> ApprovalRequest | None:
+def _standing_request(context: StepContext, asked: ApprovalRequest) -> ApprovalRequest | None:
     if not context.store.exists(request_file(context.store)):
         return None
     request = read_request(context.store)
-    summary = read_summary(context.store)
-    if request.plan_sha256 != summary.plan_sha256:
+    # All but who asked, when, and who wrote, which GitLab is asked for anew.
+    told = {name: getattr(request, name) for name in ("requester", "author", "authors", "unknown_authors")}
+    told |= {"created_at": request.created_at, "expires_at": request.expires_at}
+    if request != asked.model_copy(update=told):
         return None
     try:
         request = as_gitlab_says(context.settings, context.run, request)
@@ -130,18 +148,21 @@ def _standing_request(context: StepContext) -> ApprovalRequest | None:
     return request if clock_of(context.settings, context.clock()) < request.expires_at else None
 
 
-def _make_request(context: StepContext, findings: tuple[Finding, ...]) -> ApprovalRequest:
+def _make_request(context: StepContext, found: FoundPlan) -> ApprovalRequest:
     authors, unknown = who_wrote(context.settings, context.run)
     facts = RequestFacts(
         run=context.run,
-        summary=read_summary(context.store),
-        exposure=read_exposure(context.store),
+        summary=found.judged.summary,
+        exposure=found.judged.exposure,
         policy_sha256=policy_files(context).digest,
-        findings=findings,
+        findings=_findings(context, found),
         url=_job_url(context, context.settings.config.approval.job),
         reject_url=_reject_url(context),
         authors=authors,
         unknown_authors=unknown,
+        inputs_sha256=inputs_digest(found.inputs),
+        config_sha256=config_digest(context.settings),
+        complete=found.plan.complete,
     )
     request = make_request(facts, approval_config(context), context.clock())
     return request.model_copy(update={"governance": governance(context)})

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ..adapters.store import sha256_file
 from ..adapters.terraform_folder import ensure_initialised
-from ..domain.exposure import exposure
-from ..domain.group_names import group_names
-from ..domain.plan import parse_plan, summarise
-from ..domain.rules import rules_from_plan
+from ..domain.plan import parse_plan
 from ..domain.sensitive import mask_plan, plan_secrets
-from ..errors import InputError
 from ..models.base import Outcome
 from ..models.compliance import ComplianceReport
 from ..models.exposure import Exposure
@@ -25,13 +18,14 @@ from ..report.result_view import ResultView
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, describe, open_step, recorded
 from ..workspace.kept import keep_governing
+from ..workspace.plan_check import judge_plan, plan_inputs
 from ..workspace.policy_gate import PolicyGate
-from ..workspace.policy_reports import judge_changes, open_gate, write_reports
+from ..workspace.policy_reports import open_gate, write_reports
 from ..workspace.preflight import Check, CheckResult, preflight
-from ..workspace.records import plan_file
+from ..workspace.records import inputs_file, plan_file
 from ..workspace.states import holder_named, learn
 
-__all__ = ["Planned", "check_ready", "decide", "make_plan", "read_lineage", "start"]
+__all__ = ["Planned", "check_ready", "decide", "make_plan", "start"]
 
 # What Terraform says while it looks around: of no use to who reads the plan, and of a length with the stack.
 NOISE = re.compile(r"^.*: (?:Reading\.\.\.|Read complete after|Still reading|Refreshing state\.\.\.).*\n", re.MULTILINE)
@@ -64,10 +58,13 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
     terraform = terraform_client(context.settings, context.run.stack, print)
     path = context.store.path(plan_file(context.store))
     ensure_initialised(terraform)
+    # Before it is made: what changes while Terraform reads it must not look as if it had been read.
+    inputs = plan_inputs(context, terraform)
     with ThreadPoolExecutor(max_workers=1) as pool, holder_named(context.settings, context.stack.state):
         # The policies are read while Terraform is at work.
         reading = pool.submit(open_gate, context)
         text = terraform.plan(path, *_options(context, lock))
+    context.store.write_json(inputs_file(context.store), inputs)
     context.store.write_text(context.file("plan.txt"), NOISE.sub("", text).lstrip("\n"))
     document = json.loads(terraform.show_plan(path))
     learn(context.settings, plan_secrets(document))
@@ -91,33 +88,15 @@ def decide(context: StepContext, change: Planned) -> ResultView:
     return context.finish(outcome, line.strip(), change.report.findings)
 
 
-def read_lineage(plan: bytes) -> tuple[str, int | None]:
-    """Lineage and serial of the state that a plan file was made against (the file is a zip that holds it)."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(plan)) as archive:
-            state = json.loads(archive.read("tfstate"))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise InputError(f"the plan file can't be read: {error}", "Run the plan step again.") from error
-    lineage = str(state.get("lineage", ""))
-    # Terraform writes serial 0 and a lineage of its own where there was no state yet.
-    return lineage, int(state.get("serial", 0))
-
-
 def _judge(context: StepContext, plan: Plan, gate: PolicyGate, scope: str) -> Planned:
-    changes = rules_from_plan(plan)
-    report = judge_changes(context, gate, changes, scope)
-    write_reports(context, report)
-    exposed = exposure(changes.before, changes.after, group_names(plan))
-    path = context.store.path(plan_file(context.store))
-    lineage, serial = read_lineage(path.read_bytes())
-    summary = summarise(plan).model_copy(
-        update={"plan_sha256": sha256_file(path), "state_lineage": lineage, "state_serial": serial}
-    )
+    judged = judge_plan(context, gate, plan, context.store.path(plan_file(context.store)), scope)
+    summary = judged.summary
+    write_reports(context, judged.report)
     context.store.write_json(context.file("summary.json"), summary)
-    context.store.write_json(context.file("exposure.json"), exposed)
+    context.store.write_json(context.file("exposure.json"), judged.exposure)
     counts = {"create": summary.create, "update": summary.update, "delete": summary.delete}
     context.store.write_json(context.file("gl-terraform.json"), counts)
-    return Planned(plan, summary, report, exposed)
+    return Planned(plan, summary, judged.report, judged.exposure)
 
 
 def _terraform_version(context: StepContext) -> str:

@@ -21,7 +21,7 @@ from ..models.steps import Step, find_step
 from ..report.result_view import ResultView
 from ..settings import Settings
 from .clients import enter_stack, stack_config
-from .runs import Asked, latest_run_id, open_run, runbook_with, step_of
+from .runs import Asked, latest_run_id, open_run, refuse_second, runbook_with, step_of
 from .slack_thread import Teller
 
 __all__ = ["StepContext", "open_step", "recorded"]
@@ -116,6 +116,8 @@ def open_step(name: str, run_id: str = "", stack: str = "") -> StepContext:
     settings = Settings.load()
     store, run = open_run(settings, _asked(settings, name, run_id, stack))
     step = step_of(settings, run, name)
+    if step.applies:
+        refuse_second(store)
     enter_stack(settings, run.stack, applies=step.applies)
     store.step_dir(name)
     store.path(f"{step.folder}/result.json").unlink(missing_ok=True)

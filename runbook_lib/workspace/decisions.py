@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from ..adapters.approvals import ApprovalSource
@@ -59,11 +60,12 @@ def planned_facts(context: StepContext) -> ApplyFacts:
     return _facts(context, summary.state_lineage, summary.state_serial)
 
 
-def facts_now(context: StepContext, request: ApprovalRequest) -> ApplyFacts:
-    """The facts as they are at this moment: the state is asked."""
+def facts_now(context: StepContext, request: ApprovalRequest, plan_sha256: str) -> ApplyFacts:
+    """The facts as they are at this moment, for the plan of this digest: the state is asked."""
     state = read_state(context.settings, context.run.stack)
     # Where there is no state yet, the plan carries a lineage of its own making, and serial 0.
-    return _facts(context, str(state.get("lineage") or request.state_lineage), int(state.get("serial") or 0))
+    lineage = str(state.get("lineage") or request.state_lineage)
+    return replace(_facts(context, lineage, int(state.get("serial") or 0)), plan_sha256=plan_sha256)
 
 
 def collect(context: StepContext, request: ApprovalRequest, facts: ApplyFacts) -> DecisionRecord:
@@ -84,6 +86,8 @@ def _facts(context: StepContext, lineage: str, serial: int | None) -> ApplyFacts
         policy_sha256=policy_files(context).digest,
         approvers=approval.approvers,
         quorum=approval.quorum,
+        run_id=context.run.run_id,
+        stack=context.run.stack,
     )
 
 

@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.exposure import Exposure
 from ..models.findings import Finding
-from ..models.plan import Plan, PlanSummary
+from ..models.plan import Plan, PlanInputs, PlanSummary
 from ..models.results import StepResult
 from ..models.services import ServiceReport
 from ..models.steps import RunStep
@@ -18,12 +18,15 @@ from ..models.verification import Verification
 
 __all__ = [
     "OUTCOME_FILE",
+    "began_file",
     "decision_file",
     "findings_that_count",
+    "inputs_file",
     "plan_file",
     "plan_text_files",
     "read_decision",
     "read_exposure",
+    "read_inputs",
     "read_plan",
     "read_plan_result",
     "read_request",
@@ -50,6 +53,21 @@ OUTCOME_FILE = "outcome.json"
 def plan_file(store: RunStore) -> str:
     """The path of the plan that is approved and applied, inside the run folder."""
     return store.file(PLAN, "plan.tfplan")
+
+
+def inputs_file(store: RunStore) -> str:
+    """The path of what the plan was made from, inside the run folder."""
+    return store.file(PLAN, "inputs.json")
+
+
+def read_inputs(store: RunStore) -> PlanInputs:
+    """What the plan was made with and from; InputError if that is not there."""
+    return store.read_model(inputs_file(store), PlanInputs)
+
+
+def began_file(store: RunStore) -> str:
+    """The path of the word that apply began, inside the run folder: from then on the approval is used up."""
+    return store.file(APPLY, "began.json")
 
 
 def plan_text_files(store: RunStore) -> tuple[str, ...]:

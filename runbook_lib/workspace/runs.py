@@ -14,11 +14,12 @@ from typing import Any
 
 from ..adapters.git import read_commit
 from ..adapters.store import RunStore
-from ..errors import InputError, UsageError
+from ..errors import ApprovalError, InputError, UsageError
 from ..models.run import Run
 from ..models.steps import CHANGE, RunStep, Step, find_step
 from ..settings import Settings
 from .clients import gitlab_client
+from .records import began_file
 
 __all__ = [
     "RUN_FILE",
@@ -28,6 +29,7 @@ __all__ = [
     "new_run_id",
     "no_step",
     "open_run",
+    "refuse_second",
     "run_store",
     "runbook_with",
     "step_of",
@@ -112,7 +114,7 @@ def open_run(settings: Settings, asked: Asked) -> tuple[RunStore, Run]:
     """Find the run that is asked for, or make it and write run.json; UsageError for another stack or runbook."""
     store = run_store(settings, asked.run_id or new_run_id(settings))
     if store.exists(RUN_FILE):
-        return store, _as_asked(load_run(store), asked)
+        return store, _as_asked(_of_this_commit(settings, load_run(store)), asked)
     stack = settings.stack_name(asked.stack)
     steps = settings.runbook(asked.runbook, stack)
     environment, commit = settings.environment, read_commit(settings.root)
@@ -135,6 +137,26 @@ def open_run(settings: Settings, asked: Asked) -> tuple[RunStore, Run]:
     )
     store.write_json(RUN_FILE, run)
     return store, run
+
+
+def _of_this_commit(settings: Settings, run: Run) -> Run:
+    # What another commit was checked for, this one was not.
+    here = read_commit(settings.root).sha
+    if run.commit and here and here != run.commit:
+        raise UsageError(
+            f"run {run.run_id} is of commit {run.commit[:12]}, and {here[:12]} is checked out",
+            f"Check out {run.commit[:12]}, or begin a new run.",
+        )
+    return run
+
+
+def refuse_second(store: RunStore) -> None:
+    """ApprovalError for a run whose apply began: its record stays as it is, and its approval is used up."""
+    if find_step(store.steps, "apply") and store.exists(began_file(store)):
+        raise ApprovalError(
+            f"run {store.run_id} was applied, or its apply began: an approval is used once",
+            "Begin a new run: it plans what is left to do.",
+        )
 
 
 def _as_asked(run: Run, asked: Asked) -> Run:

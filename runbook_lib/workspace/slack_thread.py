@@ -86,6 +86,11 @@ class Teller:
         self._outbox.add(key, messages.decision(record), BOARD)
         return self._outbox.deliver(self._slack)
 
+    def tell_began(self, record: DecisionRecord) -> Delivery:
+        """Reply that the approval is being used: Terraform begins to apply the plan."""
+        self._outbox.add(f"began:{record.plan_sha256[:16]}", messages.apply_began(record), BOARD)
+        return self._outbox.deliver(self._slack)
+
     def tell_failure(self, result: StepResult) -> Delivery:
         """Tell the channel, not only the thread, that the run stopped, with the pipeline's link."""
         self._outbox.add(BOARD, self._board())

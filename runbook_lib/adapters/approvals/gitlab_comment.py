@@ -12,11 +12,18 @@ from ..gitlab import GitLab
 from ..gitlab_data import GitLabNote
 from ..gitlab_http import GitLabRefusalError
 
-__all__ = ["GitLabComments", "answer_in_comment", "ask_in_comment", "asked_in_comment"]
+__all__ = [
+    "GitLabComments",
+    "answer_in_comment",
+    "ask_in_comment",
+    "asked_in_comment",
+    "began_in_comment",
+    "begin_in_comment",
+]
 
 _OURS: Final = "runbook:"
 _WORDS: Final = {True: "approved", False: "rejected"}
-_LINE: Final = re.compile(r"runbook: (asked|approved|rejected) plan ([0-9a-f]{64}) of run (\S+)")
+_LINE: Final = re.compile(r"runbook: (asked|approved|rejected|began) plan ([0-9a-f]{64}) of run (\S+)")
 
 
 class GitLabComments:
@@ -56,6 +63,20 @@ def asked_in_comment(gitlab: GitLab, request: ApprovalRequest) -> GitLabNote | N
     return found[0] if found and not found[0].edited else None
 
 
+def begin_in_comment(gitlab: GitLab, commit: str, run_id: str, plan_sha256: str) -> GitLabNote:
+    """Say in GitLab that the plan's apply begins, so that nobody begins it again."""
+    return gitlab.comment(commit, f"{_OURS} began plan {plan_sha256} of run {run_id}")
+
+
+def began_in_comment(gitlab: GitLab, commit: str, run_id: str) -> GitLabNote | None:
+    """The comment that says that an apply of this run began, whoever wrote it; None if none does."""
+    for note in _comments(gitlab, commit):
+        said = _LINE.fullmatch(note.body.partition("\n")[0].strip())
+        if said and said[1] == "began" and said[3] == run_id:
+            return note
+    return None
+
+
 def answer_in_comment(gitlab: GitLab, request: ApprovalRequest, answer: tuple[bool, str]) -> Decision:
     """Say the answer (whether approved, and why) in GitLab, and give back how it was taken down there."""
     approved, reason = answer
@@ -75,7 +96,7 @@ def _read(note: GitLabNote, request: ApprovalRequest) -> Sequence[Decision]:
     if said is None:
         return (_decision(note, request.plan_sha256, False, f"not understood: {first.strip()[:200]}"),)
     word, digest, run_id = said.groups()
-    if run_id != request.run_id or word == "asked" or (note.edited and word == "approved"):
+    if run_id != request.run_id or word in {"asked", "began"} or (note.edited and word == "approved"):
         return ()
     return (_decision(note, digest, word == "approved", rest.strip()),)
 

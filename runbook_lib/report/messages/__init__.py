@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .approval import approval_request, decision
+from .approval import apply_began, approval_request, decision
 from .board import status_board
 from .steps import failure, step_result
 
-__all__ = ["approval_request", "decision", "failure", "status_board", "step_result"]
+__all__ = ["apply_began", "approval_request", "decision", "failure", "status_board", "step_result"]

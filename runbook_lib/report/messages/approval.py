@@ -14,7 +14,7 @@ from .blocks import Block, actions, bullets, compose, context, fields, header, l
 from .text import code, line, moment, plural, prose
 from .words import attached, finding_line, sorted_findings, waiver_line
 
-__all__ = ["approval_request", "decision"]
+__all__ = ["apply_began", "approval_request", "decision"]
 
 MOST_ENTRIES = 8
 MOST_FINDINGS = 6
@@ -33,6 +33,7 @@ def approval_request(request: ApprovalRequest, texts: Mapping[str, str] | None =
         section(f"*What becomes reachable*\n*{line(sentence, 900)}*"),
         *_exposure(request.exposure),
         section(f"*What changes*\n{_counts(request.summary)}"),
+        *_warnings(request),
         *_governance(request.governance),
         *_findings(request.findings),
         fields(_people(request)),
@@ -46,6 +47,23 @@ def approval_request(request: ApprovalRequest, texts: Mapping[str, str] | None =
     tail = [*buttons, context(digest, f"Run {code(request.run_id, 100)}")]
     text = f"{request.stack}: approval needed: {sentence} Asked by {request.requester}. {request.url}"
     return compose(text, body, tail, attached(texts))
+
+
+def apply_began(record: DecisionRecord) -> Message:
+    """The approval is used: Terraform begins."""
+    who = ", ".join(record.approved_by) or "nobody"
+    body = [section(f":arrow_forward: *Apply begins*\nApproved by {line(who, 300)}. The approval is used up by this.")]
+    small = context(f"Plan sha256 {code(record.plan_sha256[:16], 16)}")
+    return compose(f"Apply begins, approved by {who} (run {record.run_id})", body, [small])
+
+
+def _warnings(request: ApprovalRequest) -> list[Block]:
+    told = []
+    if request.dirty:
+        told.append(":warning: Files differ from the commit: what is planned is in no repository as it is.")
+    if not request.complete:
+        told.append(":warning: The plan is not of the whole stack: it leaves resources out.")
+    return [section("\n".join(told))] if told else []
 
 
 def _governance(sentences: Iterable[str]) -> list[Block]:

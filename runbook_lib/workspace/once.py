@@ -1,0 +1,98 @@
+"""An approval is used once, by the newest pipeline, from a folder of plain files."""
+
+from __future__ import annotations
+
+import socket
+import stat
+from datetime import datetime
+
+from ..adapters.approvals.gitlab_comment import began_in_comment, begin_in_comment
+from ..adapters.git import changed_files
+from ..adapters.store import RunStore
+from ..errors import ApprovalError, GitLabError
+from ..models.approval import DecisionRecord
+from ..models.run import Run
+from ..settings import Settings
+from .applied_commit import applied_commit
+from .asked import clock_of
+from .clients import gitlab_client, stack_config
+from .context import StepContext
+from .records import began_file
+from .slack_thread import Teller
+
+__all__ = ["begin", "outdated", "refuse_odd_files", "refuse_used", "uncommitted"]
+
+_NEW_PLAN = "Begin a new run: plan, approval, apply."
+
+
+def refuse_odd_files(store: RunStore) -> None:
+    """ApprovalError for a link, a pipe or anything else in the run folder that is neither file nor folder."""
+    for path in sorted(store.dir.rglob("*")):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            name = path.relative_to(store.dir).as_posix()
+            raise ApprovalError(
+                f"{name} in the run folder is no plain file", "Nobody knows what it is. Begin a new run."
+            )
+
+
+def refuse_used(settings: Settings, store: RunStore, run: Run) -> None:
+    """ApprovalError where GitLab knows that an apply of this run began before, whatever became of it."""
+    gitlab = gitlab_client(settings)
+    if gitlab is None or not gitlab.has_token:
+        return
+    pipeline = settings.environment.pipeline_id
+    if pipeline:
+        earlier = gitlab.earlier_jobs(int(pipeline), settings.config.approval.job)
+        if earlier:
+            raise ApprovalError(f"apply was begun before, by {earlier[-1].user}: {earlier[-1].web_url}", _NEW_PLAN)
+    elif run.commit and (note := began_in_comment(gitlab, run.commit, run.run_id)):
+        raise ApprovalError(f"apply of run {run.run_id} was begun before, by {note.author}", _NEW_PLAN)
+
+
+def outdated(settings: Settings, run: Run) -> tuple[str, ...]:
+    """Why a pipeline comes too late: its branch has gone on, or what was applied last is newer than its commit."""
+    gitlab = gitlab_client(settings)
+    if gitlab is None or not gitlab.has_token or not (settings.environment.pipeline_id and run.ref and run.commit):
+        return ()
+    found = []
+    head = gitlab.branch(run.ref).sha
+    if head != run.commit:
+        found.append(
+            f"The commit {run.commit[:12]} is no longer the head of {run.ref}. Start a pipeline on {head[:12]}."
+        )
+    applied = applied_commit(settings, run)
+    try:
+        if applied and applied != run.commit and not gitlab.commits_between(applied, run.commit):
+            found.append(f"The commit {run.commit[:12]} is older than {applied[:12]}, which was applied. {_NEW_PLAN}")
+    except GitLabError as error:
+        found.append(f"It is not known whether something newer was applied: {error.message}. {error.remedy}")
+    return tuple(found)
+
+
+def uncommitted(settings: Settings, stack: str) -> tuple[str, ...]:
+    """Files that git tracks and that differ from the commit, and files that it doesn't know where they would count."""
+    config = settings.config
+    counting = (stack_config(settings, stack).path, config.compliance.policies, "notebooks", "runbook.yml")
+    return changed_files(settings.root, counting)
+
+
+def begin(context: StepContext, record: DecisionRecord) -> None:
+    """Use the approval up: write down and tell that apply begins, before Terraform does."""
+    now, run = clock_of(context.settings, context.clock()), context.run
+    gitlab = gitlab_client(context.settings)
+    if gitlab is not None and gitlab.has_token and not context.settings.environment.pipeline_id and run.commit:
+        begin_in_comment(gitlab, run.commit, run.run_id, record.plan_sha256)
+    context.store.write_json(began_file(context.store), _began(record, now))
+    Teller(context.settings, context.store, run).tell_began(record)
+
+
+def _began(record: DecisionRecord, now: datetime) -> dict[str, object]:
+    return {
+        "schema": "runbook/apply-began/v1",
+        "run_id": record.run_id,
+        "plan_sha256": record.plan_sha256,
+        "approved_by": list(record.approved_by),
+        "at": now.isoformat(),
+        "host": socket.gethostname(),
+    }

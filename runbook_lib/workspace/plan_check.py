@@ -1,0 +1,182 @@
+"""The plan, found out anew from its file: nothing that was written about it in between is believed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..adapters.plan_files import files_of_plan
+from ..adapters.private_copy import PrivateFolder
+from ..adapters.store import sha256_file
+from ..adapters.terraform import Terraform
+from ..adapters.terraform_folder import ensure_initialised, provider_versions
+from ..domain.exposure import exposure
+from ..domain.group_names import group_names
+from ..domain.plan import parse_plan, summarise
+from ..domain.plan_comparison import changed_inputs, shown_otherwise
+from ..domain.rules import rules_from_plan
+from ..domain.sensitive import plan_secrets
+from ..errors import InputError
+from ..models.approval import ApprovalRequest
+from ..models.compliance import ComplianceReport
+from ..models.exposure import Exposure
+from ..models.plan import Plan, PlanInputs, PlanSummary
+from ..settings import Settings
+from .clients import terraform_client
+from .context import StepContext
+from .policy_gate import PolicyGate
+from .policy_reports import judge_changes, open_gate
+from .records import inputs_file, plan_file, read_inputs
+from .states import learn
+
+__all__ = [
+    "FoundPlan",
+    "Judged",
+    "config_digest",
+    "find_plan",
+    "inputs_digest",
+    "judge_plan",
+    "plan_inputs",
+    "problems_of",
+    "read_lineage",
+]
+
+LOCK_FILE = ".terraform.lock.hcl"
+# What runbook.yml decides about a change besides whom it tells.
+_DECIDING = {"stacks", "approval", "compliance", "terraform", "gitlab", "runbooks", "steps"}
+_FOUND = "found plan"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a plan comes to: its counts and digest, the verdict, and whom it exposes."""
+
+    summary: PlanSummary
+    report: ComplianceReport
+    exposure: Exposure
+
+
+@dataclass(frozen=True)
+class FoundPlan:
+    """A private copy of the plan file, and all that was found out from it. The copy goes with `folder`."""
+
+    folder: PrivateFolder
+    path: Path
+    plan: Plan
+    judged: Judged
+    inputs: PlanInputs
+
+    @property
+    def sha256(self) -> str:
+        """The copy's digest."""
+        return self.judged.summary.plan_sha256
+
+
+def find_plan(context: StepContext, *, backend: bool) -> FoundPlan:
+    """Copy the plan file to a private place, show it by Terraform, judge it by what counts now; once a step.
+
+    With `backend` the folder is made ready to apply, for which its credentials are needed.
+    """
+    if _FOUND not in context.known:
+        folder = PrivateFolder()
+        # Not by the store's path, which follows links.
+        path = folder.copy(context.store.dir / plan_file(context.store))
+        terraform = terraform_client(context.settings, context.run.stack)
+        ensure_initialised(terraform, backend=backend)
+        document = json.loads(terraform.show_plan(path))
+        learn(context.settings, plan_secrets(document))
+        plan = parse_plan(document)
+        judged = judge_plan(context, open_gate(context), plan, path)
+        context.known[_FOUND] = FoundPlan(folder, path, plan, judged, plan_inputs(context, terraform))
+    found: FoundPlan = context.known[_FOUND]
+    return found
+
+
+def judge_plan(context: StepContext, gate: PolicyGate, plan: Plan, path: Path, scope: str = "changed") -> Judged:
+    """The verdict on a plan and its exposure; `path` is its file."""
+    changes = rules_from_plan(plan)
+    report = judge_changes(context, gate, changes, scope)
+    exposed = exposure(changes.before, changes.after, group_names(plan))
+    lineage, serial = read_lineage(path.read_bytes())
+    summary = summarise(plan).model_copy(
+        update={"plan_sha256": sha256_file(path), "state_lineage": lineage, "state_serial": serial}
+    )
+    return Judged(summary, report, exposed)
+
+
+def plan_inputs(context: StepContext, terraform: Terraform) -> PlanInputs:
+    """What a plan of the run's stack is made with and from, as it is now; the folder must be initialised."""
+    command, lock = terraform.binary.command, terraform.directory / LOCK_FILE
+    var_files = (terraform.directory / name for name in context.stack.var_files)
+    root = context.settings.root
+    files = files_of_plan(terraform.directory, root)
+    files |= {_name(path, root): sha256_file(path) for path in var_files if path.is_file()}
+    return PlanInputs(
+        product=terraform.binary.product,
+        terraform_version=terraform.binary.version,
+        terraform_sha256=sha256_file(Path(command[0])) if len(command) == 1 else "",
+        providers=dict(provider_versions(terraform.directory)),
+        lock_sha256=sha256_file(lock) if lock.is_file() else "",
+        files=files,
+    )
+
+
+def inputs_digest(inputs: PlanInputs) -> str:
+    """One digest over all of it."""
+    return _digest(inputs.model_dump(mode="json"))
+
+
+def config_digest(settings: Settings) -> str:
+    """A digest of what runbook.yml decides about a change."""
+    return _digest(settings.config.model_dump(mode="json", include=_DECIDING))
+
+
+def problems_of(context: StepContext, request: ApprovalRequest, found: FoundPlan) -> tuple[str, ...]:
+    """A sentence for everything in which plan, inputs and judges are not as they were shown to the approvers."""
+    judged = found.judged
+    problems = [
+        *shown_otherwise(request, judged.summary, judged.exposure, judged.report.findings),
+        *_changed_inputs(context, request, found),
+    ]
+    if not found.plan.complete:
+        problems.append("The plan leaves resources out (-target, or deferred changes). Plan the whole stack.")
+    if judged.report.outcome.stops:
+        problems.append(f"The plan is refused as it is judged now. {judged.report.sentence}")
+    if request.config_sha256 != config_digest(context.settings):
+        problems.append("What runbook.yml decides changed since the request. Run the approval step again.")
+    return tuple(problems)
+
+
+def read_lineage(plan: bytes) -> tuple[str, int | None]:
+    """Lineage and serial of the state that a plan file was made against (the file is a zip that holds it)."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(plan)) as archive:
+            state = json.loads(archive.read("tfstate"))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise InputError(f"the plan file can't be read: {error}", "Run the plan step again.") from error
+    lineage = str(state.get("lineage", ""))
+    # Terraform writes serial 0 and a lineage of its own where there was no state yet.
+    return lineage, int(state.get("serial", 0))
+
+
+def _changed_inputs(context: StepContext, request: ApprovalRequest, found: FoundPlan) -> Iterator[str]:
+    if not context.store.exists(inputs_file(context.store)):
+        yield "It is not known what the plan was made from. Run the plan step again."
+        return
+    planned = read_inputs(context.store)
+    if request.inputs_sha256 and inputs_digest(planned) != request.inputs_sha256:
+        yield "What the plan was made from is not what it was at the request. Run the plan step again."
+    yield from changed_inputs(planned, found.inputs)
+
+
+def _digest(document: object) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
