@@ -130,8 +130,9 @@ def decision(record: DecisionRecord) -> Message:
     if record.reasons and not record.rejected:
         body.append(section("*Why the plan is not approved*\n" + bullets([f"• {line(r)}" for r in record.reasons], 8)))
     who = ", ".join(record.rejected_by if record.rejected else record.approved_by) or "nobody"
+    by = f" by {who}" if record.approved or record.rejected else ""
     small = context(f"Plan sha256 {code(record.plan_sha256[:16], 16)}", f"checked {moment(record.checked_at)}")
-    return compose(f"{word} by {who} (run {record.run_id})", body, [small])
+    return compose(f"{word}{by} (run {record.run_id})", body, [small])
 
 
 def _verdict(record: DecisionRecord) -> tuple[str, str]:
