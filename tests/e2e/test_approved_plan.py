@@ -95,7 +95,12 @@ def test_a_plan_made_again_after_the_approval_is_not_applied(desk: Desk) -> None
 def test_a_plan_file_that_was_changed_is_not_applied(desk: Desk) -> None:
     path = desk.store.path(plan_file(desk.store))
     path.write_bytes(path.read_bytes() + b"\n")
-    assert_blocked(desk, "the plan file is not the one that the plan step made")
+    serial, ended = state_serial(desk), desk.run("apply")
+    assert ended.returncode == 1
+    assert "apply was not begun: 02_plan/plan.tfplan was changed" in visible_errors(ended)["error"]
+    assert not desk.store.exists("04_apply/result.json")
+    assert state_serial(desk) == serial
+    assert not prove_folder(desk.store.dir).valid
 
 
 def test_who_asked_for_a_change_can_not_approve_it(desk: Desk) -> None:
@@ -127,7 +132,7 @@ def test_an_approval_that_expired_in_the_meantime_does_not_count(desk: Desk) -> 
 
 
 def test_a_request_that_nobody_answers_ends_the_run_when_it_expires(desk: Desk) -> None:
-    shutil.rmtree(desk.store.path("03_approval"))
+    assert desk.run("plan").returncode == 0
     desk.edit("runbook.yml", "expires_after: 4h", "expires_after: 1s")
     ended = desk.runbook("run", "--from", "approval", "--run-id", desk.run_id)
     assert ended.returncode == 1
@@ -157,7 +162,7 @@ def test_a_state_that_moved_since_the_plan_keeps_it_from_being_applied(desk: Des
 def test_a_request_that_slack_does_not_take_is_an_error_and_goes_out_when_it_does(
     desk: Desk, variables: dict[str, str], fault: dict[str, object] | None, reason: str
 ) -> None:
-    shutil.rmtree(desk.store.path("03_approval"))
+    assert desk.run("plan").returncode == 0
     if fault:
         ask(f"{desk.lab.slack_url}/lab/slack/faults", "POST", fault)
     ended = desk.run("approval", *NOT_WAITING, **variables)
@@ -212,8 +217,10 @@ def test_an_approved_plan_is_applied_once(lab: LabAddresses, original: Desk) -> 
     assert desk.result("apply") == result
     again = desk.run("apply")
     assert again.returncode == 1
-    assert "The state changed since the plan" in visible_errors(again)["error"]
+    assert "run applied was applied at" in visible_errors(again)["error"]
+    assert desk.result("apply") == result
     assert state_serial(desk) == serial
+    assert prove_folder(desk.store.dir).valid
 
 
 def test_a_state_that_can_not_be_uploaded_after_apply_is_kept_with_the_evidence(

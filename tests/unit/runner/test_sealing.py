@@ -78,9 +78,7 @@ def test_what_a_later_job_seals_leaves_the_earlier_seals_to_the_letter(made: Mak
 # Attacks between two jobs: the artifact of the earlier one is changed before the later one begins.
 
 
-def test_a_file_changed_between_two_jobs_stops_the_next_and_stays_told_when_it_is_put_back(
-    made: Make, key: Path
-) -> None:
+def test_a_file_changed_between_two_jobs_stops_the_next_and_stays_told_when_put_back(made: Make, key: Path) -> None:
     run = made("approval")
     path = run.store.dir / "02_plan/plan.txt"
     original = path.read_bytes()
