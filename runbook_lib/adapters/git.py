@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Commit", "find_commit", "first_parent", "is_ancestor", "is_shallow", "merge_base", "read_commit", "read_tree"]
+__all__ = [
+    "Commit",
+    "find_commit",
+    "first_parent",
+    "is_ancestor",
+    "is_shallow",
+    "merge_base",
+    "read_commit",
+    "read_tree",
+]
 
 # A variable could lead git to another repository or other objects; a replaced object is not the one that was approved.
 _FIXED = {

@@ -181,7 +181,9 @@ async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None
     kernel.client.allow_stdin = False
     kernel.language_info = await asyncio.wait_for(_ready(kernel), request.start_timeout)
     if ipython:
-        await asyncio.wait_for(_execute_silently(kernel, setup_code(request.preload, request.import_from)), SETUP_TIMEOUT)
+        await asyncio.wait_for(
+            _execute_silently(kernel, setup_code(request.preload, request.import_from)), SETUP_TIMEOUT
+        )
 
 
 def _last_words(folder: Path) -> str:

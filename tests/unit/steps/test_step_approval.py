@@ -24,8 +24,8 @@ from runbook_lib.settings import Settings
 from runbook_lib.steps import approval
 from runbook_lib.steps.plan import read_lineage
 from runbook_lib.workspace import states
-from runbook_lib.workspace.context import StepContext
 from runbook_lib.workspace.base_commit import BaseCommit
+from runbook_lib.workspace.context import StepContext
 from runbook_lib.workspace.governance import Before
 from runbook_lib.workspace.policy_reports import policy_files
 
