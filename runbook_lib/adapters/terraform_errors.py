@@ -37,8 +37,7 @@ REMEDIES = (
     ),
     (
         r"(?i)saved plan is stale",
-        "The state changed since the plan was made: this plan can't be applied any more. Begin anew with a new plan, by"
-        " `runbook run --from plan`, or under GitLab by a new pipeline, and have that one approved.",
+        "The state changed since the plan was made. A new plan has to be approved: `runbook run`, or a new pipeline.",
     ),
     (
         r"(?:query available provider packages|locate the provider|registry service is unreachable)",

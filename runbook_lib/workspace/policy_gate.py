@@ -66,7 +66,7 @@ class PolicyGate:
         return cls(files, policies, waivers, today)
 
     def after(self, before: PolicyGate | None) -> PolicyGate:
-        """This gate together with the one that stood before the change: a waiver counts that both have."""
+        """The gate together with the one that stood before the change: a waiver counts that both have."""
         if before is None:
             return self
         waivers = common_waivers(before.waivers, self.waivers)
