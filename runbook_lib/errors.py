@@ -103,7 +103,11 @@ class TerraformError(AdapterError):
 
 
 class StateLockedError(TerraformError):
-    """Somebody else holds the state lock."""
+    """Somebody else holds the state lock; `lock_id` is that lock's, as far as it is known."""
+
+    def __init__(self, message: str, remedy: str = "", lock_id: str = "") -> None:
+        super().__init__(message, remedy)
+        self.lock_id = lock_id
 
 
 class AwsError(AdapterError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -22,6 +23,7 @@ from .gitlab_data import (
     GitLabNote,
     GitLabPipeline,
     GitLabSettings,
+    HeldLock,
     MergeRequestApproval,
     MergeRequestReference,
     StateLock,
@@ -37,6 +39,8 @@ __all__ = ["GitLab", "state_address"]
 
 T = TypeVar("T")
 RETRIES = 4
+# What Terraform tells of itself when it takes a lock.
+PROBE = {"Operation": "Probe", "Info": "", "Who": "runbook", "Version": "", "Created": "", "Path": ""}
 STARTED = frozenset({"pending", "running", "success", "failed"})
 # The private address that GitLab offers for commits: the user's id and login, at its own host.
 NOREPLY = re.compile(r"(\d+)-[\w.-]+@users\.noreply\.(.+)")
@@ -251,6 +255,25 @@ class GitLab:
         """Who holds the state's lock; None if nobody. REST tells it only to who tries to take the lock."""
         doing = f"ask who locked the state {name}"
         return self._query(STATE_LOCK, {"name": name}, doing, parse_state_lock)
+
+    def held_lock(self, name: str) -> HeldLock | None:
+        """The lock of a state with its id; None if nobody holds it. Needs the role that may lock.
+
+        GitLab tells the id only to who tries to take the lock: where that succeeds it is given back at once.
+        """
+        path, own = f"{self._path}/terraform/state/{quote(name, safe='')}/lock", str(uuid.uuid4())
+        doing = f"ask who locked the state {name}"
+        status, told = self._http.change_state("post", path, doing, body={**PROBE, "ID": own})
+        if status == 409:
+            return HeldLock(str(told["ID"]), str(told.get("Who", "")), str(told.get("Created", "")))
+        self._http.change_state("delete", path, f"give back the lock of the state {name}", query={"ID": own})
+        return None
+
+    def unlock_state(self, name: str, lock_id: str) -> bool:
+        """Take the lock of this id away; whether it was this one that was held."""
+        path = f"{self._path}/terraform/state/{quote(name, safe='')}/lock"
+        status, _ = self._http.change_state("delete", path, f"unlock the state {name}", query={"ID": lock_id})
+        return status != 409
 
     def play_variables(self, job_id: int) -> dict[str, str]:
         """The variables that whoever played a manual job gave it; GitLabError if this token may not see them."""

@@ -19,6 +19,7 @@ __all__ = [
     "GitLabNote",
     "GitLabPipeline",
     "GitLabSettings",
+    "HeldLock",
     "MergeRequestApproval",
     "MergeRequestReference",
     "StateLock",
@@ -236,6 +237,15 @@ class StateLock:
 
     user: str
     since: datetime | None
+
+
+@dataclass(frozen=True)
+class HeldLock:
+    """A lock as the state API knows it: the id by which it is given back, who took it and when."""
+
+    id: str
+    who: str
+    created: str
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -89,6 +90,24 @@ class GitLabHttp:
         if self._state_login is None:
             return self.raw(path, doing)
         return self._raw(self._as_terraform, self._state_variable, path, doing)
+
+    def change_state(
+        self, verb: str, path: str, doing: str, *, query: Mapping[str, str] | None = None, body: Any = None
+    ) -> tuple[int, Any]:
+        """Call the state API as Terraform would, once; the status and the JSON, also of a conflict."""
+        from gitlab.exceptions import GitlabHttpError
+
+        client, variable = (
+            (self._as_terraform, self._state_variable) if self._state_login else self._client(doing, as_job=False)
+        )
+        with gitlab_errors(doing, self.url, variable):
+            try:
+                answer = client.http_request(verb, path, query_data=dict(query or {}), post_data=body, max_retries=0)
+            except GitlabHttpError as error:
+                if error.response_code != 409:
+                    raise
+                return 409, json.loads(error.response_body or b"{}")
+            return answer.status_code, json.loads(answer.content or b"{}")
 
     def _raw(self, client: gitlab.Gitlab, variable: str, path: str, doing: str) -> bytes:
         with gitlab_errors(doing, self.url, variable):

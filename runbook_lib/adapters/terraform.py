@@ -36,12 +36,13 @@ class Completed:
 
 @dataclass(frozen=True)
 class Terraform:
-    """Commands on one root module. `on_line` gets each line of output as it comes."""
+    """Commands on one root module, of the stack that remedies name. `on_line` gets each line of output as it comes."""
 
     directory: Path
     binary: TerraformBinary
     environment: Mapping[str, str]
     on_line: Callable[[str], None] = field(default=lambda line: None)
+    stack: str = ""
 
     def init(self, *options: str) -> None:
         """Prepare the folder: providers and backend."""
@@ -64,7 +65,7 @@ class Terraform:
         """Whether repository and state (refreshed from the provider) differ; the plan is left in `out`."""
         done = self.run("plan", *COMMON, "-detailed-exitcode", f"-out={out}", *options, check=False)
         if done.status not in {0, 2}:
-            raise map_failure("plan", done.status, done.stderr)
+            raise map_failure("plan", done.status, done.stderr, self.stack)
         return done.status == 2
 
     def show_plan(self, plan: Path) -> str:
@@ -74,6 +75,14 @@ class Terraform:
     def apply(self, plan: Path, *options: str) -> Completed:
         """Apply that saved plan and nothing else; JSON lines on stdout. The status is the caller's to judge."""
         return self.run("apply", "-json", "-input=false", *options, str(plan), check=False)
+
+    def state_push(self, file: Path) -> None:
+        """Upload a state; Terraform refuses one of another lineage, or an older one."""
+        self.run("state", "push", str(file))
+
+    def force_unlock(self, lock_id: str) -> None:
+        """Take a lock away."""
+        self.run("force-unlock", "-force", lock_id)
 
     def state_pull(self) -> dict[str, Any]:
         """The state document, empty if there is no state yet."""
@@ -98,7 +107,7 @@ class Terraform:
                 process.wait()
             completed = Completed(process.returncode, out.text(), err.text())
         if check and completed.status:
-            raise map_failure(arguments[0], completed.status, completed.stderr or completed.stdout)
+            raise map_failure(arguments[0], completed.status, completed.stderr or completed.stdout, self.stack)
         return completed
 
     def _start(self, arguments: Sequence[str], out: IO[bytes], err: IO[bytes]) -> subprocess.Popen[bytes]:

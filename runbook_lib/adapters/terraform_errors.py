@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import ConfigError, RunbookError, StateLockedError, TerraformError
 
-__all__ = ["Diagnostic", "map_failure", "parse_diagnostics"]
+__all__ = ["Diagnostic", "map_failure", "parse_diagnostics", "unlock_remedy"]
 
 FRAME = re.compile(r"^[│|╷╵]\s?", re.MULTILINE)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -36,8 +36,8 @@ REMEDIES = (
         "Give valid AWS credentials in the environment.",
     ),
     (
-        r"saved plan is stale",
-        "The state changed since the plan was made. Run the plan step again and have it approved.",
+        r"(?i)saved plan is stale",
+        "The state changed since the plan was made. A new plan has to be approved: `runbook run`, or a new pipeline.",
     ),
     (
         r"(?:query available provider packages|locate the provider|registry service is unreachable)",
@@ -45,7 +45,7 @@ REMEDIES = (
     ),
     (
         r"Required plugins are not installed|[Ii]nitialization required|please run \"(?:terraform|tofu) init\"",
-        "Run the plan step again: it initialises the stack.",
+        "Run `runbook run plan`: it initialises the stack.",
     ),
     (
         r"HTTP remote state endpoint (?:requires|invalid) auth|state .*(?:401|403)|Unauthorized",
@@ -76,11 +76,11 @@ def parse_diagnostics(text: str) -> tuple[Diagnostic, ...]:
     return tuple(_diagnostic(part) for kind, part in zip(kinds, parts[1:], strict=True) if kind == "Error")
 
 
-def map_failure(command: str, status: int, text: str) -> RunbookError:
-    """The error to raise for a command that ended with `status`: ConfigError for what is not set."""
+def map_failure(command: str, status: int, text: str, stack: str = "") -> RunbookError:
+    """The error to raise for a command on a stack that ended with `status`: ConfigError for what is not set."""
     plain = FRAME.sub("", ANSI.sub("", text))
     if "Error acquiring the state lock" in plain and (HELD_LOCK.search(plain) or LOCK_FIELD.search(plain)):
-        return _locked(plain)
+        return _locked(plain, stack)
     found = parse_diagnostics(text)
     if not found:
         tail = " ".join(ANSI.sub("", text).split())[-300:] or "it said nothing"
@@ -95,7 +95,13 @@ def map_failure(command: str, status: int, text: str) -> RunbookError:
     return kind(f"{place}{first.summary}{detail}{more}", _remedy(f"{first.summary} {first.detail}"))
 
 
-def _locked(plain: str) -> StateLockedError:
+def unlock_remedy(stack: str, lock_id: str = "") -> str:
+    """What to do about a lock that is held."""
+    options = "".join((f" --stack {stack}" if stack else "", f" {lock_id}" if lock_id else ""))
+    return f"Wait for it to end. If who holds it is dead, `runbook state unlock{options}` takes the lock away."
+
+
+def _locked(plain: str, stack: str) -> StateLockedError:
     fields = {key: value.strip() for key, value in LOCK_FIELD.findall(plain)}
     held = HELD_LOCK.search(plain)
     if held and held[1] != fields.get("ID"):
@@ -103,10 +109,9 @@ def _locked(plain: str) -> StateLockedError:
         fields = {"ID": held[1]}
     who, since = fields.get("Who", "somebody"), fields.get("Created", "an unknown time")
     operation = fields.get("Operation", "").removeprefix("OperationType") or "another command"
+    lock_id = fields.get("ID", "")
     return StateLockedError(
-        f"the state is locked by {who} since {since} ({operation})",
-        "Wait for it to end. If it is dead, unlock the state in GitLab, by Operate > Terraform states, or with "
-        f"terraform force-unlock {fields.get('ID', '')}",
+        f"the state is locked by {who} since {since} ({operation})", unlock_remedy(stack, lock_id), lock_id
     )
 
 

@@ -13,7 +13,7 @@ import typer
 
 from .. import __version__
 from ..errors import InterruptedRunError, RunbookError
-from . import approve, check, demo, doctor, evidence, exposure, lab, new, notify, params, run, services, verify
+from . import approve, check, demo, doctor, evidence, exposure, lab, new, notify, params, run, services, state, verify
 
 __all__ = ["app", "main"]
 
@@ -26,7 +26,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (run, check, exposure, approve, verify, services, evidence, params, new, notify, doctor, lab, demo):
+for command in (
+    run,
+    check,
+    exposure,
+    approve,
+    verify,
+    services,
+    state,
+    evidence,
+    params,
+    new,
+    notify,
+    doctor,
+    lab,
+    demo,
+):
     command.register(app)
 
 

@@ -177,8 +177,8 @@ def _kept_state(context: StepContext) -> str:
     if not kept:
         return ""
     return (
-        f"{kept} is the only copy of the new state, and lies in {context.stack.path} too. There run"
-        " `terraform state push errored.tfstate`, then go on from the plan step."
+        f"{kept} is the only copy of the new state. Upload it:"
+        f" `runbook state push --stack {context.run.stack} {context.run.run_id}/{kept}`, then make a new plan."
     )
 
 

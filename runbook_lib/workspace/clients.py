@@ -68,7 +68,7 @@ def terraform_client(settings: Settings, stack: str, on_line: Callable[[str], No
     environment |= _state_environment(settings, config)
     environment |= cli_configuration(_cache(settings), settings.environment.provider_mirror, environment)
     binary = find_binary(settings.terraform_binary, settings.config.terraform.minimum, environment)
-    return Terraform(directory, binary, environment, on_line or (lambda line: None))
+    return Terraform(directory, binary, environment, on_line or (lambda line: None), settings.stack_name(stack))
 
 
 def gitlab_client(settings: Settings) -> GitLab | None:

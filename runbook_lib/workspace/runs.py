@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ..adapters.git import read_commit
+from ..adapters.run_lock import is_carried_out
 from ..adapters.store import RunStore
 from ..errors import ApprovalError, InputError, UsageError
 from ..models.run import Run
@@ -25,6 +26,7 @@ __all__ = [
     "RUN_FILE",
     "Asked",
     "latest_run_id",
+    "living_run",
     "load_run",
     "new_run_id",
     "no_step",
@@ -76,6 +78,15 @@ def latest_run_id(settings: Settings, stack: str) -> str:
             f"there is no run of stack {stack} yet", "Start one with the compliance notebook, or with `runbook run`."
         )
     return max(found)[1]
+
+
+def living_run(settings: Settings, stack: str) -> str:
+    """The id of a run of the stack that some process carries out here now; empty if there is none."""
+    for path in settings.outputs.glob(f"*/{RUN_FILE}"):
+        run = RunStore(settings.outputs, path.parent.name).read_model(RUN_FILE, Run)
+        if run.stack == stack and is_carried_out(settings.outputs, run.run_id):
+            return run.run_id
+    return ""
 
 
 def load_run(store: RunStore) -> Run:

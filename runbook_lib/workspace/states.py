@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from ..adapters.gitlab_data import HeldLock
 from ..adapters.kernel import announce_secrets
+from ..adapters.terraform_errors import unlock_remedy
 from ..adapters.terraform_folder import ensure_initialised
 from ..domain.sensitive import state_secrets
-from ..errors import GitLabError, StateLockedError
+from ..errors import GitLabError, StateLockedError, UsageError
 from ..settings import Settings
 from .clients import stack_config, state_client, terraform_client
 
-__all__ = ["fetch_state", "holder_named", "learn", "learn_state", "read_state"]
+__all__ = ["fetch_state", "holder_named", "learn", "learn_state", "lock_of", "push", "read_state", "unlock"]
 
 
 def read_state(settings: Settings, stack: str) -> dict[str, Any]:
@@ -79,4 +82,40 @@ def _named(settings: Settings, state: str, error: StateLockedError) -> StateLock
     if lock is None:
         return error
     since = f"{lock.since:%Y-%m-%d %H:%M} UTC" if lock.since else "an unknown time"
-    return StateLockedError(f"the state {state} is locked by {lock.user} since {since}", error.remedy)
+    stack = next((name for name, config in settings.config.stacks.items() if config.state == state), "")
+    message = f"the state {state} is locked by {lock.user} since {since}"
+    return StateLockedError(message, unlock_remedy(stack, error.lock_id), error.lock_id)
+
+
+def lock_of(settings: Settings, stack: str) -> HeldLock | None:
+    """The lock that somebody holds on the stack's state, where GitLab keeps it; None if nobody does.
+
+    UsageError where no GitLab tells.
+    """
+    client = state_client(settings)
+    if client is None:
+        raise UsageError(
+            "no GitLab project keeps the state, so nobody tells which lock is held",
+            f"Give the lock's id, as Terraform printed it: `runbook state unlock --stack {stack} ID`.",
+        )
+    return client.held_lock(stack_config(settings, stack).state)
+
+
+def unlock(settings: Settings, stack: str, lock_id: str) -> None:
+    """Take this very lock away, and no other that was taken meanwhile."""
+    client, state = state_client(settings), stack_config(settings, stack).state
+    if client is None:
+        terraform = terraform_client(settings, stack)
+        ensure_initialised(terraform)
+        terraform.force_unlock(lock_id)
+    elif not client.unlock_state(state, lock_id):
+        remedy = f"Ask who holds it now: `runbook state unlock --stack {stack}` says so before it does anything."
+        raise StateLockedError(f"the state {state} is locked by another lock than {lock_id}", remedy)
+
+
+def push(settings: Settings, stack: str, file: Path) -> None:
+    """Upload a state that Terraform could not."""
+    terraform = terraform_client(settings, stack)
+    ensure_initialised(terraform)
+    with holder_named(settings, stack_config(settings, stack).state):
+        terraform.state_push(file)

@@ -168,7 +168,7 @@ def test_a_forked_child_ends_with_its_cell_as_a_program_of_its_own_would(
 
 GIVEN = """
 import os, signal, sys, threading, time, warnings
-volatile = ("JPY_PARENT_PID", "MPLBACKEND", "OWN")
+volatile = ("JPY_PARENT_PID", "MPLBACKEND", "OWN", "IPYTHONDIR")
 answer = {
     "environment": {name: value for name, value in os.environ.items() if name not in volatile},
     "own": os.environ.get("OWN"),

@@ -28,6 +28,7 @@ stacks: {{main: {{path: terraform, state: main}}}}
 runbooks:
   change:
     steps: [compliance, plan, {cost}, approval, apply]
+steps: {{approval: {{own_notebook: true}}, apply: {{own_notebook: true}}}}
 """
 PARAMETERS = "run_id: str = ''\nstack: str = ''"
 # What the built-in notebooks do here: their part in the run, and nothing of Terraform.
