@@ -69,7 +69,7 @@ def examine(settings: Settings, stack: str = "") -> tuple[Diagnosis, ...]:
     outside = run_checks(
         (
             Check("gitlab", lambda: ask_gitlab(settings)),
-            Check("gitlab settings", lambda: ask_project_settings(settings, stack)),
+            Check("protection", lambda: ask_project_settings(settings, stack)),
             Check("clock", lambda: ask_clock(settings)),
             Check("approvers", lambda: ask_people(settings, stack)),
             Check("slack", lambda: ask_slack(settings, stack)),

@@ -217,6 +217,9 @@ def test_who_asked_first_is_who_asked(lab: RunningGitLab) -> None:
     found = asked_in_comment(lab.client("sam"), request)
     assert found
     assert found.author == "riley"
+    # Asked again, it is asked for as long again, and earlier answers are none to it.
+    again = ask_in_comment(lab.client("riley"), request)
+    assert asked_in_comment(lab.client("sam"), request) == again
 
 
 def test_a_rejection_is_played_with_a_variable_that_is_read_from_outside(lab: RunningGitLab) -> None:

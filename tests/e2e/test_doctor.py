@@ -13,7 +13,7 @@ from runbook_lib.lab.addresses import LabAddresses
 
 NAMES = [
     "runbook.yml", "notebooks", "git", "policies", "signing key", "terraform", "state project", "provider", "state",
-    "gitlab", "approvers", "slack", "aws",
+    "gitlab", "protection", "clock", "approvers", "slack", "aws",
 ]  # fmt: skip
 
 

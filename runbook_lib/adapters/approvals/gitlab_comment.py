@@ -54,13 +54,14 @@ def ask_in_comment(gitlab: GitLab, request: ApprovalRequest) -> GitLabNote:
 
 
 def asked_in_comment(gitlab: GitLab, request: ApprovalRequest) -> GitLabNote | None:
-    """The comment by which this plan was asked for first; None if there is none, or it was edited since.
+    """The last comment by which who asked for this plan asked for it; None if there is none, or it was edited since.
 
-    The first, as whoever comes later may have read the plan's digest there.
+    Who asked is who did so first: whoever comes later may have read the plan's digest there.
     """
     wanted = _line("asked", request)
     found = [note for note in _comments(gitlab, request.commit) if note.body.split("\n")[0].strip() == wanted]
-    return found[0] if found and not found[0].edited else None
+    theirs = [note for note in found if note.author == found[0].author and not note.edited]
+    return theirs[-1] if theirs else None
 
 
 def begin_in_comment(gitlab: GitLab, commit: str, run_id: str, plan_sha256: str) -> GitLabNote:

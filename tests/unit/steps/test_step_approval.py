@@ -22,11 +22,11 @@ from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
 from runbook_lib.steps import approval
-from runbook_lib.steps.plan import read_lineage
 from runbook_lib.workspace import states
 from runbook_lib.workspace.base_commit import BaseCommit
 from runbook_lib.workspace.context import StepContext
 from runbook_lib.workspace.governance import Before
+from runbook_lib.workspace.plan_check import read_lineage
 from runbook_lib.workspace.policy_reports import policy_files
 
 Results = Callable[..., StepResult]

@@ -370,7 +370,7 @@ def test_where_all_is_well_everything_is_told(load: Callable[..., Settings], cle
         ("provider", "hashicorp/aws 5.99.1, hashicorp/random 3.7.2"),
         ("state", "access, serial 8"),
         ("gitlab", "platform/network-access as alex, Maintainer, scopes api"),
-        ("gitlab settings", "who may give variables, push and deploy is limited"),
+        ("protection", "who may give variables, push and deploy is limited"),
         ("clock", "this machine's agrees with GitLab's"),
         ("approvers", "1 of alex, sam"),
         ("slack", "runbook of Platform, channel #infra-changes (C0123456)"),
