@@ -68,10 +68,8 @@ def api(desk: Desk, user: str, method: str, path: str, body: Any = None) -> Any:
 
 
 def test_a_decision_file_of_somebody_else_counts_for_nothing(copy: Desk) -> None:
-    digest = read_request(copy.store).plan_sha256
-    decision = {
-        "source": "terminal", "user": "alex", "approved": True, "at": datetime.now(UTC).isoformat(), "plan_sha256": digest,
-    }  # fmt: skip
+    now, digest = datetime.now(UTC).isoformat(), read_request(copy.store).plan_sha256
+    decision = {"source": "terminal", "user": "alex", "approved": True, "at": now, "plan_sha256": digest}
     folder = copy.store.dir / "03_approval/decisions"
     folder.mkdir()
     (folder / "20261123T090000-alex.json").write_text(json.dumps(decision))

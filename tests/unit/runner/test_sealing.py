@@ -350,7 +350,9 @@ def test_another_key_than_the_pinned_one_signs_nothing(made: Make) -> None:
         run.sealer()
 
 
-@pytest.mark.parametrize("pinned", [PUBLIC, signer_id(PUBLIC), f"sha256:{signer_id(PUBLIC).upper()}"])
+@pytest.mark.parametrize(
+    "pinned", [PUBLIC, signer_id(PUBLIC), f"sha256:{signer_id(PUBLIC).upper()}"], ids=["pem", "id", "sha256"]
+)
 def test_the_pinned_key_proves_as_one_that_is_given(made: Make, pinned: str) -> None:
     run = made("service_tests")
     settings = settings_for(pinned=pinned)
