@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import stat
 from datetime import datetime
@@ -28,12 +29,12 @@ _NEW_PLAN = "Begin a new run: plan, approval, apply."
 def refuse_odd_files(store: RunStore) -> None:
     """ApprovalError for a link, a pipe or anything else in the run folder that is neither file nor folder."""
     for path in sorted(store.dir.rglob("*")):
-        mode = path.lstat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            name = path.relative_to(store.dir).as_posix()
-            raise ApprovalError(
-                f"{name} in the run folder is no plain file", "Nobody knows what it is. Begin a new run."
-            )
+        # Slack may be told meanwhile: what it writes to is renamed in the end.
+        with contextlib.suppress(FileNotFoundError):
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                name = path.relative_to(store.dir).as_posix()
+                raise ApprovalError(f"{name} in the run folder is no plain file", "Begin a new run.")
 
 
 def refuse_used(settings: Settings, store: RunStore, run: Run) -> None:

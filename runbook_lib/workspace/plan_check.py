@@ -119,7 +119,7 @@ def plan_inputs(context: StepContext, terraform: Terraform) -> PlanInputs:
     return PlanInputs(
         product=terraform.binary.product,
         terraform_version=terraform.binary.version,
-        terraform_sha256=sha256_file(Path(command[0])) if len(command) == 1 else "",
+        terraform_sha256=sha256_file(Path(command[0])) if len(command) == 1 and Path(command[0]).is_file() else "",
         providers=dict(provider_versions(terraform.directory)),
         lock_sha256=sha256_file(lock) if lock.is_file() else "",
         files=files,

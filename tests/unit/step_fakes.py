@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from runbook_lib.adapters.gitlab_data import GitLabNote
+from runbook_lib.adapters.private_copy import PrivateFolder
 from runbook_lib.errors import SlackError
+from runbook_lib.models.base import Outcome
+from runbook_lib.models.compliance import Checked, ComplianceReport
+from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.messages import Message, Reference
+from runbook_lib.models.plan import Plan, PlanInputs
 from runbook_lib.models.steps import BUILT_IN, Step
+from runbook_lib.workspace.context import StepContext
+from runbook_lib.workspace.plan_check import FoundPlan, Judged
+from runbook_lib.workspace.records import plan_file, read_summary
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -15,6 +24,20 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 def built_in(name: str) -> Step:
     """A step that there is without a word in runbook.yml."""
     return next(step for step in BUILT_IN if step.name == name)
+
+
+def found_plan(context: StepContext, **given: Any) -> FoundPlan:
+    """The run's plan file, found to be what the summary and the exposure beside it say."""
+    known = context.known.get("fake plan")
+    if known is None:
+        store, folder = context.store, PrivateFolder()
+        path = folder.copy(store.dir / plan_file(store))
+        exposed = store.file("plan", "exposure.json")
+        exposure = store.read_model(exposed, Exposure) if store.exists(exposed) else Exposure()
+        report = ComplianceReport(outcome=Outcome.PASSED, checked=Checked())
+        judged = Judged(read_summary(store), report, exposure)
+        known = context.known["fake plan"] = FoundPlan(folder, path, Plan(), judged, PlanInputs())
+    return known
 
 
 class FakeSlack:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from step_fakes import NOW, FakeSlack, built_in
+from step_fakes import NOW, FakeSlack, built_in, found_plan
 
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.adapters.terraform import Completed
+from runbook_lib.domain.approval import ApplyFacts
 from runbook_lib.errors import ApprovalError, ConfigError, GitLabError, StateLockedError, TerraformError
 from runbook_lib.models.approval import ApprovalRequest, DecisionRecord
 from runbook_lib.models.base import Outcome
@@ -101,6 +102,7 @@ def use(monkeypatch: pytest.MonkeyPatch, terraform: FakeTerraform) -> FakeTerraf
     monkeypatch.setattr(apply, "terraform_client", client)
     monkeypatch.setattr(apply, "ensure_initialised", lambda terraform: False)
     monkeypatch.setattr(apply, "read_state", terraform.read_state)
+    monkeypatch.setattr(apply, "find_plan", found_plan)
     return terraform
 
 
@@ -109,7 +111,11 @@ def test_the_approved_file_is_applied_and_its_events_are_kept(
 ) -> None:
     terraform = use(monkeypatch, FakeTerraform(DONE))
     applied = apply.apply_plan(context, record)
-    assert (terraform.applied, terraform.read) == ([context.store.path("02_plan/plan.tfplan")], ["access"])
+    (plan,) = terraform.applied
+    assert (plan.read_bytes(), terraform.read) == (context.store.path("02_plan/plan.tfplan").read_bytes(), ["access"])
+    # A copy of its own: what lies in the run folder may be another file by now.
+    assert not plan.is_relative_to(context.store.dir)
+    assert context.store.read_json("04_apply/began.json")["plan_sha256"] == record.plan_sha256
     assert (applied.added, applied.changed, applied.destroyed) == (1, 0, 1)
     assert [resource["action"] for resource in applied.resources] == ["delete", "create"]
     assert context.store.read_json("04_apply/outputs.json") == {"id": "sgr-1", "key": "(sensitive)"}
@@ -265,8 +271,8 @@ def decided(monkeypatch: pytest.MonkeyPatch, slack: FakeSlack) -> dict[str, Any]
     """The record that the decisions come to, and what it was collected with."""
     seen: dict[str, Any] = {}
 
-    def facts(context: StepContext, request: ApprovalRequest) -> str:
-        return f"facts of {context.run.run_id} and {request.plan_sha256}"
+    def facts(context: StepContext, request: ApprovalRequest, plan_sha256: str) -> ApplyFacts:
+        return ApplyFacts(plan_sha256, "l", 3, commit=f"facts of {context.run.run_id} and {request.plan_sha256}")
 
     def collect(context: StepContext, request: ApprovalRequest, given: object) -> DecisionRecord:
         seen["collected"] = (context.run.run_id, request.plan_sha256, given)
@@ -274,6 +280,8 @@ def decided(monkeypatch: pytest.MonkeyPatch, slack: FakeSlack) -> dict[str, Any]
         return record
 
     monkeypatch.setattr(apply, "facts_now", facts)
+    monkeypatch.setattr(apply, "find_plan", found_plan)
+    monkeypatch.setattr(apply, "problems_of", lambda *given: ("It is another plan.",))
     monkeypatch.setattr(apply, "collect", collect)
     return seen
 
@@ -284,7 +292,10 @@ def test_an_approval_is_checked_against_the_facts_as_they_are_now(
     decided["record"] = record
     assert apply.confirm_approval(context) is record
     digest = request_.plan_sha256
-    assert decided["collected"] == ("7", digest, f"facts of 7 and {digest}")
+    facts = ApplyFacts(
+        found_plan(context).sha256, "l", 3, commit=f"facts of 7 and {digest}", problems=("It is another plan.",)
+    )
+    assert decided["collected"] == ("7", digest, facts)
     assert context.store.read_model("04_apply/decision.json", DecisionRecord) == record
     assert len(slack.posts) == 1
     result = apply.decide(context, apply.Applied(0, 0, 0, (), {})).result

@@ -6,11 +6,12 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from step_fakes import NOW, FakeGitLab, FakeSlack, built_in
+from step_fakes import NOW, FakeGitLab, FakeSlack, built_in, found_plan
 
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import ConfigError, GitLabError, InputError, StateLockedError
@@ -112,10 +113,12 @@ def test_who_does_not_wait_has_asked_and_passed(context: StepContext, asked: App
 
 
 @pytest.fixture
-def planned(store: RunStore, request_: ApprovalRequest, result: Results) -> RunStore:
+def planned(store: RunStore, request_: ApprovalRequest, result: Results, monkeypatch: pytest.MonkeyPatch) -> RunStore:
     """A run whose plan step passed, and nobody was asked yet."""
     store.write_json("02_plan/exposure.json", Exposure(sentence="Nothing changes."))
     store.write_result(result("plan"))
+    monkeypatch.setattr(approval, "find_plan", found_plan)
+    monkeypatch.setattr(approval, "problems_of", lambda *given: ())
     store.path("03_approval/request.json").unlink()
     return store
 
@@ -132,6 +135,7 @@ def test_another_plan_is_asked_for_anew(context: StepContext, planned: RunStore)
     first = approval.request_approval(context)
     summary = planned.read_json("02_plan/summary.json")
     planned.write_json("02_plan/summary.json", {**summary, "plan_sha256": "0" * 64})
+    context.known.clear()
     assert approval.request_approval(context).plan_sha256 != first.plan_sha256
 
 
@@ -268,13 +272,18 @@ def test_a_request_holds_all_that_it_is_judged_by(
         policy="p", verdict=Verdict.FAILED, severity=Severity.LOW, address="a", message="m", action=Action.WARN
     )
     for name in ("compliance", "plan"):
-        planned.write_result(result(name).model_copy(update={"findings": (finding,)}))
+        planned.write_result(
+            result(name).model_copy(update={"findings": (finding.model_copy(update={"message": "x"}),)})
+        )
+    # What counts is the plan file's own verdict, whatever the earlier steps' results say.
+    found = found_plan(context)
+    report = found.judged.report.model_copy(update={"findings": (finding,)})
+    context.known["fake plan"] = replace(found, judged=replace(found.judged, report=report))
     made = approval.request_approval(context)
     assert made == planned.read_model("03_approval/request.json", ApprovalRequest)
     assert (made.run_id, made.stack, made.commit, made.requester) == ("7", "access", "4dc7a7", "riley")
     assert (made.approvers, made.quorum, made.created_at) == (("alex", "sam"), 1, NOW)
     assert made.expires_at == NOW + timedelta(hours=4)
-    # The plan's judgement takes the place of the files': the finding is there once.
     assert made.findings == (finding,)
     assert made.exposure.sentence == "Nothing changes."
     assert made.policy_sha256 == policy_files(context).digest

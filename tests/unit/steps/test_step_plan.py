@@ -71,8 +71,9 @@ class FakeTerraform:
 
     binary = TerraformBinary(("terraform",), "1.11.4", "Terraform")
 
-    def __init__(self, found: dict[str, Any]) -> None:
+    def __init__(self, found: dict[str, Any], directory: Path) -> None:
         self.found = found
+        self.directory = directory
         self.options: tuple[str, ...] = ()
         self.asked_for: list[str] = []
         self.initialised = 0
@@ -95,8 +96,8 @@ def context(settings: Settings, store: RunStore, run: Run, slack: FakeSlack) -> 
 
 
 @pytest.fixture
-def terraform(monkeypatch: pytest.MonkeyPatch) -> FakeTerraform:
-    fake = FakeTerraform(document())
+def terraform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTerraform:
+    fake = FakeTerraform(document(), tmp_path)
 
     def client(settings: Settings, stack: str, on_line: object = None) -> FakeTerraform:
         fake.asked_for.append(stack)

@@ -96,14 +96,14 @@ def test_the_facts_at_plan_time_are_the_plan_s(context: Contexts, request_: Appr
 
 def test_the_facts_now_are_the_state_s(context: Contexts, request_: ApprovalRequest, state: dict[str, object]) -> None:
     state["serial"] = 4
-    assert facts_now(context(), request_).state_serial == 4
+    assert facts_now(context(), request_, "found").state_serial == 4
 
 
 def test_where_there_is_no_state_yet_the_plan_s_own_lineage_stands(
     context: Contexts, request_: ApprovalRequest, state: dict[str, object]
 ) -> None:
     state.clear()
-    facts = facts_now(context(), request_)
+    facts = facts_now(context(), request_, "found")
     assert (facts.state_lineage, facts.state_serial) == (request_.state_lineage, 0)
 
 
@@ -214,7 +214,7 @@ def test_the_facts_now_are_those_of_the_run_s_stack_and_of_all_that_was_judged_b
 
     monkeypatch.setattr(decisions, "read_state", read)
     made = context()
-    facts = facts_now(made, request_)
+    facts = facts_now(made, request_, "found")
     assert asked == [(made.settings, "access")]
     assert (facts.state_lineage, facts.state_serial, facts.plan_sha256) == ("other", 9, request_.plan_sha256)
     assert (facts.commit, facts.approvers, facts.quorum) == ("4dc7a7", ("alex", "sam"), 1)
