@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -55,6 +56,15 @@ def test_only_the_address_that_a_user_shows_leads_to_the_user(lab: RunningGitLab
     assert client.login_of_email("103-sam@users.noreply.github.com") == ""
     lab.control("users/sam", public_email="")
     assert client.login_of_email("sam@example.com") == ""
+
+
+def test_who_takes_another_s_address_as_a_name_is_not_found_by_it() -> None:
+    config = default_config()
+    casey = replace(config.users[4], name="riley@private.example")
+    with running_gitlab(replace(config, users=(*config.users[:4], casey))) as lab:
+        assert lab.client("riley").login_of_email("riley@private.example") == ""
+        lab.control("users/riley", public_email="riley@private.example")
+        assert lab.client("riley").login_of_email("riley@private.example") == "riley"
 
 
 def test_a_branch_tells_its_head_and_who_may_change_it(lab: RunningGitLab) -> None:

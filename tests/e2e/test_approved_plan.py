@@ -111,7 +111,8 @@ def test_an_approval_that_expired_in_the_meantime_does_not_count(desk: Desk) -> 
     ask(f"{desk.lab.gitlab_url}/lab/gitlab/clock", "POST", {"ahead_seconds": 4 * 3600})
     assert_blocked(desk, "The request expired at")
     decision = json.loads(desk.store.read_text("04_apply/decision.json"))
-    assert (decision["approved"], [found["user"] for found in decision["decisions"]]) == (False, ["alex"])
+    assert not decision["approved"]
+    assert "alex" in [found["user"] for found in decision["decisions"]]
 
 
 def test_a_request_that_nobody_answers_ends_the_run_when_it_expires(desk: Desk) -> None:

@@ -68,7 +68,7 @@ def api(desk: Desk, user: str, method: str, path: str, body: Any = None) -> Any:
 
 
 def test_a_decision_file_of_somebody_else_counts_for_nothing(copy: Desk) -> None:
-    now, digest = datetime.now(UTC).isoformat(), read_request(copy.store).plan_sha256
+    digest, now = read_request(copy.store).plan_sha256, datetime.now(UTC).isoformat()
     decision = {"source": "terminal", "user": "alex", "approved": True, "at": now, "plan_sha256": digest}
     folder = copy.store.dir / "03_approval/decisions"
     folder.mkdir()
@@ -101,13 +101,13 @@ def test_who_asked_can_not_approve_whatever_the_files_say(copy: Desk) -> None:
 
 
 def test_a_run_of_a_commit_that_was_not_pushed_can_not_be_asked_for(copy: Desk) -> None:
-    copy.repository._git(
-        "commit", "--quiet", "--allow-empty", "--message", "Not pushed", "--author=R <riley@example.com>"
-    )
+    desk = replace(copy, run_id="unpushed")
+    identity = ("-c", "user.name=Riley", "-c", "user.email=riley@example.com")
+    desk.repository._git(*identity, "commit", "--quiet", "--allow-empty", "--message", "Not pushed")
     try:
-        ended = replace(copy, run_id="unpushed").run("compliance", "plan", "approval", "-p", "approval.wait=false")
+        ended = desk.run("compliance", "plan", "approval", "-p", "approval.wait=false")
     finally:
-        copy.repository.push()
+        desk.repository.push()
     assert ended.returncode == 2
     assert "GitLab does not know the commit" in visible_errors(ended)["error"]
     assert "git push" in ended.stderr
