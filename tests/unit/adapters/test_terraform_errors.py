@@ -70,7 +70,10 @@ def test_first_error_is_named_with_file_and_line_and_warnings_are_not_errors() -
     [
         ("api error UnauthorizedOperation: You are not authorized", "permission"),
         ("No valid credential sources found", "credentials"),
-        ("Saved plan is stale: the given plan file can no longer be applied; saved plan is stale", "new plan has to be approved"),
+        (
+            "Saved plan is stale: the given plan file can no longer be applied; saved plan is stale",
+            "new plan has to be approved",
+        ),
         ("Failed to query available provider packages", "RUNBOOK_PROVIDER_MIRROR"),
         ("dial tcp 10.0.0.1:443: connect: connection refused", "reachable"),
         ("HTTP remote state endpoint requires auth", "TF_HTTP_PASSWORD"),
