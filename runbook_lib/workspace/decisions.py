@@ -50,7 +50,8 @@ def plan_digest(store: RunStore) -> str:
     path = plan_file(store)
     found = sha256_file(store.path(path)) if store.exists(path) else "missing"
     if found != read_summary(store).plan_sha256:
-        raise ApprovalError("the plan file is not the one that the plan step made", "Run the plan step again.")
+        again = f"Plan and ask again: `runbook run --from plan --run-id {store.run_id}`, or a new pipeline."
+        raise ApprovalError("the plan file is not the one that the plan step made", again)
     return found
 
 
@@ -126,7 +127,8 @@ def answer_request(settings: Settings, run_id: str, digest: str, answer: tuple[b
         )
     if now >= request.expires_at:
         raise ApprovalError(
-            f"the request expired at {request.expires_at:%Y-%m-%d %H:%M} UTC", "Run the plan step again."
+            f"the request expired at {request.expires_at:%Y-%m-%d %H:%M} UTC",
+            f"Ask again: `runbook run --from plan --run-id {run_id}`, or a new pipeline.",
         )
     return _record(settings, store, request, answer)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..adapters.gitlab_data import HeldLock
 from ..adapters.kernel import announce_secrets
@@ -16,6 +16,9 @@ from ..domain.sensitive import state_secrets
 from ..errors import GitLabError, StateLockedError, UsageError
 from ..settings import Settings
 from .clients import stack_config, state_client, terraform_client
+
+if TYPE_CHECKING:
+    from ..adapters.gitlab import GitLab
 
 __all__ = ["fetch_state", "holder_named", "learn", "learn_state", "lock_of", "push", "read_state", "unlock"]
 
@@ -84,7 +87,17 @@ def _named(settings: Settings, state: str, error: StateLockedError) -> StateLock
     since = f"{lock.since:%Y-%m-%d %H:%M} UTC" if lock.since else "an unknown time"
     stack = next((name for name, config in settings.config.stacks.items() if config.state == state), "")
     message = f"the state {state} is locked by {lock.user} since {since}"
-    return StateLockedError(message, unlock_remedy(stack, error.lock_id), error.lock_id)
+    lock_id = _held_id(gitlab, state) or error.lock_id
+    return StateLockedError(message, unlock_remedy(stack, lock_id), lock_id)
+
+
+def _held_id(gitlab: GitLab, state: str) -> str:
+    # What Terraform prints may be the lock that it wanted; only who may lock is told which one is held.
+    try:
+        held = gitlab.held_lock(state)
+    except GitLabError:
+        return ""
+    return held.id if held else ""
 
 
 def lock_of(settings: Settings, stack: str) -> HeldLock | None:

@@ -45,7 +45,7 @@ def test_gitlab_names_the_holder_that_terraform_does_not_know(lab: RunningGitLab
     since = lab.call("POST", path, "sam", json=LOCK | {"ID": "held"}).json()["Created"]
     error = _raised(settings)
     assert error.message == f"the state access is locked by sam since {since[:16].replace('T', ' ')} UTC"
-    assert error.remedy == "Wait for it to end."
+    assert "`runbook state unlock --stack access`" in error.remedy
 
 
 def test_a_lock_that_was_given_back_meanwhile_leaves_what_terraform_said(settings: Settings) -> None:

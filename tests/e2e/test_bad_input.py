@@ -150,7 +150,7 @@ def test_a_locked_state_names_who_holds_it_and_since_when(desk: Desk) -> None:
     assert re.search(
         r"the state access is locked by sam since \d{4}-\d\d-\d\d \d\d:\d\d UTC", visible_errors(ended)["error"]
     )
-    assert "force-unlock a1" in visible_errors(ended)["hint"]
+    assert "runbook state unlock --stack access" in visible_errors(ended)["hint"]
     assert ask(f"{desk.lab.gitlab_url}/lab/gitlab/states")["access"]["lock"]["Who"] == "sam"
 
 

@@ -50,8 +50,7 @@ def test_held_lock_says_by_whom_and_since_when() -> None:
     error = map_failure("apply", 1, LOCKED)
     assert isinstance(error, StateLockedError)
     assert error.message == "the state is locked by sam@bastion since 2026-11-23 01:02:03.000000004 +0000 UTC (Apply)"
-    assert "in GitLab" in error.remedy
-    assert error.remedy.endswith("terraform force-unlock 6d1c7b2f-8f3a-0001-aaaa-000000000000")
+    assert error.remedy.count("`runbook state unlock 6d1c7b2f-8f3a-0001-aaaa-000000000000`") == 1
 
 
 def test_first_error_is_named_with_file_and_line_and_warnings_are_not_errors() -> None:
@@ -71,7 +70,10 @@ def test_first_error_is_named_with_file_and_line_and_warnings_are_not_errors() -
     [
         ("api error UnauthorizedOperation: You are not authorized", "permission"),
         ("No valid credential sources found", "credentials"),
-        ("Saved plan is stale: the given plan file can no longer be applied; saved plan is stale", "plan step again"),
+        (
+            "Saved plan is stale: the given plan file can no longer be applied; saved plan is stale",
+            "new plan has to be approved",
+        ),
         ("Failed to query available provider packages", "RUNBOOK_PROVIDER_MIRROR"),
         ("dial tcp 10.0.0.1:443: connect: connection refused", "reachable"),
         ("HTTP remote state endpoint requires auth", "TF_HTTP_PASSWORD"),

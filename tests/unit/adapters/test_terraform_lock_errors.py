@@ -27,13 +27,13 @@ def test_the_asker_is_not_taken_for_the_holder_of_the_lock() -> None:
     error = map_failure("apply", 1, TEXT.format(held="lock-of-another"))
     assert isinstance(error, StateLockedError)
     assert "me@here" not in error.message
-    assert error.remedy.endswith("force-unlock lock-of-another")
+    assert error.remedy.count("`runbook state unlock lock-of-another`") == 1
 
 
 def test_a_backend_that_tells_the_holder_is_believed() -> None:
     error = map_failure("apply", 1, TEXT.format(held="6f137a29-36e5-fadb-8cab-2b117b13d151"))
     assert "locked by me@here since 2026-11-23" in error.message
-    assert error.remedy.endswith("force-unlock 6f137a29-36e5-fadb-8cab-2b117b13d151")
+    assert error.remedy.count("`runbook state unlock 6f137a29-36e5-fadb-8cab-2b117b13d151`") == 1
 
 
 REFUSED = """

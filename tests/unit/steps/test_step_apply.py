@@ -168,7 +168,7 @@ def test_a_locked_state_is_told_as_that(
     use(monkeypatch, FakeTerraform([failed("Error acquiring the state lock", detail)], 1))
     with pytest.raises(StateLockedError) as caught:
         apply.apply_plan(context, record)
-    assert caught.value.remedy.endswith("force-unlock a1")
+    assert caught.value.remedy.count("`runbook state unlock a1`") == 1
 
 
 def test_a_variable_without_a_value_is_told_as_that(
@@ -187,7 +187,7 @@ def test_the_only_copy_of_a_state_is_kept_with_what_to_do_about_it(
     with pytest.raises(TerraformError, match="Failed to save state") as caught:
         apply.apply_plan(context, record)
     assert context.store.read_json("04_apply/errored.tfstate") == {"serial": 9}
-    assert "terraform state push errored.tfstate" in caught.value.remedy
+    assert "`runbook state push --stack access 7/04_apply/errored.tfstate`" in caught.value.remedy
 
 
 def test_what_was_done_before_an_interrupt_is_kept(

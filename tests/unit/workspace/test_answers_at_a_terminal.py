@@ -63,7 +63,7 @@ def test_an_answer_after_the_request_expired_is_refused(
     store.write_json("03_approval/request.json", asked.model_copy(update={"expires_at": asked.created_at}))
     with pytest.raises(ApprovalError, match="expired at") as caught:
         answer_request(settings, "7", "", (True, ""))
-    assert caught.value.remedy == "Run the plan step again."
+    assert caught.value.remedy == "Ask again: `runbook run --from plan --run-id 7`, or a new pipeline."
     assert kept(gitlab) == []
 
 

@@ -200,7 +200,7 @@ def test_a_plan_file_that_was_exchanged_says_what_to_do(store: RunStore, request
     store.write_bytes("02_plan/plan.tfplan", b"another plan")
     with pytest.raises(ApprovalError) as caught:
         plan_digest(store)
-    assert caught.value.remedy == "Run the plan step again."
+    assert caught.value.remedy == "Plan and ask again: `runbook run --from plan --run-id 7`, or a new pipeline."
 
 
 def test_the_facts_now_are_those_of_the_run_s_stack_and_of_all_that_was_judged_by(

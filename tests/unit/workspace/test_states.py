@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from runbook_lib.adapters.gitlab_data import StateLock
+from runbook_lib.adapters.gitlab_data import HeldLock, StateLock
+from runbook_lib.adapters.terraform_errors import unlock_remedy
 from runbook_lib.errors import GitLabError, StateLockedError
 from runbook_lib.settings import Settings
 from runbook_lib.workspace import states
@@ -67,6 +68,9 @@ class FakeLocks:
         assert name == "access"
         return self._lock
 
+    def held_lock(self, name: str) -> HeldLock | None:
+        return HeldLock("held", "sam", "") if self._lock else None
+
 
 def locked(settings: Settings, monkeypatch: pytest.MonkeyPatch, client: FakeLocks) -> StateLockedError:
     monkeypatch.setattr(states, "state_client", lambda settings: client)
@@ -83,7 +87,10 @@ def test_who_holds_a_lock_is_named_with_the_time(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, since: datetime | None, told: str
 ) -> None:
     error = locked(settings, monkeypatch, FakeLocks(StateLock("robin", since)))
-    assert (error.message, error.remedy) == (f"the state access is locked by robin since {told}", "Wait.")
+    assert (error.message, error.remedy) == (
+        f"the state access is locked by robin since {told}",
+        unlock_remedy("access", "held"),
+    )
 
 
 def test_where_gitlab_knows_of_no_lock_the_error_stays(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
