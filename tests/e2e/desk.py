@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -35,9 +35,12 @@ class Desk:
     outputs: Path
     run_id: str = "e2e"
     variables: dict[str, str] = field(default_factory=dict)
+    repository: Repository = cast(Repository, None)
+    commit: str = ""
 
     def __post_init__(self) -> None:
-        self.repository = Repository(self.settings, self.lab)
+        # A desk that is made of another one has its repository as well.
+        self.repository = self.repository or Repository(self.settings, self.lab)
         self.root = self.repository.path
         self.store = RunStore(self.outputs, self.run_id)
 

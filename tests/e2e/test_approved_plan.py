@@ -29,7 +29,7 @@ def original(session_base: Base, settings: Settings, tmp_path_factory: pytest.Te
     """A run by hand whose plan is made, shown and approved by alex."""
     session_base.restore()
     desk = Desk(session_base.lab, settings, tmp_path_factory.mktemp("original"))
-    desk.repository.commit_change(None)
+    desk.commit = desk.repository.commit_change(None)
     asked = desk.run("compliance", "plan", "approval", *NOT_WAITING)
     assert asked.returncode == 0, asked.stderr
     answered = desk.runbook("approve", desk.run_id, user="alex")
@@ -42,14 +42,14 @@ def desk(original: Desk, lab: LabAddresses, tmp_path: Path) -> Desk:
     """A copy of the approved run, on a working copy with the change, for a test alone."""
     shutil.copytree(original.outputs, tmp_path / "outputs")
     copy = replace(original, outputs=tmp_path / "outputs")
-    copy.repository.commit_change(None)
+    copy.repository.check_out(copy.commit)
     return copy
 
 
 def fresh(original: Desk, run_id: str) -> Desk:
     """Another run, on the state as it is now, approved as well."""
     desk = replace(original, run_id=run_id)
-    desk.repository.commit_change(None)
+    desk.commit = desk.repository.commit_change(None)
     assert desk.run("plan", "approval", *NOT_WAITING).returncode == 0
     assert desk.runbook("approve", desk.run_id, user="alex").returncode == 0
     return desk

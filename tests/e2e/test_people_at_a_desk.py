@@ -27,7 +27,7 @@ def asked(session_base: Base, settings: Settings, tmp_path_factory: pytest.TempP
     """Riley's run, asked for and answered by nobody who counts."""
     session_base.restore()
     desk = Desk(session_base.lab, settings, tmp_path_factory.mktemp("asked"), RUN)
-    desk.repository.commit_change(None)
+    desk.commit = desk.repository.commit_change(None)
     ended = desk.run("compliance", "plan", "approval", "-p", "approval.wait=false")
     assert ended.returncode == 0, ended.stderr
     return desk
@@ -39,6 +39,7 @@ def copy(asked: Desk, session_base: Base, tmp_path: Path) -> Iterator[Desk]:
     before = session_base._described()
     shutil.copytree(asked.outputs, tmp_path / "outputs")
     made = replace(asked, outputs=tmp_path / "outputs")
+    made.repository.check_out(made.commit)
     made.store.dir.joinpath("03_approval").mkdir(exist_ok=True)
     yield made
     assert session_base._described() == before

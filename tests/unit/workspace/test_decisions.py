@@ -216,6 +216,6 @@ def test_the_facts_now_are_those_of_the_run_s_stack_and_of_all_that_was_judged_b
     made = context()
     facts = facts_now(made, request_, "found")
     assert asked == [(made.settings, "access")]
-    assert (facts.state_lineage, facts.state_serial, facts.plan_sha256) == ("other", 9, request_.plan_sha256)
+    assert (facts.state_lineage, facts.state_serial, facts.plan_sha256) == ("other", 9, "found")
     assert (facts.commit, facts.approvers, facts.quorum) == ("4dc7a7", ("alex", "sam"), 1)
     assert facts.policy_sha256 == planned_facts(made).policy_sha256 != ""
