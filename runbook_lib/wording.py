@@ -44,6 +44,8 @@ _UNKNOWN_PARTIES: Final = {"group": "an unknown group", "prefix_list": "an unkno
 _EFFECTS: Final = {Action.BLOCK: "blocks", Action.APPROVE: "needs the approver's eye", Action.WARN: "warns"}
 _DECIDED_IN: Final = {
     "gitlab_job": "GitLab's manual job",
+    "gitlab_reject_job": "GitLab's manual job reject",
+    "gitlab_comment": "a comment in GitLab",
     "gitlab_deployment": "GitLab's deployment approval",
     "gitlab_merge_request": "GitLab's merge request approval",
     "terminal": "terminal",

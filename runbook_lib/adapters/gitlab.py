@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from ..errors import GitLabError
 from .gitlab_data import (
@@ -13,13 +15,20 @@ from .gitlab_data import (
     STATE_LOCK,
     DeploymentApproval,
     DeploymentReference,
+    GitLabBranch,
+    GitLabCommit,
+    GitLabDeployed,
     GitLabJob,
+    GitLabNote,
+    GitLabPipeline,
+    GitLabSettings,
     MergeRequestApproval,
     MergeRequestReference,
     StateLock,
     login_of,
     parse_deployment_approvals,
     parse_job_variables,
+    parse_notes,
     parse_state_lock,
 )
 from .gitlab_http import TOKEN, GitLabHttp, GitLabRefusalError
@@ -29,7 +38,8 @@ __all__ = ["GitLab", "state_address"]
 T = TypeVar("T")
 RETRIES = 4
 STARTED = frozenset({"pending", "running", "success", "failed"})
-NOREPLY = re.compile(r"(?:\d+-)?([\w.-]+)@users\.noreply\.")
+# The private address that GitLab offers for commits: the user's id and login, at its own host.
+NOREPLY = re.compile(r"(\d+)-[\w.-]+@users\.noreply\.(.+)")
 
 
 class GitLab:
@@ -100,6 +110,101 @@ class GitLab:
             )
         return job.user
 
+    def now(self) -> datetime:
+        """GitLab's own time, to the second: the one clock by which what it dates can be judged."""
+        doing = "ask GitLab's clock"
+        as_job = not self.has_token
+        date = self._http.date("/job" if as_job else "/version", doing, as_job=as_job)
+        return parsedate_to_datetime(date)
+
+    def pipeline(self, pipeline_id: int) -> GitLabPipeline:
+        """One pipeline."""
+        path = f"{self._path}/pipelines/{pipeline_id}"
+        return self._http.get(path, f"read the pipeline {pipeline_id}", GitLabPipeline.parse)
+
+    def project_settings(self) -> GitLabSettings:
+        """The project's settings, as far as the token may see them."""
+        return self._http.get(self._path, f"read the project {self.project}", GitLabSettings.parse)
+
+    def default_branch(self) -> str:
+        """The name of the branch that is applied from."""
+        return self.project_settings().default_branch
+
+    def branch(self, name: str) -> GitLabBranch:
+        """One branch; GitLabRefusalError 404 if there is none of this name."""
+        path = f"{self._path}/repository/branches/{quote(name, safe='')}"
+        return self._http.get(path, f"read the branch {name}", GitLabBranch.parse)
+
+    def who_may_deploy(self, environment: str) -> tuple[int, ...] | None:
+        """The access levels that may deploy to a protected environment, 0 for a user or group by name; None if anybody.
+
+        GitLabRefusalError 403 where the token may not see it: only a Maintainer's may.
+        """
+        path = f"{self._path}/protected_environments/{quote(environment, safe='')}"
+        try:
+            return self._http.get(path, f"ask who may deploy to {environment}", _deployers)
+        except GitLabRefusalError as refusal:
+            if refusal.status == 404 and "Project" not in refusal.message:
+                return None
+            raise
+
+    def last_deployment(self, environment: str, job: str = "", ref: str = "") -> GitLabDeployed | None:
+        """The last successful deployment, None if there was none; `job` and `ref` leave those of others out.
+
+        Any Developer can report a deployment that never was: only one that a job on a protected branch made counts.
+        """
+        query = {"environment": environment, "status": "success", "order_by": "finished_at", "sort": "desc"}
+        path, doing = f"{self._path}/deployments", f"ask what was deployed to {environment}"
+        found = self._http.list(path, doing, GitLabDeployed.parse, query, most=100)
+        mine = (one for one in found if job in {"", one.job} and ref in {"", one.ref})
+        return next(mine, None)
+
+    def commit(self, sha: str) -> GitLabCommit:
+        """One commit; GitLabRefusalError 404 if it was not pushed."""
+        path = f"{self._path}/repository/commits/{quote(sha, safe='')}"
+        return self._http.get(path, f"read the commit {sha[:12]}", GitLabCommit.parse)
+
+    def commits_between(self, old: str, new: str) -> tuple[GitLabCommit, ...]:
+        """The commits that `new` has and `old` has not, those of merged branches as well, the oldest first."""
+        doing = f"list the commits from {old[:12]} to {new[:12]}"
+        path, query = f"{self._path}/repository/compare", {"from": old, "to": new}
+        return self._http.get(path, doing, _commits, query=query)
+
+    def login_of_email(self, email: str) -> str:
+        """The login of the user who shows this very address, or to whom GitLab gave it; empty when it can't be told."""
+        private = NOREPLY.fullmatch(email.strip().casefold())
+        doing = "look for the user of an address"
+        if private and private[2] == urlsplit(self.url).hostname:
+            return self._http.get(f"/users/{private[1]}", doing, _login)
+        if "@" not in email:
+            return ""
+        # The search also finds a user who took the address as a name: only what the user's own page shows is told.
+        found = self._http.list("/users", doing, lambda user: int(user["id"]), {"search": email.strip()}, most=20)
+        shown = [self._http.get(f"/users/{user}", doing, _shown) for user in found]
+        logins = [login for login, address in shown if address.casefold() == email.strip().casefold()]
+        return logins[0] if len(logins) == 1 else ""
+
+    def is_own_address(self, email: str) -> bool:
+        """Whether an address is GitLab's own, in whose name it commits what a user asks for on its pages."""
+        return email.strip().casefold() == f"noreply@{urlsplit(self.url).hostname}"
+
+    def comment(self, sha: str, text: str) -> GitLabNote:
+        """Say something of a commit, as the token's user; GitLabRefusalError 404 if it was not pushed."""
+        path = f"{self._path}/repository/commits/{quote(sha, safe='')}/discussions"
+        page = self._commit_page(sha)
+        doing = f"comment on the commit {sha[:12]}"
+        return self._http.post(path, doing, lambda answer: parse_notes(answer, page)[0], {"body": text})
+
+    def comments(self, sha: str) -> tuple[GitLabNote, ...]:
+        """What was said of a commit, in the order in which it was."""
+        path = f"{self._path}/repository/commits/{quote(sha, safe='')}/discussions"
+        page = self._commit_page(sha)
+        found = self._http.list(path, f"read what was said of {sha[:12]}", lambda one: parse_notes(one, page))
+        return tuple(sorted((note for notes in found for note in notes), key=lambda note: note.created_at))
+
+    def _commit_page(self, sha: str) -> str:
+        return f"{self.url}/{self.project}/-/commit/{sha}" if "/" in self.project else ""
+
     def pipeline_jobs(self, pipeline_id: int) -> tuple[GitLabJob, ...]:
         """The jobs of a pipeline in the order of their ids, those that a retry replaced left out."""
         path = f"{self._path}/pipelines/{pipeline_id}/jobs"
@@ -156,13 +261,7 @@ class GitLab:
     def commit_author(self, sha: str, fallback: str = "") -> str:
         """The login of who wrote a commit; the e-mail address where GitLab does not tell whose it is."""
         email = self._author_email(sha) or fallback
-        known = NOREPLY.match(email)
-        if known:
-            return known[1]
-        if not (self.has_token and email):
-            return email
-        found = self._http.list("/users", "look for the commit's author", _login, {"search": email})
-        return found[0] if len(found) == 1 else email
+        return (self.login_of_email(email) if self.has_token else "") or email
 
     def _author_email(self, sha: str) -> str:
         if not self.has_token:
@@ -204,6 +303,18 @@ class GitLab:
 
 def _login(user: dict[str, Any]) -> str:
     return str(user["username"])
+
+
+def _shown(user: dict[str, Any]) -> tuple[str, str]:
+    return _login(user), str(user.get("public_email") or "")
+
+
+def _commits(comparison: dict[str, Any]) -> tuple[GitLabCommit, ...]:
+    return tuple(GitLabCommit.parse(commit) for commit in comparison["commits"])
+
+
+def _deployers(environment: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(level.get("access_level") or 0) for level in environment["deploy_access_levels"])
 
 
 def _iso(job: GitLabJob) -> str:

@@ -12,13 +12,20 @@ __all__ = [
     "STATE_LOCK",
     "DeploymentApproval",
     "DeploymentReference",
+    "GitLabBranch",
+    "GitLabCommit",
+    "GitLabDeployed",
     "GitLabJob",
+    "GitLabNote",
+    "GitLabPipeline",
+    "GitLabSettings",
     "MergeRequestApproval",
     "MergeRequestReference",
     "StateLock",
     "login_of",
     "parse_deployment_approvals",
     "parse_job_variables",
+    "parse_notes",
     "parse_state_lock",
 ]
 
@@ -70,6 +77,157 @@ class GitLabJob:
     def played_at(self) -> datetime | None:
         """When the job was put in the queue: GitLab tells only when it left it, and how long it stayed."""
         return self.started_at - timedelta(seconds=self.queued_seconds) if self.started_at else None
+
+
+@dataclass(frozen=True)
+class GitLabPipeline:
+    """A pipeline. `user` is who started it; `source` is how, as GitLab calls it."""
+
+    id: int
+    sha: str
+    ref: str
+    user: str
+    source: str
+    created_at: datetime | None
+    status: str
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> GitLabPipeline:
+        """Read the API's pipeline."""
+        return cls(
+            id=int(document["id"]),
+            sha=str(document["sha"]),
+            ref=str(document["ref"]),
+            user=login_of(document),
+            source=str(document.get("source") or ""),
+            created_at=_time(document.get("created_at")),
+            status=str(document["status"]),
+        )
+
+
+@dataclass(frozen=True)
+class GitLabBranch:
+    """A branch and its head; whether somebody below a Maintainer may push to it, or merge into it."""
+
+    name: str
+    sha: str
+    protected: bool
+    default: bool
+    developers_push: bool = True
+    developers_merge: bool = True
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> GitLabBranch:
+        """Read the API's branch."""
+        return cls(
+            name=str(document["name"]),
+            sha=str(document["commit"]["id"]),
+            protected=bool(document["protected"]),
+            default=bool(document.get("default")),
+            # What is not told is taken to be so.
+            developers_push=bool(document.get("developers_can_push", True)),
+            developers_merge=bool(document.get("developers_can_merge", True)),
+        )
+
+
+@dataclass(frozen=True)
+class GitLabCommit:
+    """A commit as it says of itself who made it: anybody can write any address into one."""
+
+    sha: str
+    author_email: str
+    committer_email: str
+    message: str
+    created_at: datetime | None
+    parents: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> GitLabCommit:
+        """Read the API's commit."""
+        return cls(
+            sha=str(document["id"]),
+            author_email=str(document["author_email"] or ""),
+            committer_email=str(document["committer_email"] or ""),
+            message=str(document["message"] or ""),
+            created_at=_time(document.get("created_at")),
+            parents=tuple(str(one) for one in document.get("parent_ids") or ()),
+        )
+
+
+@dataclass(frozen=True)
+class GitLabDeployed:
+    """A successful deployment; `job` is the name of the job that carried it out, empty if it was only reported."""
+
+    sha: str
+    ref: str
+    user: str
+    at: datetime | None
+    job: str = ""
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> GitLabDeployed:
+        """Read the API's deployment."""
+        job = document.get("deployable") or {}
+        return cls(
+            sha=str(document["sha"]),
+            ref=str(document["ref"]),
+            user=login_of(document),
+            at=_time(job.get("finished_at") or document.get("updated_at")),
+            job=str(job.get("name") or ""),
+        )
+
+
+@dataclass(frozen=True)
+class GitLabNote:
+    """A comment. An edited one says what its last editor wrote, whoever that was."""
+
+    author: str
+    body: str
+    created_at: datetime
+    edited: bool
+    url: str = ""
+
+
+def parse_notes(document: Mapping[str, Any], url: str) -> tuple[GitLabNote, ...]:
+    """The comments of one discussion; `url` is the page of what they are about."""
+    return tuple(
+        GitLabNote(
+            author=str(note["author"]["username"]),
+            body=str(note["body"]),
+            created_at=datetime.fromisoformat(note["created_at"]),
+            edited=note["updated_at"] != note["created_at"],
+            url=f"{url}#note_{note['id']}",
+        )
+        for note in document["notes"]
+        if not note.get("system")
+    )
+
+
+@dataclass(frozen=True)
+class GitLabSettings:
+    """The project's settings that matter here. An empty role: it is not for this token to see.
+
+    `variables_role` is who may at least give variables to pipelines and manual jobs: developer, maintainer, owner or
+    no_one_allowed.
+    """
+
+    path: str
+    default_branch: str
+    variables_role: str
+    url: str = ""
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> GitLabSettings:
+        """Read the API's project."""
+        restricted = document.get("restrict_user_defined_variables")
+        # The role means nothing where the restriction is off; old versions know no role, and mean Maintainers.
+        role = str(document.get("ci_pipeline_variables_minimum_override_role") or "maintainer")
+        return cls(
+            path=str(document["path_with_namespace"]),
+            default_branch=str(document["default_branch"] or ""),
+            variables_role="" if restricted is None else role if restricted else "developer",
+            url=str(document.get("web_url") or ""),
+        )
 
 
 @dataclass(frozen=True)

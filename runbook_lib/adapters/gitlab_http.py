@@ -34,19 +34,42 @@ class GitLabHttp:
         self._state_variable = STATE_PASSWORD if state_login else JOB_TOKEN
         self._retries = retries
 
-    def get(self, path: str, doing: str, parse: Callable[[dict[str, Any]], T], *, as_job: bool = False) -> T:
+    def get(
+        self,
+        path: str,
+        doing: str,
+        parse: Callable[[dict[str, Any]], T],
+        *,
+        as_job: bool = False,
+        query: Mapping[str, Any] | None = None,
+    ) -> T:
         """Get one object."""
         client, variable = self._client(doing, as_job)
         with gitlab_errors(doing, self.url, variable):
-            return parse(_object(client.http_get(path, max_retries=self._retries)))
+            return parse(_object(client.http_get(path, query_data=dict(query or {}), max_retries=self._retries)))
+
+    def date(self, path: str, doing: str, *, as_job: bool = False) -> str:
+        """The header Date of an answer."""
+        client, variable = self._client(doing, as_job)
+        with gitlab_errors(doing, self.url, variable):
+            # Of a kept answer it would be a time long gone.
+            answer = client.http_get(path, raw=True, headers={"Cache-Control": "no-cache"}, max_retries=self._retries)
+            return str(answer.headers["Date"])  # type: ignore[union-attr]
 
     def list(
-        self, path: str, doing: str, parse: Callable[[dict[str, Any]], T], query: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        doing: str,
+        parse: Callable[[dict[str, Any]], T],
+        query: Mapping[str, Any] | None = None,
+        *,
+        most: int = 0,
     ) -> tuple[T, ...]:
-        """Get a list, all its pages."""
+        """Get a list, all its pages; with `most` only its beginning."""
         client, variable = self._client(doing, as_job=False)
         with gitlab_errors(doing, self.url, variable):
-            options: dict[str, Any] = {"get_all": True, "per_page": 100, "max_retries": self._retries}
+            pages = {"get_all": False, "per_page": most} if most else {"get_all": True, "per_page": 100}
+            options: dict[str, Any] = {**pages, "max_retries": self._retries}
             return tuple(
                 parse(_object(item)) for item in client.http_list(path, query_data=dict(query or {}), **options)
             )

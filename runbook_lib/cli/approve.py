@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..models.approval import Decision
 
 __all__ = ["register"]
 
@@ -30,19 +33,30 @@ def approve(
 
 def reject(
     run: RunId,
-    reason: Annotated[str, typer.Option(help="Why; kept with the decision and told to Slack.")],
+    reason: Annotated[str, typer.Option(envvar="RUNBOOK_REASON", help="Why; kept, and told to Slack.")] = "",
     digest: Annotated[str, typer.Option(help="The plan's digest, or its beginning, as the request shows it.")] = "",
 ) -> None:
-    """Reject the run's plan, as the user that GITLAB_TOKEN belongs to. A rejection is final for this plan."""
-    if not reason.strip():
+    """Reject the run's plan, as the user that GITLAB_TOKEN belongs to. A rejection is final for this plan.
+
+    In the pipeline's job for it nothing need be said: whoever played it has rejected, and this only tells of it.
+    """
+    from ..settings import Settings
+    from ..workspace.decisions import answer_request, tell_rejection
+
+    settings = Settings.load()
+    decision = tell_rejection(settings, run, reason)
+    if decision is None and not reason.strip():
         raise UsageError("the reason is empty", "Say why, for who asked and for who reads the evidence.")
-    _record(run, digest, (False, reason))
+    _say(run, decision or answer_request(settings, run, digest, (False, reason)))
 
 
 def _record(run: str, digest: str, answer: tuple[bool, str]) -> None:
     from ..settings import Settings
     from ..workspace.decisions import answer_request
 
-    decision = answer_request(Settings.load(), run, digest, answer)
+    _say(run, answer_request(Settings.load(), run, digest, answer))
+
+
+def _say(run: str, decision: Decision) -> None:
     word = "approved" if decision.approved else "rejected"
     typer.echo(f"{decision.user} {word} plan {decision.plan_sha256[:12]} of run {run}.")

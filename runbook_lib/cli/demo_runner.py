@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -101,27 +98,17 @@ class DemoRunner:
         return store.exists(request_file(store))
 
     def _answer(self) -> None:
-        job = next(job for job in self._jobs() if job["name"] == "apply")
+        name = "reject" if self._reject else "apply"
+        job = next(job for job in self._jobs() if job["name"] == name)
         if job["status"] != "manual":
             return
         self._answered = True
         self.before_approval()
-        if self._reject:
-            self._tell(f"demo: {APPROVER} rejects at a terminal")
-            self._run_reject()
-            return
         self._tell(f"demo: {APPROVER} plays the manual job {job['name']} in GitLab")
         try:
-            self._approver.play(int(job["id"]))
+            self._approver.play(int(job["id"]), {"RUNBOOK_REASON": "Not during the sale."} if self._reject else None)
         except GitLabError as error:
             self._tell(f"demo: {error.message}")
-
-    def _run_reject(self) -> None:
-        environment = {**os.environ, **self._lab.environment(APPROVER), "RUNBOOK_OUTPUTS": str(self._run_dir.parent)}
-        environment["RUNBOOK_ROOT"] = str(self._lab.repository)
-        reason = "Not during the sale."
-        arguments = ["reject", self._run_dir.name, "--reason", reason]
-        subprocess.run([sys.executable, "-m", "runbook_lib.cli", *arguments], env=environment, check=True)
 
     def _jobs(self) -> list[dict[str, Any]]:
         pipelines = self._ask_gitlab("GET", "/lab/gitlab/pipelines", None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,18 +13,21 @@ from ..models.exposure import Exposure
 from ..models.findings import Finding
 from ..models.plan import PlanSummary
 from ..models.run import Run
+from .people import LOCAL, involved, login, named
 
-__all__ = ["ApplyFacts", "RequestFacts", "judge_decisions", "make_request", "rejections", "same_person"]
+__all__ = ["ApplyFacts", "RequestFacts", "judge_decisions", "make_request", "rejections"]
 
 # Clocks of two machines differ; a decision from further ahead than this was not made yet.
 _SKEW = timedelta(minutes=2)
+# Where a no is given by playing: in the pipeline itself.
+_JOBS = frozenset({"gitlab_job", "gitlab_reject_job", "gitlab_deployment"})
 
 
 @dataclass(frozen=True)
 class RequestFacts:
     """What an approver must know: the run, the plan's counts and digest, what it exposes, under which policies.
 
-    `url` is where to decide.
+    `url` is where to decide, `reject_url` where to say no; `authors` made the commits, `unknown_authors` as well.
     """
 
     run: Run
@@ -33,6 +36,9 @@ class RequestFacts:
     policy_sha256: str
     findings: tuple[Finding, ...] = ()
     url: str = ""
+    reject_url: str = ""
+    authors: tuple[str, ...] = ()
+    unknown_authors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,14 +56,6 @@ class ApplyFacts:
     policy_sha256: str = ""
     approvers: tuple[str, ...] | None = None
     quorum: int | None = None
-
-
-@dataclass(frozen=True)
-class _Count:
-    """Whether enough people approved; if not, the reasons, one for every approval that did not count."""
-
-    enough: bool
-    reasons: tuple[str, ...]
 
 
 def make_request(facts: RequestFacts, config: ApprovalConfig, now: datetime) -> ApprovalRequest:
@@ -78,72 +76,62 @@ def make_request(facts: RequestFacts, config: ApprovalConfig, now: datetime) -> 
         findings=facts.findings,
         requester=run.requester,
         author=run.author,
+        authors=facts.authors,
+        unknown_authors=facts.unknown_authors,
         approvers=config.approvers,
         quorum=config.quorum,
         created_at=_moment(now),
         expires_at=_moment(now) + config.expires_after,
         url=facts.url or run.pipeline_url,
+        reject_url=facts.reject_url,
     )
 
 
 def judge_decisions(
-    request: ApprovalRequest, decisions: Sequence[Decision], facts: ApplyFacts, now: datetime
+    request: ApprovalRequest,
+    decisions: Sequence[Decision],
+    facts: ApplyFacts,
+    now: datetime,
+    skew: timedelta = timedelta(0),
 ) -> DecisionRecord:
     """Check everything again at the moment when apply would start.
 
     Approved means: it is still that plan on that state, in time, enough of those who may approve did, and none of them
     rejected it. Otherwise `reasons` says all that is missing, each reason with what to do. A rejection is final.
+    `now` is by the clock that dated the decisions; `skew` is how far this machine's is ahead of it.
     """
     now = _moment(now)
     problems = _request_problems(request, facts, now)
     rejected = rejections(request, decisions, facts)
-    approvals = _count_approvals(request, decisions, facts, now)
-    approved = not rejected and not problems and approvals.enough
+    judged = _judged(request, decisions, facts, now)
+    missing = _missing(request, judged, facts)
+    approved = not (rejected or problems or missing)
     return DecisionRecord(
         run_id=request.run_id,
         plan_sha256=facts.plan_sha256,
-        decisions=tuple(decisions),
+        decisions=judged,
         approved=approved,
         rejected=bool(rejected),
-        reasons=() if approved else (*rejected, *problems, *approvals.reasons),
+        reasons=() if approved else (*rejected, *problems, *missing, *_skewed(skew)),
         checked_at=now,
     )
 
 
 def rejections(request: ApprovalRequest, decisions: Sequence[Decision], facts: ApplyFacts) -> tuple[str, ...]:
-    """One reason for every valid rejection: by an approver, or by who asked for the change or wrote it."""
-    may = (*request.approvers, *(facts.approvers or ()))
-    heard = [d for d in decisions if not d.approved and (_named(d.user, may) or _own(d.user, request))]
+    """One reason for every valid rejection: by an approver, by who asked for the change or wrote it, or by a job.
+
+    Whoever may play a job of the pipeline may end it; such a no holds for all that the pipeline ever asks.
+    """
     return tuple(
         f"{d.user} rejected the change{': ' + d.reason if d.reason else ''}. Correct it and run the plan step again."
-        for d in heard
-        if d.plan_sha256 == request.plan_sha256 and _moment(d.at) >= _moment(request.created_at)
+        for d in decisions
+        if not d.approved and not _unheard(d, request, facts)
     )
-
-
-def same_person(one: str, other: str) -> bool:
-    """Whether two names may mean one person: a login, a `local:` login or the name in an e-mail address."""
-    names = [_login(name).removeprefix("local:").partition("@")[0] for name in (one, other)]
-    return bool(names[0]) and names[0] == names[1]
 
 
 def _moment(time: datetime) -> datetime:
     """A time with its zone: one without is UTC."""
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _login(name: str) -> str:
-    return name.strip().removeprefix("@").casefold()
-
-
-def _named(user: str, names: Iterable[str]) -> bool:
-    return bool(_login(user)) and _login(user) in {_login(name) for name in names}
-
-
-def _own(user: str, request: ApprovalRequest) -> str:
-    if same_person(user, request.requester):
-        return "asked for the change"
-    return "wrote the commit" if same_person(user, request.author) else ""
 
 
 def _request_problems(request: ApprovalRequest, facts: ApplyFacts, now: datetime) -> tuple[str, ...]:
@@ -174,63 +162,105 @@ def _unknown(request: ApprovalRequest) -> Iterator[str]:
     # Without these names nobody could tell that somebody approves a change of his own.
     if not request.requester.strip():
         yield "It is not known who asked for the change. Start a new run, where GitLab or the system can say so."
-    if request.commit and not request.author.strip():
+    who = involved(request)
+    if request.commit and not (who.authors or who.unknown):
         yield "It is not known who wrote the commit. Start a new run, where git or GitLab can say so."
 
 
 def _nobody(request: ApprovalRequest, facts: ApplyFacts) -> Iterator[str]:
-    named = _may_approve(request, facts)
-    quorum = _quorum(request, facts)
-    able = [name for name in named if not _own(name, request)]
-    if not named:
+    may = _may_approve(request, facts)
+    needed, who = _needed(request, facts), involved(request)
+    able = {login(name) for name in may if not who.part(name)}
+    if not may:
         yield "Nobody is named who may approve. Name the approvers in runbook.yml, under approval."
-    elif len({_login(name) for name in able}) < quorum:
+    elif len(able) < needed:
         yield (
-            f"{quorum} approvals are needed, but only {len(able)} of the approvers neither asked for the change nor"
-            " wrote the commit. Name more approvers in runbook.yml."
+            f"{needed} approvals are needed, but only {len(able)} of the approvers neither asked for the change nor"
+            f" wrote a commit of it. {_why_more(request)}Name more approvers in runbook.yml."
         )
 
 
 def _may_approve(request: ApprovalRequest, facts: ApplyFacts) -> tuple[str, ...]:
     if facts.approvers is None:
         return request.approvers
-    return tuple(name for name in request.approvers if _named(name, facts.approvers))
+    return tuple(name for name in request.approvers if named(name, facts.approvers))
 
 
-def _quorum(request: ApprovalRequest, facts: ApplyFacts) -> int:
-    return max(1, request.quorum, facts.quorum or 0)
+def _needed(request: ApprovalRequest, facts: ApplyFacts) -> int:
+    """How many must approve: one more than the quorum where one of them may have made the change, unknown to all."""
+    return max(1, request.quorum, facts.quorum or 0) + bool(involved(request).unknown)
 
 
-def _count_approvals(
+def _why_more(request: ApprovalRequest) -> str:
+    unknown = ", ".join(involved(request).unknown)
+    return f"One of them is needed because it is not known who this is: {unknown}. " if unknown else ""
+
+
+def _judged(
     request: ApprovalRequest, decisions: Sequence[Decision], facts: ApplyFacts, now: datetime
-) -> _Count:
-    """Count the distinct people whose approval holds, and say of every other approval why it does not."""
+) -> tuple[Decision, ...]:
+    """Every decision with whether it counts and why not; of a person's approvals the first that holds counts."""
     counted: set[str] = set()
-    reasons: list[str] = []
-    for decision in (d for d in decisions if d.approved):
-        problem = _person(decision, request, facts) or _answer(decision, request, now)
-        if problem:
-            reasons.append(f"The approval of {decision.user or 'nobody'} does not count: {problem}")
+    judged = []
+    for decision in decisions:
+        if not decision.approved:
+            problem = _unheard(decision, request, facts)
         else:
-            counted.add(_login(decision.user))
-    quorum = _quorum(request, facts)
-    if len(counted) < quorum:
-        given = ", ".join(sorted(counted)) or "none"
-        ask = ", ".join(n for n in _may_approve(request, facts) if _login(n) not in counted and not _own(n, request))
-        reasons.append(
-            f"{quorum} approvals are needed and {len(counted)} given ({given}). Ask: {ask or 'nobody left'}."
-        )
-    return _Count(len(counted) >= quorum, tuple(reasons))
+            problem = _person(decision, request, facts) or _answer(decision, request, now)
+            if not problem and login(decision.user) in counted:
+                problem = f"{decision.user} approved already."
+            counted |= set() if problem else {login(decision.user)}
+        judged.append(decision.model_copy(update={"counts": not problem, "why_not": problem}))
+    return tuple(judged)
+
+
+def _missing(request: ApprovalRequest, judged: Sequence[Decision], facts: ApplyFacts) -> tuple[str, ...]:
+    """Why the approvals do not suffice, and of every one that does not count why not; nothing if they do."""
+    counted = {login(d.user) for d in judged if d.approved and d.counts}
+    needed = _needed(request, facts)
+    if len(counted) >= needed:
+        return ()
+    idle = [
+        f"The approval of {d.user or 'nobody'} does not count: {d.why_not}"
+        for d in judged
+        if d.approved and not d.counts and login(d.user) not in counted
+    ]
+    given, who = ", ".join(sorted(counted)) or "none", involved(request)
+    ask = ", ".join(n for n in _may_approve(request, facts) if login(n) not in counted and not who.part(n))
+    more = f"{needed} approvals are needed and {len(counted)} given ({given}). {_why_more(request)}"
+    return (*idle, f"{more}Ask: {ask or 'nobody left'}.")
+
+
+def _skewed(skew: timedelta) -> Iterator[str]:
+    if abs(skew) > _SKEW:
+        minutes, way = round(abs(skew).total_seconds() / 60), "ahead of" if skew > timedelta(0) else "behind"
+        yield f"This machine's clock is {minutes} minutes {way} GitLab's, by which is judged. Set it right."
 
 
 def _person(decision: Decision, request: ApprovalRequest, facts: ApplyFacts) -> str:
-    own = _own(decision.user, request)
+    own = involved(request).part(decision.user)
     if own:
         return f"{decision.user} {own}. Another approver must decide."
-    if not _named(decision.user, request.approvers):
+    if not named(decision.user, request.approvers):
         return f"{decision.user} is none of the approvers in runbook.yml. One of them must decide."
-    if not _named(decision.user, _may_approve(request, facts)):
+    if not named(decision.user, _may_approve(request, facts)):
         return f"{decision.user} is no approver any more. One of those in runbook.yml must decide."
+    if decision.user.startswith(LOCAL) and not request.requester.startswith(LOCAL):
+        return f"only this machine says who {decision.user} is. Decide in GitLab."
+    return ""
+
+
+def _unheard(decision: Decision, request: ApprovalRequest, facts: ApplyFacts) -> str:
+    """Why a rejection does not count, empty if it does."""
+    if decision.source in _JOBS:
+        return ""
+    may = (*request.approvers, *(facts.approvers or ()))
+    if not (named(decision.user, may) or involved(request).part(decision.user)):
+        return f"{decision.user} is none of the approvers in runbook.yml, and did not ask for the change."
+    if decision.plan_sha256 != request.plan_sha256:
+        return "it was given for another plan."
+    if _moment(decision.at) < _moment(request.created_at):
+        return "it was given before the request was made."
     return ""
 
 

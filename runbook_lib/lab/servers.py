@@ -27,7 +27,9 @@ class HttpServer:
         """Serve the application."""
         import uvicorn
 
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, date_header=False, lifespan="off", timeout_graceful_shutdown=1
+        )
         self._server = uvicorn.Server(config)
         run = self._server.run
         self._thread = threading.Thread(target=run, args=([self._socket],), name=self._name, daemon=True)

@@ -16,7 +16,11 @@ __all__ = ["ApprovalRequest", "Decision", "DecisionRecord"]
 
 
 class ApprovalRequest(Model):
-    """One plan file, and all that an approver must know of it: the model of request.json."""
+    """One plan file, and all that an approver must know of it: the model of request.json.
+
+    `authors` are the logins of all who made a commit since the one that was applied last; `unknown_authors` the
+    addresses of which nobody can tell whose they are. `author` is the last commit's.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
@@ -33,15 +37,22 @@ class ApprovalRequest(Model):
     findings: tuple[Finding, ...] = ()
     requester: str
     author: str = ""
+    authors: tuple[str, ...] = ()
+    unknown_authors: tuple[str, ...] = ()
     approvers: tuple[str, ...]
     quorum: int
     created_at: datetime
     expires_at: datetime
     url: str = ""
+    reject_url: str = ""
 
 
 class Decision(Model):
-    """One person's answer. `source` is the system that vouches for `user`; `plan_sha256` is what was answered."""
+    """One person's answer. `source` is the system that vouches for `user`; `plan_sha256` is what was answered.
+
+    `counts` says whether it was taken into account when it was judged, and `why_not` what spoke against it; None is
+    not said: it was not judged yet, or by an earlier version.
+    """
 
     source: str
     user: str
@@ -50,6 +61,8 @@ class Decision(Model):
     plan_sha256: str
     reason: str = ""
     reference: str = ""
+    counts: bool | None = None
+    why_not: str = ""
 
 
 class DecisionRecord(Model):
@@ -65,3 +78,13 @@ class DecisionRecord(Model):
     rejected: bool = False
     reasons: tuple[str, ...] = ()
     checked_at: datetime
+
+    @property
+    def approved_by(self) -> tuple[str, ...]:
+        """Who approved, each once: only those whose approval counts."""
+        return tuple(dict.fromkeys(one.user for one in self.decisions if one.approved and one.counts is not False))
+
+    @property
+    def rejected_by(self) -> tuple[str, ...]:
+        """Who rejected, each once: only those whose rejection counts."""
+        return tuple(dict.fromkeys(one.user for one in self.decisions if not one.approved and one.counts is not False))

@@ -29,6 +29,7 @@ __all__ = [
     "StepConfig",
     "StepEntry",
     "TerraformConfig",
+    "UnsafeSetting",
 ]
 
 
@@ -63,11 +64,31 @@ class TerraformConfig(Model):
     lock_timeout: str = "30s"
 
 
+# What a project's settings may allow, though it weakens the approval; each has to be accepted by name.
+UnsafeSetting = Literal[
+    "variables_by_developers",
+    "unprotected_branch",
+    "push_by_developers",
+    "unprotected_environment",
+    "deploy_by_developers",
+    "unknown_variables",
+    "unknown_branch",
+    "unknown_environment",
+    "unknown_rejections",
+]
+
+
 class GitLabConfig(Model):
-    """The GitLab that holds project, pipeline and state. The environment of a CI job overrides both."""
+    """The GitLab that holds project, pipeline and state. The environment of a CI job overrides both.
+
+    `environment` is the one that the apply job deploys a stack to; `accept` names what the project's settings may
+    allow although it is not safe.
+    """
 
     url: str = "https://gitlab.com"
     project: str = ""
+    environment: str = "production/{stack}"
+    accept: tuple[UnsafeSetting, ...] = ()
 
 
 class SlackConfig(Model):
@@ -77,12 +98,17 @@ class SlackConfig(Model):
 
 
 class ApprovalConfig(Model):
-    """Who may approve, how many of them, for how long, and the pipeline's job that stands for it."""
+    """Who may approve, how many of them, for how long, and the pipeline's jobs that stand for a yes and a no.
+
+    `terminal` is whether `runbook approve` counts: not said it does where no GitLab project is configured.
+    """
 
     approvers: tuple[str, ...] = ()
     quorum: int = Field(default=1, ge=1)
     expires_after: Duration = timedelta(hours=4)
     job: str = "apply"
+    reject_job: str = "reject"
+    terminal: bool | None = None
 
     @model_validator(mode="after")
     def _quorum_can_be_reached(self) -> ApprovalConfig:

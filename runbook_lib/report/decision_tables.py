@@ -42,6 +42,8 @@ _DECISION: Final[Schema] = {
     "plan_sha256": TEXT,
     "reason": TEXT,
     "reference": TEXT,
+    "counts": FLAG,
+    "why_not": TEXT,
 }
 _APPLIED: Final[Schema] = {"action": TEXT, "address": TEXT, "seconds": NUMBER}
 _TEST: Final[Schema] = {
@@ -66,6 +68,7 @@ def request(asked: ApprovalRequest) -> Table:
         ("Changes", f"{counts.create} to add, {counts.update} to change, {counts.delete} to destroy"),
         ("Findings", str(len(asked.findings)) if asked.findings else "none"),
         ("Asked by", asked.requester),
+        ("Written by", ", ".join([*asked.authors, *asked.unknown_authors]) or asked.author),
         ("May approve", f"{asked.quorum} of {', '.join(asked.approvers)}"),
         ("Expires", until),
         ("Plan", Code(asked.plan_sha256)),
@@ -97,12 +100,13 @@ def decisions(answered: DecisionRecord) -> Table:
             said_by(decision.source),
             Code(decision.plan_sha256[:16]),
             decision.reason,
+            decision.why_not or ("counts" if decision.counts else ""),
         )
         for decision in answered.decisions
     ]
     verdict = "This plan is approved." if answered.approved else " ".join(answered.reasons) or "Not approved."
     records = [record(decision, _DECISION) for decision in answered.decisions]
-    return Table(("", "Who", "When", "Said by", "Plan", "Why"), rows, caption=verdict, empty=verdict,
+    return Table(("", "Who", "When", "Said by", "Plan", "Why", "Counts"), rows, caption=verdict, empty=verdict,
                  records=records, schema=_DECISION)  # fmt: skip
 
 

@@ -19,10 +19,13 @@ from ..errors import ApprovalError, RunbookError
 from ..models.approval import DecisionRecord
 from ..models.base import Outcome
 from ..report.result_view import ResultView
+from ..wording import NO_CHANGE
+from ..workspace.asked import as_gitlab_says
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, describe, open_step, recorded
 from ..workspace.decisions import collect, facts_now, plan_digest, write_record
 from ..workspace.preflight import Check, CheckResult, preflight
+from ..workspace.project_settings import check_project
 from ..workspace.records import plan_file, read_request, steps_before
 from ..workspace.slack_thread import Teller
 from ..workspace.states import holder_named, learn, read_state
@@ -50,6 +53,7 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
     """Ask for the plan, the request and Terraform."""
     return preflight(
         context,
+        Check("project settings", lambda: check_project(context.settings, context.run.stack)),
         Check("plan", lambda: plan_digest(context.store)[:12]),
         Check("request", lambda: f"asked by {read_request(context.store).requester}"),
         Check("steps before", lambda: _all_passed(context)),
@@ -72,7 +76,8 @@ def _all_passed(context: StepContext) -> str:
 def confirm_approval(context: StepContext) -> DecisionRecord:
     """Collect the decisions and check all of them against the plan and the state as they are now."""
     context.uses(context.store.path(plan_file(context.store)))
-    request = read_request(context.store)
+    request = as_gitlab_says(context.settings, context.run, read_request(context.store))
+    print(f"Stack {request.stack}, plan {request.plan_sha256}: {request.exposure.sentence or NO_CHANGE}")  # noqa: T201
     record = collect(context, request, facts_now(context, request))
     write_record(context.store, record)
     Teller(context.settings, context.store, context.run).tell_decision(record)

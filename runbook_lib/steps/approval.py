@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 
 from ..domain.approval import RequestFacts, make_request
-from ..errors import ConfigError
+from ..errors import ApprovalError, ConfigError
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.base import Outcome
 from ..models.findings import Finding
 from ..report.result_view import ResultView
+from ..wording import NO_CHANGE
+from ..workspace.asked import announce, as_gitlab_says, clock_of, who_wrote
 from ..workspace.clients import gitlab_client
 from ..workspace.context import StepContext, open_step, recorded
 from ..workspace.decisions import collect, planned_facts, write_record
@@ -53,8 +55,9 @@ def request_approval(context: StepContext) -> ApprovalRequest:
     """Write request.json and send the request; a request that still stands for this plan is not asked again."""
     context.uses(context.store.path(plan_file(context.store)))
     findings = _findings(context)
-    request = _standing_request(context) or _make_request(context, findings)
+    request = _standing_request(context) or announce(context.settings, _make_request(context, findings))
     context.store.write_json(request_file(context.store), request)
+    print(f"Asked for: stack {request.stack}, plan {request.plan_sha256}: {request.exposure.sentence or NO_CHANGE}")  # noqa: T201
     Teller(context.settings, context.store, context.run).ask_approval(request, _job_url(context, "plan"))
     return request
 
@@ -73,7 +76,7 @@ def wait_for_decision(
     pause = FIRST_POLL_SECONDS
     while True:
         record = collect(context, request, planned_facts(context))
-        expired = context.clock() >= request.expires_at
+        expired = record.checked_at >= request.expires_at
         if record.approved or record.rejected or expired or not waits:
             break
         sleep(pause)
@@ -89,9 +92,9 @@ def decide(context: StepContext, request: ApprovalRequest, record: DecisionRecor
     """End the step: approved, refused, or (under GitLab, or without waiting) asked."""
     context.metrics |= {"plan_sha256": request.plan_sha256, "approved": record.approved}
     if record.approved:
-        names = ", ".join(decision.user for decision in record.decisions if decision.approved)
+        names = ", ".join(record.approved_by)
         return context.finish(Outcome.PASSED, f"Approved by {names}: plan {request.plan_sha256[:12]}.")
-    expired = context.clock() >= request.expires_at
+    expired = record.checked_at >= request.expires_at
     if record.rejected or expired:
         return context.finish(Outcome.BLOCKED, f"Not approved: {' '.join(record.reasons)}")
     until = f"{request.expires_at:%Y-%m-%d %H:%M} UTC"
@@ -117,11 +120,17 @@ def _standing_request(context: StepContext) -> ApprovalRequest | None:
         return None
     request = read_request(context.store)
     summary = read_summary(context.store)
-    stands = request.plan_sha256 == summary.plan_sha256 and context.clock() < request.expires_at
-    return request if stands else None
+    if request.plan_sha256 != summary.plan_sha256:
+        return None
+    try:
+        request = as_gitlab_says(context.settings, context.run, request)
+    except ApprovalError:
+        return None  # GitLab never heard of it, whoever wrote it there.
+    return request if clock_of(context.settings, context.clock()) < request.expires_at else None
 
 
 def _make_request(context: StepContext, findings: tuple[Finding, ...]) -> ApprovalRequest:
+    authors, unknown = who_wrote(context.settings, context.run)
     facts = RequestFacts(
         run=context.run,
         summary=read_summary(context.store),
@@ -129,8 +138,16 @@ def _make_request(context: StepContext, findings: tuple[Finding, ...]) -> Approv
         policy_sha256=policy_files(context).digest,
         findings=findings,
         url=_job_url(context, context.settings.config.approval.job),
+        reject_url=_reject_url(context),
+        authors=authors,
+        unknown_authors=unknown,
     )
     return make_request(facts, context.settings.config.approval_of(context.run.stack), context.clock())
+
+
+def _reject_url(context: StepContext) -> str:
+    url = _job_url(context, context.settings.config.approval.reject_job)
+    return "" if url == context.run.pipeline_url else url
 
 
 def _job_url(context: StepContext, name: str) -> str:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from ..adapters.approvals import ApprovalSource
+from ..adapters.approvals.gitlab_comment import GitLabComments, answer_in_comment
 from ..adapters.approvals.gitlab_deployment import GitLabDeployment
-from ..adapters.approvals.gitlab_job import GitLabManualJob
+from ..adapters.approvals.gitlab_job import GitLabManualJob, GitLabRejectJob, rejection_by_job
 from ..adapters.approvals.gitlab_merge_request import GitLabMergeRequest
 from ..adapters.approvals.terminal import Terminal, record_decision
 from ..adapters.store import RunStore, sha256_file
-from ..domain.approval import ApplyFacts, judge_decisions, rejections, same_person
+from ..domain.approval import ApplyFacts, judge_decisions, rejections
+from ..domain.people import LOCAL, involved, named
 from ..errors import ApprovalError, UsageError
 from ..models.approval import ApprovalRequest, Decision, DecisionRecord
 from ..settings import Settings
+from .asked import clock_of
 from .clients import gitlab_client
 from .context import StepContext
 from .policy_reports import policy_files
 from .records import decision_file, plan_file, read_request, read_summary, request_file
-from .runs import run_store
+from .runs import load_run, run_store
+from .slack_thread import Teller
 from .states import read_state
 
 __all__ = [
@@ -28,6 +33,7 @@ __all__ = [
     "facts_now",
     "plan_digest",
     "planned_facts",
+    "tell_rejection",
     "write_record",
 ]
 
@@ -60,9 +66,11 @@ def facts_now(context: StepContext, request: ApprovalRequest) -> ApplyFacts:
 
 
 def collect(context: StepContext, request: ApprovalRequest, facts: ApplyFacts) -> DecisionRecord:
-    """Ask every source for its decisions, and judge them all together."""
+    """Ask every source for its decisions, and judge them all together, by the clock that dated them."""
     decisions = [decision for source in _sources(context) for decision in source.decisions(request)]
-    return judge_decisions(request, decisions, facts, context.clock())
+    local = context.clock()
+    now = clock_of(context.settings, local)
+    return judge_decisions(request, decisions, facts, now, local - now)
 
 
 def _facts(context: StepContext, lineage: str, serial: int | None) -> ApplyFacts:
@@ -79,18 +87,26 @@ def _facts(context: StepContext, lineage: str, serial: int | None) -> ApplyFacts
 
 
 def _sources(context: StepContext) -> Iterator[ApprovalSource]:
-    environment, job = context.settings.environment, context.settings.config.approval.job
-    if not environment.in_ci:
-        # Under CI whoever writes an artifact could decide: there only GitLab's word counts.
-        yield Terminal(context.store)
+    environment, approval = context.settings.environment, context.settings.config.approval
     gitlab, pipeline = gitlab_client(context.settings), environment.pipeline_id
-    if gitlab and pipeline:
-        # Whatever is not clearly a yes is a no.
-        rejected = environment.decision.lower() not in {"", "approve", "approved"}
-        yield GitLabManualJob(gitlab, int(pipeline), job, rejected=rejected, reason=environment.reason)
-        if gitlab.has_token:
-            yield GitLabDeployment(gitlab, int(pipeline), job)
-            yield GitLabMergeRequest(gitlab)
+    if gitlab is None:
+        # Under CI whoever writes an artifact could decide: there only GitLab's word counts.
+        if not environment.in_ci and _terminal_counts(context.settings):
+            yield Terminal(context.store)
+        return
+    if gitlab.has_token:
+        yield GitLabComments(gitlab, approves=_terminal_counts(context.settings))
+    if pipeline:
+        yield GitLabManualJob(gitlab, int(pipeline), approval.job, dict(os.environ))
+        yield GitLabRejectJob(gitlab, int(pipeline), approval.reject_job)
+    if pipeline and gitlab.has_token:
+        yield GitLabDeployment(gitlab, int(pipeline), approval.job)
+        yield GitLabMergeRequest(gitlab)
+
+
+def _terminal_counts(settings: Settings) -> bool:
+    configured = settings.config.approval.terminal
+    return not settings.gitlab_project if configured is None else configured
 
 
 def answer_request(settings: Settings, run_id: str, digest: str, answer: tuple[bool, str]) -> Decision:
@@ -98,7 +114,7 @@ def answer_request(settings: Settings, run_id: str, digest: str, answer: tuple[b
     store = run_store(settings, run_id)
     if not store.exists(request_file(store)):
         raise UsageError(f"run {run_id} asks for no approval", "Look for its id in outputs/, or run the approval step.")
-    request, now = read_request(store), datetime.now(UTC)
+    request, now = read_request(store), clock_of(settings, datetime.now(UTC))
     if digest and not request.plan_sha256.startswith(digest.lower()):
         raise ApprovalError(
             f"the request is for plan {request.plan_sha256[:12]}, not {digest}", "Read the request as it stands now."
@@ -107,23 +123,56 @@ def answer_request(settings: Settings, run_id: str, digest: str, answer: tuple[b
         raise ApprovalError(
             f"the request expired at {request.expires_at:%Y-%m-%d %H:%M} UTC", "Run the plan step again."
         )
+    return _record(settings, store, request, answer)
+
+
+def tell_rejection(settings: Settings, run_id: str, reason: str = "") -> Decision | None:
+    """Tell of the rejection that is this very job of the pipeline; None outside of that job."""
     gitlab = gitlab_client(settings)
-    decision = record_decision(store, request, gitlab, answer, now)
+    job = gitlab.whose_job() if gitlab and gitlab.has_job_token else None
+    if job is None or job.name != settings.config.approval.reject_job:
+        return None
+    store = run_store(settings, run_id)
+    request = read_request(store)
+    decision = rejection_by_job(job, request, reason, clock_of(settings, datetime.now(UTC)))
+    record = DecisionRecord(
+        run_id=run_id,
+        plan_sha256=request.plan_sha256,
+        decisions=(decision.model_copy(update={"counts": True}),),
+        approved=False,
+        rejected=True,
+        reasons=rejections(request, (decision,), ApplyFacts(request.plan_sha256, "", None)),
+        checked_at=decision.at,
+    )
+    write_record(store, record)
+    Teller(settings, store, load_run(store)).tell_decision(record)
+    return decision
+
+
+def _record(settings: Settings, store: RunStore, request: ApprovalRequest, answer: tuple[bool, str]) -> Decision:
+    if answer[0] and not _terminal_counts(settings):
+        raise ApprovalError("approvals at a terminal do not count here", f"Decide where it is asked: {request.url}")
+    gitlab = gitlab_client(settings)
+    source: ApprovalSource = Terminal(store) if gitlab is None else GitLabComments(gitlab)
+    if gitlab is None:
+        decision = record_decision(store, request, answer, datetime.now(UTC))
+    else:
+        decision = answer_in_comment(gitlab, request, answer)
     _warn_if_worthless(request, decision)
     if decision.approved:
-        _warn_if_rejected(request, Terminal(store).decisions(request))
+        _warn_if_rejected(request, source.decisions(request))
     return decision
 
 
 def _warn_if_worthless(request: ApprovalRequest, decision: Decision) -> None:
     # It is kept as evidence all the same: who tried to approve a change of their own is worth knowing.
-    own = any(same_person(decision.user, name) for name in (request.requester, request.author))
-    if own and not decision.approved:
+    part = involved(request).part(decision.user)
+    if part and not decision.approved:
         return  # Who asked for a change may always withdraw it.
-    if own:
-        raise ApprovalError(f"{decision.user} asked for this change: it was recorded and does not count", _who(request))
-    if decision.user.casefold() not in {name.casefold() for name in request.approvers}:
-        hint = " Set GITLAB_TOKEN: by it GitLab says who you are." if decision.user.startswith("local:") else ""
+    if part:
+        raise ApprovalError(f"{decision.user} {part}: it was recorded and does not count", _who(request))
+    if not named(decision.user, request.approvers):
+        hint = " Set GITLAB_TOKEN: by it GitLab says who you are." if decision.user.startswith(LOCAL) else ""
         raise ApprovalError(
             f"{decision.user} is no approver: it was recorded and does not count", f"{_who(request)}{hint}"
         )

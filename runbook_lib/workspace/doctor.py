@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from ..adapters.git import read_commit
@@ -15,6 +15,7 @@ from ..settings import Settings
 from .clients import enter_stack, gitlab_client, slack_client, stack_config, state_client, terraform_client
 from .policy_gate import PolicyFiles, PolicyGate
 from .preflight import Check, CheckResult, run_checks
+from .project_settings import remedy, unsafe_settings
 from .states import holder_named
 
 __all__ = [
@@ -22,8 +23,10 @@ __all__ = [
     "DoubtError",
     "Level",
     "ask_aws",
+    "ask_clock",
     "ask_gitlab",
     "ask_people",
+    "ask_project_settings",
     "ask_slack",
     "ask_state",
     "ask_state_project",
@@ -66,6 +69,8 @@ def examine(settings: Settings, stack: str = "") -> tuple[Diagnosis, ...]:
     outside = run_checks(
         (
             Check("gitlab", lambda: ask_gitlab(settings)),
+            Check("protection", lambda: ask_project_settings(settings, stack)),
+            Check("clock", lambda: ask_clock(settings)),
             Check("approvers", lambda: ask_people(settings, stack)),
             Check("slack", lambda: ask_slack(settings, stack)),
             Check("aws", ask_aws),
@@ -151,6 +156,7 @@ def _provider(settings: Settings, stack: str) -> str:
 
 
 DEVELOPER, MAINTAINER = 30, 40
+SKEW = timedelta(minutes=2)
 ROLES = {10: "Guest", 15: "Planner", 20: "Reporter", DEVELOPER: "Developer", MAINTAINER: "Maintainer", 50: "Owner"}
 NO_GITLAB = "Set GITLAB_TOKEN, and gitlab.project in runbook.yml; inside GitLab CI both are there."
 
@@ -177,6 +183,29 @@ def ask_gitlab(settings: Settings) -> str:
     found = f"{project} as {user}, {ROLES.get(role, f'access level {role}')}, scopes {', '.join(scopes)}"
     _check_token(found, scopes, role)
     return found
+
+
+def ask_project_settings(settings: Settings, stack: str) -> str:
+    """Whether the project's settings let anybody around the approval."""
+    found = unsafe_settings(settings, stack)
+    said = "; ".join(one.found for one in found)
+    if any(one.known for one in found):
+        raise ConfigError(f"not safe to apply from: {said}", remedy(found))
+    if found:
+        raise DoubtError(said, remedy(found))
+    return "who may give variables, push and deploy is limited"
+
+
+def ask_clock(settings: Settings) -> str:
+    """Whether this machine's clock and GitLab's agree: decisions are dated by GitLab's."""
+    gitlab = gitlab_client(settings)
+    if gitlab is None:
+        return "no other clock is compared with this machine's"
+    ahead = datetime.now(UTC) - gitlab.now()
+    if abs(ahead) > SKEW:
+        minutes, way = round(abs(ahead).total_seconds() / 60), "ahead of" if ahead > timedelta(0) else "behind"
+        raise DoubtError(f"this machine's clock is {minutes} minutes {way} GitLab's", "Set it right.")
+    return "this machine's agrees with GitLab's"
 
 
 def ask_people(settings: Settings, stack: str) -> str:

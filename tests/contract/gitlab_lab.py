@@ -75,7 +75,9 @@ class RunningGitLab:
 
 @contextmanager
 def running_gitlab(config: GitLabLabConfig) -> Iterator[RunningGitLab]:
-    server = uvicorn.Server(uvicorn.Config(create_app(config), host="127.0.0.1", port=0, log_level="critical"))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(config), host="127.0.0.1", port=0, log_level="critical", date_header=False)
+    )
     ready = threading.Event()
     startup = server.startup
 

@@ -19,12 +19,22 @@ DOCUMENTED = {
     "GET /user": {200, 401},
     "GET /personal_access_tokens/self": {200, 401, 404},
     "GET /users": {200, 401},
+    "GET /users/{id}": {200, 401, 404},
+    "GET /version": {200, 401},
     "GET /job": {200, 400, 401, 404},
     "GET /projects/{id}": {200, 401, 404},
     "GET /projects/{id}/members": {200, 401, 404},
     "GET /projects/{id}/members/all": {200, 401, 404},
     "GET /projects/{id}/repository/commits/{id}": {200, 401, 404},
     "GET /projects/{id}/repository/commits/{id}/merge_requests": {200, 401, 404},
+    "GET /projects/{id}/repository/commits/{id}/discussions": {200, 401, 404},
+    "POST /projects/{id}/repository/commits/{id}/discussions": {201, 400, 401, 403, 404},
+    "PUT /projects/{id}/repository/commits/{id}/discussions/{id}/notes/{id}": {200, 400, 401, 403, 404},
+    "GET /projects/{id}/repository/compare": {200, 400, 401, 404},
+    "GET /projects/{id}/repository/branches/{id}": {200, 401, 404},
+    "GET /projects/{id}/protected_branches": {200, 401, 403, 404},
+    "GET /projects/{id}/protected_environments/{id}": {200, 401, 403, 404},
+    "GET /projects/{id}/environments": {200, 401, 403, 404},
     "GET /projects/{id}/merge_requests/{id}": {200, 401, 404},
     "GET /projects/{id}/merge_requests/{id}/approvals": {200, 401, 404},
     "POST /projects/{id}/merge_requests/{id}/approve": {201, 401, 404, 409},
@@ -62,6 +72,22 @@ CALLS: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/personal_access_tokens/self", "", None, 401),
     ("GET", "/personal_access_tokens/self", "riley", None, 200),
     ("GET", "/users?username=alex", "riley", None, 200),
+    ("GET", "/users/102", "riley", None, 200),
+    ("GET", "/users/7", "riley", None, 404),
+    ("GET", "/version", "", None, 401),
+    ("GET", "/version", "riley", None, 200),
+    ("GET", "/projects/42/repository/compare?from=main", "riley", None, 400),
+    ("GET", "/projects/42/repository/compare?from=main&to=main", "riley", None, 200),
+    ("GET", "/projects/42/repository/compare?from=none&to=main", "riley", None, 404),
+    ("GET", "/projects/42/repository/branches/none", "riley", None, 404),
+    ("GET", "/projects/42/repository/branches/main", "casey", None, 404),
+    ("GET", "/projects/42/protected_branches", "riley", None, 403),
+    ("GET", "/projects/42/protected_branches", "alex", None, 200),
+    ("GET", "/projects/42/protected_environments/none", "alex", None, 404),
+    ("GET", "/projects/42/environments", "riley", None, 200),
+    ("POST", "/projects/42/repository/commits/main/discussions", "riley", {}, 400),
+    ("POST", "/projects/42/repository/commits/main/discussions", "riley", {"body": "Why?"}, 201),
+    ("GET", "/projects/42/repository/commits/none/discussions", "riley", None, 404),
     ("GET", "/job", "riley", None, 404),
     ("GET", "/job", "", None, 401),
     ("GET", "/projects/42", "riley", None, 200),
@@ -163,9 +189,9 @@ def test_the_lab_has_no_endpoint_that_gitlab_has_not() -> None:
 def test_lists_come_in_pages_with_the_way_to_the_next(lab: RunningGitLab) -> None:
     lab.pipeline()
     first = lab.call("GET", "/api/v4/projects/42/jobs?per_page=5", "riley")
-    assert (first.headers["X-Next-Page"], first.headers["X-Total"], len(first.json())) == ("2", "8", 5)
+    assert (first.headers["X-Next-Page"], first.headers["X-Total"], len(first.json())) == ("2", "9", 5)
     second = lab.call("GET", first.links["next"]["url"].removeprefix(lab.url), "riley")
-    assert (second.headers["X-Next-Page"], len(second.json())) == ("", 3)
+    assert (second.headers["X-Next-Page"], len(second.json())) == ("", 4)
     assert "next" not in second.links
 
 
@@ -200,6 +226,7 @@ def test_a_failed_job_skips_what_follows_and_starts_the_failure_job(lab: Running
         "plan": "skipped",
         "approval": "skipped",
         "apply": "skipped",
+        "reject": "skipped",
         "verification": "skipped",
         "service_tests": "skipped",
         "failure": "pending",

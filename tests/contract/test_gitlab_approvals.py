@@ -10,11 +10,18 @@ import pytest
 from gitlab_lab import RunningGitLab, running_gitlab
 
 from runbook_lib.adapters.approvals import ApprovalSource
+from runbook_lib.adapters.approvals.gitlab_comment import (
+    GitLabComments,
+    answer_in_comment,
+    ask_in_comment,
+    asked_in_comment,
+)
 from runbook_lib.adapters.approvals.gitlab_deployment import GitLabDeployment
-from runbook_lib.adapters.approvals.gitlab_job import GitLabManualJob
+from runbook_lib.adapters.approvals.gitlab_job import GitLabManualJob, GitLabRejectJob
 from runbook_lib.adapters.approvals.gitlab_merge_request import GitLabMergeRequest
 from runbook_lib.adapters.gitlab import GitLab
 from runbook_lib.domain.approval import ApplyFacts, judge_decisions
+from runbook_lib.errors import InputError
 from runbook_lib.lab.gitlab.config import default_config
 from runbook_lib.models.approval import ApprovalRequest, DecisionRecord
 from runbook_lib.models.exposure import Exposure
@@ -105,6 +112,116 @@ def _rejects(lab: RunningGitLab) -> tuple[int, str]:
     return pipeline, lab.start(apply)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"RUNBOOK_DECISION": "reject"},
+        {"RUNBOOK_DECISION": "aprove"},
+        {"RUNBOOK_DECISON": "reject"},
+        {"runbook_decision": "reject"},
+        {"RUNBOOK_REJECT": "yes"},
+        {"RUNBOOK_REASON": "not on a Friday"},
+        {"RUNBOOK_DECISION": "approve", "RUNBOOK_REJECT": "yes"},
+    ],
+)
+def test_any_sign_of_a_no_that_apply_is_played_with_is_a_no(lab: RunningGitLab, told: dict[str, str]) -> None:
+    pipeline, apply = lab.pipeline_before_apply()
+    lab.client("alex").play(apply, told)
+    token = lab.start(apply)
+    assert _judge(GitLabManualJob(lab.client("riley"), pipeline, "apply"), _request()).rejected
+    inside = GitLab(lab.url, "", "42", job_token=token)
+    assert _judge(GitLabManualJob(inside, pipeline, "apply", {"PATH": "/bin", **told}), _request()).rejected
+
+
+def test_a_clear_yes_may_say_why(lab: RunningGitLab) -> None:
+    pipeline, apply = lab.pipeline_before_apply()
+    lab.client("alex").play(apply, {"RUNBOOK_DECISION": "approve", "RUNBOOK_REASON": "As agreed."})
+    lab.start(apply)
+    record = _judge(GitLabManualJob(lab.client("riley"), pipeline, "apply"), _request())
+    assert record.approved
+    assert record.decisions[0].reason == "As agreed."
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_who_plays_reject_rejects_whoever_played_apply(lab: RunningGitLab, started: bool) -> None:
+    lab.control("settings", ci_pipeline_variables_minimum_override_role="no_one_allowed")
+    pipeline, apply = lab.pipeline_before_apply()
+    client = lab.client("riley")
+    assert GitLabRejectJob(client, pipeline, "reject").decisions(_request()) == ()
+    lab.client("alex").play(apply)
+    lab.start(apply)
+    # Nobody may give variables here, and none is needed. A no waits for no runner.
+    reject = lab.job(pipeline, "reject")
+    lab.client("sam").play(reject)
+    if started:
+        lab.run(reject, "failed")
+    sources = (GitLabManualJob(client, pipeline, "apply"), GitLabRejectJob(client, pipeline, "reject"))
+    decisions = [decision for source in sources for decision in source.decisions(_request())]
+    record = judge_decisions(_request(), decisions, ApplyFacts(DIGEST, "lineage", 3), datetime.now(UTC))
+    assert (record.approved, record.rejected, record.rejected_by) == (False, True, ("sam",))
+
+
+def test_asking_again_does_not_undo_a_no_of_the_pipeline(lab: RunningGitLab) -> None:
+    pipeline, _ = lab.pipeline_before_apply()
+    lab.client("sam").play(lab.job(pipeline, "reject"))
+    later = _request(created_at=datetime.now(UTC) + timedelta(minutes=1))
+    assert _judge(GitLabRejectJob(lab.client("riley"), pipeline, "reject"), later).rejected
+
+
+def _answered(lab: RunningGitLab, user: str, approved: bool = True, **changes: object) -> ApprovalRequest:
+    request = _request(commit=lab.push(), **changes)
+    answer_in_comment(lab.client(user), request, (approved, "Because."))
+    return request
+
+
+def test_an_approver_s_comment_on_the_commit_approves_the_plan_that_it_names(lab: RunningGitLab) -> None:
+    request = _answered(lab, "alex")
+    record = _judge(GitLabComments(lab.client("riley")), request)
+    assert record.approved
+    assert [(one.user, one.source, one.reason) for one in record.decisions] == [("alex", "gitlab_comment", "Because.")]
+    for other in (request.model_copy(update={"run_id": "2"}), request.model_copy(update={"plan_sha256": "e" * 64})):
+        assert not _judge(GitLabComments(lab.client("riley")), other).approved
+
+
+def test_a_comment_that_was_edited_approves_nothing(lab: RunningGitLab) -> None:
+    request = _request(commit=lab.push())
+    said = lab.client("riley").comment(request.commit, "Nice.")
+    number, yes = said.url.rpartition("_")[2], f"runbook: approved plan {DIGEST} of run 1"
+    path = f"/api/v4/projects/42/repository/commits/{request.commit}/discussions/x/notes/{number}"
+    assert lab.call("PUT", path, "sam", json={"body": yes}).status_code == 200
+    theirs = lab.client("alex").comment(request.commit, "Hm.").url.rpartition("_")[2]
+    assert lab.call("PUT", path.replace(number, theirs), "sam", json={"body": yes}).status_code == 200
+    assert not _judge(GitLabComments(lab.client("riley")), request).approved
+
+
+def test_a_no_in_a_comment_counts_also_where_no_yes_does(lab: RunningGitLab) -> None:
+    quiet = GitLabComments(lab.client("riley"), approves=False)
+    assert not _judge(quiet, _answered(lab, "alex")).decisions
+    assert _judge(quiet, _answered(lab, "sam", approved=False)).rejected
+    request = _request(commit=lab.push())
+    lab.client("alex").comment(request.commit, "Runbook: please don't")
+    assert "not understood" in _judge(quiet, request).reasons[0]
+
+
+def test_a_commit_that_was_not_pushed_can_not_be_answered(lab: RunningGitLab) -> None:
+    with pytest.raises(InputError, match="GitLab does not know the commit cccccccccccc") as caught:
+        answer_in_comment(lab.client("alex"), _request(), (True, ""))
+    assert "git push" in caught.value.remedy
+
+
+def test_who_asked_first_is_who_asked(lab: RunningGitLab) -> None:
+    request = _request(commit=lab.push())
+    assert asked_in_comment(lab.client("sam"), request) is None
+    ask_in_comment(lab.client("riley"), request)
+    ask_in_comment(lab.client("sam"), request)
+    found = asked_in_comment(lab.client("sam"), request)
+    assert found
+    assert found.author == "riley"
+    # Asked again, it is asked for as long again, and earlier answers are none to it.
+    again = ask_in_comment(lab.client("riley"), request)
+    assert asked_in_comment(lab.client("sam"), request) == again
+
+
 def test_a_rejection_is_played_with_a_variable_that_is_read_from_outside(lab: RunningGitLab) -> None:
     pipeline, _ = _rejects(lab)
     record = _judge(GitLabManualJob(lab.client("riley"), pipeline, "apply"), _request())
@@ -115,7 +232,9 @@ def test_a_rejection_is_played_with_a_variable_that_is_read_from_outside(lab: Ru
 def test_inside_the_job_the_rejection_is_in_its_environment(lab: RunningGitLab) -> None:
     pipeline, token = _rejects(lab)
     alone = GitLab(lab.url, "", "42", job_token=token)
-    source = GitLabManualJob(alone, pipeline, "apply", rejected=True, reason="not on a Friday")
+    source = GitLabManualJob(
+        alone, pipeline, "apply", {"RUNBOOK_DECISION": "reject", "RUNBOOK_REASON": "not on a Friday"}
+    )
     assert _judge(source, _request()).rejected
 
 

@@ -31,6 +31,8 @@ class Base:
         control(self.lab, "DELETE", "/lab/faults")
         for url in (f"{self.lab.gitlab_url}/lab/gitlab/faults", f"{self.lab.slack_url}/lab/slack/faults"):
             requests.delete(url, timeout=30).raise_for_status()
+        clock = f"{self.lab.gitlab_url}/lab/gitlab/clock"
+        requests.post(clock, json={"ahead_seconds": 0}, timeout=30).raise_for_status()
         self._break_lock()
         shutil.copyfile(BASE_RULES, self.lab.repository / self._stack / "rules.auto.tfvars")
         if set(self._described()) != self._rules:

@@ -95,6 +95,8 @@ class LocalRunner:
 
     def _environment(self) -> dict[str, str]:
         own = {key: value for key, value in self.lab.environment().items() if key.startswith(PROJECT_VARIABLES)}
+        # The project's own token, by which what a job's token may not read is read.
+        own["GITLAB_TOKEN"] = self.lab.credentials.gitlab["terraform-bot"]
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("RUNBOOK_", "CI_"))}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return {**inherited, **own, "PATH": path, "PYTHONPATH": str(ROOT)}
@@ -126,7 +128,7 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
 
 
-def declared_jobs(repository: Path) -> list[dict[str, str]]:
+def declared_jobs(repository: Path) -> list[dict[str, Any]]:
     """The jobs of a repository's pipeline file, by stage, as far as the lab's GitLab asks for them."""
     whole = YAML().load((repository / ".gitlab-ci.yml").read_text())
     jobs = {name: job for name, job in whole.items() if not name.startswith(".") and "stage" in job}
@@ -137,6 +139,7 @@ def declared_jobs(repository: Path) -> list[dict[str, str]]:
             "when": next((rule["when"] for rule in job.get("rules", ()) if rule.get("when") == "manual"), "")
             or job.get("when", "on_success"),
             "environment": job.get("environment", {}).get("name", ""),
+            "allow_failure": any(rule.get("allow_failure") for rule in job.get("rules", ())),
         }
         for name, job in sorted(jobs.items(), key=lambda item: whole["stages"].index(item[1]["stage"]))
     ]

@@ -13,7 +13,7 @@ from runbook_lib.lab.addresses import LabAddresses
 
 NAMES = [
     "runbook.yml", "notebooks", "git", "policies", "signing key", "terraform", "state project", "provider", "state",
-    "gitlab", "approvers", "slack", "aws",
+    "gitlab", "protection", "clock", "approvers", "slack", "aws",
 ]  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def test_each_system_that_refuses_is_named_with_a_remedy(lab: LabAddresses) -> N
     status, found = doctor(lab, SLACK_CHANNEL="#nowhere", GITLAB_TOKEN="glpat-wrong", SLACK_APP_TOKEN="")
     assert status == 3
     failed = {name: said for name, (level, said) in found.items() if level == "failed"}
-    assert set(failed) == {"state", "gitlab", "approvers", "slack"}
+    assert set(failed) == {"state", "gitlab", "clock", "approvers", "slack"}
     assert all("hint: " in said for said in failed.values())
     assert "channel_not_found" in failed["slack"]
 

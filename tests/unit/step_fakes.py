@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from runbook_lib.adapters.gitlab_data import GitLabNote
 from runbook_lib.errors import SlackError
 from runbook_lib.models.messages import Message, Reference
 from runbook_lib.models.steps import BUILT_IN, Step
@@ -60,9 +61,21 @@ class FakeGitLab:
     def __init__(self, user: str) -> None:
         self.user = user
         self.asked_pipelines: list[int] = []
+        self.notes: list[GitLabNote] = []
 
     def current_user(self) -> str:
         return self.user
+
+    def now(self) -> datetime:
+        return NOW
+
+    def comment(self, sha: str, text: str) -> GitLabNote:
+        note = GitLabNote(self.user, text, datetime.now(UTC), False, f"https://gitlab.example/-/commit/{sha}")
+        self.notes.append(note)
+        return note
+
+    def comments(self, sha: str) -> tuple[GitLabNote, ...]:
+        return tuple(self.notes)
 
     def commit_author(self, sha: str, fallback: str = "") -> str:
         return fallback.partition("@")[0]

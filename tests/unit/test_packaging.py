@@ -107,7 +107,7 @@ def pipeline(name: str = ".gitlab-ci.yml") -> dict[str, Any]:
 
 def test_each_job_of_the_pipeline_is_one_command_of_the_runbook() -> None:
     jobs = {name: job["script"] for name, job in pipeline().items() if isinstance(job, dict) and "script" in job}
-    assert list(jobs) == ["prepare", "compliance", "plan", "approval", "apply", "verification", "failure"]
+    assert list(jobs) == ["prepare", "compliance", "plan", "approval", "apply", "reject", "verification", "failure"]
     assert all(len(script) == 1 and script[0].startswith("runbook ") for script in jobs.values())
 
 
@@ -115,7 +115,8 @@ def test_stages_stand_in_the_runbooks_order() -> None:
     jobs = pipeline()
     stages = ["prepare", "validate", "plan", "approval", "deploy", "verify", "services", "failure"]
     assert jobs["stages"] == stages
-    assert [job["stage"] for job in jobs.values() if isinstance(job, dict) and "stage" in job] == stages
+    found = [job["stage"] for job in jobs.values() if isinstance(job, dict) and "stage" in job]
+    assert list(dict.fromkeys(found)) == stages
 
 
 def test_apply_waits_for_a_person_and_can_neither_be_cancelled_nor_repeated() -> None:
@@ -123,8 +124,24 @@ def test_apply_waits_for_a_person_and_can_neither_be_cancelled_nor_repeated() ->
     (rule,) = apply["rules"]
     assert (rule["when"], rule["allow_failure"]) == ("manual", False)
     assert '$CI_COMMIT_REF_PROTECTED == "true"' in rule["if"]
-    assert (apply["interruptible"], apply["retry"], apply["environment"]["name"]) == (False, 0, "production")
+    assert (apply["interruptible"], apply["retry"], apply["environment"]["name"]) == (
+        False,
+        0,
+        "production/$RUNBOOK_STACK",
+    )
     assert apply["resource_group"]
+
+
+def test_a_no_has_a_job_of_its_own_that_holds_up_nothing() -> None:
+    apply, reject = pipeline()["apply"], pipeline()["reject"]
+    (rule,), (of_apply,) = reject["rules"], apply["rules"]
+    assert (rule["when"], rule["allow_failure"]) == ("manual", True)
+    assert rule["if"] == of_apply["if"]
+    assert (reject["stage"], reject["dependencies"]) == (apply["stage"], ["approval"])
+    # Else it would wait for the very apply that it is to keep from running.
+    assert "resource_group" not in reject
+    assert "reject" in apply["manual_confirmation"]
+    assert "environment" not in reject
 
 
 def test_each_job_hands_the_whole_run_folder_to_the_next() -> None:

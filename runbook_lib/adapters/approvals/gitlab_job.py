@@ -1,51 +1,71 @@
-"""The manual job of the pipeline: who played it approved, or rejected if the job was told so."""
+"""The manual jobs of the pipeline: who played `apply` approved, unless it was told no; who played `reject` did not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
+from ...errors import GitLabError
 from ...models.approval import ApprovalRequest, Decision
 from ..gitlab import GitLab
 from ..gitlab_data import GitLabJob
 
-__all__ = ["GitLabManualJob"]
+__all__ = ["GitLabManualJob", "GitLabRejectJob", "rejection_by_job", "said_no"]
 
 # In all other states the job was not played: its `user` is still who started the pipeline.
 PLAYED = frozenset({"running", "success", "failed", "canceled", "canceling"})
-YES = frozenset({"", "approve", "approved"})
+WAITING = frozenset({"created", "manual", "skipped", "scheduled"})
+YES = frozenset({"approve", "approved"})
+DECISION, REASON = "RUNBOOK_DECISION", "RUNBOOK_REASON"
+ALIKE = ("RUNBOOK_DECISION", "RUNBOOK_REASON", "RUNBOOK_REJECT", "RUNBOOK_REJECTED", "DECISION", "REASON", "REJECT")
+
+
+def said_no(told: Mapping[str, str]) -> bool:
+    """Whether variables that a job was given are a no: whatever is said there and is not clearly a yes."""
+    decision = told.get(DECISION, "").strip().casefold()
+    if decision and decision not in YES:
+        return True
+    # A reason alone tells of a no; beside a clear yes it is the yes's.
+    known = {DECISION, REASON} if decision else {DECISION}
+    return any(value.strip() and name not in known and _alike(name) for name, value in told.items())
+
+
+def _alike(name: str) -> bool:
+    # A name that is spelt wrong was meant all the same; nobody need say yes by a variable.
+    return bool(difflib.get_close_matches(name.upper(), ALIKE, n=1, cutoff=0.85))
 
 
 class GitLabManualJob:
-    """The job named `job` in the pipeline.
+    """The job named `job` in the pipeline, whose player approves.
 
-    A manual job can only be played, so a rejection is played too: with the variable RUNBOOK_DECISION=reject (and
-    RUNBOOK_REASON). Inside the job they are in its environment, which hands them over as `rejected` and `reason`; from
-    outside GitLab is asked. They can turn an approval into a rejection; who it was, GitLab alone says.
+    RUNBOOK_DECISION, RUNBOOK_REASON and what looks like them can turn that into a rejection. Inside the job they are in
+    its environment, which hands them over as `told`; from outside GitLab is asked. Who it was, GitLab alone says.
     """
 
-    def __init__(self, gitlab: GitLab, pipeline_id: int, job: str, *, rejected: bool = False, reason: str = "") -> None:
+    def __init__(self, gitlab: GitLab, pipeline_id: int, job: str, told: Mapping[str, str] | None = None) -> None:
         self._gitlab = gitlab
         self._job = job
         self._pipeline_id = pipeline_id
-        self._told = (rejected, reason)
+        self._told = dict(told or {})
 
     def decisions(self, request: ApprovalRequest) -> Sequence[Decision]:
         """Who played the job, if anybody did since it was last created; dated when it was put in the queue."""
         job = own = self._own()
         if job is None:
-            job = self._find()
+            job = _find(self._gitlab, self._pipeline_id, self._job)
         if job is None or job.status not in PLAYED or job.played_at is None:
             return ()
-        rejected, reason = self._told if own else self._answer(job)
+        told = self._told if own else self._told | self._gitlab.play_variables(job.id)
         return (
             Decision(
                 source="gitlab_job",
                 user=job.user,
-                approved=not rejected,
+                approved=not said_no(told),
                 at=job.played_at,
                 # The click names no plan: it answers the request of this pipeline, if it came after it.
                 plan_sha256=request.plan_sha256,
-                reason=reason,
+                reason=told.get(REASON, ""),
                 reference=job.web_url,
             ),
         )
@@ -55,14 +75,45 @@ class GitLabManualJob:
         own = self._gitlab.whose_job() if self._gitlab.has_job_token else None
         return own if own and (own.name, own.pipeline_id) == (self._job, self._pipeline_id) else None
 
-    def _find(self) -> GitLabJob | None:
-        if not self._gitlab.has_token:
-            return None
-        found = [job for job in self._gitlab.pipeline_jobs(self._pipeline_id) if job.name == self._job]
-        return found[-1] if found else None
 
-    def _answer(self, job: GitLabJob) -> tuple[bool, str]:
-        told = self._gitlab.play_variables(job.id)
-        # Whatever is not clearly a yes is a no.
-        rejected = told.get("RUNBOOK_DECISION", "").lower() not in YES
-        return rejected or self._told[0], told.get("RUNBOOK_REASON", "") or self._told[1]
+class GitLabRejectJob:
+    """The job named `job` in the pipeline, whose player rejects, whatever becomes of the job."""
+
+    def __init__(self, gitlab: GitLab, pipeline_id: int, job: str) -> None:
+        self._gitlab = gitlab
+        self._job = job
+        self._pipeline_id = pipeline_id
+
+    def decisions(self, request: ApprovalRequest) -> Sequence[Decision]:
+        """Who played the job, also while it still waits for a runner."""
+        job = _find(self._gitlab, self._pipeline_id, self._job)
+        if job is None or job.status in WAITING:
+            return ()
+        return (rejection_by_job(job, request, self._reason(job), self._gitlab.now()),)
+
+    def _reason(self, job: GitLabJob) -> str:
+        try:
+            return self._gitlab.play_variables(job.id).get(REASON, "")
+        except GitLabError:
+            # The no counts, whatever else can't be read.
+            return ""
+
+
+def rejection_by_job(job: GitLabJob, request: ApprovalRequest, reason: str, now: datetime) -> Decision:
+    """What playing the job for it says; dated `now` while the job waits for a runner."""
+    return Decision(
+        source="gitlab_reject_job",
+        user=job.user,
+        approved=False,
+        at=job.played_at or now,
+        plan_sha256=request.plan_sha256,
+        reason=reason,
+        reference=job.web_url,
+    )
+
+
+def _find(gitlab: GitLab, pipeline_id: int, name: str) -> GitLabJob | None:
+    if not gitlab.has_token:
+        return None
+    found = [job for job in gitlab.pipeline_jobs(pipeline_id) if job.name == name]
+    return found[-1] if found else None

@@ -1,4 +1,4 @@
-"""Decisions recorded in the run folder by `runbook approve` and `runbook reject`."""
+"""Decisions recorded in the run folder by `runbook approve` and `runbook reject`, where there is no GitLab."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ...models.approval import ApprovalRequest, Decision
-from ..gitlab import GitLab
 from ..store import RunStore
 
 __all__ = ["Terminal", "record_decision"]
@@ -28,15 +27,13 @@ class Terminal:
         return tuple(sorted(found, key=lambda decision: decision.at))
 
 
-def record_decision(
-    store: RunStore, request: ApprovalRequest, gitlab: GitLab | None, answer: tuple[bool, str], now: datetime
-) -> Decision:
+def record_decision(store: RunStore, request: ApprovalRequest, answer: tuple[bool, str], now: datetime) -> Decision:
     """Write down the answer (whether approved, and why) of the person at this terminal, and give it back.
 
-    GitLab says who that is, by the person's own token. Without GitLab it is the system's user as `local:name`, which
-    counts only where runbook.yml names an approver exactly so.
+    Where there is no GitLab to say who that is, it is the system's user as `local:name`, which counts only where
+    runbook.yml names an approver exactly so.
     """
-    user = gitlab.current_user() if gitlab else f"local:{getpass.getuser()}"
+    user = f"local:{getpass.getuser()}"
     approved, reason = answer
     decision = Decision(
         source="terminal",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from . import control, deployments, graphql, jobs, merge_requests, pages, people, pipelines, state
+from . import control, deployments, graphql, jobs, merge_requests, orders, pages, people, pipelines, repository, state
 from .config import GitLabLabConfig, default_config
 from .data import GitLabData
 from .errors import add_error_handlers
-from .middleware import Faults, ProjectPaths
+from .middleware import Faults, ProjectPaths, ServerDate
 
 __all__ = ["create_app"]
 
@@ -21,6 +21,19 @@ def create_app(config: GitLabLabConfig | None = None) -> FastAPI:
     add_error_handlers(app)
     app.add_middleware(Faults, data=data)
     app.add_middleware(ProjectPaths, data=data)
-    for part in (people, merge_requests, pipelines, jobs, deployments, state, graphql, control, pages):
+    app.add_middleware(ServerDate, data=data)
+    for part in (
+        people,
+        repository,
+        merge_requests,
+        pipelines,
+        jobs,
+        deployments,
+        state,
+        graphql,
+        control,
+        orders,
+        pages,
+    ):
         app.include_router(part.router)
     return app

@@ -20,6 +20,7 @@ __all__ = [
     "Developer",
     "JobReader",
     "Known",
+    "Maintainer",
     "Reporter",
     "StateReader",
     "StateWriter",
@@ -132,6 +133,7 @@ Data = Annotated[GitLabData, Depends(get_data)]
 Known = Annotated[Caller, Depends(_known)]
 Reporter = Annotated[Caller, Depends(_member(REPORTER, _TOKEN))]
 Developer = Annotated[Caller, Depends(_member(DEVELOPER, _TOKEN))]
+Maintainer = Annotated[Caller, Depends(_member(MAINTAINER, _TOKEN))]
 JobReader = Annotated[Caller, Depends(_member(REPORTER, _JOB))]
 StateReader = Annotated[Caller, Depends(_member(DEVELOPER, _STATE))]
 StateWriter = Annotated[Caller, Depends(_member(MAINTAINER, _STATE))]

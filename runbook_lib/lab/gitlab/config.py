@@ -59,7 +59,10 @@ class LabProject:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A job of the pipeline, as .gitlab-ci.yml declares it. `when` is on_success, manual or on_failure."""
+    """A job of the pipeline, as .gitlab-ci.yml declares it. `when` is on_success, manual or on_failure.
+
+    In the environment's name $RUNBOOK_STACK is replaced, as GitLab does with any variable.
+    """
 
     name: str
     stage: str
@@ -73,7 +76,8 @@ _JOBS = (
     JobSpec("compliance", "validate"),
     JobSpec("plan", "plan"),
     JobSpec("approval", "approval"),
-    JobSpec("apply", "deploy", when="manual", environment="production"),
+    JobSpec("apply", "deploy", when="manual", environment="production/$RUNBOOK_STACK"),
+    JobSpec("reject", "deploy", when="manual", allow_failure=True),
     JobSpec("verification", "verify"),
     JobSpec("service_tests", "services"),
     JobSpec("failure", "failure", when="on_failure"),
@@ -89,6 +93,7 @@ class GitLabLabConfig:
     """Everything that `create_app` needs.
 
     `required_approvals` above zero makes the environments protected, as Premium can; zero is the Free tier.
+    `environments` are protected from who may not deploy, which asks for no approval.
     `page_url` is where the pages of pipelines and jobs lead, the lab having one page for all.
     """
 
@@ -99,6 +104,7 @@ class GitLabLabConfig:
     max_state_bytes: int = 50_000_000
     clock: Callable[[], datetime] = _now
     page_url: str = ""
+    environments: tuple[str, ...] = ("production/access", "production/network")
 
     def user(self, username: str) -> LabUser | None:
         """The user of that name, whatever its case."""

@@ -47,20 +47,42 @@ async def states(data: Data) -> dict[str, Any]:
 
 @router.post("/commits", status_code=201)
 async def push(request: Request, data: Data) -> dict[str, str]:
-    """Push a commit: `author` (a user), `ref` (default branch), `sha`, `title` and `jobs` may be given.
+    """Push a commit: `author`, `committer` and `co_authors` (users or addresses), `ref` (default branch) and more.
 
-    `jobs`, in their order, are those of its pipelines: objects with the fields of JobSpec. Without them they are the
-    usual ones.
+    `sha`, `title` or the whole `message`, `parents` (what was the branch's head) and `jobs` may be given. `jobs`, in
+    their order, are those of its pipelines: objects with the fields of JobSpec. Without them they are the usual ones.
     """
     body = await body_of(request)
-    author = _user(data, required(body, "author"))
-    title = str(body.get("title") or "A change")
-    # A commit's id is its digest in git too; SHA-1 because git says so, not for safety.
-    made = hashlib.sha1(f"{title}{len(data.commits)}".encode(), usedforsecurity=False).hexdigest()
-    sha = str(body.get("sha") or made)
     ref = str(body.get("ref") or data.config.project.branch)
-    data.push(ref, Commit(sha, title, author.name, author.email, data.now(), _specs(body.get("jobs") or [])))
-    return {"sha": sha, "ref": ref}
+    commit = _commit(data, body, data.refs.get(ref, ""))
+    data.push(ref, commit)
+    return {"sha": commit.sha, "ref": ref}
+
+
+def _commit(data: GitLabData, body: dict[str, Any], head: str) -> Commit:
+    message = str(body.get("message") or body.get("title") or "A change")
+    trailers = ["Co-authored-by: {} <{}>".format(*_person(data, who)) for who in body.get("co_authors") or ()]
+    message = "\n\n".join([message, *filter(None, ["\n".join(trailers)])])
+    # A commit's id is its digest in git too; SHA-1 because git says so, not for safety.
+    made = hashlib.sha1(f"{message}{len(data.commits)}".encode(), usedforsecurity=False).hexdigest()
+    sha = str(body.get("sha") or made)
+    name, address = _person(data, required(body, "author"))
+    by, by_address = _person(data, str(body.get("committer") or required(body, "author")))
+    parents = body.get("parents")
+    known = data.commits.get(sha)
+    if parents is None:
+        parents = known.parents if known else [head]
+    before = tuple(str(one) for one in parents if one)
+    jobs = _specs(body.get("jobs") or [])
+    return Commit(sha, message, name, address, data.now(), jobs, by, by_address, before)
+
+
+def _person(data: GitLabData, who: str) -> tuple[str, str]:
+    # An address is one that git was told, whoever it may belong to.
+    if "@" in who:
+        return who.partition("@")[0], who
+    user = _user(data, who)
+    return user.name, user.email
 
 
 def _specs(jobs: list[dict[str, Any]]) -> tuple[JobSpec, ...]:
@@ -107,7 +129,8 @@ def _variables(data: GitLabData, job: Job, base: str) -> dict[str, str]:
         "CI_COMMIT_REF_NAME": pipeline.ref,
         "GITLAB_USER_LOGIN": job.user.username,
     }
-    return pipeline.variables | job.variables | own
+    # In GitLab's own order: who starts a pipeline or plays a job may override what GitLab itself sets.
+    return own | pipeline.variables | job.variables
 
 
 @router.post("/jobs/{job_id}/finish")

@@ -3,24 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from .config import GitLabLabConfig, JobSpec, LabUser
+from .config import MAINTAINER, GitLabLabConfig, JobSpec, LabUser
 
-__all__ = ["Approval", "Commit", "Deployment", "GitLabData", "Job", "MergeRequest", "Pipeline", "State"]
+__all__ = [
+    "Approval",
+    "Commit",
+    "Deployment",
+    "GitLabData",
+    "Job",
+    "MergeRequest",
+    "Note",
+    "Pipeline",
+    "ProjectRules",
+    "State",
+]
 
 
 @dataclass
 class Commit:
-    """A commit that was pushed; `author` is who wrote it. `jobs` are those of its pipeline file, if it brought one."""
+    """A commit that was pushed; `author` is who wrote it. `jobs` are those of its pipeline file, if it brought one.
+
+    `notes` are the comments on it, in the order in which they were written.
+    """
 
     sha: str
-    title: str
+    message: str
     author_name: str
     author_email: str
     created_at: datetime
     jobs: tuple[JobSpec, ...] = ()
+    committer_name: str = ""
+    committer_email: str = ""
+    parents: tuple[str, ...] = ()
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """The message's first line."""
+        return self.message.partition("\n")[0]
+
+
+@dataclass
+class Note:
+    """A comment on a commit; whoever edits it moves `updated_at`."""
+
+    id: int
+    author: LabUser
+    body: str
+    created_at: datetime
+    updated_at: datetime
 
 
 @dataclass
@@ -106,6 +140,24 @@ class State:
     lock: dict[str, str] | None = None
 
 
+@dataclass
+class ProjectRules:
+    """What the project's settings allow whom; the lab begins with what is safe.
+
+    A protected branch or environment has GitLab's access levels: who may push and merge, who may deploy.
+    """
+
+    restrict_variables: bool = True
+    variables_role: str = "maintainer"
+    branches: dict[str, dict[str, int]] = field(default_factory=dict)
+    environments: dict[str, int] = field(default_factory=dict)
+
+    def may_give_variables(self, user: LabUser) -> bool:
+        """Whether the user may give variables to a pipeline, or to a job that he plays."""
+        needed = {"developer": 30, "maintainer": 40, "owner": 50}.get(self.variables_role, 99)
+        return user.access_level >= needed if self.restrict_variables else True
+
+
 class GitLabData:
     """The whole memory. Handlers run on one event loop and never await between reading and writing."""
 
@@ -119,6 +171,12 @@ class GitLabData:
         self.commits: dict[str, Commit] = {}
         self.refs: dict[str, str] = {}
         self.faults: list[dict[str, Any]] = []
+        self.public_emails = {user.username: user.email for user in config.users}
+        self.ahead = timedelta()
+        self.rules = ProjectRules(
+            branches={config.project.branch: {"push": MAINTAINER, "merge": MAINTAINER}},
+            environments=dict.fromkeys(config.environments, MAINTAINER),
+        )
         self._next_id = 1000
 
     def new_id(self) -> int:
@@ -128,9 +186,22 @@ class GitLabData:
 
     def now(self) -> datetime:
         """The lab's time."""
-        return self.config.clock()
+        return self.config.clock() + self.ahead
+
+    def history(self, sha: str) -> list[Commit]:
+        """The commit and all before it that were pushed, the newest first."""
+        seen: dict[str, Commit] = {}
+        waiting = [sha]
+        while waiting:
+            found = self.commits.get(waiting.pop(0))
+            if found and found.sha not in seen:
+                seen[found.sha] = found
+                waiting += found.parents
+        return list(seen.values())
 
     def push(self, ref: str, commit: Commit) -> None:
-        """Record a commit as the head of a branch."""
+        """Record a commit as the head of a branch; pushed again it keeps what was said of it."""
+        known = self.commits.get(commit.sha)
+        commit.notes = known.notes if known else commit.notes
         self.commits[commit.sha] = commit
         self.refs[ref] = commit.sha

@@ -18,6 +18,7 @@ from .views import approval_view, deployment_view
 __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v4/projects/{project_id}/deployments")
+_ORDERS = frozenset({"id", "iid", "created_at", "updated_at", "finished_at", "ref"})
 
 
 def _find(data: GitLabData, deployment_id: int) -> Deployment:
@@ -29,11 +30,20 @@ def _find(data: GitLabData, deployment_id: int) -> Deployment:
 
 @router.get("")
 async def deployments(project_id: str, _: JobReader, request: Request, data: Data) -> Response:
-    """List the deployments, oldest first, by environment and status."""
+    """List the deployments of an environment and status, the oldest first unless `sort` and `order_by` say else."""
     views = [deployment_view(d, data.config, base_url(request)) for d in data.deployments.values()]
     environment, status = request.query_params.get("environment"), request.query_params.get("status")
     views = [v for v in views if environment in {None, v["environment"]["name"]} and status in {None, v["status"]}]
-    return page_of(request, sorted(views, key=lambda v: v["id"], reverse=request.query_params.get("sort") == "desc"))
+    order = request.query_params.get("order_by", "id")
+    if order not in _ORDERS:
+        raise ApiError(400, {"error": "order_by does not have a valid value"})
+    views.sort(key=lambda view: _moment(view, order), reverse=request.query_params.get("sort") == "desc")
+    return page_of(request, views)
+
+
+def _moment(view: dict[str, Any], order: str) -> tuple[str, int]:
+    value = view["deployable"]["finished_at"] if order == "finished_at" else view[order]
+    return ("" if order in {"id", "iid"} else str(value or ""), view["id"])
 
 
 @router.get("/{deployment_id}")

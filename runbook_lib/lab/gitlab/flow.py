@@ -25,6 +25,8 @@ ENDED = frozenset({"success", "failed", "canceled", "skipped"})
 
 def create_pipeline(data: GitLabData, ref: str, user: LabUser, variables: dict[str, str]) -> Pipeline:
     """Start a pipeline on the head of a branch."""
+    if variables and not data.rules.may_give_variables(user):
+        raise ApiError(400, {"message": {"base": ["Insufficient permissions to set pipeline variables"]}})
     now = data.now()
     pipeline = Pipeline(data.new_id(), data.refs[ref], ref, user, now, now, variables=variables)
     data.pipelines[pipeline.id] = pipeline
@@ -41,7 +43,8 @@ def _add_job(data: GitLabData, pipeline: Pipeline, spec: JobSpec, user: LabUser)
     data.jobs[job.id] = job
     if spec.environment:
         blocked = data.config.required_approvals > 0
-        deployment = Deployment(data.new_id(), job, spec.environment, data.now(), blocked)
+        name = spec.environment.replace("$RUNBOOK_STACK", pipeline.variables.get("RUNBOOK_STACK") or "access")
+        deployment = Deployment(data.new_id(), job, name, data.now(), blocked)
         data.deployments[deployment.id] = deployment
     return job
 
@@ -95,6 +98,8 @@ def play_job(data: GitLabData, job: Job, user: LabUser, variables: dict[str, str
     deployment = next((d for d in data.deployments.values() if d.job is job), None)
     if job.status != "manual" or (deployment is not None and deployment.blocked):
         raise ApiError.bad_request("Unplayable Job")
+    if variables and not data.rules.may_give_variables(user):
+        raise ApiError.forbidden()
     job.user, job.status, job.queued_at = user, "pending", data.now()
     job.variables.update(variables)
     advance(data, job.pipeline)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import unquote
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .data import GitLabData
 
-__all__ = ["Faults", "ProjectPaths"]
+__all__ = ["Faults", "ProjectPaths", "ServerDate"]
 
 _PROJECT = re.compile(r"^(/api/v4/projects/)([^/]+)(.*)$")
 
@@ -33,6 +34,26 @@ class ProjectPaths:
                 number = project.id if unquote(found[2]) == project.path else 0
                 scope["path"] = f"{found[1]}{number}{unquote(found[3])}"
         await self.app(scope, receive, send)
+
+
+class ServerDate:
+    """Date every answer by GitLab's own clock, which need not be this machine's."""
+
+    def __init__(self, app: ASGIApp, data: GitLabData) -> None:
+        self.app = app
+        self.data = data
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Go on, and add the header to what comes back."""
+
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(self.data.now(), usegmt=True).encode()
+                kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"date"]
+                message["headers"] = [*kept, (b"date", date)]
+            await send(message)
+
+        await self.app(scope, receive, dated)
 
 
 class Faults:

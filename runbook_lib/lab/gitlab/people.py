@@ -1,4 +1,4 @@
-"""Users, members, the project and its commits."""
+"""Users and members."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .auth import Data, Known, Reporter
 from .config import LabUser
 from .errors import ApiError
 from .http import base_url, page_of
-from .views import commit_view, project_view, user_view
+from .views import user_view
 
 __all__ = ["router"]
 
@@ -19,9 +19,10 @@ router = APIRouter(prefix="/api/v4")
 
 
 @router.get("/user")
-async def current_user(caller: Known, request: Request) -> dict[str, Any]:
+async def current_user(caller: Known, request: Request, data: Data) -> dict[str, Any]:
     """Say whose token this is."""
-    own = {"email": caller.user.email, "public_email": caller.user.email, "commit_email": caller.user.email}
+    public = data.public_emails[caller.user.username] or None
+    own = {"email": caller.user.email, "public_email": public, "commit_email": caller.user.email}
     return user_view(caller.user, base_url(request)) | own
 
 
@@ -34,17 +35,21 @@ async def current_token(caller: Known) -> dict[str, Any]:
 
 @router.get("/users")
 async def users(_: Known, request: Request, data: Data) -> Response:
-    """List users, by `username` exactly or by `search` in name, login and address."""
+    """List users, by `username` exactly or by `search` in name, login and public address."""
     name, search = request.query_params.get("username", "").lower(), request.query_params.get("search", "").lower()
     found = [u for u in data.config.users if not name or u.username == name]
-    found = [u for u in found if search in u.username or search in u.name.lower() or search == u.email]
+    public = data.public_emails
+    found = [u for u in found if search in u.username or search in u.name.lower() or search == public[u.username]]
     return page_of(request, [user_view(u, base_url(request)) for u in found])
 
 
-@router.get("/projects/{project_id}")
-async def project(project_id: str, _: Reporter, request: Request, data: Data) -> dict[str, Any]:
-    """Answer the project."""
-    return project_view(data.config, base_url(request))
+@router.get("/users/{user_id}")
+async def user(user_id: int, _: Known, request: Request, data: Data) -> dict[str, Any]:
+    """Answer a user, with the address that he lets others see."""
+    found = next((u for u in data.config.users if u.id == user_id), None)
+    if found is None:
+        raise ApiError.not_found("User")
+    return user_view(found, base_url(request)) | {"public_email": data.public_emails[found.username] or None}
 
 
 def _member(user: LabUser, base: str) -> dict[str, Any]:
@@ -57,13 +62,3 @@ async def members(project_id: str, _: Reporter, request: Request, data: Data) ->
     """List the members with their roles."""
     found = [u for u in data.config.users if u.access_level]
     return page_of(request, [_member(u, base_url(request)) for u in found])
-
-
-@router.get("/projects/{project_id}/repository/commits/{sha}")
-async def commit(project_id: str, sha: str, _: Reporter, data: Data) -> dict[str, Any]:
-    """Answer a commit, by its full or short id or by a branch."""
-    known = data.commits.get(data.refs.get(sha, sha))
-    known = known or next((c for c in data.commits.values() if len(sha) >= 7 and c.sha.startswith(sha)), None)
-    if known is None:
-        raise ApiError.not_found("Commit")
-    return commit_view(known)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from .config import GitLabLabConfig, LabUser
-from .data import Approval, Commit, Deployment, Job, Pipeline
+from .data import Approval, Commit, Deployment, Job, Note, Pipeline
 from .flow import pipeline_status
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "commit_view",
     "deployment_view",
     "job_view",
+    "note_view",
     "pipeline_view",
     "project_view",
     "user_view",
@@ -50,13 +51,30 @@ def commit_view(commit: Commit) -> dict[str, Any]:
         "id": commit.sha,
         "short_id": commit.sha[:8],
         "title": commit.title,
-        "message": commit.title,
+        "message": commit.message,
+        "parent_ids": list(commit.parents),
         "author_name": commit.author_name,
         "author_email": commit.author_email,
         "authored_date": when(commit.created_at),
-        "committer_name": commit.author_name,
-        "committer_email": commit.author_email,
+        "committer_name": commit.committer_name or commit.author_name,
+        "committer_email": commit.committer_email or commit.author_email,
+        "committed_date": when(commit.created_at),
         "created_at": when(commit.created_at),
+    }
+
+
+def note_view(note: Note, base: str) -> dict[str, Any]:
+    """A comment on a commit, as the discussions of one have it."""
+    return {
+        "id": note.id,
+        "type": None,
+        "body": note.body,
+        "author": user_view(note.author, base),
+        "created_at": when(note.created_at),
+        "updated_at": when(note.updated_at),
+        "system": False,
+        "noteable_type": "Commit",
+        "resolvable": False,
     }
 
 

@@ -37,6 +37,7 @@ def approval_request(request: ApprovalRequest, texts: Mapping[str, str] | None =
     ]
     buttons = actions(
         link_button("Approve in GitLab", request.url, "primary"),
+        link_button("Reject", request.reject_url, "danger"),
         link_button("See the plan", plan_url if plan_url != request.url else ""),
     )
     digest = f"Approving lets this very plan be applied, and nothing else: sha256 {code(request.plan_sha256[:16], 16)}"
@@ -86,9 +87,11 @@ def _findings(findings: Iterable[Finding]) -> list[Block]:
 def _people(request: ApprovalRequest) -> list[tuple[str, str]]:
     approvers = ", ".join(line(name, 40) for name in request.approvers[:20]) or "nobody is named"
     pairs = [("Asked by", line(request.requester, 80) or "unknown"), ("Expires", moment(request.expires_at))]
-    if request.author and request.author != request.requester:
-        pairs.append(("Commit by", line(request.author, 80)))
-    pairs.append(("May approve", f"{request.quorum} of {approvers}"))
+    wrote = ", ".join([*request.authors, *request.unknown_authors]) or request.author
+    if wrote and wrote != request.requester:
+        pairs.append(("Commits by", line(wrote, 200)))
+    more = " and one more, as not every author is known" if request.unknown_authors else ""
+    pairs.append(("May approve", f"{request.quorum} of {approvers}{more}"))
     serial = "none yet" if request.state_serial is None else str(request.state_serial)
     pairs += [("Commit", code(request.commit[:8], 8) or "none"), ("State serial", serial)]
     return pairs
@@ -101,9 +104,10 @@ def decision(record: DecisionRecord) -> Message:
     # A rejection's reasons are the decisions themselves.
     if record.reasons and not record.rejected:
         body.append(section("*Why the plan is not approved*\n" + bullets([f"• {line(r)}" for r in record.reasons], 8)))
-    who = ", ".join(one.user for one in record.decisions) or "nobody"
+    who = ", ".join(record.rejected_by if record.rejected else record.approved_by) or "nobody"
+    by = f" by {who}" if record.approved or record.rejected else ""
     small = context(f"Plan sha256 {code(record.plan_sha256[:16], 16)}", f"checked {moment(record.checked_at)}")
-    return compose(f"{word} by {who} (run {record.run_id})", body, [small])
+    return compose(f"{word}{by} (run {record.run_id})", body, [small])
 
 
 def _verdict(record: DecisionRecord) -> tuple[str, str]:
@@ -115,4 +119,5 @@ def _verdict(record: DecisionRecord) -> tuple[str, str]:
 def _decision_line(one: Decision) -> str:
     said = "approved" if one.approved else "rejected"
     reason = f": {prose(one.reason, 500)}" if one.reason else ""
-    return f"*{line(one.user, 80)}* {said} {moment(one.at)} ({line(said_by(one.source), 60)}){reason}"
+    idle = f" It does not count: {line(one.why_not, 300)}" if one.counts is False else ""
+    return f"*{line(one.user, 80)}* {said} {moment(one.at)} ({line(said_by(one.source), 60)}){reason}{idle}"

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from runbook_lib.adapters.approvals.terminal import Terminal, record_decision
-from runbook_lib.adapters.gitlab import GitLab
 from runbook_lib.adapters.store import RunStore
-from runbook_lib.errors import GitLabError, InputError
+from runbook_lib.errors import InputError
 from runbook_lib.models.approval import ApprovalRequest
 from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.plan import PlanSummary
@@ -36,18 +34,9 @@ REQUEST = ApprovalRequest(
 )
 
 
-class _GitLab:
-    def __init__(self, user: str) -> None:
-        self._user = user
-
-    def current_user(self) -> str:
-        if not self._user:
-            raise GitLabError("could not ask whose token this is", "Set GITLAB_TOKEN.")
-        return self._user
-
-
-def _gitlab(user: str) -> GitLab:
-    return cast("GitLab", _GitLab(user))
+@pytest.fixture(autouse=True)
+def _alex(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "alex")
 
 
 @pytest.fixture
@@ -60,34 +49,26 @@ def test_nothing_is_decided_before_somebody_does(store: RunStore) -> None:
 
 
 def test_what_is_recorded_is_read_again_in_the_order_of_time(store: RunStore) -> None:
-    late = record_decision(store, REQUEST, _gitlab("sam"), (False, "too wide"), NOW + timedelta(minutes=2))
-    early = record_decision(store, REQUEST, _gitlab("alex"), (True, ""), NOW + timedelta(minutes=1))
+    late = record_decision(store, REQUEST, (False, "too wide"), NOW + timedelta(minutes=2))
+    early = record_decision(store, REQUEST, (True, ""), NOW + timedelta(minutes=1))
     assert Terminal(store).decisions(REQUEST) == (early, late)
-    assert (early.user, early.approved, early.plan_sha256) == ("alex", True, REQUEST.plan_sha256)
-    assert (late.user, late.approved, late.reason) == ("sam", False, "too wide")
+    assert (early.user, early.approved, early.plan_sha256) == ("local:alex", True, REQUEST.plan_sha256)
+    assert (late.user, late.approved, late.reason) == ("local:alex", False, "too wide")
 
 
-def test_without_gitlab_the_name_says_that_nobody_vouches_for_it(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("getpass.getuser", lambda: "alex")
-    assert record_decision(store, REQUEST, None, (True, ""), NOW).user == "local:alex"
+def test_the_name_says_that_nobody_vouches_for_it(store: RunStore) -> None:
+    assert record_decision(store, REQUEST, (True, ""), NOW).user == "local:alex"
 
 
-def test_nothing_is_recorded_when_gitlab_does_not_say_who_it_is(store: RunStore) -> None:
-    with pytest.raises(GitLabError):
-        record_decision(store, REQUEST, _gitlab(""), (True, ""), NOW)
-    assert Terminal(store).decisions(REQUEST) == ()
-
-
-def test_two_decisions_at_the_same_moment_do_not_overwrite_each_other(store: RunStore) -> None:
-    record_decision(store, REQUEST, _gitlab("alex"), (True, ""), NOW)
-    record_decision(store, REQUEST, _gitlab("sam"), (True, ""), NOW)
+def test_two_decisions_at_different_moments_do_not_overwrite_each_other(store: RunStore) -> None:
+    record_decision(store, REQUEST, (True, ""), NOW)
+    record_decision(store, REQUEST, (True, ""), NOW + timedelta(microseconds=1))
     assert len(Terminal(store).decisions(REQUEST)) == 2
 
 
-def test_a_name_can_not_leave_the_folder(store: RunStore) -> None:
-    record_decision(store, REQUEST, _gitlab("../../evil"), (True, ""), NOW)
+def test_a_name_can_not_leave_the_folder(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "../../evil")
+    record_decision(store, REQUEST, (True, ""), NOW)
     written = [path.relative_to(store.dir).parts for path in store.dir.rglob("*.json")]
     assert [parts[:2] for parts in written] == [("03_approval", "decisions")]
 

@@ -231,7 +231,7 @@ def test_a_request_says_who_asks_who_may_approve_and_of_what() -> None:
     assert people == (
         "*Asked by*\nunknown\n"
         "*Expires*\n<!date^1795438800^{date_short_pretty} {time}|2026-11-23 13:00 UTC>\n"
-        "*Commit by*\nrobin\n"
+        "*Commits by*\nrobin\n"
         "*May approve*\n2 of nobody is named\n"
         "*Commit*\nnone\n"
         "*State serial*\nnone yet"
@@ -253,19 +253,25 @@ def test_a_plan_that_has_no_page_of_its_own_has_no_second_button() -> None:
 
 def test_a_decision_says_who_decided_what_and_why_it_does_not_count() -> None:
     no = DECISION.decisions[0].model_copy(update={"approved": False, "reason": "Not <now>.", "user": "sam"})
+    own = DECISION.decisions[0].model_copy(
+        update={"user": "riley", "counts": False, "why_not": "riley asked for the change."}
+    )
     record = DECISION.model_copy(
-        update={"decisions": (*DECISION.decisions, no), "approved": False, "reasons": ("One is too few.", "b")}
+        update={"decisions": (*DECISION.decisions, no, own), "approved": False, "reasons": ("One is too few.", "b")}
     )
     made = decision(record)
     at = "<!date^1795424820^{date_short_pretty} {time}|2026-11-23 09:07 UTC>"
     assert words(made)[:2] == [
         (
             ":hourglass_flowing_sand: *Not approved*\n"
-            f"*alex* approved {at} (gitlab job)\n*sam* rejected {at} (gitlab job): Not &lt;now&gt;."
+            f"*alex* approved {at} (gitlab job)\n*sam* rejected {at} (gitlab job): Not &lt;now&gt;.\n"
+            f"*riley* approved {at} (gitlab job) It does not count: riley asked for the change."
         ),
         "*Why the plan is not approved*\n• One is too few.\n• b",
     ]
-    assert made.text == "Not approved by alex, sam (run 1008)"
+    assert made.text == "Not approved (run 1008)"
+    # Whoever was refused is named as nobody's approver.
+    assert decision(record.model_copy(update={"approved": True})).text == "Approved by alex (run 1008)"
     rejected = decision(record.model_copy(update={"rejected": True, "decisions": ()}))
     assert words(rejected)[0] == ":no_entry: *Rejected*\n"
     assert len(rejected.blocks) == 2

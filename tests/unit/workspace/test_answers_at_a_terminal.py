@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from runbook_lib.workspace.decisions import answer_request
 @pytest.fixture(autouse=True)
 def gitlab(monkeypatch: pytest.MonkeyPatch) -> FakeGitLab:
     fake = FakeGitLab("alex")
+    fake.has_token = True
     monkeypatch.setattr("runbook_lib.workspace.decisions.gitlab_client", lambda settings: fake)
     return fake
 
@@ -30,17 +32,17 @@ def asked(store: RunStore, request_: ApprovalRequest) -> ApprovalRequest:
     return fresh
 
 
-def kept(store: RunStore) -> list[str]:
-    return [path.name for path in store.dir.glob("03_approval/decisions/*.json")]
+def kept(gitlab: FakeGitLab) -> list[str]:
+    return [note.body for note in gitlab.notes]
 
 
 def test_an_approver_s_answer_is_kept_with_what_was_answered(
-    settings: Settings, store: RunStore, asked: ApprovalRequest
+    settings: Settings, store: RunStore, asked: ApprovalRequest, gitlab: FakeGitLab
 ) -> None:
     decision = answer_request(settings, "7", "", (True, "Looks right."))
     assert (decision.user, decision.approved, decision.reason) == ("alex", True, "Looks right.")
     assert decision.plan_sha256 == asked.plan_sha256
-    assert len(kept(store)) == 1
+    assert len(kept(gitlab)) == 1
 
 
 def test_the_digest_s_beginning_is_enough_in_whatever_case(settings: Settings, asked: ApprovalRequest) -> None:
@@ -48,21 +50,21 @@ def test_the_digest_s_beginning_is_enough_in_whatever_case(settings: Settings, a
 
 
 def test_an_answer_to_another_digest_is_refused_and_not_kept(
-    settings: Settings, store: RunStore, asked: ApprovalRequest
+    settings: Settings, store: RunStore, asked: ApprovalRequest, gitlab: FakeGitLab
 ) -> None:
     with pytest.raises(ApprovalError, match=f"the request is for plan {asked.plan_sha256[:12]}, not 0000"):
         answer_request(settings, "7", "0000", (True, ""))
-    assert kept(store) == []
+    assert kept(gitlab) == []
 
 
 def test_an_answer_after_the_request_expired_is_refused(
-    settings: Settings, store: RunStore, asked: ApprovalRequest
+    settings: Settings, store: RunStore, asked: ApprovalRequest, gitlab: FakeGitLab
 ) -> None:
     store.write_json("03_approval/request.json", asked.model_copy(update={"expires_at": asked.created_at}))
     with pytest.raises(ApprovalError, match="expired at") as caught:
         answer_request(settings, "7", "", (True, ""))
     assert caught.value.remedy == "Run the plan step again."
-    assert kept(store) == []
+    assert kept(gitlab) == []
 
 
 def test_a_run_that_asks_for_nothing_is_named(settings: Settings) -> None:
@@ -74,8 +76,8 @@ def test_a_run_that_asks_for_nothing_is_named(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("user", "said"),
     [
-        ("riley", "riley asked for this change: it was recorded and does not count"),
-        ("RILEY", "RILEY asked for this change"),
+        ("riley", "riley asked for the change: it was recorded and does not count"),
+        ("RILEY", "RILEY asked for the change"),
         ("casey", "casey is no approver: it was recorded and does not count"),
     ],
 )
@@ -86,16 +88,18 @@ def test_an_approval_that_can_not_count_is_kept_and_refused(
     with pytest.raises(ApprovalError, match=said) as caught:
         answer_request(settings, "7", "", (True, ""))
     assert caught.value.remedy == "Approvers are alex, sam."
-    assert len(kept(store)) == 1
+    assert len(kept(gitlab)) == 1
 
 
 @pytest.mark.usefixtures("asked")
-def test_an_approval_after_a_rejection_is_kept_and_said_not_to_count(settings: Settings, store: RunStore) -> None:
+def test_an_approval_after_a_rejection_is_kept_and_said_not_to_count(
+    settings: Settings, store: RunStore, gitlab: FakeGitLab
+) -> None:
     answer_request(settings, "7", "", (False, "Too wide."))
     with pytest.raises(ApprovalError, match=r"does not count: alex rejected the change: Too wide\.") as caught:
         answer_request(settings, "7", "", (True, ""))
     assert caught.value.remedy == "A rejection is final."
-    assert len(kept(store)) == 2
+    assert len(kept(gitlab)) == 2
 
 
 @pytest.mark.usefixtures("asked")
@@ -128,9 +132,9 @@ def test_an_answer_to_another_digest_is_told_to_read_again(settings: Settings, a
 def test_who_wrote_the_commit_may_not_approve_it_and_is_told(
     settings: Settings, store: RunStore, asked: ApprovalRequest, gitlab: FakeGitLab
 ) -> None:
-    store.write_json("03_approval/request.json", asked.model_copy(update={"author": "sam@example.org"}))
+    store.write_json("03_approval/request.json", asked.model_copy(update={"authors": ("riley", "Sam")}))
     gitlab.user = "sam"
-    with pytest.raises(ApprovalError, match="it was recorded and does not count"):
+    with pytest.raises(ApprovalError, match="sam wrote a commit of it: it was recorded and does not count"):
         answer_request(settings, "7", "", (True, ""))
 
 
@@ -141,7 +145,7 @@ def test_a_stranger_s_rejection_is_kept_and_said_not_to_count(
     gitlab.user = "casey"
     with pytest.raises(ApprovalError, match="casey is no approver"):
         answer_request(settings, "7", "", (False, ""))
-    assert len(kept(store)) == 1
+    assert len(kept(gitlab)) == 1
 
 
 @pytest.mark.usefixtures("asked")
@@ -158,3 +162,14 @@ def test_who_is_known_to_this_machine_alone_is_told_of_the_token_in_full(
     with pytest.raises(ApprovalError) as caught:
         answer_request(settings, "7", "", (True, ""))
     assert caught.value.remedy == "Approvers are alex, sam. Set GITLAB_TOKEN: by it GitLab says who you are."
+
+
+def test_where_a_terminal_does_not_count_a_yes_is_refused_before_it_is_said_and_a_no_is_taken(
+    asked: ApprovalRequest, gitlab: FakeGitLab, load: Callable[..., Settings]
+) -> None:
+    settings = load(CI_PROJECT_ID="42")
+    with pytest.raises(ApprovalError, match="approvals at a terminal do not count here"):
+        answer_request(settings, "7", "", (True, ""))
+    assert kept(gitlab) == []
+    assert not answer_request(settings, "7", "", (False, "No.")).approved
+    assert len(kept(gitlab)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from runbook_lib.errors import ApprovalError, InputError
 from runbook_lib.models.approval import ApprovalRequest, Decision
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
-from runbook_lib.workspace import decisions
+from runbook_lib.workspace import asked, decisions
 from runbook_lib.workspace.context import StepContext
 from runbook_lib.workspace.decisions import collect, facts_now, plan_digest, planned_facts, read_request, write_record
 
@@ -69,25 +70,6 @@ def test_in_a_pipeline_a_file_in_the_run_folder_decides_nothing(
     decide(store, request_, "alex")
     record = collect(context(GITLAB_CI="true"), request_, matching(request_))
     assert (record.approved, record.decisions) == (False, ())
-
-
-@pytest.mark.parametrize(("said", "rejected"), [("", False), ("approve", False), ("reject", True), ("yes?", True)])
-def test_what_the_manual_job_was_told_is_a_no_unless_it_is_clearly_a_yes(
-    context: Contexts, request_: ApprovalRequest, monkeypatch: pytest.MonkeyPatch, said: str, rejected: bool
-) -> None:
-    seen: list[bool] = []
-
-    class FakeJob:
-        def __init__(self, *given: object, rejected: bool, reason: str) -> None:
-            seen.append(rejected)
-
-        def decisions(self, request: ApprovalRequest) -> tuple[Decision, ...]:
-            return ()
-
-    monkeypatch.setattr(decisions, "gitlab_client", lambda settings: FakeGitLab("alex"))
-    monkeypatch.setattr(decisions, "GitLabManualJob", FakeJob)
-    collect(context(GITLAB_CI="true", CI_PIPELINE_ID="1001", RUNBOOK_DECISION=said), request_, matching(request_))
-    assert seen == [rejected]
 
 
 def test_a_plan_file_with_another_digest_than_the_plan_step_s_is_refused(
@@ -150,9 +132,13 @@ class Source:
 @pytest.mark.parametrize(
     ("has_token", "pipeline", "names"),
     [
-        (True, "1001", ["GitLabManualJob", "GitLabDeployment", "GitLabMergeRequest"]),
-        (False, "1001", ["GitLabManualJob"]),
-        (True, "", []),
+        (
+            True,
+            "1001",
+            ["GitLabComments", "GitLabManualJob", "GitLabRejectJob", "GitLabDeployment", "GitLabMergeRequest"],
+        ),
+        (False, "1001", ["GitLabManualJob", "GitLabRejectJob"]),
+        (True, "", ["GitLabComments"]),
     ],
 )
 def test_gitlab_s_word_is_asked_for_wherever_it_may_be_given(
@@ -161,29 +147,53 @@ def test_gitlab_s_word_is_asked_for_wherever_it_may_be_given(
     gitlab = FakeGitLab("alex")
     gitlab.has_token = has_token
     monkeypatch.setattr(decisions, "gitlab_client", lambda settings: gitlab)
-    for name in ("GitLabManualJob", "GitLabDeployment", "GitLabMergeRequest"):
+    for name in ("GitLabComments", "GitLabManualJob", "GitLabRejectJob", "GitLabDeployment", "GitLabMergeRequest"):
         monkeypatch.setattr(decisions, name, type(name, (Source,), {}))
     variables = {"GITLAB_CI": "true", "CI_PIPELINE_ID": pipeline, "RUNBOOK_REASON": "Late."}
     found = list(decisions._sources(context(**variables)))
     assert [type(source).__name__ for source in found] == names
     given = {type(source).__name__: (source.given, source.named) for source in found if isinstance(source, Source)}
     expected = {
-        "GitLabManualJob": ((gitlab, 1001, "apply"), {"rejected": False, "reason": "Late."}),
+        "GitLabComments": ((gitlab,), {"approves": True}),
+        "GitLabManualJob": ((gitlab, 1001, "apply", dict(os.environ)), {}),
+        "GitLabRejectJob": ((gitlab, 1001, "reject"), {}),
         "GitLabDeployment": ((gitlab, 1001, "apply"), {}),
         "GitLabMergeRequest": ((gitlab,), {}),
     }
     assert given == {name: expected[name] for name in names}
 
 
-@pytest.mark.parametrize(("said", "rejected"), [("APPROVED", False), ("Approve", False), ("no", True)])
-def test_the_manual_job_s_word_counts_in_whatever_case(
-    context: Contexts, monkeypatch: pytest.MonkeyPatch, said: str, rejected: bool
-) -> None:
+def test_what_the_job_was_told_stands_in_its_environment(context: Contexts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decisions, "gitlab_client", lambda settings: FakeGitLab("alex"))
     monkeypatch.setattr(decisions, "GitLabManualJob", Source)
-    (job,) = decisions._sources(context(GITLAB_CI="true", CI_PIPELINE_ID="1001", RUNBOOK_DECISION=said))
+    job, _ = decisions._sources(context(GITLAB_CI="true", CI_PIPELINE_ID="1001", RUNBOOK_DECISON="no"))
     assert isinstance(job, Source)
-    assert job.named["rejected"] is rejected
+    assert job.given[3]["RUNBOOK_DECISON"] == "no"
+
+
+@pytest.mark.parametrize("terminal", [None, True, False])
+def test_where_there_is_a_gitlab_no_file_of_the_run_decides(
+    context: Contexts, store: RunStore, request_: ApprovalRequest, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    decide(store, request_, "alex")
+    gitlab = FakeGitLab("riley")
+    gitlab.has_token = True
+    monkeypatch.setattr(decisions, "gitlab_client", lambda settings: gitlab)
+    made = context()
+    approval = made.settings.config.approval.model_copy(update={"terminal": terminal})
+    made.settings.config = made.settings.config.model_copy(update={"approval": approval})
+    assert not collect(made, request_, matching(request_)).decisions
+
+
+def test_decisions_are_judged_by_gitlab_s_clock_and_a_skew_is_named(
+    context: Contexts, request_: ApprovalRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked, "gitlab_client", lambda settings: FakeGitLab("riley"))
+    record = collect(context(), request_, matching(request_))
+    assert record.checked_at == NOW
+    assert record.reasons[-1] == (
+        "This machine's clock is 60 minutes ahead of GitLab's, by which is judged. Set it right."
+    )
 
 
 def test_a_plan_file_that_was_exchanged_says_what_to_do(store: RunStore, request_: ApprovalRequest) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +19,7 @@ from runbook_lib.errors import ConfigError, RunbookError, TerraformError
 from runbook_lib.settings import Settings
 from runbook_lib.workspace import doctor
 from runbook_lib.workspace.doctor import Diagnosis, DoubtError, Level
+from runbook_lib.workspace.project_settings import Unsafe
 
 Answers = Callable[..., "FakeGitLab"]
 Trouble = tuple[type[RunbookError], str, str]
@@ -33,9 +34,13 @@ class FakeGitLab:
         self.scopes = scopes
         self.has_token = True
         self.lock: StateLock | None = None
+        self.ahead = timedelta(0)
 
     def current_user(self) -> str:
         return self.user
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
 
     def whose_job(self) -> Any:
         return SimpleNamespace(user=self.user)
@@ -69,6 +74,35 @@ def trouble(ask: Callable[[], str]) -> Trouble:
     with pytest.raises(RunbookError) as caught:
         ask()
     return type(caught.value), caught.value.message, caught.value.remedy
+
+
+@pytest.mark.parametrize(("minutes", "way"), [(-10, "ahead of"), (10, "behind")])
+def test_a_clock_that_differs_from_gitlab_s_is_named(
+    settings: Settings, gitlab: Answers, minutes: int, way: str
+) -> None:
+    gitlab("alex", "api").ahead = timedelta(minutes=minutes)
+    assert trouble(lambda: doctor.ask_clock(settings)) == (
+        DoubtError,
+        f"this machine's clock is 10 minutes {way} GitLab's",
+        "Set it right.",
+    )
+    gitlab("alex", "api").ahead = timedelta(seconds=100)
+    assert doctor.ask_clock(settings) == "this machine's agrees with GitLab's"
+
+
+UNSAFE = Unsafe("variables_by_developers", "every Developer may give variables to jobs", "https://gitlab.example/p")
+UNSEEN = Unsafe("unknown_environment", "this token does not see who may deploy", "https://gitlab.example/p")
+
+
+def test_settings_that_let_anybody_around_the_approval_are_missing_and_unseen_ones_are_a_doubt(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "unsafe_settings", lambda settings, stack: (UNSAFE, UNSEEN))
+    kind, said, what = trouble(lambda: doctor.ask_project_settings(settings, "access"))
+    assert (kind, said) == (ConfigError, f"not safe to apply from: {UNSAFE.found}; {UNSEEN.found}")
+    assert what.startswith("Change it at https://gitlab.example/p, or accept it in runbook.yml: gitlab.accept: [")
+    monkeypatch.setattr(doctor, "unsafe_settings", lambda settings, stack: (UNSEEN,))
+    assert trouble(lambda: doctor.ask_project_settings(settings, "access"))[:2] == (DoubtError, UNSEEN.found)
 
 
 def test_a_token_that_may_do_all_is_told_with_whose_it_is(settings: Settings, gitlab: Answers) -> None:
@@ -336,6 +370,8 @@ def test_where_all_is_well_everything_is_told(load: Callable[..., Settings], cle
         ("provider", "hashicorp/aws 5.99.1, hashicorp/random 3.7.2"),
         ("state", "access, serial 8"),
         ("gitlab", "platform/network-access as alex, Maintainer, scopes api"),
+        ("protection", "who may give variables, push and deploy is limited"),
+        ("clock", "this machine's agrees with GitLab's"),
         ("approvers", "1 of alex, sam"),
         ("slack", "runbook of Platform, channel #infra-changes (C0123456)"),
         ("aws", "role deploy"),

@@ -199,13 +199,13 @@ def test_each_person_s_decision_is_told(settings: Settings, store: RunStore, run
         decisions = tuple(
             Decision(source="terminal", user=user, approved=True, at=NOW, plan_sha256="d") for user in users
         )
-        return DecisionRecord(run_id="7", plan_sha256="d", approved=False, decisions=decisions, checked_at=NOW)
+        return DecisionRecord(run_id="7", plan_sha256="d", approved=True, decisions=decisions, checked_at=NOW)
 
     for record in (said("alex"), said("alex", "sam"), said("alex", "sam")):
         Teller(settings, store, run).tell_decision(record)
     assert [text for text, _ in slack.posts] == [
-        "Not approved by alex (run 7)",
-        "Not approved by alex, sam (run 7)",
+        "Approved by alex (run 7)",
+        "Approved by alex, sam (run 7)",
     ]
 
 

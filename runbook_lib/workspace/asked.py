@@ -1,0 +1,112 @@
+"""Who asked for a change, when, and who wrote it: as GitLab says, which no file of a run can change."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ..adapters.approvals.gitlab_comment import ask_in_comment, asked_in_comment
+from ..adapters.gitlab import GitLab
+from ..adapters.gitlab_data import GitLabCommit
+from ..domain.people import addresses
+from ..errors import ApprovalError, GitLabError
+from ..models.approval import ApprovalRequest
+from ..models.run import Run
+from ..settings import Settings
+from .applied_commit import applied_commit
+from .clients import gitlab_client
+
+__all__ = ["announce", "as_gitlab_says", "clock_of", "who_wrote"]
+
+APPROVAL = "approval"
+
+
+def clock_of(settings: Settings, local: datetime) -> datetime:
+    """The time by the clock that dates decisions: GitLab's where it is configured, else this machine's."""
+    gitlab = gitlab_client(settings)
+    return gitlab.now() if gitlab else local
+
+
+def who_wrote(settings: Settings, run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The logins of all who made the run's commits since the one applied last, and who can't be told."""
+    gitlab = gitlab_client(settings)
+    if not run.commit:
+        return (), ()
+    if gitlab is None or not gitlab.has_token:
+        return (), (run.author or "the commits' authors",)
+    commits, missing = _commits(gitlab, run, applied_commit(settings, run))
+    found = {address: None for one in commits for address in _addresses(gitlab, one)}
+    logins = {address: gitlab.login_of_email(address) for address in found}
+    known = tuple(dict.fromkeys(name for name in logins.values() if name))
+    return known, (*(address for address, name in logins.items() if not name), *missing)
+
+
+def announce(settings: Settings, request: ApprovalRequest) -> ApprovalRequest:
+    """Let GitLab take down who asks for what, and when, and give the request back with its word for it."""
+    gitlab = gitlab_client(settings)
+    if gitlab is None or not gitlab.has_token or settings.environment.pipeline_id:
+        return _dated(request, request.requester, clock_of(settings, request.created_at))
+    if not request.commit:
+        raise ApprovalError("no commit is checked out, so GitLab can't say who wrote the change", "Commit and push it.")
+    note = ask_in_comment(gitlab, request)
+    return _dated(request, note.author, note.created_at)
+
+
+def as_gitlab_says(settings: Settings, run: Run, request: ApprovalRequest) -> ApprovalRequest:
+    """The request with who asked, when and until when, and who wrote, all found out anew; as it is without GitLab."""
+    gitlab = gitlab_client(settings)
+    lasts = settings.config.approval_of(run.stack).expires_after
+    request = request.model_copy(update={"expires_at": min(request.expires_at, request.created_at + lasts)})
+    if gitlab is None:
+        return request
+    authors, unknown = who_wrote(settings, run)
+    request = request.model_copy(update={"authors": authors, "unknown_authors": unknown})
+    pipeline = settings.environment.pipeline_id
+    if pipeline:
+        _check_own_pipeline(gitlab, int(pipeline))
+        began = _approval_began(gitlab, int(pipeline)) or request.created_at
+        return _dated(request, gitlab.pipeline_user(int(pipeline)), began)
+    note = asked_in_comment(gitlab, request)
+    if note is None:
+        raise ApprovalError(
+            f"GitLab knows of no request for plan {request.plan_sha256[:12]} of run {request.run_id}",
+            "Run the approval step: it asks there.",
+        )
+    return _dated(request, note.author, note.created_at)
+
+
+def _dated(request: ApprovalRequest, requester: str, at: datetime) -> ApprovalRequest:
+    lasts = request.expires_at - request.created_at
+    return request.model_copy(update={"requester": requester, "created_at": at, "expires_at": at + lasts})
+
+
+def _commits(gitlab: GitLab, run: Run, applied: str) -> tuple[tuple[GitLabCommit, ...], tuple[str, ...]]:
+    """The commits, and what is missing from them."""
+    try:
+        head = gitlab.commit(run.commit)
+        if not applied:
+            return (head,), ("who wrote the commits before, as none is known to be applied",)
+        between = gitlab.commits_between(applied, run.commit)
+    except GitLabError:
+        return (), (f"who wrote {run.commit[:12]}, as GitLab does not show it",)
+    return (*between, *(() if head.sha in {one.sha for one in between} else (head,))), ()
+
+
+def _addresses(gitlab: GitLab, commit: GitLabCommit) -> tuple[str, ...]:
+    found = addresses(commit.author_email, commit.committer_email, commit.message)
+    # What GitLab itself commits, at the wish of the author, it commits in its own name.
+    return tuple(address for address in found if address == commit.author_email or not gitlab.is_own_address(address))
+
+
+def _approval_began(gitlab: GitLab, pipeline: int) -> datetime | None:
+    if not gitlab.has_token:
+        return None
+    jobs = [job for job in gitlab.pipeline_jobs(pipeline) if job.name == APPROVAL]
+    return jobs[-1].started_at if jobs else None
+
+
+def _check_own_pipeline(gitlab: GitLab, pipeline: int) -> None:
+    own = gitlab.whose_job().pipeline_id if gitlab.has_job_token else pipeline
+    if own != pipeline:
+        raise ApprovalError(
+            f"CI_PIPELINE_ID says {pipeline}, but this job belongs to pipeline {own}", "Start the job without it."
+        )

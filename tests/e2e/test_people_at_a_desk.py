@@ -1,0 +1,139 @@
+"""At a desk: what its files say of people counts for nothing, and what GitLab says of them for all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from base import Base
+from desk import Desk, visible_errors
+
+from runbook_lib.models.approval import DecisionRecord
+from runbook_lib.settings import Settings
+from runbook_lib.workspace.records import read_request
+
+RUN = "of-riley"
+
+
+@pytest.fixture(scope="module")
+def asked(session_base: Base, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Riley's run, asked for and answered by nobody who counts."""
+    session_base.restore()
+    desk = Desk(session_base.lab, settings, tmp_path_factory.mktemp("asked"), RUN)
+    desk.repository.commit_change(None)
+    ended = desk.run("compliance", "plan", "approval", "-p", "approval.wait=false")
+    assert ended.returncode == 0, ended.stderr
+    return desk
+
+
+@pytest.fixture
+def copy(asked: Desk, session_base: Base, tmp_path: Path) -> Iterator[Desk]:
+    """A copy of the run folder for a test to spoil; AWS is as it was, afterwards."""
+    before = session_base._described()
+    shutil.copytree(asked.outputs, tmp_path / "outputs")
+    made = replace(asked, outputs=tmp_path / "outputs")
+    made.store.dir.joinpath("03_approval").mkdir(exist_ok=True)
+    yield made
+    assert session_base._described() == before
+
+
+def refused(desk: Desk) -> str:
+    """Why apply is refused, with the exit status of a gate that said no."""
+    ended = desk.run("apply")
+    assert ended.returncode == 1, ended.stderr
+    assert not desk.store.exists("04_apply/apply.jsonl")
+    return visible_errors(ended)["error"]
+
+
+def write(desk: Desk, name: str, **changes: Any) -> None:
+    """Change fields of a JSON file in the run folder."""
+    path = desk.store.dir / name
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def api(desk: Desk, user: str, method: str, path: str, body: Any = None) -> Any:
+    """Call the project's API as a user."""
+    url = f"{desk.lab.gitlab_api}/projects/42/repository/commits/{read_request(desk.store).commit}/{path}"
+    token = {"PRIVATE-TOKEN": desk.lab.credentials.gitlab[user]}
+    answer = requests.request(method, url, json=body, headers=token, timeout=30)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def test_a_decision_file_of_somebody_else_counts_for_nothing(copy: Desk) -> None:
+    digest, now = read_request(copy.store).plan_sha256, datetime.now(UTC).isoformat()
+    decision = {"source": "terminal", "user": "alex", "approved": True, "at": now, "plan_sha256": digest}
+    folder = copy.store.dir / "03_approval/decisions"
+    folder.mkdir()
+    (folder / "20261123T090000-alex.json").write_text(json.dumps(decision))
+    (folder / "20261123T090001-root.json").write_text(json.dumps({**decision, "user": "local:root"}))
+    refused(copy)
+
+
+def test_a_comment_that_somebody_else_made_an_approval_counts_for_nothing(copy: Desk) -> None:
+    request = read_request(copy.store)
+    said = api(copy, "alex", "POST", "discussions", {"body": "Looks interesting."})["notes"][0]
+    yes = f"runbook: approved plan {request.plan_sha256} of run {request.run_id}"
+    api(copy, "sam", "PUT", f"discussions/x/notes/{said['id']}", {"body": yes})
+    assert "1 approvals are needed and 0 given (none). Ask: alex, sam." in refused(copy)
+
+
+def test_who_asked_can_not_approve_whatever_the_files_say(copy: Desk) -> None:
+    own = copy.runbook("approve", RUN)
+    assert own.returncode == 1
+    assert visible_errors(own) == {
+        "error": "riley asked for the change: it was recorded and does not count",
+        "hint": "Approvers are alex, sam.",
+    }
+    assert "The approval of riley does not count: riley asked for the change." in refused(copy)
+    for name in ("run.json", "03_approval/request.json"):
+        write(copy, name, requester="casey", author="casey")
+    refused(copy)
+    record = copy.store.read_model("03_approval/decision.json", DecisionRecord)
+    assert (record.approved, record.approved_by) == (False, ())
+
+
+def test_a_run_of_a_commit_that_was_not_pushed_can_not_be_asked_for(copy: Desk) -> None:
+    desk = replace(copy, run_id="unpushed")
+    identity = ("-c", "user.name=Riley", "-c", "user.email=riley@example.com")
+    desk.repository._git(*identity, "commit", "--quiet", "--allow-empty", "--message", "Not pushed")
+    try:
+        ended = desk.run("compliance", "plan", "approval", "-p", "approval.wait=false")
+    finally:
+        desk.repository.push()
+    assert ended.returncode == 2
+    assert "GitLab does not know the commit" in visible_errors(ended)["error"]
+    assert "git push" in ended.stderr
+
+
+def test_where_the_terminal_is_off_no_yes_counts_that_was_given_there(copy: Desk) -> None:
+    said = copy.runbook("approve", RUN, user="alex")
+    assert said.returncode == 0, said.stderr
+    copy.edit("runbook.yml", "  terminal: true\n", "  terminal: false\n")
+    try:
+        assert "0 given (none)" in refused(copy)
+        later = copy.runbook("approve", RUN, user="sam")
+        assert later.returncode == 1
+        assert "approvals at a terminal do not count here" in visible_errors(later)["error"]
+    finally:
+        copy.edit("runbook.yml", "  terminal: false\n", "  terminal: true\n")
+
+
+def test_the_run_that_all_this_was_tried_on_is_applied_when_an_approver_says_so(
+    asked: Desk, session_base: Base
+) -> None:
+    # Alex said yes in the test before; a no by anybody who may would have been final.
+    ended = asked.run("apply")
+    assert ended.returncode == 0, ended.stderr
+    record = asked.store.read_model("03_approval/decision.json", DecisionRecord)
+    assert record.approved_by == ("alex",)
+    counts = {one.user: one.counts for one in record.decisions}
+    assert counts == {"riley": False, "alex": True}
+    assert asked.result("apply").metrics["approved"]

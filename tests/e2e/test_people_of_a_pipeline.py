@@ -1,0 +1,232 @@
+"""One pipeline of the lab's GitLab, whose apply job is played by the right person, and what keeps it from applying."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from base import Base
+from desk import Desk, ask, visible_errors
+
+from runbook_lib.adapters.gitlab import GitLab
+from runbook_lib.adapters.store import RunStore
+from runbook_lib.lab.addresses import PROJECT_ID
+from runbook_lib.models.approval import DecisionRecord
+from runbook_lib.settings import Settings
+
+pytestmark = pytest.mark.timeout(600)
+# This machine's clock is ten minutes ahead of GitLab's, and everything is dated by GitLab's.
+BEHIND = -600
+
+
+class Pipeline:
+    """A pipeline by riley, run up to its question and played by alex: its apply job is running."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.tell("clock", ahead_seconds=BEHIND)
+        self.sha = desk.repository.commit_change(None)
+        self.id = int(self.as_user("riley", "POST", "pipeline", {"ref": "main"})["id"])
+        desk.run_id = str(self.id)
+        desk.store = RunStore(desk.outputs, desk.run_id)
+        self.variables: dict[str, str] = {}
+        for name in ("prepare", "compliance", "plan", "approval"):
+            with self.job(name):
+                ended = desk.run(name, **self.variables) if name != "prepare" else None
+            assert ended is None or ended.returncode == 0, ended.stderr
+        self.play("apply", "alex")
+        self.variables = self.start("apply")
+
+    def tell(self, path: str, **body: Any) -> Any:
+        """Change something in the lab's GitLab."""
+        return ask(f"{self.desk.lab.gitlab_url}/lab/gitlab/{path}", "POST", body)
+
+    def as_user(self, user: str, method: str, path: str, body: Any = None) -> Any:
+        """Call the project's API."""
+        token = {"PRIVATE-TOKEN": self.desk.lab.credentials.gitlab[user]}
+        url = f"{self.desk.lab.gitlab_api}/projects/{PROJECT_ID}/{path}"
+        answer = requests.request(method, url, json=body, headers=token, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def number(self, name: str) -> int:
+        """The id of a job."""
+        found = self.as_user("riley", "GET", f"pipelines/{self.id}/jobs?per_page=100")
+        return next(int(job["id"]) for job in found if job["name"] == name)
+
+    def play(self, name: str, user: str) -> None:
+        """Play a manual job."""
+        lab = self.desk.lab
+        GitLab(lab.gitlab_api, lab.credentials.gitlab[user], str(PROJECT_ID)).play(self.number(name))
+
+    def start(self, name: str) -> dict[str, str]:
+        """Pick a job up; its variables, with those of the project."""
+        given = self.tell(f"jobs/{self.number(name)}/start")["variables"]
+        return {**given, "GITLAB_TOKEN": self.desk.lab.credentials.gitlab["terraform-bot"]}
+
+    @contextmanager
+    def job(self, name: str) -> Iterator[None]:
+        """Run what is inside as a job."""
+        self.variables = self.start(name)
+        yield
+        self.tell(f"jobs/{self.number(name)}/finish", status="success")
+
+    def apply(self, folder: Path | None = None, **variables: str) -> Any:
+        """What the running apply job does, with a run folder and variables of its own."""
+        desk = replace(self.desk, outputs=folder or self.desk.outputs)
+        return desk.run("apply", **{**self.variables, **variables})
+
+
+@pytest.fixture(scope="module")
+def pipeline(session_base: Base, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    session_base.restore()
+    desk = Desk(session_base.lab, settings, tmp_path_factory.mktemp("pipeline"))
+    made = Pipeline(desk)
+    try:
+        yield made
+    finally:
+        made.tell("clock", ahead_seconds=0)
+
+
+@pytest.fixture
+def copy(pipeline: Pipeline, tmp_path: Path) -> Path:
+    """A copy of all run folders, for a test to spoil."""
+    shutil.copytree(pipeline.desk.outputs, tmp_path / "outputs")
+    return tmp_path / "outputs"
+
+
+@pytest.fixture
+def unchanged(session_base: Base, pipeline: Pipeline) -> Iterator[None]:
+    """AWS is as it was, afterwards."""
+    before = session_base._described()
+    yield
+    assert session_base._described() == before
+
+
+def refused(pipeline: Pipeline, folder: Path, **variables: str) -> str:
+    """Why apply is refused."""
+    ended = pipeline.apply(folder, **variables)
+    assert ended.returncode == 1, ended.stderr
+    return visible_errors(ended)["error"] + " " + visible_errors(ended).get("hint", "")
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"RUNBOOK_DECISION": "rejct"},
+        {"RUNBOOK_DECISON": "reject"},
+        {"RUNBOOK_REASON": "Not during the sale."},
+    ],
+)
+def test_any_sign_of_a_no_ends_the_job_that_was_played(pipeline: Pipeline, copy: Path, told: dict[str, str]) -> None:
+    assert "alex rejected the change" in refused(pipeline, copy, **told)
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_another_pipeline_s_id_is_refused(pipeline: Pipeline, copy: Path) -> None:
+    said = refused(pipeline, copy, CI_PIPELINE_ID="7")
+    assert f"this job belongs to pipeline {pipeline.id}" in said
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("unsafe", "safe", "said"),
+    [
+        (
+            {"ci_pipeline_variables_minimum_override_role": "developer"},
+            {"ci_pipeline_variables_minimum_override_role": "maintainer"},
+            "gitlab.accept: [variables_by_developers]",
+        ),
+        (
+            {"protected_branches": {"main": None}},
+            {"protected_branches": {"main": {"push": 40, "merge": 40}}},
+            "gitlab.accept: [unprotected_branch]",
+        ),
+        (
+            {"protected_environments": {"production/access": None}},
+            {"protected_environments": {"production/access": 40}},
+            "gitlab.accept: [unprotected_environment]",
+        ),
+    ],
+)
+def test_a_project_that_is_not_safe_applies_nothing(
+    pipeline: Pipeline, copy: Path, unsafe: dict[str, Any], safe: dict[str, Any], said: str
+) -> None:
+    pipeline.tell("settings", **unsafe)
+    try:
+        assert said in refused(pipeline, copy)
+    finally:
+        pipeline.tell("settings", **safe)
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_project_whose_settings_can_not_be_read_applies_nothing(pipeline: Pipeline, copy: Path) -> None:
+    said = refused(pipeline, copy, GITLAB_TOKEN=pipeline.desk.lab.credentials.gitlab["riley"])
+    assert "gitlab.accept: [unknown_variables, unknown_environment]" in said
+    assert "unknown_rejections" in refused(pipeline, copy, GITLAB_TOKEN="")
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_co_author_s_approval_does_not_count(pipeline: Pipeline, copy: Path) -> None:
+    commit = {"sha": pipeline.sha, "author": "riley", "title": "Serve the web page on port 80"}
+    pipeline.tell("commits", **commit, co_authors=["alex"])
+    try:
+        assert "alex wrote a commit of it" in refused(pipeline, copy)
+    finally:
+        pipeline.tell("commits", **commit)
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_who_wrote_an_earlier_commit_that_is_not_applied_yet_does_not_approve(pipeline: Pipeline, copy: Path) -> None:
+    base = pipeline.as_user("riley", "GET", f"repository/commits/{pipeline.sha}")["parent_ids"]
+    commit = {"sha": pipeline.sha, "author": "riley", "title": "Serve the web page on port 80"}
+    between = pipeline.tell("commits", author="alex", ref="topic", parents=base)["sha"]
+    pipeline.tell("commits", **commit, parents=[*base, between])
+    try:
+        assert "alex wrote a commit of it" in refused(pipeline, copy)
+    finally:
+        pipeline.tell("commits", **commit, parents=base)
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_an_author_with_a_private_address_takes_two_approvers(pipeline: Pipeline, copy: Path) -> None:
+    pipeline.tell("users/riley", public_email="")
+    try:
+        said = refused(pipeline, copy)
+    finally:
+        pipeline.tell("users/riley", public_email="riley@example.com")
+    assert "2 approvals are needed and 1 given (alex)" in said
+    assert "riley@example.com" in said
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_names_and_times_in_the_run_folder_decide_nothing(pipeline: Pipeline, copy: Path) -> None:
+    # Riley writes that casey asked, and that there is no end to it, and lets a day go by.
+    path = copy / str(pipeline.id) / "03_approval/request.json"
+    request = json.loads(path.read_text())
+    path.write_text(json.dumps({**request, "requester": "casey", "expires_at": "2099-01-01T00:00:00Z"}))
+    pipeline.tell("clock", ahead_seconds=86400)
+    try:
+        said = refused(pipeline, copy)
+    finally:
+        pipeline.tell("clock", ahead_seconds=BEHIND)
+    assert "The request expired at" in said
+    assert "This machine's clock is 1450 minutes behind GitLab's" in said
+
+
+def test_the_honest_approval_is_applied_though_the_clocks_differ(pipeline: Pipeline, session_base: Base) -> None:
+    before = session_base._described()
+    ended = pipeline.apply()
+    assert ended.returncode == 0, ended.stderr
+    assert session_base._described() != before
+    record = pipeline.desk.store.read_model("03_approval/decision.json", DecisionRecord)
+    assert [(one.user, one.source, one.counts) for one in record.decisions] == [("alex", "gitlab_job", True)]
+    assert pipeline.desk.result("approval").outcome == "passed"
