@@ -79,7 +79,7 @@ UnsafeSetting = Literal[
 
 
 class GitLabConfig(Model):
-    """The GitLab that holds project, pipeline and state. The environment of a CI job overrides both.
+    """The GitLab that holds project, pipeline and state. No variable overrides either: one that differs is an error.
 
     `environment` is the one that the apply job deploys a stack to; `accept` names what the project's settings may
     allow although it is not safe.

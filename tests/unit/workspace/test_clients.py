@@ -18,7 +18,7 @@ from runbook_lib.workspace import clients
 from runbook_lib.workspace.clients import enter_stack, gitlab_client, slack_client, state_client, terraform_client
 
 Load = Callable[..., Settings]
-SERVER = {"CI_SERVER_URL": "https://gitlab.example", "CI_PROJECT_ID": "42"}
+SERVER = {"url": "https://gitlab.example", "project": "42"}
 BINARY = TerraformBinary(("terraform",), "1.11.4", "Terraform")
 CREDENTIALS = ("TF_HTTP_USERNAME", "TF_HTTP_PASSWORD")
 
@@ -133,7 +133,7 @@ def test_the_state_is_in_gitlab_under_the_stack_s_name(load: Load) -> None:
             ("gitlab-ci-token", "job-1"),
             id="in a job the job",
         ),
-        pytest.param({"CI_JOB_TOKEN": "job-1"}, (None, None), id="a job's token outside of a job"),
+        pytest.param({"CI_JOB_TOKEN": "job-1"}, ("gitlab-ci-token", "job-1"), id="a job's token alone is a job"),
         pytest.param({"GITLAB_CI": "true", "GITLAB_TOKEN": "glpat-1"}, ("alex", "glpat-1"), id="a job without a token"),
         pytest.param(
             {"GITLAB_TOKEN": "glpat-1", "TF_HTTP_USERNAME": "bot", "TF_HTTP_PASSWORD": "own"},
