@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .domain.redaction import Redactor
 from .domain.secret_patterns import named_secrets
-from .domain.surroundings import contradiction
+from .domain.surroundings import contradiction, refused_variables
 from .errors import ConfigError, UsageError
 from .models.config import RunbookConfig
 from .models.steps import CHANGE, RunStep, Step
@@ -96,8 +96,10 @@ class Settings:
     def _check_surroundings(self) -> None:
         gitlab = self.config.gitlab
         refused = contradiction(os.environ, gitlab.url, gitlab.project, in_ci=self.environment.in_ci)
-        if refused:
-            raise ConfigError(refused.why, refused.remedy)
+        found = [refused] if refused else []
+        found += refused_variables(os.environ, self.config.environment.accept, in_ci=self.environment.in_ci)
+        if found:
+            raise ConfigError(found[0].why, found[0].remedy)
 
     def __repr__(self) -> str:
         return f"Settings(root={str(self.root)!r}, gitlab={self.gitlab_api!r}, slack={self.slack_channel()!r})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tarfile
@@ -41,7 +42,7 @@ def read_tree(directory: Path, commit: str, suffixes: tuple[str, ...], target: P
     if not sha:
         return False
     arguments = ["git", "-C", str(directory), "archive", "--format=tar", sha]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_clean()) as process:
         try:
             with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
                 for member in archive:
@@ -63,10 +64,17 @@ def _write_member(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Pat
         shutil.copyfileobj(content, stream)
 
 
+def _clean() -> dict[str, str]:
+    # No variable shows git another repository, and no replacement stands in for a commit.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return kept | {"GIT_NO_REPLACE_OBJECTS": "1"}
+
+
 def _git(directory: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
             ["git", "-C", str(directory), *arguments],  # noqa: S607 - git is whichever is on PATH
+            env=_clean(),
             capture_output=True,
             text=True,
             timeout=30,

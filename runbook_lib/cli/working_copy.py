@@ -11,6 +11,14 @@ from ..settings import Settings
 
 __all__ = ["copy_repository"]
 
+# The lab's AWS has an address of its own, and this machine may be behind a proxy with its own authority.
+ACCEPTED = (
+    "AWS_ENDPOINT_URL",
+    "PYTHONPATH",
+    *(name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY") for name in (upper, upper.lower())),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"),
+)
+
 
 def copy_repository(settings: Settings, lab: LabAddresses) -> None:
     """Copy runbook.yml, notebooks and policies beside the lab's copies of the stacks."""
@@ -30,6 +38,7 @@ def point_at_lab(path: Path, lab: LabAddresses) -> None:
     text = _set(text, "gitlab", "project", PROJECT_PATH)
     # There is nobody but the people of this machine: they may decide at a terminal.
     text = _set(text, "approval", "terminal", "true")
+    text = _set(text, "environment", "accept", f"[{', '.join(ACCEPTED)}]")
     path.write_text(text)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Refused", "contradiction"]
+__all__ = ["Refused", "contradiction", "refused_variables"]
 
 
 @dataclass(frozen=True)
@@ -48,3 +49,34 @@ def contradiction(environ: Mapping[str, str], url: str, project: str, *, in_ci: 
 
 
 _YES = frozenset({"true", "1", "yes", "on", "t", "y"})
+
+_EVERYWHERE = (
+    (r"TF_CLI_ARGS(_.*)?", "it adds options to Terraform's commands"),
+    (r"TF_REATTACH_PROVIDERS", "it puts another program in a provider's place"),
+    (r"TF_DATA_DIR", "it names another folder for Terraform's providers and backend"),
+    (r"TF_WORKSPACE", "it chooses another state"),
+    (r"TF_HTTP_(UN)?LOCK_(ADDRESS|METHOD)|TF_HTTP_(ADDRESS|UPDATE_METHOD)", "it names another place for the state"),
+)
+_IN_CI = (
+    (r"(?i:https?_proxy|all_proxy|no_proxy|ftp_proxy)", "it leads requests, and what they carry, elsewhere"),
+    (r"SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE|AWS_CA_BUNDLE|GIT_SSL_.*", "it decides which server is believed"),
+    (r"PYTHON(PATH|STARTUP|HOME|INSPECT|USERBASE)", "it lets Python run other code"),
+    (r"LD_(PRELOAD|LIBRARY_PATH|AUDIT)|DYLD_.*|BASH_ENV|ENV", "it lets every program run other code"),
+    (
+        r"GIT_(DIR|WORK_TREE|CONFIG.*|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|EXEC_PATH|SSH_COMMAND)",
+        "it shows git another repository",
+    ),
+    (r"AWS_ENDPOINT_URL(_.*)?", "it names another place for AWS"),
+)
+
+
+def refused_variables(environ: Mapping[str, str], accepted: Collection[str], *, in_ci: bool) -> tuple[Refused, ...]:
+    """All variables that would change what is run or believed; those that are empty or accepted by name are none."""
+    rules = (*_EVERYWHERE, *(_IN_CI if in_ci else ()))
+    return tuple(
+        Refused(name, f"{name} is set: {why}", f"Unset it, or accept it in runbook.yml: environment.accept: [{name}].")
+        for name, value in sorted(environ.items())
+        if value and name not in accepted
+        for pattern, why in rules
+        if re.fullmatch(pattern, name)
+    )

@@ -18,6 +18,7 @@ from .steps import BUILT_IN, CHANGE, STEP_NAME, Step, find_step
 __all__ = [
     "ApprovalConfig",
     "ComplianceConfig",
+    "EnvironmentConfig",
     "GitLabConfig",
     "GroupReference",
     "RolesConfig",
@@ -89,6 +90,12 @@ class GitLabConfig(Model):
     project: str = ""
     environment: str = "production/{stack}"
     accept: tuple[UnsafeSetting, ...] = ()
+
+
+class EnvironmentConfig(Model):
+    """Variables that are refused where they could change what is believed, and are accepted here by name."""
+
+    accept: tuple[str, ...] = ()
 
 
 class SlackConfig(Model):
@@ -280,6 +287,7 @@ class RunbookConfig(Model):
     terraform: TerraformConfig = TerraformConfig()
     gitlab: GitLabConfig = GitLabConfig()
     slack: SlackConfig = SlackConfig()
+    environment: EnvironmentConfig = EnvironmentConfig()
     approval: ApprovalConfig = ApprovalConfig()
     compliance: ComplianceConfig = ComplianceConfig()
     services: tuple[ServiceConfig, ...] = ()

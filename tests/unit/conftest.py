@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,6 +12,7 @@ import pytest
 from step_fakes import NOW, FakeSlack
 
 from runbook_lib.adapters.store import RunStore, sha256_file
+from runbook_lib.domain.surroundings import refused_variables
 from runbook_lib.models.approval import ApprovalRequest
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.exposure import Exposure
@@ -32,6 +34,8 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name, raising=False)
     for name in ("CI_SERVER_URL", "CI_API_V4_URL", "CI_PROJECT_ID"):
         monkeypatch.delenv(name, raising=False)
+    for refused in refused_variables(os.environ, (), in_ci=True):
+        monkeypatch.delenv(refused.name)
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_what_gitlab_itself_says_of_the_project_is_fine(root: Path, monkeypatch:
         monkeypatch.setenv(name, value)
     assert Settings.load().gitlab_project == "group/project"
     (root / "runbook.yml").write_text(CONFIG.replace("group/project", '"43"'))
-    with pytest.raises(ConfigError, match="CI_PROJECT_ID is 42, and runbook.yml says 43"):
+    with pytest.raises(ConfigError, match=r"CI_PROJECT_ID is 42, and runbook\.yml says 43"):
         Settings.load()
 
 
@@ -106,10 +106,10 @@ def test_a_job_needs_a_project_in_runbook_yml_and_a_desk_is_told_where_to_name_o
     (root / "runbook.yml").write_text(CONFIG.replace(", project: group/project", ""))
     assert not Settings.load().gitlab_project
     monkeypatch.setenv("CI_PROJECT_ID", "42")
-    with pytest.raises(ConfigError, match="CI_PROJECT_ID is 42, and runbook.yml names no project"):
+    with pytest.raises(ConfigError, match=r"CI_PROJECT_ID is 42, and runbook\.yml names no project"):
         Settings.load()
     monkeypatch.setenv("GITLAB_CI", "true")
-    with pytest.raises(ConfigError, match="this is a job of GitLab, and runbook.yml names no project") as caught:
+    with pytest.raises(ConfigError, match=r"this is a job of GitLab, and runbook\.yml names no project") as caught:
         Settings.load()
     assert "gitlab.project" in caught.value.remedy
 
