@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Refused", "contradiction", "refused_variables"]
+__all__ = ["Refused", "contradiction", "refused_variables", "without_own_secrets"]
 
 
 @dataclass(frozen=True)
@@ -80,3 +80,12 @@ def refused_variables(environ: Mapping[str, str], accepted: Collection[str], *, 
         for pattern, why in rules
         if re.fullmatch(pattern, name)
     )
+
+
+# The plan's code (providers, provisioners, external data sources) inherits what Terraform is given.
+_OWN_SECRETS = re.compile(r"SLACK_.*|GITLAB_TOKEN|CI_(JOB|REGISTRY|DEPLOY|DEPENDENCY_PROXY)_.*|RUNBOOK_SIGNING_KEY")
+
+
+def without_own_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables without Slack's, GitLab's and the job's credentials and the signing key: for Terraform."""
+    return {name: value for name, value in environ.items() if not _OWN_SECRETS.fullmatch(name)}

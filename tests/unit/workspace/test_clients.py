@@ -279,3 +279,12 @@ def test_a_stack_without_a_role_or_region_leaves_all_as_it_is(settings: Settings
     before = dict(os.environ)
     enter_stack(settings, "access")
     assert (dict(os.environ), roles) == (before, [])
+
+
+@pytest.mark.usefixtures("found")
+def test_terraform_gets_no_credentials_of_slack_gitlab_or_the_job_and_no_signing_key(load: Load) -> None:
+    own = ("SLACK_BOT_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN", "RUNBOOK_SIGNING_KEY", "SLACK_WEBHOOK_URL")
+    settings = load(**SERVER, **dict.fromkeys(own, "secret-1"), AWS_SECRET_ACCESS_KEY="aws-1", TF_HTTP_PASSWORD="own")
+    environment = terraform_environment(settings)
+    assert not set(own) & set(environment)
+    assert (environment["AWS_SECRET_ACCESS_KEY"], environment["TF_HTTP_PASSWORD"]) == ("aws-1", "own")
