@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .domain.redaction import Redactor
 from .domain.secret_patterns import named_secrets
+from .domain.surroundings import contradiction, refused_variables
 from .errors import ConfigError, UsageError
 from .models.config import RunbookConfig
 from .models.steps import CHANGE, RunStep, Step
@@ -38,10 +39,7 @@ class Environment(BaseSettings):
     reason: str = _env("RUNBOOK_REASON")
     signing_key: SecretStr = _env("RUNBOOK_SIGNING_KEY", default=SecretStr(""))
 
-    in_ci: bool = _env("GITLAB_CI", default=False)
-    gitlab_api: str = _env("CI_API_V4_URL")
-    gitlab_url: str = _env("CI_SERVER_URL")
-    gitlab_project: str = _env("CI_PROJECT_ID")
+    gitlab_ci: bool = _env("GITLAB_CI", default=False)
     state_project: str = _env("RUNBOOK_STATE_PROJECT")
     project_path: str = _env("CI_PROJECT_PATH")
     pipeline_id: str = _env("CI_PIPELINE_ID")
@@ -64,6 +62,11 @@ class Environment(BaseSettings):
     aws_secret: SecretStr = _env("AWS_SECRET_ACCESS_KEY", default=SecretStr(""))
     aws_session: SecretStr = _env("AWS_SESSION_TOKEN", default=SecretStr(""))
 
+    @property
+    def in_ci(self) -> bool:
+        """Whether this is a job of GitLab. A pipeline's id alone is none: a desk may go on with a pipeline's run."""
+        return self.gitlab_ci or bool(self.job_id or self.job_token.get_secret_value())
+
 
 class Settings:
     """The environment over runbook.yml, resolved once. `load` is how to make one."""
@@ -74,15 +77,29 @@ class Settings:
         self.config = config
 
     @classmethod
-    def load(cls, root: Path | None = None) -> Settings:
-        """Read the environment and the nearest runbook.yml; ConfigError names variable or line."""
+    def load(cls, root: Path | None = None, *, checked: bool = True) -> Settings:
+        """Read the environment and the nearest runbook.yml; ConfigError names variable or line.
+
+        `checked` holds the variables to what runbook.yml says. The lab alone does without: it has its own copy of it.
+        """
         try:
             environment = Environment()
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             raise ConfigError(f"{first['loc'][0]}: {first['msg']}", "Correct this environment variable.") from error
         repository = find_repository(start=root)
-        return cls(environment, repository.root, repository.load())
+        settings = cls(environment, repository.root, repository.load())
+        if checked:
+            settings._check_surroundings()
+        return settings
+
+    def _check_surroundings(self) -> None:
+        gitlab = self.config.gitlab
+        refused = contradiction(os.environ, gitlab.url, gitlab.project, in_ci=self.environment.in_ci)
+        found = [refused] if refused else []
+        found += refused_variables(os.environ, self.config.environment.accept, in_ci=self.environment.in_ci)
+        if found:
+            raise ConfigError(found[0].why, found[0].remedy)
 
     def __repr__(self) -> str:
         return f"Settings(root={str(self.root)!r}, gitlab={self.gitlab_api!r}, slack={self.slack_channel()!r})"
@@ -129,22 +146,18 @@ class Settings:
 
     @property
     def gitlab_url(self) -> str:
-        """GitLab's address without the API's path."""
-        if self.environment.gitlab_url:
-            return self.environment.gitlab_url.rstrip("/")
-        if self.environment.gitlab_api:
-            return self.environment.gitlab_api.rstrip("/").removesuffix("/api/v4")
+        """GitLab's address without the API's path, as runbook.yml says."""
         return self.config.gitlab.url.rstrip("/")
 
     @property
     def gitlab_api(self) -> str:
         """The address of GitLab's REST API."""
-        return self.environment.gitlab_api.rstrip("/") or f"{self.gitlab_url}/api/v4"
+        return f"{self.gitlab_url}/api/v4"
 
     @property
     def gitlab_project(self) -> str:
-        """The project's id or path; empty when there is none."""
-        return self.environment.gitlab_project or self.config.gitlab.project
+        """The project's id or path, as runbook.yml says; empty when there is none."""
+        return self.config.gitlab.project
 
     @property
     def gitlab_token(self) -> SecretStr:

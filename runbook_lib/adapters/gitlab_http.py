@@ -172,7 +172,7 @@ REMEDIES = {
     429: "Too many requests, also after waiting as GitLab asked. Try again later.",
 }
 NOT_GITLAB = ("the answer of {url} can't be read as GitLab's", "Check that the address is that of a GitLab.")
-ADDRESS = "Check CI_SERVER_URL, or gitlab.url in runbook.yml, and the network."
+ADDRESS = "Check gitlab.url in runbook.yml, and the network."
 SERVER = "GitLab itself failed, also when asked again. Look at its status page, then try again."
 
 

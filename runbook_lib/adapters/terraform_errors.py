@@ -27,7 +27,7 @@ REMEDIES = (
     ),
     (
         NO_ADDRESS,
-        "No GitLab project keeps the state: set gitlab.project in runbook.yml, or CI_PROJECT_ID.",
+        "No GitLab project keeps the state: set gitlab.project in runbook.yml.",
     ),
     (r"invalid AWS Region", "Set AWS_REGION."),
     (r"UnauthorizedOperation|AccessDenied|not authorized to perform", "Give the run's AWS role this permission."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import requests
 from ..lab.addresses import LabAddresses
 from ..settings import Settings
 from .demo_breaks import Break
+from .working_copy import copy_repository
 
 __all__ = ["Repository"]
 
@@ -35,7 +35,7 @@ class Repository:
         self._settings = settings
         self._lab = lab
         self.path = lab.repository
-        self._copy_rest()
+        copy_repository(settings, lab)
         self._git("init", "--quiet", "--initial-branch=main")
         base = self._commit("The base, with the web rule on port 8000")
         for stack in settings.config.stacks:
@@ -78,16 +78,6 @@ class Repository:
             "RUNBOOK_ROOT": str(self.path),
             "RUNBOOK_OUTPUTS": str(self._settings.outputs),
         }
-
-    def _copy_rest(self) -> None:
-        for name in ("runbook.yml", ".gitignore"):
-            shutil.copyfile(self._settings.root / name, self.path / name)
-        for name in ("notebooks", self._settings.config.compliance.policies):
-            target = self.path / name
-            shutil.copytree(self._settings.root / name, target, dirs_exist_ok=True)
-        # There is nobody but the people of this machine: they may decide at a terminal.
-        runbook = self.path / "runbook.yml"
-        runbook.write_text(runbook.read_text().replace("\napproval:\n", "\napproval:\n  terminal: true\n", 1))
 
     def _commit(self, message: str) -> str:
         self._git("add", "--all")

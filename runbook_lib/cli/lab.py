@@ -36,7 +36,7 @@ def up(folder: Folder = None) -> None:
     from ..settings import Settings
     from .lab_base import lab_up
 
-    settings = Settings.load()
+    settings = Settings.load(checked=False)
     lab = lab_up(settings, lab_folder(folder), lambda line: typer.echo(f"lab: {line}", err=True))
     _show(lab)
     place = f" --dir {shlex.quote(str(folder))}" if folder else ""
@@ -58,7 +58,10 @@ def status(folder: Folder = None) -> None:
 
 def env(folder: Folder = None) -> None:
     """Print the exports that point a shell at the lab."""
-    for name, value in _running(folder).environment().items():
+    lab = _running(folder)
+    # The working copy's runbook.yml names the lab's GitLab: the repository's own would not be believed here.
+    places = {"RUNBOOK_ROOT": str(lab.repository), "RUNBOOK_LAB_DIR": str(lab.folder)}
+    for name, value in {**lab.environment(), **places}.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
 
 

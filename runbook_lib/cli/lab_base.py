@@ -20,6 +20,7 @@ from ..lab.process import control, running_lab, start_process, stop_process
 from ..lab.statefile import end_strays
 from ..settings import Settings
 from .background import Background
+from .working_copy import copy_repository
 
 __all__ = ["BASE_RULES", "lab_down", "lab_up"]
 
@@ -65,6 +66,7 @@ class _Base:
     def build(self) -> None:
         """Apply network, and access as soon as the groups are there."""
         network, access = self._terraform("network"), self._terraform("access")
+        copy_repository(self.settings, self.lab)
         shutil.copyfile(BASE_RULES, access.directory / "rules.auto.tfvars")
         self.tell("network: terraform init")
         ensure_initialised(network)
@@ -96,7 +98,7 @@ class _Base:
         directory = self.lab.repository / config.path
         _copy_stack(self.settings.root / config.path, directory)
         environment = {**os.environ, **self.lab.environment(), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-        environment |= state_address(self.lab.gitlab_api, str(addresses.PROJECT_ID), config.state)
+        environment |= state_address(self.lab.gitlab_api, addresses.PROJECT_PATH, config.state)
         # The folder that the steps use as well: the copies stay initialised for a run on them.
         cache = self.settings.outputs / ".terraform-cli"
         environment |= cli_configuration(cache, self.settings.environment.provider_mirror, environment)

@@ -18,6 +18,7 @@ from .steps import BUILT_IN, CHANGE, STEP_NAME, Step, find_step
 __all__ = [
     "ApprovalConfig",
     "ComplianceConfig",
+    "EnvironmentConfig",
     "GitLabConfig",
     "GroupReference",
     "KernelsConfig",
@@ -80,7 +81,7 @@ UnsafeSetting = Literal[
 
 
 class GitLabConfig(Model):
-    """The GitLab that holds project, pipeline and state. The environment of a CI job overrides both.
+    """The GitLab that holds project, pipeline and state. No variable overrides either: one that differs is an error.
 
     `environment` is the one that the apply job deploys a stack to; `accept` names what the project's settings may
     allow although it is not safe.
@@ -90,6 +91,12 @@ class GitLabConfig(Model):
     project: str = ""
     environment: str = "production/{stack}"
     accept: tuple[UnsafeSetting, ...] = ()
+
+
+class EnvironmentConfig(Model):
+    """Variables that are refused where they could change what is believed, and are accepted here by name."""
+
+    accept: tuple[str, ...] = ()
 
 
 class SlackConfig(Model):
@@ -306,6 +313,7 @@ class RunbookConfig(Model):
     terraform: TerraformConfig = TerraformConfig()
     gitlab: GitLabConfig = GitLabConfig()
     slack: SlackConfig = SlackConfig()
+    environment: EnvironmentConfig = EnvironmentConfig()
     approval: ApprovalConfig = ApprovalConfig()
     compliance: ComplianceConfig = ComplianceConfig()
     evidence: EvidenceConfig = EvidenceConfig()

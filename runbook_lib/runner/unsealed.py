@@ -86,4 +86,5 @@ def _is_answer(settings: Settings, store: RunStore, manifest: Manifest, file: Ma
 
 
 def _by_terminal(settings: Settings) -> bool:
-    return bool(getattr(settings.config.approval, "terminal", True))
+    # Where GitLab is configured an answer stands there, and no file is one.
+    return not settings.gitlab_project and settings.config.approval.terminal is not False

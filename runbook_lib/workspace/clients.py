@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..adapters.kernel import announce_secrets
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_binary import cli_configuration, find_binary
+from ..domain.surroundings import without_own_secrets
 from ..errors import ConfigError
 from ..models.config import StackConfig
 from ..settings import Settings
@@ -64,7 +65,7 @@ def terraform_client(settings: Settings, stack: str, on_line: Callable[[str], No
     directory = settings.root / config.path
     if not directory.is_dir():
         raise ConfigError(f"the stack's folder {config.path} is not there", "Correct stacks in runbook.yml.")
-    environment = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    environment = {**without_own_secrets(os.environ), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
     environment |= _state_environment(settings, config)
     environment |= cli_configuration(_cache(settings), settings.environment.provider_mirror, environment)
     binary = find_binary(settings.terraform_binary, settings.config.terraform.minimum, environment)

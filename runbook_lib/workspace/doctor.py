@@ -229,7 +229,7 @@ def ask_people(settings: Settings, stack: str) -> str:
 def ask_state_project(settings: Settings) -> str:
     """Which GitLab project keeps the states."""
     if not settings.state_project:
-        raise ConfigError("no GitLab project keeps the state", "Set gitlab.project in runbook.yml, or CI_PROJECT_ID.")
+        raise ConfigError("no GitLab project keeps the state", "Set gitlab.project in runbook.yml.")
     return f"{settings.state_project} of {settings.gitlab_url}"
 
 

@@ -27,10 +27,9 @@ def lab() -> Iterator[RunningGitLab]:
 def settings(lab: RunningGitLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name in ("CI_JOB_TOKEN", "RUNBOOK_CONFIG", "RUNBOOK_ROOT", "RUNBOOK_STATE_PROJECT"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("CI_API_V4_URL", f"{lab.url}/api/v4")
-    monkeypatch.setenv("CI_PROJECT_ID", "42")
     monkeypatch.setenv("GITLAB_TOKEN", lab.token("project_42_bot"))
-    (tmp_path / "runbook.yml").write_text("version: 1\nstacks: {access: {path: ., state: access}}\n")
+    gitlab = f"gitlab: {{url: '{lab.url}', project: '42'}}"
+    (tmp_path / "runbook.yml").write_text(f"version: 1\nstacks: {{access: {{path: ., state: access}}}}\n{gitlab}\n")
     return Settings.load(tmp_path)
 
 

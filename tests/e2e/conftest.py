@@ -24,7 +24,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The repository's settings, with a run folder elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNBOOK_OUTPUTS", str(tmp_path_factory.mktemp("outputs")))
-        return Settings.load(ROOT)
+        return Settings.load(ROOT, checked=False)
 
 
 @pytest.fixture(scope="session")

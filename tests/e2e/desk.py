@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import requests
@@ -35,7 +35,7 @@ class Desk:
     outputs: Path
     run_id: str = "e2e"
     variables: dict[str, str] = field(default_factory=dict)
-    repository: Repository = cast(Repository, None)
+    repository: Any = None
     commit: str = ""
 
     def __post_init__(self) -> None:

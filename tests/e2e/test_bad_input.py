@@ -174,8 +174,6 @@ def test_aws_that_refuses_is_an_error_of_the_step_that_asked(
     ("variables", "error", "hint"),
     [
         ({"GITLAB_TOKEN": "glpat-wrong"}, "GitLab answered 401", "GITLAB_TOKEN is wrong, has expired or was revoked"),
-        ({"CI_PROJECT_ID": "4711"}, "GitLab answered 404", "Check project and id"),
-        ({"CI_API_V4_URL": "http://127.0.0.1:1/api/v4"}, "can't be reached", "CI_SERVER_URL"),
     ],
 )
 def test_a_gitlab_that_refuses_ends_it_before_a_run_is_made(

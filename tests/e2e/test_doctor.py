@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import requests
+from desk import Desk
 
 from runbook_lib.lab.addresses import LabAddresses
 
@@ -64,8 +65,10 @@ def test_each_system_that_refuses_is_named_with_a_remedy(lab: LabAddresses) -> N
     assert "channel_not_found" in failed["slack"]
 
 
-def test_what_is_needed_and_not_there_is_exit_status_2(lab: LabAddresses) -> None:
-    status, found = doctor(lab, CI_PROJECT_ID="", SLACK_BOT_TOKEN="")
+def test_what_is_needed_and_not_there_is_exit_status_2(lab: LabAddresses, desk: Desk) -> None:
+    desk.edit("runbook.yml", "project: platform/network-access", 'project: ""')
+    said = dict.fromkeys(("CI_PROJECT_ID", "CI_PROJECT_PATH", "SLACK_BOT_TOKEN"), "")
+    status, found = doctor(lab, **said)
     assert status == 2
     assert found["state project"][0] == "missing"
     assert found["slack"][0] == "warning"

@@ -113,7 +113,7 @@ def test_the_service_tests_run_alone_from_a_project_that_includes_them(
     (project / "service-tests.yml").write_bytes((ROOT / ".gitlab/ci/service-tests.yml").read_bytes())
     (project / ".gitlab-ci.yml").write_text("include: [{local: service-tests.yml}]\n")
     (project / ".gitignore").write_text("outputs/\n.gitlab-ci-local/\n")
-    shutil.copyfile(ROOT / "runbook.yml", project / "runbook.yml")
+    shutil.copyfile(pipeline.repository / "runbook.yml", project / "runbook.yml")
     git(project, "init", "--quiet", "--initial-branch=main")
     git(project, "config", "remote.origin.url", "https://gitlab.example.com/shop/web.git")
     git(project, "add", "--all")

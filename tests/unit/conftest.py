@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,6 +12,7 @@ import pytest
 from step_fakes import NOW, FakeSlack
 
 from runbook_lib.adapters.store import RunStore, sha256_file
+from runbook_lib.domain.surroundings import refused_variables
 from runbook_lib.models.approval import ApprovalRequest
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.exposure import Exposure
@@ -30,6 +32,10 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in Environment.model_fields.values():
         for name in getattr(field.validation_alias, "choices", ()):
             monkeypatch.delenv(name, raising=False)
+    for name in ("CI_SERVER_URL", "CI_API_V4_URL", "CI_PROJECT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for refused in refused_variables(os.environ, (), in_ci=True):
+        monkeypatch.delenv(refused.name)
 
 
 @pytest.fixture
@@ -45,10 +51,14 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def load(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
-    """Settings with these variables."""
+    """Settings with these variables, and with a GitLab that runbook.yml names."""
 
-    def _load(**variables: str) -> Settings:
+    def _load(*, project: str = "", url: str = "", **variables: str) -> Settings:
         monkeypatch.setenv("RUNBOOK_ROOT", str(root))
+        path = root / "runbook.yml"
+        if project or url:
+            text = (ROOT / "runbook.yml").read_text().replace("https://gitlab.com", url or "https://gitlab.com")
+            path.write_text(text.replace('project: ""', f'project: "{project}"'))
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         return Settings.load()

@@ -21,6 +21,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for field in Environment.model_fields.values():
         for name in field.validation_alias.choices:  # type: ignore[union-attr]
             monkeypatch.delenv(str(name), raising=False)
+    for name in ("CI_SERVER_URL", "CI_API_V4_URL", "CI_PROJECT_ID"):
+        monkeypatch.delenv(name, raising=False)
     (tmp_path / "runbook.yml").write_text(CONFIG)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -46,12 +48,70 @@ def test_environment_wins_over_runbook_yml(root: Path, monkeypatch: pytest.Monke
     assert Settings.load().gitlab_api == "https://git.example.com/api/v4"
     assert Settings.load().gitlab_project == "group/project"
     assert Settings.load().slack_channel() == "#changes"
-    monkeypatch.setenv("CI_API_V4_URL", "https://ci.example.com/api/v4/")
-    monkeypatch.setenv("CI_PROJECT_ID", "42")
     monkeypatch.setenv("SLACK_CHANNEL", "#other")
-    settings = Settings.load()
-    assert (settings.gitlab_api, settings.gitlab_url) == ("https://ci.example.com/api/v4", "https://ci.example.com")
-    assert (settings.gitlab_project, settings.slack_channel()) == ("42", "#other")
+    assert Settings.load().slack_channel() == "#other"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("CI_API_V4_URL", "https://ci.example.com/api/v4", "https://git.example.com/api/v4"),
+        ("CI_SERVER_URL", "https://ci.example.com", "https://git.example.com"),
+        ("CI_PROJECT_PATH", "group/other", "group/project"),
+    ],
+)
+def test_another_gitlab_or_project_than_runbook_yml_names_is_refused_by_name(
+    root: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as caught:
+        Settings.load()
+    assert caught.value.message == f"{variable} is {value}, and runbook.yml says {says}"
+    assert "runbook.yml" in caught.value.remedy
+    assert Settings.load(checked=False).gitlab_api == "https://git.example.com/api/v4"
+
+
+def test_what_gitlab_itself_says_of_the_project_is_fine(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {
+        "GITLAB_CI": "true",
+        "CI_SERVER_URL": "https://git.example.com",
+        "CI_API_V4_URL": "https://git.example.com/api/v4/",
+        "CI_PROJECT_PATH": "group/project",
+        "CI_PROJECT_ID": "42",
+        "CI_JOB_TOKEN": "job",
+    }
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    assert Settings.load().gitlab_project == "group/project"
+    (root / "runbook.yml").write_text(CONFIG.replace("group/project", '"43"'))
+    with pytest.raises(ConfigError, match=r"CI_PROJECT_ID is 42, and runbook\.yml says 43"):
+        Settings.load()
+
+
+@pytest.mark.parametrize("variable", ["CI_JOB_TOKEN", "CI_JOB_ID"])
+@pytest.mark.parametrize("value", ["", "false"])
+def test_a_job_that_says_that_it_is_none_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, "7")
+    assert Settings.load().environment.in_ci
+    monkeypatch.setenv("GITLAB_CI", value)
+    with pytest.raises(ConfigError, match=f"GITLAB_CI is '{value}' inside a job"):
+        Settings.load()
+
+
+def test_a_job_needs_a_project_in_runbook_yml_and_a_desk_is_told_where_to_name_one(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "runbook.yml").write_text(CONFIG.replace(", project: group/project", ""))
+    assert not Settings.load().gitlab_project
+    monkeypatch.setenv("CI_PROJECT_ID", "42")
+    with pytest.raises(ConfigError, match=r"CI_PROJECT_ID is 42, and runbook\.yml names no project"):
+        Settings.load()
+    monkeypatch.setenv("GITLAB_CI", "true")
+    with pytest.raises(ConfigError, match=r"this is a job of GitLab, and runbook\.yml names no project") as caught:
+        Settings.load()
+    assert "gitlab.project" in caught.value.remedy
 
 
 def test_empty_variables_count_as_not_set(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

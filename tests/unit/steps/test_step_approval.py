@@ -314,7 +314,7 @@ def test_who_waits_is_told_for_whom_and_asks_ever_less_often(
 def test_in_a_pipeline_nobody_waits(
     context: StepContext, asked: ApprovalRequest, clock: Clock, load: Callable[..., Settings]
 ) -> None:
-    context.settings = load(GITLAB_CI="true")
+    context.settings = load(project="42", GITLAB_CI="true")
     context.known["before"] = Before(BaseCommit(first=True))
     record = approval.wait_for_decision(context, asked, sleep=clock.sleep)
     assert (record.approved, clock.slept) == (False, [])

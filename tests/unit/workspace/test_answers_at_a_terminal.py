@@ -167,7 +167,7 @@ def test_who_is_known_to_this_machine_alone_is_told_of_the_token_in_full(
 def test_where_a_terminal_does_not_count_a_yes_is_refused_before_it_is_said_and_a_no_is_taken(
     asked: ApprovalRequest, gitlab: FakeGitLab, load: Callable[..., Settings]
 ) -> None:
-    settings = load(CI_PROJECT_ID="42")
+    settings = load(project="42")
     with pytest.raises(ApprovalError, match="approvals at a terminal do not count here"):
         answer_request(settings, "7", "", (True, ""))
     assert kept(gitlab) == []

@@ -18,7 +18,7 @@ from runbook_lib.workspace import clients
 from runbook_lib.workspace.clients import enter_stack, gitlab_client, slack_client, state_client, terraform_client
 
 Load = Callable[..., Settings]
-SERVER = {"CI_SERVER_URL": "https://gitlab.example", "CI_PROJECT_ID": "42"}
+SERVER = {"url": "https://gitlab.example", "project": "42"}
 BINARY = TerraformBinary(("terraform",), "1.11.4", "Terraform")
 CREDENTIALS = ("TF_HTTP_USERNAME", "TF_HTTP_PASSWORD")
 
@@ -133,7 +133,7 @@ def test_the_state_is_in_gitlab_under_the_stack_s_name(load: Load) -> None:
             ("gitlab-ci-token", "job-1"),
             id="in a job the job",
         ),
-        pytest.param({"CI_JOB_TOKEN": "job-1"}, (None, None), id="a job's token outside of a job"),
+        pytest.param({"CI_JOB_TOKEN": "job-1"}, ("gitlab-ci-token", "job-1"), id="a job's token alone is a job"),
         pytest.param({"GITLAB_CI": "true", "GITLAB_TOKEN": "glpat-1"}, ("alex", "glpat-1"), id="a job without a token"),
         pytest.param(
             {"GITLAB_TOKEN": "glpat-1", "TF_HTTP_USERNAME": "bot", "TF_HTTP_PASSWORD": "own"},
@@ -279,3 +279,12 @@ def test_a_stack_without_a_role_or_region_leaves_all_as_it_is(settings: Settings
     before = dict(os.environ)
     enter_stack(settings, "access")
     assert (dict(os.environ), roles) == (before, [])
+
+
+@pytest.mark.usefixtures("found")
+def test_terraform_gets_no_credentials_of_slack_gitlab_or_the_job_and_no_signing_key(load: Load) -> None:
+    own = ("SLACK_BOT_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN", "RUNBOOK_SIGNING_KEY", "SLACK_WEBHOOK_URL")
+    settings = load(**SERVER, **dict.fromkeys(own, "secret-1"), AWS_SECRET_ACCESS_KEY="aws-1", TF_HTTP_PASSWORD="own")
+    environment = terraform_environment(settings)
+    assert not set(own) & set(environment)
+    assert (environment["AWS_SECRET_ACCESS_KEY"], environment["TF_HTTP_PASSWORD"]) == ("aws-1", "own")

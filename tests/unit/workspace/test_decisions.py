@@ -68,7 +68,7 @@ def test_in_a_pipeline_a_file_in_the_run_folder_decides_nothing(
     context: Contexts, store: RunStore, request_: ApprovalRequest
 ) -> None:
     decide(store, request_, "alex")
-    record = collect(context(GITLAB_CI="true"), request_, matching(request_))
+    record = collect(context(project="42", GITLAB_CI="true"), request_, matching(request_))
     assert (record.approved, record.decisions) == (False, ())
 
 
@@ -149,12 +149,12 @@ def test_gitlab_s_word_is_asked_for_wherever_it_may_be_given(
     monkeypatch.setattr(decisions, "gitlab_client", lambda settings: gitlab)
     for name in ("GitLabComments", "GitLabManualJob", "GitLabRejectJob", "GitLabDeployment", "GitLabMergeRequest"):
         monkeypatch.setattr(decisions, name, type(name, (Source,), {}))
-    variables = {"GITLAB_CI": "true", "CI_PIPELINE_ID": pipeline, "RUNBOOK_REASON": "Late."}
+    variables = {"project": "42", "GITLAB_CI": "true", "CI_PIPELINE_ID": pipeline, "RUNBOOK_REASON": "Late."}
     found = list(decisions._sources(context(**variables)))
     assert [type(source).__name__ for source in found] == names
     given = {type(source).__name__: (source.given, source.named) for source in found if isinstance(source, Source)}
     expected = {
-        "GitLabComments": ((gitlab,), {"approves": True}),
+        "GitLabComments": ((gitlab,), {"approves": False}),
         "GitLabManualJob": ((gitlab, 1001, "apply", dict(os.environ)), {}),
         "GitLabRejectJob": ((gitlab, 1001, "reject"), {}),
         "GitLabDeployment": ((gitlab, 1001, "apply"), {}),
@@ -166,7 +166,7 @@ def test_gitlab_s_word_is_asked_for_wherever_it_may_be_given(
 def test_what_the_job_was_told_stands_in_its_environment(context: Contexts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decisions, "gitlab_client", lambda settings: FakeGitLab("alex"))
     monkeypatch.setattr(decisions, "GitLabManualJob", Source)
-    job, _ = decisions._sources(context(GITLAB_CI="true", CI_PIPELINE_ID="1001", RUNBOOK_DECISON="no"))
+    job, _ = decisions._sources(context(project="42", GITLAB_CI="true", CI_PIPELINE_ID="1001", RUNBOOK_DECISON="no"))
     assert isinstance(job, Source)
     assert job.given[3]["RUNBOOK_DECISON"] == "no"
 

@@ -228,12 +228,12 @@ def test_who_is_an_approver_needs_enough_others(settings: Settings, gitlab: Answ
 
 
 def test_the_project_of_the_states_is_named(load: Callable[..., Settings]) -> None:
-    given = load(CI_PROJECT_ID="42", CI_SERVER_URL="https://gitlab.example")
+    given = load(project="42", url="https://gitlab.example")
     assert doctor.ask_state_project(given) == "42 of https://gitlab.example"
-    assert trouble(lambda: doctor.ask_state_project(load(CI_PROJECT_ID=""))) == (
+    assert trouble(lambda: doctor.ask_state_project(load(url="https://gitlab.com"))) == (
         ConfigError,
         "no GitLab project keeps the state",
-        "Set gitlab.project in runbook.yml, or CI_PROJECT_ID.",
+        "Set gitlab.project in runbook.yml.",
     )
 
 
@@ -357,7 +357,7 @@ KEY, _ = generate_key()
 
 
 def test_where_all_is_well_everything_is_told(load: Callable[..., Settings], clean: Any, terraform: Any) -> None:
-    given = load(CI_PROJECT_ID="42", CI_SERVER_URL="https://gitlab.example", RUNBOOK_SIGNING_KEY=KEY)
+    given = load(project="42", url="https://gitlab.example", RUNBOOK_SIGNING_KEY=KEY)
     found = doctor.examine(given)
     assert {diagnosis.level for diagnosis in found} == {Level.OK}
     assert [(diagnosis.name, diagnosis.found) for diagnosis in found if diagnosis.name != "policies"] == [
@@ -435,7 +435,7 @@ def test_what_is_not_configured_is_missing_and_all_else_is_still_looked_at(setti
 
 def test_a_stack_without_providers_needs_none(load: Callable[..., Settings], clean: Any, terraform: Any) -> None:
     terraform.providers = ()
-    assert by_name(load(CI_PROJECT_ID="42"))["provider"].found == "none needed"
+    assert by_name(load(project="42"))["provider"].found == "none needed"
 
 
 def test_notebooks_that_are_gone_are_named(settings: Settings, clean: Any) -> None:

@@ -64,7 +64,7 @@ def test_by_hand_the_requester_is_whose_token_it_is(settings: Settings, gitlab: 
 def test_in_a_pipeline_the_requester_is_who_started_it_whatever_the_token(
     load: Callable[..., Settings], gitlab: FakeGitLab
 ) -> None:
-    settings = load(CI_PIPELINE_ID="1001", CI_SERVER_URL="https://g.example", CI_PROJECT_PATH="a/b", CI_COMMIT_SHA="c0")
+    settings = load(CI_PIPELINE_ID="1001", url="https://g.example", project="a/b", CI_COMMIT_SHA="c0")
     _, run = open_run(settings, Asked(""))
     assert (run.run_id, run.requester, gitlab.asked_pipelines) == ("1001", "riley", [1001])
     assert run.pipeline_url == "https://g.example/a/b/-/pipelines/1001"
@@ -160,13 +160,13 @@ def test_without_gitlab_the_author_is_whom_git_names(settings: Settings, commit:
 def test_a_job_s_commit_and_branch_win_over_what_is_checked_out(
     load: Callable[..., Settings], gitlab: FakeGitLab, commit: Commit
 ) -> None:
-    variables = {"CI_COMMIT_SHA": "c0ffee", "CI_COMMIT_REF_NAME": "main", "CI_PROJECT_ID": "42"}
+    variables = {"CI_COMMIT_SHA": "c0ffee", "CI_COMMIT_REF_NAME": "main", "project": "42"}
     _, run = open_run(load(**variables), Asked("9"))
     assert (run.commit, run.ref, run.project) == ("c0ffee", "main", "42")
 
 
 def test_a_pipeline_s_own_address_is_taken_as_it_is(load: Callable[..., Settings], gitlab: FakeGitLab) -> None:
-    settings = load(CI_PIPELINE_ID="1001", CI_PIPELINE_URL="https://g.example/p/1001", CI_PROJECT_PATH="a/b")
+    settings = load(CI_PIPELINE_ID="1001", CI_PIPELINE_URL="https://g.example/p/1001", project="a/b")
     _, run = open_run(settings, Asked(""))
     assert (run.pipeline_url, run.project) == ("https://g.example/p/1001", "a/b")
 

@@ -112,7 +112,7 @@ def test_in_a_pipeline_a_request_without_slack_is_an_error(
     load: Callable[..., Settings], store: RunStore, run: Run, request_: ApprovalRequest
 ) -> None:
     with pytest.raises(ConfigError, match="reached nobody: Slack is not configured") as caught:
-        Teller(load(GITLAB_CI="true"), store, run).ask_approval(request_)
+        Teller(load(project="42", GITLAB_CI="true"), store, run).ask_approval(request_)
     assert "SLACK_BOT_TOKEN" in caught.value.remedy
 
 

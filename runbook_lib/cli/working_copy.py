@@ -1,0 +1,53 @@
+"""The lab's working copy of the repository: what the stacks do not bring, and a runbook.yml that names the lab."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from ..lab.addresses import PROJECT_PATH, LabAddresses
+from ..settings import Settings
+
+__all__ = ["copy_repository"]
+
+# The lab's AWS has an address of its own, and this machine may be behind a proxy with its own authority.
+ACCEPTED = (
+    "AWS_ENDPOINT_URL",
+    "PYTHONPATH",
+    *(name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY") for name in (upper, upper.lower())),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"),
+)
+
+
+def copy_repository(settings: Settings, lab: LabAddresses) -> None:
+    """Copy runbook.yml, notebooks and policies beside the lab's copies of the stacks."""
+    for name in ("runbook.yml", ".gitignore"):
+        if (settings.root / name).is_file():
+            shutil.copyfile(settings.root / name, lab.repository / name)
+    for name in ("notebooks", settings.config.compliance.policies):
+        if (settings.root / name).is_dir():
+            shutil.copytree(settings.root / name, lab.repository / name, dirs_exist_ok=True)
+    point_at_lab(lab.repository / "runbook.yml", lab)
+
+
+def point_at_lab(path: Path, lab: LabAddresses) -> None:
+    """Let a runbook.yml name this lab's GitLab; its comments stay."""
+    text = path.read_text()
+    text = _set(text, "gitlab", "url", lab.gitlab_url)
+    text = _set(text, "gitlab", "project", PROJECT_PATH)
+    # There is nobody but the people of this machine: they may decide at a terminal.
+    text = _set(text, "approval", "terminal", "true")
+    text = _set(text, "environment", "accept", f"[{', '.join(ACCEPTED)}]")
+    path.write_text(text)
+
+
+def _set(text: str, section: str, key: str, value: str) -> str:
+    head = re.search(rf"(?m)^{section}:[ \t]*(#.*)?\n", text)
+    if head is None:
+        return f"{text.rstrip()}\n\n{section}:\n  {key}: {value}\n"
+    body = re.compile(r"(?m)(?:^(?:[ \t].*)?\n)*").match(text, head.end())
+    inside = body.group() if body else ""
+    line = f"  {key}: {value}\n"
+    changed, count = re.subn(rf"(?m)^  {key}:.*\n", line, inside, count=1)
+    return text[: head.end()] + (changed if count else line + inside) + text[head.end() + len(inside) :]
