@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,12 +60,14 @@ def read_folder(folder: Path) -> Folder:
     plain, odd = {}, []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and not path.is_symlink():
-            # Slack is told and pages are made meanwhile: what they write to is renamed in the end.
-            with contextlib.suppress(FileNotFoundError):
-                plain[name] = ManifestFile(path=name, sha256=sha256_file(path), bytes=path.stat().st_size)
-        elif path.is_symlink() or not path.is_dir():
-            odd.append(name)
+        # Slack is told and pages are made meanwhile: what they write to is renamed, and gone from one look to the next.
+        # So each entry is asked once for what it is.
+        with contextlib.suppress(FileNotFoundError):
+            kind = path.lstat()
+            if stat.S_ISREG(kind.st_mode):
+                plain[name] = ManifestFile(path=name, sha256=sha256_file(path), bytes=kind.st_size)
+            elif not stat.S_ISDIR(kind.st_mode):
+                odd.append(name)
     return Folder(folder, plain, tuple(odd))
 
 

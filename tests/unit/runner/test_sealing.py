@@ -223,6 +223,24 @@ def test_a_file_changed_while_the_steps_of_one_process_run_stops_the_next_of_the
         sealer.begin("approval")
 
 
+def test_a_file_that_is_renamed_while_the_folder_is_looked_at_is_no_difference(
+    made: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made("plan")
+    waiting = run.store.dir / "outbox/.1-post.json.x.tmp"
+    waiting.parent.mkdir()
+    waiting.write_text("{}")
+    real = Path.lstat
+
+    def lstat(path: Path) -> Any:
+        if path == waiting:
+            waiting.unlink(missing_ok=True)  # Slack's thread was quicker
+        return real(path)
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    run.play("approval")
+
+
 # What is no attack.
 
 
