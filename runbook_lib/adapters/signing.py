@@ -65,6 +65,7 @@ def verify_envelope(envelope: bytes, key: str = "") -> tuple[bytes, str]:
     opened = _open(envelope)
     claimed = ", ".join(opened.signatures)
     if not key:
+        _as_we_write_it(envelope, opened)
         return opened.payload, claimed
     trusted = _trusted(key)
     try:
@@ -73,7 +74,14 @@ def verify_envelope(envelope: bytes, key: str = "") -> tuple[bytes, str]:
         known = trusted.keyid in opened.signatures
         why = "its content was changed after signing" if known else f"it was signed with the key {claimed or '(none)'}"
         raise EvidenceError(f"the signature does not verify with the key {trusted.keyid}: {why}") from error
+    _as_we_write_it(envelope, opened)
     return opened.payload, str(trusted.keyid)
+
+
+def _as_we_write_it(envelope: bytes, opened: Any) -> None:
+    # JSON and base64 can be written in many ways, and ours is written in one.
+    if _written(opened) != envelope or len(opened.signatures) != 1:
+        raise EvidenceError("the signature file was changed", "Restore it from the artifacts.")
 
 
 def _open(envelope: bytes) -> Any:
@@ -88,9 +96,6 @@ def _open(envelope: bytes) -> Any:
         ) from error
     if opened.payload_type != _PAYLOAD_TYPE:
         raise EvidenceError(f"the signed content is {opened.payload_type!r}, not an in-toto statement")
-    # JSON and base64 can be written in many ways, and ours is written in one.
-    if _written(opened) != envelope or len(opened.signatures) != 1:
-        raise EvidenceError("the signature file was changed", "Restore it from the artifacts.")
     return opened
 
 

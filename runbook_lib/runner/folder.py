@@ -60,12 +60,13 @@ def read_folder(folder: Path) -> Folder:
     plain, odd = {}, []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        # Slack is told and pages are made meanwhile: what they write to is renamed in the end, and gone by now.
+        # Slack is told and pages are made meanwhile: what they write to is renamed, and gone from one look to the next.
+        # So each entry is asked once for what it is.
         with contextlib.suppress(FileNotFoundError):
-            mode = path.lstat().st_mode
-            if stat.S_ISREG(mode):
-                plain[name] = ManifestFile(path=name, sha256=sha256_file(path), bytes=path.stat().st_size)
-            elif not stat.S_ISDIR(mode):
+            kind = path.lstat()
+            if stat.S_ISREG(kind.st_mode):
+                plain[name] = ManifestFile(path=name, sha256=sha256_file(path), bytes=kind.st_size)
+            elif not stat.S_ISDIR(kind.st_mode):
                 odd.append(name)
     return Folder(folder, plain, tuple(odd))
 

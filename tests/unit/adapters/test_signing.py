@@ -100,3 +100,12 @@ def test_another_kind_of_key_is_refused(tmp_path: Path) -> None:
     subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(file)], check=True)
     with pytest.raises(ConfigError, match="not an ed25519 key"):
         sign_statement(STATEMENT, str(file))
+
+
+def test_an_envelope_that_is_only_written_otherwise_or_signed_twice_was_changed(keys: tuple[str, str]) -> None:
+    envelope = sign_statement(STATEMENT, keys[0])
+    document, stranger = json.loads(envelope), json.loads(sign_statement(STATEMENT, generate_key()[0]))
+    twice = document | {"signatures": [*document["signatures"], *stranger["signatures"]]}
+    for changed in (envelope + b" ", json.dumps(document).encode(), (json.dumps(twice, indent=2) + "\n").encode()):
+        with pytest.raises(EvidenceError, match="the signature file was changed"):
+            verify_envelope(changed, keys[1])
