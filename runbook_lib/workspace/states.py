@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..adapters.kernel import announce_secrets
+from ..adapters.terraform_backend import backend_type
 from ..adapters.terraform_folder import ensure_initialised
 from ..domain.sensitive import state_secrets
 from ..errors import GitLabError, StateLockedError
@@ -15,6 +16,9 @@ from ..settings import Settings
 from .clients import stack_config, state_client, terraform_client
 
 __all__ = ["fetch_state", "holder_named", "learn", "learn_state", "read_state"]
+
+# Without any files, as where only services are tested, runbook.yml's `state` is all that there is.
+KEPT_BY_GITLAB = ("http", "")
 
 
 def read_state(settings: Settings, stack: str) -> dict[str, Any]:
@@ -27,9 +31,11 @@ def read_state(settings: Settings, stack: str) -> dict[str, Any]:
 def fetch_state(settings: Settings, stack: str) -> dict[str, Any]:
     """The same for another thread than the kernel's own, which alone can tell the engine: learn the state there.
 
-    From GitLab itself, where no Terraform files are needed and which takes a hundredth of the time, else by Terraform.
+    From GitLab itself, where no Terraform files are needed and which takes a hundredth of the time, if it keeps the
+    state; from any other backend by Terraform.
     """
-    client = state_client(settings)
+    backend = backend_type(settings.root / stack_config(settings, stack).path)
+    client = state_client(settings) if backend in KEPT_BY_GITLAB else None
     if client is None:
         terraform = terraform_client(settings, stack)
         ensure_initialised(terraform)

@@ -84,10 +84,16 @@ def difference(kind: DifferenceKind) -> Difference:
             id="all agree",
         ),
         pytest.param(
-            Verification(outcome=Outcome.WARNED, in_sync=0),
-            Outcome.WARNED,
-            "There is no rule to compare.",
+            Verification(outcome=Outcome.PASSED, in_sync=0),
+            Outcome.PASSED,
+            "Nothing to compare: the stack has no security-group rules.",
             id="nothing to compare",
+        ),
+        pytest.param(
+            Verification(outcome=Outcome.PASSED, in_sync=4, other_stacks=2),
+            Outcome.PASSED,
+            "Repository, state and AWS agree on 4 rules. 2 more in the same groups are other stacks'.",
+            id="another stack's rules",
         ),
         pytest.param(
             Verification(
