@@ -45,9 +45,14 @@ def compare_places(places: Places) -> Verification:
     return compare(places.repository, places.state, places.aws, governed_groups(places.repository, places.state))
 
 
-def gather_places(settings: Settings, stack: str, on_line: Callable[[str], None]) -> Places:
+def gather_places(
+    settings: Settings,
+    stack: str,
+    on_line: Callable[[str], None],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Places:
     """Ask Terraform what the repository wants, the backend for the state, and AWS for what is there."""
-    terraform = terraform_client(settings, stack, on_line)
+    terraform = terraform_client(settings, stack, on_line, meanwhile)
     ensure_initialised(terraform)
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Terraform stays in this thread: an interrupt comes here, and it must be the one to hear of it.
