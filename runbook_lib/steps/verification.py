@@ -31,7 +31,7 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
 @recorded
 def compare_all(context: StepContext) -> Verification:
     """Compare the three, and write verification.json and verification.csv."""
-    found = compare_places(gather_places(context.settings, context.run.stack, print))
+    found = compare_places(gather_places(context.settings, context.run.stack, print, context.import_later))
     context.store.write_json(context.file("verification.json"), found)
     context.store.write_text(context.file("verification.csv"), differences_csv(found))
     return found

@@ -62,9 +62,14 @@ def compare_places(places: Places) -> Verification:
     return compare(places.repository, places.state, places.aws, groups, places.surveyed)
 
 
-def gather_places(settings: Settings, stack: str, on_line: Callable[[str], None]) -> Places:
+def gather_places(
+    settings: Settings,
+    stack: str,
+    on_line: Callable[[str], None],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Places:
     """Ask Terraform what the repository wants, the backend for the state, and AWS for what is there."""
-    terraform = terraform_client(settings, stack, on_line)
+    terraform = terraform_client(settings, stack, on_line, meanwhile)
     ensure_initialised(terraform)
     written = read_inline_blocks(terraform.directory, GROUP_TYPES).written
     with ThreadPoolExecutor(max_workers=1) as pool:

@@ -230,8 +230,8 @@ def test_every_place_is_asked_about_the_stack_that_is_meant(
     monkeypatch.setattr(comparison, "terraform_client", client)
     monkeypatch.setattr(comparison, "fetch_state", fetch)
     monkeypatch.setattr(comparison, "ensure_initialised", lambda given: asked.append((given,)))
-    comparison.gather_places(settings, "network", print)
-    assert asked == [(settings, "network", print), (terraform,), (settings, "network")]
+    comparison.gather_places(settings, "network", print, repr)
+    assert asked == [(settings, "network", print, repr), (terraform,), (settings, "network")]
 
 
 def test_what_is_compared_calls_sensitive_is_masked(settings: Settings, outside: Outside) -> None:
