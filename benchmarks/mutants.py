@@ -32,7 +32,7 @@ from mutmut.utils.file_utils import walk_mutatable_files
 from mutmut.utils.format_utils import get_mutant_name, orig_function_and_class_names_from_key
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("runbook_lib", "tests", "notebooks", "policies", "terraform")
+PARTS = ("runbook_lib", "tests", "docs", "notebooks", "policies", "terraform")
 FILES = ("runbook.yml", "pyproject.toml")
 LEAST = 0.9
 

@@ -103,19 +103,19 @@ class Aws:
         return self._clients[service]
 
 
-def live_client() -> Aws:
-    """What the comparison asks for the rules that there are."""
-    return Aws()
+def live_client(region: str = "") -> Aws:
+    """What the comparison asks for the rules that there are, in this region or the environment's."""
+    return Aws(lambda service: _client(service, region))
 
 
-def _client(service: str) -> Any:
+def _client(service: str, region: str = "") -> Any:
     import boto3
     from botocore.config import Config
 
     config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
     # Of all that AWS makes boto3 alone looks for AWS_DEFAULT_REGION only; Terraform, in the same job, for AWS_REGION.
-    region = os.environ.get("AWS_REGION") or None
-    return boto3.session.Session(region_name=region).client(service, config=config)
+    where = region or os.environ.get("AWS_REGION") or None
+    return boto3.session.Session(region_name=where).client(service, config=config)
 
 
 def _chunks(values: Sequence[str]) -> Iterator[list[str]]:

@@ -36,12 +36,16 @@ class Completed:
 
 @dataclass(frozen=True)
 class Terraform:
-    """Commands on one root module, of the stack that remedies name. `on_line` gets each line of output as it comes."""
+    """Commands on one root module, of the stack that remedies name. `on_line` gets each line of output as it comes.
+
+    `meanwhile` is called while each command works, in the thread that waits for it; it raises nothing.
+    """
 
     directory: Path
     binary: TerraformBinary
     environment: Mapping[str, str]
     on_line: Callable[[str], None] = field(default=lambda line: None)
+    meanwhile: Callable[[], object] = field(default=lambda: None)
     stack: str = ""
 
     def init(self, *options: str) -> None:
@@ -104,6 +108,7 @@ class Terraform:
             with contextlib.ExitStack() as following:
                 for transcript in () if quiet else (out, err):
                     following.enter_context(transcript.followed(self.on_line))
+                self.meanwhile()
                 process.wait()
             completed = Completed(process.returncode, out.text(), err.text())
         if check and completed.status:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+import dataclasses
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from .canonical import canonical, is_default_egress
 from .matching import identity, pair, pair_changed, value
 from .rules import is_id
 
-__all__ = ["compare", "governed_groups"]
+__all__ = ["Surveyed", "compare", "governed_groups"]
 
 _REFERENCES: Final = {SourceKind.GROUP, SourceKind.PREFIX_LIST}
 
@@ -28,9 +29,28 @@ class _Row:
     aws: Rule | None = None
 
     @property
+    def only_in_aws(self) -> bool:
+        return self.repository is None and self.state is None
+
+    @property
     def places(self) -> dict[str, Rule]:
         every = {"repository": self.repository, "state": self.state, "aws": self.aws}
         return {place: rule for place, rule in every.items() if rule is not None}
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """What is known of the groups that were looked at.
+
+    `owned` are ids of those that the stack manages itself: it answers for every rule in them, also where it declares
+    none. `gone` are ids of groups that AWS does not have any more. `elsewhere` are rules that other stacks keep, and
+    `names` the groups' names by their ids.
+    """
+
+    owned: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+    elsewhere: tuple[Rule, ...] = ()
+    names: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def governed_groups(repository: Iterable[Rule], state: Iterable[Rule]) -> tuple[str, ...]:
@@ -40,31 +60,46 @@ def governed_groups(repository: Iterable[Rule], state: Iterable[Rule]) -> tuple[
 
 
 def compare(
-    repository: Iterable[Rule], state: Iterable[Rule], aws: Iterable[Rule], groups: Iterable[str] = ()
+    repository: Iterable[Rule],
+    state: Iterable[Rule],
+    aws: Iterable[Rule],
+    groups: Iterable[str] = (),
+    surveyed: Surveyed = Surveyed(),
 ) -> Verification:
     """Find every rule on which the three do not agree.
 
     `groups` are governed besides those in which repository or state hold a rule; rules of AWS elsewhere are not
     looked at. A field that the repository leaves unknown fits anything. The egress rule that AWS gives every new
-    group counts only where the stack says something about the group's egress. Nothing to compare is a warning.
+    group counts only where the stack owns the group, of which Terraform takes that rule away, or says something about
+    its egress. A rule that only AWS and another stack have is that stack's matter.
     """
     in_state = _once(canonical(rule) for rule in state)
     in_aws = _once(canonical(rule) for rule in aws)
     in_repository = _resolved(_once(canonical(rule) for rule in repository), in_state, in_aws)
-    governed = {rule.group for rule in (*in_state, *in_repository)} | set(groups)
-    egress = {rule.group for rule in (*in_state, *in_repository) if rule.direction is Direction.EGRESS}
+    governed = {rule.group for rule in (*in_state, *in_repository)} | set(groups) | surveyed.owned
+    egress = set(surveyed.owned) | {
+        rule.group for rule in (*in_state, *in_repository) if rule.direction is Direction.EGRESS
+    }
     in_aws = [rule for rule in in_aws if rule.group in governed]
     in_aws = [rule for rule in in_aws if rule.group in egress or not is_default_egress(rule)]
-    differences = []
-    in_sync = 0
+    theirs = {identity(canonical(rule)) for rule in surveyed.elsewhere}
+    differences = [Difference(kind=DifferenceKind.MISSING, group=group, rule=None) for group in surveyed.gone]
+    in_sync = other_stacks = 0
     for row in _rows(in_repository, in_state, in_aws):
         difference = _difference(row)
         if difference is None:
             in_sync += 1
-        else:
+        elif row.only_in_aws and row.aws is not None and identity(row.aws) in theirs:
+            other_stacks += 1
+        elif not (difference.kind is DifferenceKind.MISSING and difference.group in surveyed.gone):
             differences.append(difference)
-    outcome = Outcome.BLOCKED if differences else Outcome.PASSED if in_sync else Outcome.WARNED
-    return Verification(outcome=outcome, in_sync=in_sync, differences=tuple(sorted(differences, key=_order)))
+    named = (each.model_copy(update={"name": surveyed.names.get(each.group, "")}) for each in differences)
+    return Verification(
+        outcome=Outcome.BLOCKED if differences else Outcome.PASSED,
+        in_sync=in_sync,
+        differences=tuple(sorted(named, key=_order)),
+        other_stacks=other_stacks,
+    )
 
 
 def _once(rules: Iterable[Rule]) -> list[Rule]:

@@ -43,12 +43,14 @@ class KernelRequest:
     """Which kernel, where, with what around it; `preload` are modules that it imports while it waits.
 
     What lies in `cwd` is no library, unless `import_from` names a folder: after all that is installed.
+    What it needs `later` only a forked one has imported, which costs it nothing.
     """
 
     name: str
     cwd: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     preload: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
     start_timeout: float = 60
     import_from: tuple[str, ...] = ()
 
@@ -134,7 +136,7 @@ async def start_kernel(request: KernelRequest, server: ForkServer | None = None)
         shutil.rmtree(folder, ignore_errors=True)
         raise EngineError(f"there is no kernel named {request.name!r}", "See `jupyter kernelspec list`.") from error
     if server is not None:
-        _fork_from(server, manager, request.preload)
+        _fork_from(server, manager, (*request.preload, *request.later))
     # Not before the transport is chosen: the client copies the addresses.
     kernel = Kernel(manager, manager.client(), folder, {})
     try:

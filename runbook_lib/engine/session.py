@@ -39,7 +39,10 @@ class Silent:
 
 @dataclass
 class Session:
-    """What surrounds one execution. `kernel` gives a ready one, in the loop; `ending` is set at the end."""
+    """What surrounds one execution. `kernel` gives a ready one, in the loop; `ending` is set at the end.
+
+    `meanwhile` is called while the kernel gets up, in the thread that waits for it; it raises nothing.
+    """
 
     loop: LoopThread
     stop: StopRequest
@@ -51,6 +54,7 @@ class Session:
     side: SideFiles | None = None
     ending: Ending | None = None
     kernel_left: Callable[[Kernel], None] | None = None
+    meanwhile: Callable[[], object] = lambda: None
 
     def execute(self, nb: NotebookNode) -> Ending:
         """Execute the notebook in place, from the main thread; StoreError if nothing can be saved."""
@@ -73,7 +77,9 @@ class Session:
             self._dismiss(starting)
             raise
         try:
-            self.ending = self.loop.run(self._run(execution, starting))
+            running = self.loop.submit(self._run(execution, starting))
+            self.meanwhile()
+            self.ending = running.result()
         except EngineError as error:
             self.ending = execution.finish(Ending(EndingKind.NOT_STARTED, type(error).__name__, error.message))
         return self.ending

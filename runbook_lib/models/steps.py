@@ -40,7 +40,7 @@ class Step(RunStep):
     `applies`: it changes what is outside, so what follows is never taken over from an earlier execution.
     `own_pipeline`: under GitLab it runs in a child pipeline, whose results don't come back. `needs` are steps that must
     stand before it in a runbook, `uploads` files of its folder that go to Slack, `preload` modules that its kernel
-    imports early.
+    imports early, `later` those that it needs once Terraform has answered: a started kernel imports them meanwhile.
     """
 
     timeout: float | None = 3600
@@ -54,6 +54,7 @@ class Step(RunStep):
     needs: tuple[str, ...] = ()
     uploads: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
 
     @property
     def recorded(self) -> RunStep:
@@ -82,14 +83,14 @@ def _built_in(number: int, name: str, title: str, preload: Sequence[str], **more
 
 BUILT_IN: tuple[Step, ...] = (
     _built_in(1, "compliance", "Compliance", ("hcl2",), timeout=900, starts_run=True, uploads=("compliance.txt",)),
-    _built_in(2, "plan", "Plan", ("hcl2", *_DRAWING)),
+    _built_in(2, "plan", "Plan", (), later=("hcl2", *_DRAWING)),
     # It waits for people, and must not be cut short.
     _built_in(3, "approval", "Approval", _ASKING, timeout=None, repeatable=False, speaks=True, needs=("plan",)),
     _built_in(
         4, "apply", "Apply", _ASKING, timeout=None, repeatable=False, speaks=True, applies=True,
         needs=("plan", "approval"), uploads=("apply.txt",),
     ),
-    _built_in(5, "verification", "Verification", ("boto3", *_DRAWING), timeout=1800),
+    _built_in(5, "verification", "Verification", ("boto3",), timeout=1800, later=_DRAWING),
     _built_in(
         6, "service_tests", "Service tests", ("boto3", "aiohttp", *_DRAWING), starts_run=True, own_pipeline=True,
     ),

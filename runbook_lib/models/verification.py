@@ -22,17 +22,22 @@ class DifferenceKind(StrEnum):
 
 
 class Difference(Model):
-    """One rule on which the three do not agree; `fields` maps a field to its value by place (state, aws…)."""
+    """One rule on which the three do not agree; `fields` maps a field to its value by place (state, aws…).
+
+    Without a rule it is the group itself. `name` is the group's, where it is known.
+    """
 
     kind: DifferenceKind
     group: str
     rule: Rule | None
     fields: dict[str, dict[str, Any]] = {}
+    name: str = ""
 
 
 class Verification(Model):
-    """The model of verification.json."""
+    """The model of verification.json. `other_stacks` counts the rules that other stacks keep in the same groups."""
 
     outcome: Outcome
     in_sync: int
     differences: tuple[Difference, ...] = ()
+    other_stacks: int = 0

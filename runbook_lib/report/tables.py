@@ -250,9 +250,11 @@ def differences(verification: Verification) -> Table:
     rows = []
     for difference in verification.differences:
         word, tone, meaning = _KINDS[difference.kind]
-        rule = describe_rule(difference.rule) if difference.rule else ""
-        rows.append((Badge(word, tone), Code(difference.group), rule, _values(difference) or meaning))
+        rule = describe_rule(difference.rule) if difference.rule else "the group itself"
+        name = f"{difference.name} ({difference.group})" if difference.name else difference.group
+        rows.append((Badge(word, tone), Code(name), rule, _values(difference) or meaning))
     caption = f"In sync: {verification.in_sync}. Different: {len(verification.differences)}."
+    caption += f" Of other stacks: {verification.other_stacks}." if verification.other_stacks else ""
     records = [_difference_record(difference) for difference in verification.differences]
     return Table(("", "Group", "Rule", "What differs"), rows, caption, "Repository, state and AWS agree.",
                  records=records, schema=_DIFFERENCE)  # fmt: skip

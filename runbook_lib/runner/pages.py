@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -17,10 +19,18 @@ from ..models.results import StepResult
 from ..models.run import Run
 from ..workspace.records import findings_that_count, read_decision, read_exposure, read_request
 
-__all__ = ["Pages", "page_of", "write_index"]
+__all__ = ["Pages", "import_pages", "page_of", "write_index"]
 
 
 NO_PAGE = "<!doctype html><meta charset=utf-8><p>No page could be made of notebook.ipynb beside this one: {}.</p>\n"
+
+
+def import_pages() -> None:
+    """Import what makes a page, at a time when the run would only wait."""
+    # What can't be imported here is said in the page's place.
+    with contextlib.suppress(Exception):
+        importlib.import_module("nbconvert.exporters.html")
+        importlib.import_module("nbconvert.filters.highlight")
 
 
 class Pages:

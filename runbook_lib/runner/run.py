@@ -165,7 +165,7 @@ def _fork_server(steps: Sequence[Step], settings: Settings) -> Iterator[ForkServ
     if len(steps) < 2 or sys.platform == "darwin":
         yield None
         return
-    with ForkServer(steps[0].preload, settings.root, kernel_environment({})) as server:
+    with ForkServer((*steps[0].preload, *steps[0].later), settings.root, kernel_environment({})) as server:
         yield server
 
 

@@ -34,7 +34,7 @@ from ..workspace.records import OUTCOME_FILE
 from ..workspace.runs import refuse_second
 from .kernel_queue import KernelQueue
 from .own_steps import changed_elsewhere, files_elsewhere, given_result, own_environment, trespass
-from .pages import Pages
+from .pages import Pages, import_pages
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -167,7 +167,10 @@ class Sequence:
         name = nb["metadata"].get("kernelspec", {}).get("name") or "python3"
         environment = {**self._job.environment, **({} if step.decides else own_environment(self._store, step))}
         start_timeout = self._job.options.start_timeout
-        request = KernelRequest(name, self._job.cwd, environment, step.preload, start_timeout, self._job.import_from)
+        import_from = self._job.import_from
+        request = KernelRequest(
+            name, self._job.cwd, environment, step.preload, step.later, start_timeout, import_from=import_from
+        )
         return Work(step, parameters, fingerprint(nb, parameters), request)
 
     def _steps(self, todo: list[Work]) -> None:
@@ -298,6 +301,7 @@ class Sequence:
             destination=LocalFile(folder / "notebook.ipynb"),
             side=FolderSide(folder),
             kernel_left=kernels.left,
+            meanwhile=import_pages,
         )
 
     def _summary(self, signal_number: int) -> Summary:

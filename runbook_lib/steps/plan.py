@@ -55,7 +55,7 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
 def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed") -> Planned:
     """Plan, keep the file and its text, judge it, and write summary.json, exposure.json and gl-terraform.json."""
     context.uses_repository()
-    terraform = terraform_client(context.settings, context.run.stack, print)
+    terraform = terraform_client(context.settings, context.run.stack, print, context.import_later)
     path = context.store.path(plan_file(context.store))
     ensure_initialised(terraform)
     # Before it is made: what changes while Terraform reads it must not look as if it had been read.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..adapters.aws import Aws
-from ..models.base import Outcome
 from ..models.verification import Verification
 from ..report.csv_formats import differences_csv
 from ..report.result_view import ResultView
@@ -32,7 +31,7 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
 @recorded
 def compare_all(context: StepContext) -> Verification:
     """Compare the three, and write verification.json and verification.csv."""
-    found = compare_places(gather_places(context.settings, context.run.stack, print))
+    found = compare_places(gather_places(context.settings, context.run.stack, print, context.import_later))
     context.store.write_json(context.file("verification.json"), found)
     context.store.write_text(context.file("verification.csv"), differences_csv(found))
     return found
@@ -43,8 +42,10 @@ def decide(context: StepContext, found: Verification) -> ResultView:
     """End the step: blocked by any difference."""
     context.metrics |= {"in_sync": found.in_sync, "differences": len(found.differences)}
     if not found.differences:
-        empty = found.outcome is not Outcome.PASSED
-        line = "There is no rule to compare." if empty else f"Repository, state and AWS agree on {found.in_sync} rules."
+        line = f"Repository, state and AWS agree on {found.in_sync} rules."
+        line = line if found.in_sync else "Nothing to compare: the stack has no security-group rules."
+        if found.other_stacks:
+            line += f" {found.other_stacks} more in the same groups are other stacks'."
         return context.finish(found.outcome, line)
     kinds = sorted({difference.kind.value.replace("_", " ") for difference in found.differences})
     line = f"{len(found.differences)} rules differ ({', '.join(kinds)}), {found.in_sync} agree."

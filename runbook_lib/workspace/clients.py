@@ -59,7 +59,12 @@ def enter_stack(settings: Settings, name: str, *, applies: bool = False) -> None
         os.environ.update(keys)
 
 
-def terraform_client(settings: Settings, stack: str, on_line: Callable[[str], None] | None = None) -> Terraform:
+def terraform_client(
+    settings: Settings,
+    stack: str,
+    on_line: Callable[[str], None] | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Terraform:
     """Terraform on the stack's folder, its state in GitLab by environment variables alone."""
     config = stack_config(settings, stack)
     directory = settings.root / config.path
@@ -69,7 +74,8 @@ def terraform_client(settings: Settings, stack: str, on_line: Callable[[str], No
     environment |= _state_environment(settings, config)
     environment |= cli_configuration(_cache(settings), settings.environment.provider_mirror, environment)
     binary = find_binary(settings.terraform_binary, settings.config.terraform.minimum, environment)
-    return Terraform(directory, binary, environment, on_line or (lambda line: None), settings.stack_name(stack))
+    hear, work = on_line or (lambda line: None), meanwhile
+    return Terraform(directory, binary, environment, hear, work, stack=settings.stack_name(stack))
 
 
 def gitlab_client(settings: Settings) -> GitLab | None:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..adapters.hcl_inline import read_inline_blocks
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_folder import ensure_initialised
-from ..domain.drift import compare, governed_groups
+from ..domain.drift import Surveyed, compare, governed_groups
 from ..domain.plan import parse_plan
-from ..domain.rules import CLOUDS, Cloud, rules_from_plan, rules_from_state
+from ..domain.rules import (
+    CLOUDS,
+    GROUP_TYPES,
+    Group,
+    Written,
+    declared_rules,
+    groups_of_state,
+    rules_from_plan,
+    rules_from_state,
+)
+from ..errors import RunbookError
 from ..models.rules import Rule
-from ..models.verification import Verification
+from ..models.verification import DifferenceKind, Verification
 from ..settings import Settings
 from .clients import stack_config, terraform_client
 from .states import fetch_state, learn_state
@@ -25,37 +37,50 @@ __all__ = ["LiveClient", "Places", "compare_places", "gather_places"]
 
 
 class LiveClient(Protocol):
-    """What the comparison needs of a cloud's adapter, which makes one with its `live_client()`."""
+    """What the comparison needs of a cloud's adapter, which makes one with its `live_client(region)`."""
 
     def rules(self, group_ids: Iterable[str]) -> Iterable[Mapping[str, Any]]:
         """All rules of these groups, as the cloud tells them."""
 
+    def group_names(self, group_ids: Iterable[str]) -> Mapping[str, str]:
+        """The names of those groups that exist, by id."""
+
 
 @dataclass(frozen=True)
 class Places:
-    """The rules as the repository wants them, as the state has them, and as AWS has them."""
+    """The rules as the repository wants them, as the state has them, and as AWS has them; and what of their groups."""
 
     repository: tuple[Rule, ...]
     state: tuple[Rule, ...]
     aws: tuple[Rule, ...]
+    surveyed: Surveyed = field(default_factory=Surveyed)
 
 
 def compare_places(places: Places) -> Verification:
     """The three, rule by rule."""
-    return compare(places.repository, places.state, places.aws, governed_groups(places.repository, places.state))
+    groups = governed_groups(places.repository, places.state)
+    return compare(places.repository, places.state, places.aws, groups, places.surveyed)
 
 
-def gather_places(settings: Settings, stack: str, on_line: Callable[[str], None]) -> Places:
+def gather_places(
+    settings: Settings,
+    stack: str,
+    on_line: Callable[[str], None],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Places:
     """Ask Terraform what the repository wants, the backend for the state, and AWS for what is there."""
-    terraform = terraform_client(settings, stack, on_line)
+    terraform = terraform_client(settings, stack, on_line, meanwhile)
     ensure_initialised(terraform)
+    written = read_inline_blocks(terraform.directory, GROUP_TYPES).written
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Terraform stays in this thread: an interrupt comes here, and it must be the one to hear of it.
-        rest = pool.submit(_state_and_aws, settings, stack)
+        rest = pool.submit(_state_and_aws, settings, stack, written)
         wanted = _planned_rules(terraform, stack_config(settings, stack).plan_options)
-        document, state, aws = rest.result()
+        document, places = rest.result()
     learn_state(settings, document)
-    return Places(state if wanted is None else wanted, state, aws)
+    repository = places.state if wanted is None else declared_rules(wanted, written)
+    elsewhere = _rules_elsewhere(settings, stack) if _strangers(places) else ()
+    return replace(places, repository=repository, surveyed=replace(places.surveyed, elsewhere=elsewhere))
 
 
 def _planned_rules(terraform: Terraform, options: tuple[str, ...]) -> tuple[Rule, ...] | None:
@@ -67,16 +92,52 @@ def _planned_rules(terraform: Terraform, options: tuple[str, ...]) -> tuple[Rule
         return rules_from_plan(parse_plan(terraform.show_plan(path))).after
 
 
-def _state_and_aws(settings: Settings, stack: str) -> tuple[dict[str, Any], tuple[Rule, ...], tuple[Rule, ...]]:
+def _state_and_aws(settings: Settings, stack: str, written: Written) -> tuple[dict[str, Any], Places]:
     document = fetch_state(settings, stack)
-    state = rules_from_state(document) if document else ()
-    groups = governed_groups((), state)
-    return document, state, tuple(rule for cloud in CLOUDS.values() for rule in _live_rules(cloud, groups))
+    state = declared_rules(rules_from_state(document), written) if document else ()
+    groups = groups_of_state(document)
+    known = {group.id for group in groups}
+    # A group in which the stack has rules, though nothing more is known of it.
+    groups += tuple(Group(identity) for identity in governed_groups((), state) if identity not in known)
+    aws, names = _survey(groups, {str(rule.group) for rule in state})
+    owned = frozenset(group.id for group in groups if group.owned)
+    gone = frozenset(identity for identity in owned if identity not in names)
+    return document, Places((), state, aws, Surveyed(owned, gone, names=names))
 
 
-def _live_rules(cloud: Cloud, groups: Iterable[str]) -> tuple[Rule, ...]:
-    own = [group for group in groups if group.startswith(cloud.ids)]
-    if not own:
-        return ()  # who governs nothing in a cloud needs no credentials for it
-    client: LiveClient = import_module(f"..adapters.{cloud.name}", __package__).live_client()
-    return cloud.live_rules(client.rules(own))
+def _survey(groups: Iterable[Group], with_rules: Collection[str]) -> tuple[tuple[Rule, ...], dict[str, str]]:
+    """What the clouds have of the groups that the stack owns or has rules in, each asked where it is."""
+    rules: list[Rule] = []
+    names: dict[str, str] = {}
+    by_place: dict[tuple[str, str], list[Group]] = {}
+    for group in groups:
+        cloud = next((cloud.name for cloud in CLOUDS.values() if group.id.startswith(cloud.ids)), "")
+        if cloud and (group.owned or group.id in with_rules):
+            by_place.setdefault((cloud, group.region), []).append(group)
+    # Who governs nothing in a cloud needs no credentials for it.
+    for (cloud, region), found in sorted(by_place.items()):
+        client: LiveClient = import_module(f"..adapters.{cloud}", __package__).live_client(region)
+        rules += CLOUDS[cloud].live_rules(client.rules([group.id for group in found]))
+        owned = [group.id for group in found if group.owned]
+        names |= {group.id: group.name for group in found if group.name and not group.owned}
+        names |= client.group_names(owned) if owned else {}
+    return tuple(rules), names
+
+
+def _strangers(places: Places) -> bool:
+    found = compare_places(replace(places, repository=places.state)).differences
+    return any(difference.kind is DifferenceKind.UNMANAGED for difference in found)
+
+
+def _rules_elsewhere(settings: Settings, stack: str) -> tuple[Rule, ...]:
+    """The rules that the other stacks of runbook.yml keep; without those of a stack whose state can't be read."""
+    found: list[Rule] = []
+    for other in settings.config.stacks:
+        if other != stack:
+            with contextlib.suppress(RunbookError):
+                document = fetch_state(settings, other)
+                learn_state(settings, document)
+                directory = settings.root / stack_config(settings, other).path
+                written = read_inline_blocks(directory, GROUP_TYPES).written
+                found += declared_rules(rules_from_state(document), written) if document else ()
+    return tuple(found)

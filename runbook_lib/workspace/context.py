@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -75,6 +77,13 @@ class StepContext:
         self.uses(*sorted(path for path in files if path.suffix in {".tf", ".tfvars", ".json"}))
         policies = self.settings.root / self.settings.config.compliance.policies
         self.uses(*sorted(policies.glob("*.yml")), self.settings.root / "runbook.yml")
+
+    def import_later(self) -> None:
+        """Import what the step needs later on, at a time when it would only wait."""
+        for module in self.step.later:
+            # What can't be imported here is missed where it is used, and said there.
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
 
     def finish(self, outcome: Outcome, summary: str, findings: Sequence[Finding] = ()) -> ResultView:
         """Write result.json, tell Slack, and give what the notebook shows as its decision."""

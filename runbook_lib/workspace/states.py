@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..adapters.gitlab_data import HeldLock
 from ..adapters.kernel import announce_secrets
+from ..adapters.terraform_backend import backend_type
 from ..adapters.terraform_errors import unlock_remedy
 from ..adapters.terraform_folder import ensure_initialised
 from ..domain.sensitive import state_secrets
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["fetch_state", "holder_named", "learn", "learn_state", "lock_of", "push", "read_state", "unlock"]
 
+# Without any files, as where only services are tested, runbook.yml's `state` is all that there is.
+KEPT_BY_GITLAB = ("http", "")
+
 
 def read_state(settings: Settings, stack: str) -> dict[str, Any]:
     """The stack's state document, empty if there is none yet; what it calls sensitive is masked from now on."""
@@ -33,9 +37,11 @@ def read_state(settings: Settings, stack: str) -> dict[str, Any]:
 def fetch_state(settings: Settings, stack: str) -> dict[str, Any]:
     """The same for another thread than the kernel's own, which alone can tell the engine: learn the state there.
 
-    From GitLab itself, where no Terraform files are needed and which takes a hundredth of the time, else by Terraform.
+    From GitLab itself, where no Terraform files are needed and which takes a hundredth of the time, if it keeps the
+    state; from any other backend by Terraform.
     """
-    client = state_client(settings)
+    backend = backend_type(settings.root / stack_config(settings, stack).path)
+    client = state_client(settings) if backend in KEPT_BY_GITLAB else None
     if client is None:
         terraform = terraform_client(settings, stack)
         ensure_initialised(terraform)

@@ -189,3 +189,12 @@ def test_the_python_of_another_environment_is_no_kernel_to_fork(tmp_path: Path, 
     environment = kernel_environment({"PYTHONPATH": python_path(tmp_path)})
     assert server.can_be([sys.executable, "-m", "ipykernel_launcher", "-f", "k.json"], environment)
     assert not server.can_be([str(other), "-m", "ipykernel_launcher", "-f", "k.json"], environment)
+
+
+def test_what_a_step_needs_later_a_forked_kernel_has_and_a_started_one_has_not(sequences: Sequences) -> None:
+    there = told(sequences, "compliance", "'probe' in __import__('sys').modules")
+    steps = tuple(step.model_copy(update={"later": ("probe",)}) for step in sequences.job.steps)
+    assert sequences.run(steps=steps).exit_status == 0
+    assert there()
+    assert sequences.run(steps=steps, fork_server=None).exit_status == 0
+    assert not there()

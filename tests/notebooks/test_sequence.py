@@ -88,7 +88,7 @@ class Sequences:
         """A step with this notebook."""
         path = make_notebook(self.folder / step.notebook, *cells, parameters=PARAMETERS)
         notebooks = {**self.job.notebooks, step.name: path}
-        bare = step.model_copy(update={"preload": ()})
+        bare = step.model_copy(update={"preload": (), "later": ()})
         self.job = replace(self.job, steps=(*self.job.steps, bare), notebooks=notebooks)
 
     def run(self, preload: Mapping[str, tuple[str, ...]] | None = None, **changes: Any) -> Summary:

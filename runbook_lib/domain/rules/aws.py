@@ -8,7 +8,7 @@ from typing import Any, Final
 from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.rules import Direction, Rule, SourceKind
 
-from .aws_resources import READERS
+from .aws_resources import GROUP_TYPES, READERS
 from .declaration import Cloud
 from .values import ports, protocol
 
@@ -51,4 +51,4 @@ def _other(item: Mapping[str, Any]) -> tuple[SourceKind, str | Unknown, tuple[st
     return SourceKind.UNKNOWN, UNKNOWN, None
 
 
-AWS: Final = Cloud(name="aws", readers=READERS, live_rules=rules_from_aws, ids=("sg-", "pl-"))
+AWS: Final = Cloud(name="aws", readers=READERS, live_rules=rules_from_aws, ids=("sg-", "pl-"), groups=GROUP_TYPES)

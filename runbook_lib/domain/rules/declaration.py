@@ -43,6 +43,7 @@ class Cloud:
     """What a cloud's own file says of it; the adapter of the same name asks it what is there.
 
     `readers` are by the type of the resource that they read. `live_rules` makes rules of what the adapter found.
+    `groups` are the types of resources that are groups themselves, and may hold rules in blocks of their own.
     `ids` are what the ids of groups and prefix lists begin with: what begins otherwise is an address of Terraform's.
     """
 
@@ -50,3 +51,4 @@ class Cloud:
     readers: Mapping[str, Reader]
     live_rules: Callable[[Iterable[Mapping[str, Any]]], tuple[Rule, ...]]
     ids: tuple[str, ...]
+    groups: frozenset[str] = frozenset()

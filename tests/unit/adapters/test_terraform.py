@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,9 @@ def test_folder_is_initialised_again_only_when_something_changed(tmp_path: Path)
     moved = Terraform(tmp_path, client.binary, {**client.environment, "TF_HTTP_ADDRESS": "http://elsewhere"})
     assert ensure_initialised(moved)
     assert (tmp_path / "calls").read_text() == "init\n" * 3
+
+
+def test_what_is_to_be_done_meanwhile_is_done_while_terraform_works(tmp_path: Path) -> None:
+    waits = "#!/bin/sh\nn=0\nwhile [ $n -lt 600 ] && [ ! -e done ]; do n=$((n + 1)); sleep 0.05; done\n[ -e done ]\n"
+    client = replace(terraform(tmp_path, script(tmp_path, "terraform", waits)), meanwhile=(tmp_path / "done").touch)
+    assert client.run("plan").status == 0

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runbook_lib.domain.drift import compare, governed_groups
+from runbook_lib.domain.drift import Surveyed, compare, governed_groups
 from runbook_lib.models.base import UNKNOWN
 from runbook_lib.models.rules import Rule
 from runbook_lib.models.verification import Verification
@@ -158,8 +158,37 @@ def test_a_rule_that_moved_to_another_address_is_no_drift() -> None:
     assert compare([rule(address="module.m.x.y")], [rule()], seen(rule())).outcome == "passed"
 
 
-def test_nothing_to_compare_is_not_a_pass() -> None:
-    assert compare([], [], []).outcome == "warned"
+def test_where_there_is_nothing_of_this_kind_there_is_nothing_to_warn_of() -> None:
+    assert (compare([], [], []).outcome, compare([], [], []).in_sync) == ("passed", 0)
+
+
+OWNED = Surveyed(owned=frozenset({"sg-1"}), names={"sg-1": "web"})
+
+
+def test_a_rule_added_by_hand_to_a_group_of_ours_without_rules_is_unmanaged() -> None:
+    found = compare([], [], seen(rule(port=22)), surveyed=OWNED)
+    assert (found.outcome, kinds(found), found.differences[0].name) == ("blocked", ["unmanaged"], "web")
+
+
+def test_everything_out_is_drift_in_a_group_of_ours_of_which_terraform_took_it_away() -> None:
+    assert kinds(compare([rule()], [rule()], [*seen(rule()), rule(**EVERYTHING_OUT)], surveyed=OWNED)) == ["unmanaged"]
+
+
+def test_a_group_that_is_gone_is_said_once_and_not_for_each_of_its_rules() -> None:
+    gone = Surveyed(owned=frozenset({"sg-1"}), gone=frozenset({"sg-1"}))
+    both = [rule(port=80), rule(port=443)]
+    found = compare(both, both, [], surveyed=gone)
+    assert [(each.kind.value, each.group, each.rule) for each in found.differences] == [("missing", "sg-1", None)]
+
+
+def test_a_rule_that_another_stack_keeps_in_the_same_group_is_that_stacks_matter() -> None:
+    theirs = rule(port=443, address="aws_security_group_rule.theirs", description="as they wrote it")
+    others = Surveyed(elsewhere=(theirs,))
+    found = compare([rule()], [rule()], seen(rule(), theirs), surveyed=others)
+    assert (found.outcome, found.in_sync, found.other_stacks) == ("passed", 1, 1)
+    # What both of them keep is ours to compare.
+    changed = compare([rule()], [rule()], seen(rule(port=443)), surveyed=others)
+    assert (kinds(changed), changed.other_stacks) == (["changed"], 0)
 
 
 RULES = st.builds(

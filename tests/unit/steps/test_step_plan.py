@@ -78,6 +78,7 @@ class FakeTerraform:
         self.asked_for: list[str] = []
         self.initialised = 0
         self.heard: list[str] = []
+        self.meanwhile: object = None
 
     def plan(self, out: Path, *options: str) -> str:
         self.options = options
@@ -99,10 +100,11 @@ def context(settings: Settings, store: RunStore, run: Run, slack: FakeSlack) -> 
 def terraform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTerraform:
     fake = FakeTerraform(document(), tmp_path)
 
-    def client(settings: Settings, stack: str, on_line: object = None) -> FakeTerraform:
+    def client(settings: Settings, stack: str, on_line: object = None, meanwhile: object = None) -> FakeTerraform:
         fake.asked_for.append(stack)
         if on_line is not None:
             assert on_line is print
+            fake.meanwhile = meanwhile
         return fake
 
     def initialise(given: FakeTerraform) -> bool:
@@ -149,6 +151,7 @@ def test_the_stack_is_planned_under_its_lock_and_with_its_own_options(
     plan.make_plan(context)
     assert terraform.options == ("-lock=true", "-lock-timeout=30s", "-parallelism=4", "-var-file=live.tfvars")
     assert (terraform.asked_for, terraform.initialised, terraform.heard) == (["access"], 1, ["access"])
+    assert terraform.meanwhile == context.import_later
 
 
 def test_who_may_not_lock_can_plan_without(context: StepContext, terraform: FakeTerraform) -> None:

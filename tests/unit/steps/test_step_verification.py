@@ -56,8 +56,8 @@ def test_terraform_and_aws_are_asked_for_first(context: StepContext, monkeypatch
 def test_the_three_are_compared_and_what_was_found_is_kept(
     context: StepContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gather(settings: Settings, stack: str, on_line: object) -> Places:
-        assert (settings, stack, on_line) == (context.settings, "access", print)
+    def gather(settings: Settings, stack: str, on_line: object, meanwhile: object) -> Places:
+        assert (settings, stack, on_line, meanwhile) == (context.settings, "access", print, context.import_later)
         return Places((rule(80), rule(443)), (rule(80), rule(443)), (rule(80),))
 
     monkeypatch.setattr(verification, "gather_places", gather)
@@ -84,10 +84,16 @@ def difference(kind: DifferenceKind) -> Difference:
             id="all agree",
         ),
         pytest.param(
-            Verification(outcome=Outcome.WARNED, in_sync=0),
-            Outcome.WARNED,
-            "There is no rule to compare.",
+            Verification(outcome=Outcome.PASSED, in_sync=0),
+            Outcome.PASSED,
+            "Nothing to compare: the stack has no security-group rules.",
             id="nothing to compare",
+        ),
+        pytest.param(
+            Verification(outcome=Outcome.PASSED, in_sync=4, other_stacks=2),
+            Outcome.PASSED,
+            "Repository, state and AWS agree on 4 rules. 2 more in the same groups are other stacks'.",
+            id="another stack's rules",
         ),
         pytest.param(
             Verification(

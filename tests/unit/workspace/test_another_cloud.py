@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import import_module
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -62,18 +63,18 @@ def acme(monkeypatch: pytest.MonkeyPatch) -> Acme:
     monkeypatch.setitem(CLOUDS, "acme", ACME)
     monkeypatch.setitem(readers._READERS, "acme_gate", read)
     adapter, client = ModuleType("acme"), Acme()
-    vars(adapter)["live_client"] = lambda: client
+    vars(adapter)["live_client"] = lambda region: client
     monkeypatch.setitem(sys.modules, "runbook_lib.adapters.acme", adapter)
     return client
 
 
 @pytest.fixture
-def stands(monkeypatch: pytest.MonkeyPatch) -> None:
+def stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The stack's state holds the gate, the plan is empty, and AWS must not be asked."""
     resource = {"mode": "managed", "type": "acme_gate", "name": "admin", "instances": [{"attributes": ADMIN}]}
     document = {"version": 4, "serial": 1, "lineage": "l", "resources": [resource]}
     monkeypatch.setattr(comparison, "fetch_state", lambda settings, stack: document)
-    monkeypatch.setattr(comparison, "terraform_client", lambda *given: None)
+    monkeypatch.setattr(comparison, "terraform_client", lambda *given: SimpleNamespace(directory=tmp_path))
     monkeypatch.setattr(comparison, "ensure_initialised", lambda terraform: False)
     monkeypatch.setattr(comparison, "_planned_rules", lambda *given: None)
     monkeypatch.delattr("runbook_lib.adapters.aws.live_client")

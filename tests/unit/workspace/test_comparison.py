@@ -47,7 +47,8 @@ def in_aws(port: int = 80, rule: str = RULE) -> dict[str, Any]:
 class FakeTerraform:
     """Plans no change, unless `plan` is what it would do."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.plan: dict[str, Any] | None = None
         self.options: tuple[str, ...] = ()
 
@@ -65,9 +66,14 @@ class FakeAws:
     def __init__(self, rules: list[dict[str, Any]]) -> None:
         self._rules = rules
         self.asked: list[str] = []
+        self.gone: set[str] = set()
+        self.regions: list[str] = []
 
     def rules(self, groups: Any) -> list[dict[str, Any]]:
         return [rule for rule in self._rules if rule["GroupId"] in set(groups)]
+
+    def group_names(self, groups: Any) -> dict[str, str]:
+        return {group: f"name of {group}" for group in groups if group not in self.gone}
 
     def members(self, group: str) -> tuple[Member, ...]:
         self.asked.append(group)
@@ -78,16 +84,21 @@ Outside = Callable[..., tuple[FakeTerraform, FakeAws]]
 
 
 @pytest.fixture
-def outside(monkeypatch: pytest.MonkeyPatch) -> Outside:
+def outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Outside:
     """Put Terraform with this state, and AWS with these rules, in the outside's place."""
 
     def place(document: dict[str, Any], *rules: dict[str, Any]) -> tuple[FakeTerraform, FakeAws]:
-        terraform, aws = FakeTerraform(), FakeAws(list(rules))
+        terraform, aws = FakeTerraform(tmp_path), FakeAws(list(rules))
+
+        def live_client(region: str) -> FakeAws:
+            aws.regions.append(region)
+            return aws
+
         monkeypatch.setattr(states, "fetch_state", lambda settings, stack: document)
         monkeypatch.setattr(comparison, "fetch_state", lambda settings, stack: document)
         monkeypatch.setattr(comparison, "terraform_client", lambda *given: terraform)
         monkeypatch.setattr(comparison, "ensure_initialised", lambda terraform: False)
-        monkeypatch.setattr("runbook_lib.adapters.aws.live_client", lambda: aws)
+        monkeypatch.setattr("runbook_lib.adapters.aws.live_client", live_client)
         monkeypatch.setattr(service_tests, "Aws", lambda: aws)
         return terraform, aws
 
@@ -219,8 +230,8 @@ def test_every_place_is_asked_about_the_stack_that_is_meant(
     monkeypatch.setattr(comparison, "terraform_client", client)
     monkeypatch.setattr(comparison, "fetch_state", fetch)
     monkeypatch.setattr(comparison, "ensure_initialised", lambda given: asked.append((given,)))
-    comparison.gather_places(settings, "network", print)
-    assert asked == [(settings, "network", print), (terraform,), (settings, "network")]
+    comparison.gather_places(settings, "network", print, repr)
+    assert asked == [(settings, "network", print, repr), (terraform,), (settings, "network")]
 
 
 def test_what_is_compared_calls_sensitive_is_masked(settings: Settings, outside: Outside) -> None:
@@ -241,3 +252,59 @@ def test_an_output_that_is_no_group_is_told_with_all_there_are(settings: Setting
     with pytest.raises(InputError) as caught:
         members_of(settings, GroupReference(stack="network", output="web_group_id"))
     assert caught.value.remedy == "Correct services in runbook.yml; the outputs are: none."
+
+
+GROUP_FILE = """
+resource "aws_security_group" "web" {
+  name = "web"
+}
+"""
+
+
+def with_group(document: dict[str, Any], region: str = "us-east-1", **seen: Any) -> dict[str, Any]:
+    """The state with the group itself, in which the provider saw these rules when it last looked."""
+    arn = f"arn:aws:ec2:{region}:123456789012:security-group/{GROUP}"
+    attributes = {"id": GROUP, "name": "web", "arn": arn, "ingress": [], "egress": [], **seen}
+    group = {
+        "mode": "managed", "type": "aws_security_group", "name": "web",
+        "provider": 'provider["registry.terraform.io/hashicorp/aws"]', "instances": [{"attributes": attributes}],
+    }  # fmt: skip
+    return {**document, "resources": [group, *document["resources"]]}
+
+
+STALE = {
+    "protocol": "tcp", "from_port": 9100, "to_port": 9100, "cidr_blocks": ["0.0.0.0/0"], "description": "",
+    "ipv6_cidr_blocks": [], "prefix_list_ids": [], "security_groups": [], "self": False,
+}  # fmt: skip
+
+
+def test_what_the_provider_once_saw_in_a_group_is_no_declaration(
+    settings: Settings, outside: Outside, tmp_path: Path
+) -> None:
+    (tmp_path / "main.tf").write_text(GROUP_FILE)
+    outside(with_group(state(), ingress=[STALE]), in_aws())
+    assert differences(settings) == (Outcome.PASSED, [])
+
+
+@pytest.mark.parametrize("block", ["ingress {}", 'dynamic "ingress" {}', "ingress = []"])
+def test_what_a_group_writes_itself_is_one(settings: Settings, outside: Outside, tmp_path: Path, block: str) -> None:
+    (tmp_path / "main.tf").write_text(GROUP_FILE.replace('"web"\n}', f'"web"\n  {block}\n}}'))
+    outside(with_group(state(), ingress=[STALE]), in_aws())
+    assert differences(settings) == (Outcome.BLOCKED, ["missing"])
+
+
+def test_a_group_of_ours_without_rules_is_asked_for_where_it_is(
+    settings: Settings, outside: Outside, tmp_path: Path
+) -> None:
+    (tmp_path / "main.tf").write_text(GROUP_FILE)
+    _, aws = outside(with_group({**state(), "resources": []}), in_aws(22, "sgr-by-hand"))
+    assert differences(settings) == (Outcome.BLOCKED, ["unmanaged"])
+    assert set(aws.regions) == {"us-east-1"}
+
+
+def test_a_group_of_ours_that_is_gone_is_named(settings: Settings, outside: Outside, tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text(GROUP_FILE)
+    _, aws = outside(with_group(state()))
+    aws.gone = {GROUP}
+    found = comparison.compare_places(comparison.gather_places(settings, "access", print))
+    assert [(each.kind.value, each.group, each.rule) for each in found.differences] == [("missing", GROUP, None)]

@@ -257,3 +257,15 @@ def test_in_a_pipeline_a_step_of_another_stack_than_the_run_s_is_refused(
     load(CI_PIPELINE_ID="7")
     with pytest.raises(UsageError, match="run 7 is of stack 'access', not 'network'"):
         open_step("plan", stack="network")
+
+
+def test_what_a_step_needs_later_is_imported_and_what_is_missing_is_left_out(
+    context: StepContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported: list[str] = []
+    monkeypatch.setattr("importlib.import_module", imported.append)
+    context.import_later()
+    assert imported == list(context.step.later)
+    monkeypatch.undo()
+    context.step = context.step.model_copy(update={"later": ("no_such_module",)})
+    context.import_later()

@@ -50,6 +50,19 @@ def test_the_state_comes_from_terraform_where_no_gitlab_keeps_it(settings: Setti
     assert read_state(settings, "access") == {"serial": 8}
 
 
+def test_a_state_that_another_backend_keeps_is_read_by_terraform_though_there_is_a_gitlab(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, terraform: FakeTerraform
+) -> None:
+    monkeypatch.setattr(states, "state_client", lambda settings: FakeGitLab(access=b'{"serial": 3}'))
+    folder = settings.root / settings.config.stacks["access"].path
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "zz_backend.tf").write_text('terraform {\n  backend "s3" {}\n}\n')
+    for file in folder.glob("*.tf"):
+        if file.name != "zz_backend.tf":
+            file.unlink()
+    assert read_state(settings, "access") == {"serial": 8}
+
+
 def test_a_state_that_is_no_json_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(states, "state_client", lambda settings: FakeGitLab(access=b"<html>"))
     with pytest.raises(GitLabError, match="the state access of project platform/network-access is no JSON"):

@@ -1,0 +1,94 @@
+"""Which security groups write rules into their own blocks: what no plan and no state tells.
+
+A plan's configuration leaves `dynamic` blocks out, and a state holds, of a group without any, whatever rules the
+provider saw in AWS when it last looked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import InputError
+from .hcl_blocks import module_files, read_source, split_blocks
+
+__all__ = ["InlineBlocks", "read_inline_blocks"]
+
+_WRITTEN: Final = re.compile(r'(?m)^\s*(?:dynamic\s+"?(?P<dynamic>\w+)"?\s*\{|(?P<plain>\w+)\s*(?:=(?!=)|\{))')
+_MODULES: Final = ".terraform/modules/modules.json"
+_RESOURCE = "resource"
+
+
+@dataclass(frozen=True)
+class InlineBlocks:
+    """The names of blocks and attributes that each resource writes, by the names of its modules and `type.name`."""
+
+    resources: Mapping[tuple[tuple[str, ...], str], frozenset[str]] = field(default_factory=dict)
+
+    def written(self, path: tuple[str, ...], base: str, name: str) -> bool:
+        """Whether the resource writes this block or attribute, or may: nothing is known of what was not read."""
+        found = self.resources.get((path, base))
+        return found is None or name in found
+
+
+def read_inline_blocks(folder: Path, types: frozenset[str]) -> InlineBlocks:
+    """What the resources of these types write, in a root module and in all modules that `terraform init` laid down.
+
+    A module or a file that can't be read leaves its resources out.
+    """
+    found: dict[tuple[tuple[str, ...], str], frozenset[str]] = {}
+    for path, module in _modules(folder):
+        try:
+            for base, names in _resources(module, types):
+                found[path, base] = found.get((path, base), frozenset()) | names
+        except InputError:
+            found = {key: names for key, names in found.items() if key[0] != path}
+    return InlineBlocks(found)
+
+
+def _modules(folder: Path) -> Iterator[tuple[tuple[str, ...], Path]]:
+    yield (), folder
+    try:
+        listed = json.loads((folder / _MODULES).read_text(encoding="utf-8"))["Modules"]
+        for module in listed:
+            if module["Key"]:
+                yield tuple(str(module["Key"]).split(".")), folder / str(module["Dir"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+
+
+def _resources(module: Path, types: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    for file in module_files(module):
+        text = read_source(file)
+        if not any(kind in text for kind in types):
+            continue
+        if file.name.endswith(".json"):
+            yield from _json_resources(text, types)
+            continue
+        for block in split_blocks(text, file.name):
+            if block.kind == _RESOURCE and len(block.labels) == 2 and block.labels[0] in types:
+                body = block.text.partition("{")[2]
+                # A word at the beginning of a line inside a nested block counts too: better one too many.
+                names = frozenset(match["dynamic"] or match["plain"] for match in _WRITTEN.finditer(body))
+                yield ".".join(block.labels), names
+
+
+def _json_resources(text: str, types: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"this is no JSON: {error}", "Correct it; `terraform validate` says more.") from error
+    for held in _listed(document.get(_RESOURCE) if isinstance(document, dict) else None):
+        for kind, named in held.items():
+            for name, body in named.items() if kind in types and isinstance(named, dict) else ():
+                names = {key for part in _listed(body) for key in part}
+                names |= {key for part in _listed(body) for dynamic in _listed(part.get("dynamic")) for key in dynamic}
+                yield f"{kind}.{name}", frozenset(names)
+
+
+def _listed(value: Any) -> list[dict[str, Any]]:
+    return [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
