@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,15 +54,20 @@ class Outbox:
     Nothing is lost: what Slack did not take stays a file, in outbox/refused/ if it never will. Nothing is sent twice
     either: Slack is given each entry's own id and, where the end of an earlier attempt is not known, asked for it.
     Only an incoming webhook, which can't be asked, may show a message again after a crash.
+
+    With a `credential`, the one by which the chat is told, each file bears a mark that only its holder can make: what
+    somebody else put there is set aside, and never sent.
     """
 
-    def __init__(self, store: RunStore) -> None:
+    def __init__(self, store: RunStore, credential: str = "") -> None:
         self._store = store
+        self._credential = credential.encode()
 
     @property
     def references(self) -> dict[str, Reference]:
         """Where the messages that were sent are, by key."""
-        return dict(self._store.read_model(LEDGER, Thread).messages) if self._store.exists(LEDGER) else {}
+        ledger = self._store.read_model(LEDGER, Thread) if self._store.exists(LEDGER) else Thread()
+        return dict(ledger.messages) if self._is_ours(ledger) else {}
 
     @property
     def waiting(self) -> tuple[OutboxEntry, ...]:
@@ -93,6 +99,14 @@ class Outbox:
         error: ChatError | None = None
         for relative in self._queue() if slack else ():
             entry = self._read(relative)
+            if not self._is_ours(entry):
+                error = error or MessageRefusedError(
+                    f"{relative} was put there by nobody who may tell {self._store.run_id}'s channel, and was not sent",
+                    "Find out which job left it.",
+                )
+                refused.append(entry.key)
+                self._set_aside(relative)
+                continue
             try:
                 self._send(slack, relative, entry)
                 sent.append(entry.key)
@@ -116,9 +130,9 @@ class Outbox:
             parent = self._parent(entry)
             reference = _arrived(slack, entry, parent) if entry.tried else None
             if reference is None:
-                self._store.write_json(relative, entry.model_copy(update={"tried": True}))
+                self._keep(relative, entry.model_copy(update={"tried": True}))
                 reference = _hand_over(slack, entry, parent)
-            self._store.write_json(LEDGER, Thread(messages=self.references | {entry.key: reference}))
+            self._keep(LEDGER, Thread(messages=self.references | {entry.key: reference}))
         self._store.path(relative).unlink(missing_ok=True)
 
     def _update(self, slack: Messenger, entry: OutboxEntry) -> None:
@@ -142,7 +156,7 @@ class Outbox:
     def _find(self, key: str, kind: str) -> str:
         for relative in self._queue():
             entry = self._read(relative)
-            if (entry.key, entry.kind) == (key, kind):
+            if (entry.key, entry.kind) == (key, kind) and self._is_ours(entry):
                 return relative
         return ""
 
@@ -152,7 +166,21 @@ class Outbox:
             taken = [int(path.name[:6]) for path in self._folder().rglob("[0-9]*.json")]
             name = re.sub(r"[^A-Za-z0-9]+", "-", entry.key)[:40].strip("-")
             relative = f"{FOLDER}/{max(taken, default=0) + 1:06d}-{name}-{entry.kind}.json"
-        self._store.write_json(relative, entry)
+        self._keep(relative, entry)
+
+    def _keep(self, relative: str, model: OutboxEntry | Thread) -> None:
+        self._store.write_json(relative, model)
+        if self._credential:
+            # Of what lies there, with its secrets masked.
+            kept = self._store.read_model(relative, type(model))
+            self._store.write_json(relative, kept.model_copy(update={"mark": self._mark(kept)}))
+
+    def _mark(self, model: OutboxEntry | Thread) -> str:
+        text = f"{self._store.run_id}\n{model.model_copy(update={'mark': ''}).model_dump_json()}"
+        return hmac.new(self._credential, text.encode(), "sha256").hexdigest()
+
+    def _is_ours(self, model: OutboxEntry | Thread) -> bool:
+        return not self._credential or hmac.compare_digest(model.mark, self._mark(model))
 
     def _read(self, relative: str) -> OutboxEntry:
         return self._store.read_model(relative, OutboxEntry)

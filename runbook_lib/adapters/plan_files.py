@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from ..errors import InputError
 from .store import sha256_file
 
 __all__ = ["files_of_plan"]
@@ -39,7 +40,12 @@ def files_of_plan(directory: Path, root: Path) -> dict[str, str]:
         for path in todo:
             found.update(_named_in(path, (path.parent, directory, root)))
         seen |= found
-    return {_name(path, root): sha256_file(path) for path in sorted(found)[:_MOST]}
+    if len(found) > _MOST:
+        raise InputError(
+            f"{directory.name}: the plan reads from folders of more than {_MOST:,} files",
+            "Name narrower folders in its files, or move the stack into a folder of its own.",
+        )
+    return {_name(path, root): sha256_file(path) for path in sorted(found)}
 
 
 def _modules(directory: Path) -> Iterator[Path]:

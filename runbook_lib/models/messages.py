@@ -38,7 +38,8 @@ class Reference(Model):
 class OutboxEntry(Model):
     """One thing to send. `key` names it in the run, `id` in Slack; `thread` is the key of the parent.
 
-    `tried` means that an earlier attempt may have arrived without our knowing.
+    `tried` means that an earlier attempt may have arrived without our knowing. `mark` says that whoever wrote it holds
+    the chat's credential: a file that was put there by somebody else does not bear it.
     """
 
     key: str
@@ -49,9 +50,11 @@ class OutboxEntry(Model):
     thread: str = ""
     broadcast: bool = False
     tried: bool = False
+    mark: str = ""
 
 
 class Thread(Model):
     """The model of slack.json: where each message of the run ended up, by key."""
 
     messages: dict[str, Reference] = {}
+    mark: str = ""

@@ -64,8 +64,9 @@ def outdated(settings: Settings, run: Run) -> tuple[str, ...]:
         )
     applied = applied_commit(settings, run)
     try:
-        if applied and applied != run.commit and not gitlab.commits_between(applied, run.commit):
-            found.append(f"The commit {run.commit[:12]} is older than {applied[:12]}, which was applied. {_NEW_PLAN}")
+        # Nothing may be on the applied side that the commit lacks: a branch may have been pushed over.
+        if applied and applied != run.commit and gitlab.commits_between(run.commit, applied):
+            found.append(f"{run.commit[:12]} lacks commits of {applied[:12]}, which was applied. {_NEW_PLAN}")
     except GitLabError as error:
         found.append(f"It is not known whether something newer was applied: {error.message}. {error.remedy}")
     return tuple(found)

@@ -169,7 +169,7 @@ def _changed_inputs(context: StepContext, request: ApprovalRequest, found: Found
         yield "It is not known what the plan was made from. Run the plan step again."
         return
     planned = read_inputs(context.store)
-    if request.inputs_sha256 and inputs_digest(planned) != request.inputs_sha256:
+    if inputs_digest(planned) != request.inputs_sha256:
         yield "What the plan was made from is not what it was at the request. Run the plan step again."
     yield from changed_inputs(planned, found.inputs)
 

@@ -34,7 +34,9 @@ class Teller:
         self._store = store
         self._run = run
         self._slack = messenger(settings, run.stack)
-        self._outbox = Outbox(store)
+        environment = settings.environment
+        credential = environment.slack_token.get_secret_value() or environment.slack_webhook.get_secret_value()
+        self._outbox = Outbox(store, credential)
 
     @property
     def thread(self) -> Reference | None:

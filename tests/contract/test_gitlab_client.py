@@ -203,7 +203,7 @@ REFUSALS: dict[str, tuple[Failing, str, str]] = {
     "cannot be reached": (
         lambda lab: GitLab("http://127.0.0.1:1", "x", "42").current_user(),
         "http://127.0.0.1:1 can't be reached",
-        "CI_SERVER_URL",
+        "gitlab.url",
     ),
     "no TLS there": (
         lambda lab: GitLab(lab.url.replace("http:", "https:"), "x", "42").current_user(),

@@ -13,6 +13,7 @@ from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import ChatError, MessageRefusedError
 from runbook_lib.models.messages import Message, MessageFile, Reference
 
+CREDENTIAL = "xoxb-of-this-run"
 BOARD = Message(text="board", blocks=({"type": "divider"},))
 REPLY = Message(text="reply")
 DOWN = ChatError("Slack can't be reached", "Check the network.")
@@ -78,7 +79,7 @@ def store(tmp_path: Path) -> RunStore:
 
 @pytest.fixture
 def outbox(store: RunStore) -> Outbox:
-    return Outbox(store)
+    return Outbox(store, CREDENTIAL)
 
 
 def files_left(store: RunStore) -> list[str]:
@@ -126,7 +127,7 @@ def test_key_that_is_known_is_told_once(outbox: Outbox) -> None:
 def test_two_outboxes_on_one_folder_are_the_same(outbox: Outbox, store: RunStore) -> None:
     outbox.add("board", BOARD)
     slack = FakeSlack()
-    Outbox(store).deliver(slack)
+    Outbox(store, CREDENTIAL).deliver(slack)
     assert outbox.deliver(slack).sent == ()
     assert slack.texts == ["board"]
 
@@ -236,7 +237,7 @@ def test_secrets_are_masked_in_what_waits(tmp_path: Path) -> None:
 def test_whatever_happens_each_message_arrives_once_and_in_order(
     tmp_path_factory: pytest.TempPathFactory, fates: list[str]
 ) -> None:
-    outbox = Outbox(RunStore(tmp_path_factory.mktemp("runs"), "run-1"))
+    outbox = Outbox(RunStore(tmp_path_factory.mktemp("runs"), "run-1"), CREDENTIAL)
     slack = FakeSlack()
     for number, fate in enumerate(fates):
         outbox.add(f"m{number}", Message(text=f"m{number}"), thread="m0" if number else "")
@@ -250,3 +251,40 @@ def test_whatever_happens_each_message_arrives_once_and_in_order(
     outbox.deliver(slack)
     assert slack.texts == [f"m{number}" for number in range(len(fates))]
     assert outbox.waiting == ()
+
+
+def test_a_message_that_somebody_else_put_there_is_set_aside_and_never_sent(outbox: Outbox, store: RunStore) -> None:
+    slack = FakeSlack()
+    # Whoever can write to the folder, and does not hold the chat's credential.
+    Outbox(store, "xoxb-guessed").add("decision", Message(text="Approved by alex"))
+    Outbox(store).add("other", Message(text="Approved by sam"))
+    outbox.add("board", BOARD)
+    delivery = outbox.deliver(slack)
+    assert slack.texts == ["board"]
+    assert (delivery.sent, sorted(delivery.refused)) == (("board",), ["decision", "other"])
+    assert delivery.error is not None
+    assert "outbox/000001-decision-post.json was put there by nobody who may tell" in delivery.error.message
+    assert len(list(store.path("outbox/refused").glob("*.json"))) == 2
+
+
+def test_a_message_of_another_run_is_not_sent_in_this_one(outbox: Outbox, store: RunStore, tmp_path: Path) -> None:
+    other = RunStore(tmp_path, "run-2")
+    Outbox(other, CREDENTIAL).add("decision", Message(text="Approved by alex"))
+    (entry,) = other.path("outbox").glob("*.json")
+    store.write_bytes(f"outbox/{entry.name}", entry.read_bytes())
+    slack = FakeSlack()
+    assert (outbox.deliver(slack).refused, slack.texts) == (("decision",), [])
+
+
+def test_a_ledger_that_somebody_else_wrote_keeps_no_message_from_being_sent(outbox: Outbox, store: RunStore) -> None:
+    store.write_json("slack.json", {"messages": {"request": {"channel": "C1", "ts": "1"}}})
+    slack = FakeSlack()
+    outbox.add("request", Message(text="approval needed"))
+    assert (outbox.deliver(slack).sent, slack.texts) == (("request",), ["approval needed"])
+
+
+def test_a_secret_in_a_message_does_not_make_it_somebody_else_s(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, "run-1", lambda text: text.replace("hunter2", "[MASKED]"))
+    outbox, slack = Outbox(store, CREDENTIAL), FakeSlack()
+    outbox.add("board", Message(text="the password is hunter2"))
+    assert (outbox.deliver(slack).sent, slack.texts) == (("board",), ["the password is [MASKED]"])

@@ -72,6 +72,7 @@ class Deployed:
 def repository(root: Path) -> Path:
     """The repository with two commits: what stood before, and an empty change."""
     shutil.copytree(ROOT / "notebooks", root / "notebooks")
+    edit(root / "runbook.yml", 'project: ""', 'project: "42"')
     git(root, "init", "--quiet", "--initial-branch=main")
     commit(root, "before")
     commit(root, "the change")
