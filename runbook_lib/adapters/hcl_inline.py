@@ -11,16 +11,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ..errors import InputError
-from .hcl_blocks import module_files, read_source, split_blocks
+from .hcl_blocks import Block, module_files, read_source, split_blocks, without_comments
+from .hcl_json import json_blocks, read_json_file
 
 __all__ = ["InlineBlocks", "read_inline_blocks"]
 
 _WRITTEN: Final = re.compile(r'(?m)^\s*(?:dynamic\s+"?(?P<dynamic>\w+)"?\s*\{|(?P<plain>\w+)\s*(?:=(?!=)|\{))')
 _MODULES: Final = ".terraform/modules/modules.json"
-_RESOURCE = "resource"
 
 
 @dataclass(frozen=True)
@@ -66,29 +66,18 @@ def _resources(module: Path, types: frozenset[str]) -> Iterator[tuple[str, froze
         text = read_source(file)
         if not any(kind in text for kind in types):
             continue
-        if file.name.endswith(".json"):
-            yield from _json_resources(text, types)
-            continue
-        for block in split_blocks(text, file.name):
-            if block.kind == _RESOURCE and len(block.labels) == 2 and block.labels[0] in types:
-                body = block.text.partition("{")[2]
-                # A word at the beginning of a line inside a nested block counts too: better one too many.
-                names = frozenset(match["dynamic"] or match["plain"] for match in _WRITTEN.finditer(body))
+        for block, names in _json_blocks(text, file) if file.name.endswith(".json") else _blocks(text, file):
+            if block.kind == "resource" and len(block.labels) == 2 and block.labels[0] in types:
                 yield ".".join(block.labels), names
 
 
-def _json_resources(text: str, types: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"this is no JSON: {error}", "Correct it; `terraform validate` says more.") from error
-    for held in _listed(document.get(_RESOURCE) if isinstance(document, dict) else None):
-        for kind, named in held.items():
-            for name, body in named.items() if kind in types and isinstance(named, dict) else ():
-                names = {key for part in _listed(body) for key in part}
-                names |= {key for part in _listed(body) for dynamic in _listed(part.get("dynamic")) for key in dynamic}
-                yield f"{kind}.{name}", frozenset(names)
+def _blocks(text: str, file: Path) -> Iterator[tuple[Block, frozenset[str]]]:
+    for block in split_blocks(text, file.name):
+        body = without_comments(block.text).partition("{")[2]
+        # A word at the beginning of a line inside a nested block counts too: better one too many.
+        yield block, frozenset(match["dynamic"] or match["plain"] for match in _WRITTEN.finditer(body))
 
 
-def _listed(value: Any) -> list[dict[str, Any]]:
-    return [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
+def _json_blocks(text: str, file: Path) -> Iterator[tuple[Block, frozenset[str]]]:
+    for block, body in json_blocks(read_json_file(text, file), file.name):
+        yield block, frozenset([*body, *(name for dynamic in body.get("dynamic") or () for name in dynamic)])

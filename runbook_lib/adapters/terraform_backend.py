@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError
-from .hcl_blocks import module_files, read_source, split_blocks
+from .hcl_blocks import module_files, read_source, split_blocks, without_comments
+from .hcl_json import read_json_file
 
 __all__ = ["backend_type"]
 
@@ -29,7 +29,7 @@ def backend_type(folder: Path) -> str:
     for file in files:
         text = read_source(file)
         if file.name.endswith(".json"):
-            found = _of_json(text) or found
+            found = _of_json(read_json_file(text, file)) or found
         elif "backend" in text or "cloud" in text:
             blocks = (block.text for block in split_blocks(text, file.name) if block.kind == "terraform")
             found = next((kind for kind in map(_of_block, blocks) if kind), found)
@@ -37,6 +37,7 @@ def backend_type(folder: Path) -> str:
 
 
 def _of_block(text: str) -> str:
+    text = without_comments(text)
     match = _BACKEND.search(text)
     if match is None:
         return ""
@@ -44,11 +45,7 @@ def _of_block(text: str) -> str:
     return "http elsewhere" if kind == "http" and _ADDRESS.search(text[match.end() - 1 :]) else kind
 
 
-def _of_json(text: str) -> str:
-    try:
-        document: Any = json.loads(text)
-    except ValueError:
-        return ""
+def _of_json(document: Any) -> str:
     for part in _listed(document.get("terraform") if isinstance(document, dict) else None):
         if "cloud" in part:
             return "cloud"

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from ..adapters.hcl_inline import read_inline_blocks
 from ..adapters.terraform import Terraform
+from ..adapters.terraform_backend import backend_type
 from ..adapters.terraform_folder import ensure_initialised
 from ..domain.drift import Surveyed, compare, governed_groups
 from ..domain.plan import parse_plan
@@ -130,14 +131,17 @@ def _strangers(places: Places) -> bool:
 
 
 def _rules_elsewhere(settings: Settings, stack: str) -> tuple[Rule, ...]:
-    """The rules that the other stacks of runbook.yml keep; without those of a stack whose state can't be read."""
+    """The rules that the other stacks of runbook.yml keep; without those of a stack whose state can't be read.
+
+    And without those of a state that is a file beside the others: whoever can write one could name any rule his.
+    """
     found: list[Rule] = []
     for other in settings.config.stacks:
-        if other != stack:
-            with contextlib.suppress(RunbookError):
+        directory = settings.root / stack_config(settings, other).path
+        with contextlib.suppress(RunbookError):
+            if other != stack and backend_type(directory) != "local":
                 document = fetch_state(settings, other)
                 learn_state(settings, document)
-                directory = settings.root / stack_config(settings, other).path
                 written = read_inline_blocks(directory, GROUP_TYPES).written
                 found += declared_rules(rules_from_state(document), written) if document else ()
     return tuple(found)

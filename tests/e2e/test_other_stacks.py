@@ -90,11 +90,11 @@ resource "aws_vpc_security_group_ingress_rule" "far" {
 class OtherStack:
     """A repository of another team on the lab, its state in a file beside its files."""
 
-    def __init__(self, root: Path, lab: LabAddresses, settings: Settings) -> None:
+    def __init__(self, root: Path, lab: LabAddresses, settings: Settings, files: str = FILES) -> None:
         self.root = root
         (root / "stack").mkdir(parents=True)
         (root / "runbook.yml").write_text(CONFIG)
-        (root / "stack/main.tf").write_text(FILES)
+        (root / "stack/main.tf").write_text(files)
         configuration = settings.outputs / ".terraform-cli/terraform.rc"
         self.environment = {
             **os.environ,
@@ -193,3 +193,14 @@ def test_what_somebody_opens_by_hand_is_found_where_it_is(
     assert [(each["kind"], each["name"], each["rule"]["from_port"]) for each in found["differences"]] == [
         ("unmanaged", name, 22)
     ]
+
+
+def test_a_stack_without_any_group_has_nothing_to_compare_and_passes(
+    session_base: Base, settings: Settings, tmp_path: Path
+) -> None:
+    stack = OtherStack(tmp_path / "repository", session_base.lab, settings, 'output "name" {\n  value = "nothing"\n}\n')
+    terraform = stack.terraform()
+    terraform.init()
+    terraform.run("apply", "-auto-approve", "-input=false", "-no-color")
+    status, found = stack.verify()
+    assert (status, found["outcome"], found["in_sync"], found["differences"]) == (0, "passed", 0, [])

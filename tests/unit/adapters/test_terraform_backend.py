@@ -19,6 +19,7 @@ from runbook_lib.adapters.terraform_backend import backend_type
         ("terraform {\n  backend local {\n  }\n}\n", "local"),
         ('terraform {\n  cloud {\n    organization = "o"\n  }\n}\n', "cloud"),
         ('terraform {\n  required_version = ">= 1.5"\n}\n', "local"),
+        ('terraform {\n  /*\n  backend "s3" {}\n  */\n}\n', "local"),
         ('# backend "s3" {}\nresource "x" "backend" {\n}\n', "local"),
     ],
 )

@@ -224,3 +224,126 @@ def test_every_rule_is_counted_once(repository: list[Rule], state: list[Rule], a
 def test_ten_thousand_rules_that_agree_are_all_counted() -> None:
     rules = [rule(f"10.{n // 250}.{n % 250}.0/24", group=f"sg-{n % 200}", address=f"a.r[{n}]") for n in range(10_000)]
     assert compare(rules, rules, seen(*rules)).in_sync == 10_000
+
+
+INLINE = "aws_security_group.web"
+
+
+def addresses(found: Verification) -> list[str]:
+    return [difference.rule.address if difference.rule else "" for difference in found.differences]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ([f"{INLINE}_a", f"{INLINE}_b"], f"{INLINE}_a"),
+        ([INLINE, ADDRESS], ADDRESS),
+        ([ADDRESS, INLINE], ADDRESS),
+        ([ADDRESS, f"{ADDRESS}[0]"], ADDRESS),
+    ],
+)
+def test_of_rules_that_stand_twice_the_one_with_a_resource_of_its_own_is_told_else_the_first(
+    given: list[str], kept: str
+) -> None:
+    assert addresses(compare([], [rule(address=address) for address in given], [])) == [kept]
+
+
+def ports(found: Verification) -> list[tuple[object, ...]]:
+    told = [difference.fields.get("from_port", {}) for difference in found.differences]
+    return [tuple(each.get(place) for place in ("repository", "state", "aws")) for each in told]
+
+
+def test_of_several_rules_at_one_address_those_of_one_source_are_one_changed_rule() -> None:
+    wanted = [rule("10.0.0.0/8", 80, address=INLINE), rule("192.0.2.0/24", 443, address=INLINE)]
+    known = [rule("192.0.2.0/24", 8443, address=INLINE), rule("10.0.0.0/8", 8080, address=INLINE)]
+    found = compare(wanted, known, seen(*known))
+    assert kinds(found) == ["changed", "changed"]
+    assert sorted(ports(found)) == [(80, 8080, 8080), (443, 8443, 8443)]
+    assert all("source" not in difference.fields for difference in found.differences)
+
+
+def test_of_several_rules_at_one_address_those_on_one_port_are_one_changed_rule() -> None:
+    wanted = [rule("10.0.0.0/8", 80, address=INLINE), rule("192.0.2.0/24", 443, address=INLINE)]
+    known = [rule("198.51.100.0/24", 443, address=INLINE), rule("203.0.113.0/24", 80, address=INLINE)]
+    found = compare(wanted, known, seen(*known))
+    told = sorted(tuple(difference.fields["source"].values()) for difference in found.differences)
+    assert told == [
+        ("10.0.0.0/8", "203.0.113.0/24", "203.0.113.0/24"),
+        ("192.0.2.0/24", "198.51.100.0/24", "198.51.100.0/24"),
+    ]
+
+
+def test_a_rule_edited_to_its_last_field_is_still_the_one_at_its_address() -> None:
+    known = rule("192.0.2.0/24", 443)
+    found = compare([rule("10.0.0.0/8", 80)], [known], seen(known))
+    assert kinds(found) == ["changed"]
+    assert set(found.differences[0].fields) == {"source", "from_port", "to_port"}
+
+
+def test_rules_that_no_address_ties_are_two_differences() -> None:
+    found = compare([rule("10.0.0.0/8", 80, address="")], [rule("192.0.2.0/24", 443, address="")], [])
+    assert kinds(found) == ["repository_only", "state_only"]
+
+
+def test_by_hand_a_rule_keeps_its_source_or_its_port_else_it_is_another() -> None:
+    known = [rule("10.0.0.0/8", 80, address="a.b"), rule("192.0.2.0/24", 443, address="a.c")]
+    moved = seen(rule("192.0.2.0/24", 8443), rule("10.0.0.0/8", 8080))
+    assert sorted(ports(compare(known, known, moved))) == [(80, 80, 8080), (443, 443, 8443)]
+    other = compare([rule("10.0.0.0/8", 80)], [rule("10.0.0.0/8", 80)], seen(rule("192.0.2.0/24", 443)))
+    assert kinds(other) == ["missing", "unmanaged"]
+    turned = compare([rule()], [rule()], seen(rule(direction="egress")))
+    assert kinds(turned) == ["missing", "unmanaged"]
+
+
+def test_what_somebody_made_as_wanted_is_not_taken_for_a_change_of_another_rule() -> None:
+    old, new = rule(port=80, address="a.old"), rule(port=443, address="a.new")
+    found = compare([old, new], [old], seen(rule(port=443)))
+    assert sorted(kinds(found)) == ["missing", "unmanaged"]
+    told = {difference.kind.value: difference for difference in found.differences}
+    ports_of = {kind: each.rule.from_port for kind, each in told.items() if each.rule}
+    assert ports_of == {"missing": 80, "unmanaged": 443}
+
+
+def test_differences_stand_by_group_then_by_kind_and_carry_the_rule_as_the_state_has_it() -> None:
+    gone, changed = rule(port=1, group="sg-2", address="a.b"), rule(port=2, group="sg-1", address="a.c")
+    hand = rule("203.0.113.9/32", 9, group="sg-2", address="")
+    found = compare([gone, changed], [gone, changed], [*seen(rule(port=3, group="sg-1")), hand], ["sg-3"])
+    assert [(each.group, each.kind.value) for each in found.differences] == [
+        ("sg-1", "changed"), ("sg-2", "missing"), ("sg-2", "unmanaged"),
+    ]  # fmt: skip
+    assert [each.rule for each in found.differences] == [changed, gone, hand]
+    assert [each.fields for each in found.differences[1:]] == [{}, {}]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fields"),
+    [
+        pytest.param({"group": "aws_security_group.web"}, {}, id="the group by the rule's own address"),
+        pytest.param({"source": "aws_security_group.front"}, {}, id="the source by the rule's own address"),
+        pytest.param(
+            {"source": "sg-3"}, {"source": {"repository": "sg-3", "state": "sg-2", "aws": "sg-2"}}, id="an id"
+        ),
+        pytest.param({"group": "sg-1", "source": "sg-2"}, {}, id="both by id"),
+        pytest.param({"source": UNKNOWN}, {}, id="what is not known yet"),
+    ],
+)
+def test_what_the_repository_calls_by_address_is_held_to_the_id_in_the_state(
+    wanted: dict[str, object], fields: dict[str, object]
+) -> None:
+    known = rule("sg-2", source_kind="group")
+    found = compare([known.model_copy(update=wanted)], [known], seen(known))
+    assert [difference.fields for difference in found.differences] == ([fields] if fields else [])
+
+
+def test_an_address_that_the_state_does_not_tell_fits_whatever_was_applied() -> None:
+    wanted = rule("aws_security_group.front", group="aws_security_group.web", source_kind="group", address="a.new")
+    known = rule("sg-2", source_kind="group", address="a.old")
+    assert compare([wanted], [known], seen(known)).outcome == "passed"
+    other = compare([wanted.model_copy(update={"from_port": 81, "to_port": 81})], [known], seen(known))
+    assert sorted(kinds(other)) == ["repository_only", "state_only"]
+
+
+def test_the_source_of_one_of_several_rules_at_an_address_is_not_taken_for_another_s() -> None:
+    known = [rule(f"sg-{number}", 80 + number, source_kind="group", address=INLINE) for number in (2, 3)]
+    wanted = [rule("aws_security_group.x", 82, source_kind="group", address=INLINE), known[1]]
+    assert compare(wanted, known, seen(*known)).outcome == "passed"

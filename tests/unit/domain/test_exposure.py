@@ -258,3 +258,205 @@ def test_icmp_is_told_by_type_and_code() -> None:
         "0.0.0.0/0 (internet) > web icmp 3-5"
     ]
     assert opened([], [rule(WORLD, "icmp", (-1, -1))]) == ["0.0.0.0/0 (internet) > web icmp -1--1"]
+
+
+@pytest.mark.parametrize(
+    ("ports", "told"),
+    [
+        ((80, None), "80-80"),
+        ((90, 80), "80-90"),
+        ((None, None), "None-None"),
+        ((-1, -1), "None-None"),
+        ((0, 65535), "None-None"),
+        ((0, 0), "0-0"),
+        ((65535, 65535), "65535-65535"),
+    ],
+)
+def test_ports_are_told_as_they_are_meant(ports: tuple[object, object], told: str) -> None:
+    assert opened([], [rule(WORLD, ports=ports)]) == [f"0.0.0.0/0 (internet) > web tcp {told}"]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "ports", "told"),
+    [
+        ("icmp", (8, 0), "icmp 8-0"),
+        ("icmp", (8, None), "icmp 8--1"),
+        ("icmpv6", (128, 3), "icmpv6 128-3"),
+        ("1", (255, 255), "icmp 255-255"),
+        ("47", (80, 80), "47 None-None"),
+        ("TCP", (80, 80), "tcp 80-80"),
+        ("17", (53, 53), "udp 53-53"),
+        ("icmp6", (-1, -1), "icmpv6 -1--1"),
+        ("58", (None, None), "icmpv6 -1--1"),
+    ],
+)
+def test_every_protocol_is_told_by_its_one_name(protocol: str, ports: tuple[object, object], told: str) -> None:
+    assert opened([], [rule(WORLD, protocol, ports)]) == [f"0.0.0.0/0 (internet) > web {told}"]
+
+
+def test_protocols_stand_in_one_order_and_networks_by_their_addresses() -> None:
+    given = [
+        rule(source, protocol, (1, 1))
+        for source in ("203.0.113.0/24", "9.0.0.0/8", "2001:db8::/32")
+        for protocol in ("132", "icmpv6", "47", "udp", "icmp", "tcp")
+    ]
+    told = ["tcp 1-1", "udp 1-1", "icmp 1-1", "icmpv6 1-1", "47 None-None", "132 None-None"]
+    assert opened([], given) == [
+        f"{source} (network) > web {what}"
+        for source in ("9.0.0.0/8", "203.0.113.0/24", "2001:db8::/32")
+        for what in told
+    ]
+
+
+def test_whole_types_and_single_codes_of_icmp_are_told_apart() -> None:
+    wide, narrow = rule(WORLD, "icmp", (-1, -1)), rule(WORLD, "icmp", (3, 4))
+    told = [line.split(" > web icmp ")[1] for line in opened([narrow], [wide])]
+    before, after = ["0--1", "1--1", "2--1"], [f"{number}--1" for number in range(4, 256)]
+    assert told == [*before, *(f"3-{code}" for code in range(256) if code != 4), *after]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        pytest.param(["0.0.0.0/2"], [WORLD], ["0.0.0.0/0 (internet)"], id="a quarter had access"),
+        pytest.param(["0.0.0.0/1", "128.0.0.0/2"], [WORLD], ["192.0.0.0/2 (network)"], id="three quarters had access"),
+        pytest.param([], ["0.0.0.0/1"], ["0.0.0.0/1 (network)"], id="half of it"),
+        pytest.param([], ["172.16.0.0/12"], ["172.16.0.0/12 (private)"], id="private"),
+        pytest.param(["fd00::/9"], ["fd00::/8"], ["fd80::/9 (private)"], id="private IPv6"),
+        pytest.param([], ["2000::/3"], ["2000::/3 (internet)"], id="all that is public of IPv6"),
+        pytest.param(["::/0"], [WORLD, "::/0"], ["0.0.0.0/0 (internet)"], id="IPv6 had it already"),
+    ],
+)
+def test_who_gains_is_called_by_what_his_addresses_are(before: list[str], after: list[str], told: list[str]) -> None:
+    assert opened([rule(each) for each in before], [rule(each) for each in after]) == [
+        f"{who} > web tcp 80-80" for who in told
+    ]
+
+
+GROUP = rule("sg-2", source_kind=SourceKind.GROUP)
+BARE = rule("pl-1", source_kind=SourceKind.PREFIX_LIST)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        pytest.param([WORLD], GROUP, [], id="IPv4 holds every member of a group"),
+        pytest.param(["::/0"], GROUP, ["front (group)"], id="IPv6 does not"),
+        pytest.param([WORLD], BARE, ["pl-1 (prefix_list)"], id="a list may hold IPv6 too"),
+        pytest.param(["::/0"], BARE, ["pl-1 (prefix_list)"], id="a list may hold IPv4 too"),
+        pytest.param([WORLD, "::/0"], BARE, [], id="both hold every list"),
+        pytest.param(["0.0.0.0/1"], GROUP, ["front (group)"], id="half of IPv4 does not"),
+    ],
+)
+def test_whoever_has_no_address_of_his_own_is_held_by_all_addresses(
+    before: list[str], after: Rule, told: list[str]
+) -> None:
+    found = opened([rule(each) for each in before], [*(rule(each) for each in before), after])
+    assert found == [f"{who} > web tcp 80-80" for who in told]
+
+
+def test_a_list_of_which_a_part_is_new_is_told_by_its_new_networks() -> None:
+    held = rule("pl-1", source_kind=SourceKind.PREFIX_LIST, entries=("9.0.0.0/8", "2001:db8::/32"))
+    assert opened([rule("9.0.0.0/8")], [held]) == ["pl-1 (prefix_list) > web tcp 80-80"]
+    assert opened([rule("9.0.0.0/9"), rule("2001:db8::/32")], [held]) == ["9.128.0.0/9 (network) > web tcp 80-80"]
+    both = [held, rule("203.0.113.0/24")]
+    assert opened([], both) == ["203.0.113.0/24 (network) > web tcp 80-80", "pl-1 (prefix_list) > web tcp 80-80"]
+
+
+def test_a_list_that_one_rule_knows_is_known_of_every_rule() -> None:
+    held = rule("pl-1", source_kind=SourceKind.PREFIX_LIST, entries=("9.0.0.0/8",))
+    bare = rule("pl-1", source_kind=SourceKind.PREFIX_LIST, ports=443)
+    assert opened([rule("9.0.0.0/8", ports=443)], [rule("9.0.0.0/8", ports=443), held, bare]) == [
+        "pl-1 (prefix_list) > web tcp 80-80"
+    ]
+
+
+def test_what_all_protocols_lose_is_told_like_what_they_gain() -> None:
+    assert closed([rule(WORLD, "all", None)], []) == ["0.0.0.0/0 (internet) > web all None-None"]
+    assert closed([rule(WORLD, "all", None)], [rule(WORLD, "udp", None)]) == [
+        f"0.0.0.0/0 (internet) > web {what}"
+        for what in ("tcp None-None", "icmp -1--1", "icmpv6 -1--1", "other None-None")
+    ]
+    assert opened([rule(WORLD, "47", None)], [rule(WORLD, "all", None)]) == [
+        f"0.0.0.0/0 (internet) > web {what}"
+        for what in ("tcp None-None", "udp None-None", "icmp -1--1", "icmpv6 -1--1", "other None-None")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ({"sg-1": "web", "sg-9": "db"}, ["db", "web"]),
+        ({"sg-1": "web"}, ["sg-9", "web"]),
+        ({"sg-1": "web", "sg-9": "web"}, ["web (sg-1)", "web (sg-9)"]),
+        ({"sg-1": "web", "sg-5": "web"}, ["sg-9", "web"]),
+        ({"sg-1": "", "sg-9": ""}, ["sg-1", "sg-9"]),
+    ],
+)
+def test_groups_are_called_and_sorted_by_their_names(names: dict[str, str], told: list[str]) -> None:
+    found = exposure([], [rule("8.0.0.0/8"), rule("8.0.0.0/8", group="sg-9")], names)
+    assert [entry.target for entry in found.opened] == told
+
+
+def test_two_groups_of_one_name_are_told_apart_though_one_only_is_a_source() -> None:
+    found = exposure([], [rule("sg-2", source_kind=SourceKind.GROUP)], {"sg-1": "web", "sg-2": "web"})
+    assert (found.opened[0].source, found.opened[0].target) == ("web (sg-2)", "web (sg-1)")
+
+
+@pytest.mark.parametrize(
+    ("gains", "loses", "unknown", "sentence"),
+    [
+        ([], [], 0, "Nobody gains or loses access."),
+        ([80], [], 0, "front can newly reach web on tcp 80; nobody loses access."),
+        ([], [80], 0, "front can no longer reach web on tcp 80; nobody gains access."),
+        ([80], [22], 0, "front can newly reach web on tcp 80. front can no longer reach web on tcp 22."),
+        ([], [], 1, "Whom 1 rule lets in is known only after apply."),
+        ([], [], 2, "Whom 2 rules let in is known only after apply."),
+        ([80], [], 1, "front can newly reach web on tcp 80. Whom 1 rule lets in is known only after apply."),
+        (
+            [80],
+            [22],
+            1,
+            (
+                "front can newly reach web on tcp 80. front can no longer reach web on tcp 22."
+                " Whom 1 rule lets in is known only after apply."
+            ),
+        ),
+    ],
+)
+def test_one_sentence_says_who_gains_who_loses_and_what_is_not_known(
+    gains: list[int], loses: list[int], unknown: int, sentence: str
+) -> None:
+    def front(port: int) -> Rule:
+        return rule("sg-2", ports=port, source_kind=SourceKind.GROUP)
+
+    hidden = [rule(UNKNOWN, ports=1000 + number) for number in range(unknown)]
+    assert exposure(map(front, loses), [*map(front, gains), *hidden], NAMES).sentence == sentence
+
+
+def test_three_statements_are_said_and_of_more_the_first_two() -> None:
+    def sentence(count: int) -> str:
+        return exposure([], [rule("8.0.0.0/8", ports=port, group=f"sg-{port}") for port in range(count)]).sentence
+
+    said = [f"8.0.0.0/8 can newly reach sg-{port} on tcp {port}" for port in range(3)]
+    assert sentence(3) == f"{'; '.join(said)}; nobody loses access."
+    assert sentence(4) == f"{'; '.join(said[:2])}; 2 more such changes; nobody loses access."
+
+
+def test_the_internet_is_said_first_whether_it_gets_in_or_is_reached() -> None:
+    given = [
+        rule("8.0.0.0/8", ports=1, group="sg-0"),
+        rule(WORLD, ports=2, direction="egress", group="sg-0"),
+        rule(WORLD, ports=3, group="sg-1"),
+    ]
+    assert exposure([], given).sentence == (
+        "The internet can newly reach sg-1 on tcp 3; sg-0 can newly reach the internet on tcp 2;"
+        " 8.0.0.0/8 can newly reach sg-0 on tcp 1; nobody loses access."
+    )
+
+
+def test_those_who_gain_the_same_are_said_in_one_breath() -> None:
+    given = [rule(source, ports=port) for source in ("8.0.0.0/8", "9.0.0.0/8", "11.0.0.0/8") for port in (80, 443)]
+    assert exposure([], given, NAMES).sentence == (
+        "8.0.0.0/7 and 11.0.0.0/8 can newly reach web on tcp 80 and 443; nobody loses access."
+    )

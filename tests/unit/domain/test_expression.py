@@ -30,6 +30,12 @@ def said(text: str, **values: Any) -> bool | None:
         ("values.edge == -9223372036854775808", {"edge": -(2**63)}, True),
         ("values.edge == 9223372036854775807", {"edge": 2**63 - 1}, True),
         ("values.tags.a == 1", {"tags": {"a": 1}}, True),
+        ("values.n % 2 == 1", {"n": 443}, True),
+        ("values.n % 2 == 1", {"n": 2**63 - 1}, True),
+        ("values.n % 2 == 0", {"n": -(2**63)}, True),
+        ("values.n % 2 == 0", {"n": 0}, True),
+        ("values.n == [1, 2]", {"n": (1, 2)}, True),
+        ("values.n.a.b == [true, null, 'x']", {"n": {"a": {"b": [True, None, "x"]}}}, True),
     ],
 )
 def test_what_is_known_decides(text: str, values: dict[str, Any], truth: bool) -> None:
@@ -42,6 +48,8 @@ def test_what_is_known_decides(text: str, values: dict[str, Any], truth: bool) -
         pytest.param("values.size > 3", {}, id="not there"),
         pytest.param("values.size > 3", {"size": "large"}, id="of another kind"),
         pytest.param("values.size + 1", {"size": 3}, id="no yes or no"),
+        pytest.param("values.n % 2 == 0", {"n": 2**63}, id="a remainder of what is too large to be a whole number"),
+        pytest.param("parse_json(values.policy).a == 1", {"policy": "{"}, id="what is no JSON"),
         pytest.param("has(values.size)", {"size": UNKNOWN}, id="unknown"),
         pytest.param("has(values.tags)", {"tags": {"a": UNKNOWN}}, id="unknown further down"),
         pytest.param("has(values.list)", {"list": [{"a": UNKNOWN}]}, id="unknown in a list"),

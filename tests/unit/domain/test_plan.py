@@ -122,3 +122,161 @@ def test_deferred_changes_are_changes() -> None:
 def test_the_key_that_stands_twice_is_the_one_that_is_named() -> None:
     with pytest.raises(InputError, match="the key 'b' stands twice"):
         parse_plan('{"a": 1, "b": 2, "b": 3}')
+
+
+SHOW = "Write it with `terraform show -json PLANFILE`."
+NEWER = "Use a newer version of this program."
+PLACE = "the plan's resource_changes[0] (a.b)"
+
+
+def whole(entry: object = None, **fields: object) -> dict[str, object]:
+    """A plan of one change."""
+    usual = {"address": "a.b", "change": {"actions": ["create"]}}
+    entry = {**usual, **entry} if isinstance(entry, dict) else usual if entry is None else entry
+    return {"format_version": "1.2", "resource_changes": [entry], **fields}
+
+
+@pytest.mark.parametrize(
+    ("document", "says", "remedy"),
+    [
+        (3, "the plan is no JSON object but a number", SHOW),
+        (None, "the plan is no JSON object but null", SHOW),
+        ({}, "the plan has no format_version, so it is not Terraform's plan JSON", SHOW),
+        (
+            whole(format_version="0.2"),
+            "the plan's format_version is '0.2'; only 1.x is understood",
+            "Use Terraform 1.1 or later.",
+        ),
+        (
+            whole(format_version="2." + "0" * 30),
+            f"the plan's format_version is '2.{'0' * 18}'; only 1.x is understood",
+            NEWER,
+        ),
+        ({"format_version": "1.2", "values": {}}, "this is a state, not a plan", SHOW),
+        ({"format_version": "1.2"}, "this is no plan: resource_changes is missing", SHOW),
+        (
+            {"format_version": "1.2", "planned_values": {"root_module": {"resources": [{}]}}},
+            "the plan plans resources and holds no resource_changes, so it is not whole",
+            SHOW,
+        ),
+        (
+            {"format_version": "1.2", "planned_values": {"root_module": {"child_modules": [{}]}}},
+            "the plan plans resources and holds no resource_changes, so it is not whole",
+            SHOW,
+        ),
+        (
+            whole(errored=True),
+            "Terraform ended this plan with an error, so it is not whole",
+            "Make the plan succeed first.",
+        ),
+        (whole(prior_state=[]), "the plan's prior_state is no object but a list", SHOW),
+        (whole(planned_values="x"), "the plan's planned_values is no object but text", SHOW),
+        (whole(configuration=True), "the plan's configuration is no object but a boolean", SHOW),
+        (whole(variables=3), "the plan's variables is no object but a number", SHOW),
+        (whole(terraform_version={}), "the plan's terraform_version is no text but an object", SHOW),
+        (whole(deferred_changes={}), "the plan's deferred_changes is no list but an object", SHOW),
+        (whole(deferred_changes=[None]), "the plan's resource_changes[1] is no object but null", SHOW),
+        (whole(deferred_changes=[{}]), "the plan's resource_changes[1] is no object but null", SHOW),
+        (whole([]), "the plan's resource_changes[0] is no object but a list", SHOW),
+        (whole({"address": ""}), "the plan's resource_changes[0] has no address", SHOW),
+        (whole({"address": 3}), "the plan's resource_changes[0] has no address", SHOW),
+        (
+            whole({"address": "a.b\n- c" + "d" * 100}),
+            "the plan's resource_changes[0] has control characters in its address: 'a.b\\n- c" + "d" * 71,
+            SHOW,
+        ),
+        (whole({"change": []}), f"{PLACE} has no change", SHOW),
+        (whole({"change": {}}), f"{PLACE} has no list of actions", SHOW),
+        (whole({"change": {"actions": ["create", 1]}}), f"{PLACE} has no list of actions", SHOW),
+        (whole({"change": {"actions": ["melt"]}}), f"{PLACE} has the unknown actions ['melt']", NEWER),
+        (whole({"mode": "odd"}), f"{PLACE} has the unknown mode 'odd'", SHOW),
+        (whole({"type": 3}), f"{PLACE} type is no text but a number", SHOW),
+        (whole({"name": []}), "the plan's name is no text but a list", SHOW),
+        (whole({"deposed": 3}), "the plan's deposed is no text but a number", SHOW),
+        (whole({"previous_address": 3}), "the plan's previous_address is no text but a number", SHOW),
+        (
+            whole({"change": {"actions": ["create"], "before": "x"}}),
+            "the plan's resource_changes[0]: before is no object but text",
+            SHOW,
+        ),
+        (
+            whole({"change": {"actions": ["create"], "after": []}}),
+            "the plan's resource_changes[0]: after is no object but a list",
+            SHOW,
+        ),
+        (
+            whole({"change": {"actions": ["create"], "after_unknown": True}}),
+            "the plan's resource_changes[0]: after_unknown is no object but a boolean",
+            SHOW,
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_plan_is_told_by_its_place_with_what_to_do(
+    document: object, says: str, remedy: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_plan(document)  # type: ignore[arg-type]
+    assert (caught.value.message, caught.value.remedy) == (says, remedy)
+
+
+def test_every_part_of_a_plan_is_read() -> None:
+    parts = {name: {name: "x"} for name in ("prior_state", "planned_values", "configuration", "variables")}
+    entry = {
+        "address": "aws_vpc.new", "type": "aws_vpc", "name": "new", "mode": "managed", "deposed": "0badcafe",
+        "previous_address": "aws_vpc.old",
+        "change": {
+            "actions": ["update"], "before": {"a": 1}, "after": {"a": 2}, "after_unknown": {"b": True},
+            "importing": {"id": "vpc-1"},
+        },
+    }  # fmt: skip
+    plan = parse_plan(whole(entry, terraform_version="1.9.8", **parts))
+    assert plan.terraform_version == "1.9.8"
+    assert {name: getattr(plan, name) for name in parts} == parts
+    (found,) = plan.changes
+    assert (found.address, found.type, found.name, found.mode) == ("aws_vpc.new", "aws_vpc", "new", "managed")
+    assert (found.deposed, found.previous_address, found.importing) == ("0badcafe", "aws_vpc.old", True)
+    assert (found.actions, found.before, found.after, found.after_unknown) == (
+        ("update",), {"a": 1}, {"a": 2}, {"b": True},
+    )  # fmt: skip
+
+
+def test_what_a_plan_leaves_out_is_empty_and_not_missing() -> None:
+    plan = parse_plan(whole({"change": {"actions": ["create"], "after_unknown": False}}))
+    assert (plan.terraform_version, plan.prior_state, plan.planned_values) == ("", {}, {})
+    assert (plan.configuration, plan.variables) == ({}, {})
+    (found,) = plan.changes
+    assert (found.name, found.deposed, found.previous_address, found.importing) == ("", "", "", False)
+    assert (found.before, found.after, found.after_unknown) == (None, None, {})
+
+
+def test_a_plan_of_nothing_need_not_say_that_nothing_changes() -> None:
+    assert parse_plan({"format_version": "1.2", "planned_values": {"root_module": {}}}).changes == ()
+    assert parse_plan({"format_version": "1.2", "planned_values": {}, "resource_changes": None}).changes == ()
+    assert parse_plan(whole(errored=False)).changes != ()
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "mode"),
+    [
+        ("aws_vpc.main", "aws_vpc", "managed"),
+        ('module.m["a.b"].aws_vpc.main[0]', "aws_vpc", "managed"),
+        ("data.aws_vpc.main", "aws_vpc", "data"),
+        ("module.m.data.aws_vpc.main", "aws_vpc", "data"),
+        ("module.data.aws_vpc.main", "aws_vpc", "managed"),
+        ("alone", "", "managed"),
+    ],
+)
+def test_type_and_mode_are_told_by_the_address_where_the_plan_does_not_say_them(
+    address: str, kind: str, mode: str
+) -> None:
+    (found,) = parse_plan(whole({"address": address})).changes
+    assert (found.type, found.mode) == (kind, mode)
+
+
+def test_what_the_plan_says_of_type_and_mode_counts_more_than_the_address() -> None:
+    (found,) = parse_plan(whole({"type": "c", "mode": "ephemeral"})).changes
+    assert (found.type, found.mode) == ("c", "ephemeral")
+
+
+def test_the_summary_names_the_terraform_that_planned() -> None:
+    assert summarise(parse_plan(whole(terraform_version="1.9.8"))).terraform_version == "1.9.8"

@@ -51,6 +51,26 @@ def found(configuration: dict[str, Any], address: str = RULE, instances: tuple[s
         pytest.param(("var.group",), (UNKNOWN,), id="a variable of the stack"),
         pytest.param(("path.module", "aws_security_group.web.id"), (GROUP,), id="what is no resource"),
         pytest.param(("each.value",), (UNKNOWN,), id="a value that comes from nowhere"),
+        pytest.param(('aws_security_group.web["a"]',), (f'{GROUP}["a"]',), id="a key at the end"),
+        pytest.param(('aws_security_group.web["a.b"].id',), (f'{GROUP}["a.b"]',), id="a key with a dot"),
+        pytest.param(('data.aws_vpc.main["a"].id',), ('data.aws_vpc.main["a"]',), id="a key of what is looked up"),
+        pytest.param(
+            ("aws_security_group.web", "aws_security_group.web[0].id"), (f"{GROUP}[0]",), id="the longer by its number"
+        ),
+        pytest.param(
+            ("aws_security_group.web", "aws_security_group.web_b.id"),
+            (GROUP, "aws_security_group.web_b"),
+            id="a longer name is another",
+        ),
+        pytest.param(
+            ("aws_vpc.main.default_network_acl_id", "aws_vpc.main"), ("aws_vpc.main",), id="another attribute"
+        ),
+        pytest.param(
+            ("aws_security_group.a.id", "var.group"), ("aws_security_group.a", UNKNOWN), id="a group or a variable"
+        ),
+        pytest.param(("each.key",), (UNKNOWN,), id="a key alone"),
+        pytest.param(("count.index", "terraform.workspace", "self.id"), (UNKNOWN,), id="what is no resource either"),
+        pytest.param(("aws_security_group",), (UNKNOWN,), id="half a reference"),
     ],
 )
 def test_an_expression_names_resources(references: tuple[str, ...], expected: tuple[Any, ...]) -> None:
@@ -133,3 +153,50 @@ def test_whether_an_attribute_is_written_is_told_by_the_configuration() -> None:
     assert not asked.written(RULE, "description")
     # Where there is no configuration nobody can say that it is not.
     assert Configuration({}, ()).written(RULE, "description")
+
+
+@pytest.mark.parametrize(("key", "expected"), [("[0]", f"{GROUP}[0]"), ("[1]", f"{GROUP}[1]"), ("[2]", f"{GROUP}[*]")])
+def test_instances_are_paired_by_their_number_too(key: str, expected: str) -> None:
+    configuration = root(rule("aws_security_group.web", "count.index"))
+    assert found(configuration, f"{RULE}{key}", (f"{GROUP}[0]", f"{GROUP}[1]")) == (expected,)
+
+
+def test_an_answer_is_kept_for_each_module_resource_key_and_attribute() -> None:
+    other = {"address": "aws_security_group_rule.r", "expressions": {"security_group_id": refers("aws_vpc.x")}}
+    both = rule("aws_security_group.web")
+    both["expressions"]["prefix_list_id"] = refers("aws_prefix_list.s3")
+    asked = Configuration(root(both, other, **calls("m", rule("aws_security_group.web"))), ())
+    assert asked.refers_to(RULE, "security_group_id") == (GROUP,)
+    assert asked.refers_to(RULE, "prefix_list_id") == ("aws_prefix_list.s3",)
+    assert asked.refers_to(RULE, "description") == (UNKNOWN,)
+    assert asked.refers_to(f"module.m.{RULE}", "security_group_id") == (f"module.m.{GROUP}",)
+    assert asked.refers_to(f'module.m["a"].{RULE}', "security_group_id") == (f'module.m["a"].{GROUP}',)
+    assert asked.refers_to("aws_security_group_rule.r", "security_group_id") == ("aws_vpc.x",)
+
+
+def test_instances_of_another_module_are_not_taken_for_one_s_own() -> None:
+    configuration = root(rule("aws_security_group.web"), **calls("m", rule("aws_security_group.web")))
+    instances = (f'{GROUP}["a"]', f'module.m.{GROUP}["b"]')
+    assert found(configuration, RULE, instances) == (f'{GROUP}["a"]',)
+    assert found(configuration, f"module.m.{RULE}", instances) == (f'module.m.{GROUP}["b"]',)
+
+
+def test_an_output_s_own_output_is_followed_and_a_module_s_number_is_kept() -> None:
+    inner = calls("inner", outputs={"id": {"expression": refers("aws_security_group.web.id")}})
+    outer = {"outputs": {"id": {"expression": refers("module.inner.id")}}, **inner}
+    configuration = root(
+        rule("module.outer[1].id"), module_calls={"outer": {"module": outer, "count_expression": {"constant_value": 2}}}
+    )
+    assert found(configuration) == (f"module.outer[1].module.inner.{GROUP}",)
+
+
+def test_a_module_that_is_not_repeated_has_no_key_of_its_own() -> None:
+    outputs = {"id": {"expression": refers("aws_security_group.web.id")}}
+    configuration = root(rule("module.m.id", for_each_expression={}), **calls("m", outputs=outputs))
+    assert found(configuration, f'{RULE}["a"]') == (f"module.m.{GROUP}",)
+
+
+@pytest.mark.parametrize("name", ["module.m.other", "module.other.id"])
+def test_an_output_that_there_is_not_says_nothing(name: str) -> None:
+    configuration = root(rule(name), **calls("m", outputs={"id": {"expression": refers(GROUP)}}))
+    assert found(configuration) == (UNKNOWN,)

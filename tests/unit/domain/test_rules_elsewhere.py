@@ -230,3 +230,93 @@ def test_files_know_their_vpcs_own_groups_and_what_was_touched() -> None:
     ]
     assert [view.address for view in changes.resources_of({"aws_vpc"})] == ["aws_vpc.v"]
     assert changes.resources == 2
+
+
+LISTED = {"ip_protocol": "tcp", "from_port": 22, "to_port": 22}
+PREFIX_LIST = "aws_ec2_managed_prefix_list"
+
+
+@pytest.mark.parametrize(
+    ("written", "entries"),
+    [
+        pytest.param({}, [("10.0.0.0/8",)], id="none in the list itself"),
+        pytest.param({"entry": []}, [("10.0.0.0/8",)], id="no block"),
+        pytest.param({"entry": UNKNOWN}, [("10.0.0.0/8",), UNKNOWN], id="blocks that are not known yet"),
+        pytest.param({"entry": [{"cidr": UNKNOWN}]}, [("10.0.0.0/8",), UNKNOWN], id="a block that is not known yet"),
+    ],
+)
+def test_what_files_leave_open_of_a_list_is_unknown(written: dict[str, object], entries: list[object]) -> None:
+    module = HclModule(
+        (
+            hcl(f"{PREFIX_LIST}_entry", "e", {"prefix_list_id": "pl-1", "cidr": "10.0.0.0/8"}),
+            hcl(PREFIX_LIST, "l", {"id": "pl-1", **written}),
+            hcl("aws_vpc_security_group_egress_rule", "r", {**LISTED, "prefix_list_id": "pl-1"}),
+        )
+    )
+    found = hcl_changes(module).after
+    assert [rule.entries for rule in found] == entries
+    assert {(rule.direction, rule.source, rule.address) for rule in found} == {
+        (Direction.EGRESS, "pl-1", "aws_vpc_security_group_egress_rule.r")
+    }
+
+
+def test_of_files_that_were_never_before_everything_is_touched() -> None:
+    module = HclModule((hcl_rule("web", 80), hcl("aws_default_vpc", "v", {}), hcl("aws_vpc", "w", {})))
+    changes = hcl_changes(module)
+    assert (changes.before, changes.touched, changes.resources) == ((), {0}, 3)
+    assert changes.default_groups == {
+        "aws_default_vpc.v.default_security_group_id", "aws_vpc.w.default_security_group_id",
+    }  # fmt: skip
+    assert [view.touched for view in changes.resources_of({"aws_default_vpc", "aws_vpc"})] == [True, True]
+
+
+def test_a_rule_in_files_knows_the_group_that_its_expression_names() -> None:
+    values: dict[str, object] = {**LISTED, "cidr_ipv4": "10.0.0.0/8", "security_group_id": UNKNOWN}
+    kind = "aws_vpc_security_group_ingress_rule"
+    named = hcl(kind, "a", values, security_group_id=("aws_security_group.web",))
+    (known, unknown) = hcl_changes(HclModule((named, hcl(kind, "b", values)))).after
+    assert (known.group, unknown.group) == ("aws_security_group.web", UNKNOWN)
+
+
+def test_blocks_of_a_group_in_files_are_unknown_only_where_they_are_written() -> None:
+    found = hcl_changes(HclModule((hcl("aws_security_group", "g", {"ingress": UNKNOWN, "name": "g"}),))).after
+    assert [(rule.direction, rule.source_kind, rule.group) for rule in found] == [
+        (Direction.INGRESS, SourceKind.UNKNOWN, "aws_security_group.g")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("item", "kind", "source"),
+    [
+        ({"CidrIpv4": "10.0.0.0/8"}, SourceKind.NETWORK, "10.0.0.0/8"),
+        ({"CidrIpv6": "2001:db8::/32"}, SourceKind.NETWORK, "2001:db8::/32"),
+        ({"PrefixListId": "pl-1"}, SourceKind.PREFIX_LIST, "pl-1"),
+        ({"ReferencedGroupInfo": {"GroupId": "sg-2", "UserId": "111122223333"}}, SourceKind.GROUP, "sg-2"),
+        ({"ReferencedGroupInfo": {}}, SourceKind.UNKNOWN, UNKNOWN),
+        ({"ReferencedGroupInfo": None}, SourceKind.UNKNOWN, UNKNOWN),
+    ],
+)
+def test_the_other_end_of_a_rule_of_aws_is_what_aws_names(
+    item: dict[str, object], kind: SourceKind, source: object
+) -> None:
+    (rule,) = rules_from_aws([{**AWS, "Description": "", **item}])
+    assert (rule.source_kind, rule.source, rule.description) == (kind, source, None)
+    assert (rule.direction, rule.protocol, rule.from_port, rule.to_port, rule.group, rule.address) == (
+        Direction.INGRESS, "tcp", 22, 22, "sg-1", "",
+    )  # fmt: skip
+
+
+def test_a_state_s_resources_of_other_kinds_are_passed_by_whatever_they_hold() -> None:
+    others = [
+        {"mode": "managed", "type": "aws_vpc", "name": "v", "instances": [{}]},
+        {"mode": "data", "type": "aws_security_group", "name": "g", "instances": [{}]},
+        {"mode": "managed", "type": "aws_security_group_rule", "name": "none"},
+    ]
+    assert rules_from_state({"version": 4, "resources": others}) == ()
+    assert rules_from_state({"version": 4}) == rules_from_state({"version": 4, "resources": None}) == ()
+    assert rules_from_state(b" \n") == rules_from_state(" ") == ()
+
+
+def test_a_key_of_a_state_is_written_as_terraform_writes_it() -> None:
+    found = rules_from_state(state({"index_key": 'a\\b"c', "attributes": ATTRIBUTES}))
+    assert found[0].address == 'aws_vpc_security_group_ingress_rule.r["a\\\\b\\"c"]'

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -118,3 +119,141 @@ def test_a_shard_without_a_test_is_skipped_and_not_blocked() -> None:
 def test_the_tests_of_other_shards_are_not_gone() -> None:
     other = result(address="203.0.113.2")
     assert report([result()], baseline=[result(), other], elsewhere=[other.test]).outcome == "passed"
+
+
+def test_a_test_carries_all_that_runbook_yml_says_of_its_service() -> None:
+    service = WEB.model_copy(
+        update={"url": "https://{address}:8443/up", "method": "HEAD", "status": 204, "attempts": 7}
+    )
+    assert expand(service, [member("203.0.113.1")]) == (
+        ServiceTest(
+            name="web", address="203.0.113.1", url="https://203.0.113.1:8443/up", member="i-203.0.113.1",
+            method="HEAD", status=204, contains="<img", timeout=2.0, attempts=7,
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "says", "remedy"),
+    [
+        (
+            "http://{host}:{adress}/",
+            "the url of service 'web' has the unknown placeholder {adress}",
+            "The only placeholder is {address}.",
+        ),
+        ("http://{}/", "the url of service 'web' has the unknown placeholder {}", "The only placeholder is {address}."),
+    ],
+)
+def test_of_several_wrong_placeholders_the_first_by_name_is_told(url: str, says: str, remedy: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        expand(WEB.model_copy(update={"url": url}), [member("203.0.113.1")])
+    assert (caught.value.message, caught.value.remedy) == (says, remedy)
+
+
+def test_a_url_that_is_no_template_is_told_with_the_reason() -> None:
+    with pytest.raises(ConfigError, match=r"^the url of service 'web' is no template: \w"):
+        expand(WEB.model_copy(update={"url": "http://{address"}), [member("203.0.113.1")])
+
+
+def test_a_refused_shard_is_told_with_how_to_write_one() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_shard("4/3")
+    assert caught.value.message == "--shard '4/3' is not I/N"
+    assert caught.value.remedy == "Write 1/3, 2/3 and 3/3 for three parts."
+    assert [parse_shard(text) for text in ("1/1", "3/3", "10/12")] == [(1, 1), (3, 3), (10, 12)]
+
+
+def test_shards_are_dealt_by_service_then_address_then_url() -> None:
+    def test_of(name: str, address: str, url: str) -> ServiceTest:
+        return ServiceTest(name=name, address=address, url=url)
+
+    ordered = (test_of("a", "2", "y"), test_of("a", "2", "z"), test_of("a", "3", "x"), test_of("b", "1", "w"))
+    assert shard(ordered[::-1], 1, 1) == ordered
+    assert shard(ordered[::-1], 2, 3) == ordered[1:2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer", "wrong"),
+    [
+        ({}, {"body": b"\xff<img"}, ""),
+        ({}, {"body": b"\xff<img", "charset": "no-such-thing"}, ""),
+        ({"contains": "é"}, {"body": "é".encode("latin-1"), "charset": "latin-1"}, ""),
+        ({"contains": "é"}, {"body": "é".encode(), "charset": "no-such-thing"}, ""),
+        ({"contains": ""}, {"body": b""}, ""),
+        ({"status": 204}, {"status": 204, "body": b"<img"}, ""),
+        ({"status": 204}, {"body": b"<img"}, "status: 200 instead of 204"),
+        ({}, {"body": b"hello", "truncated": True}, "content: the first 5 bytes did not contain '<img'"),
+    ],
+)
+def test_an_answer_is_right_or_it_is_told_what_is_wrong(
+    changes: dict[str, object], answer: dict[str, object], wrong: str
+) -> None:
+    test = expand(WEB, [member("203.0.113.1")])[0].model_copy(update=changes)
+    assert judge_answer(test, ServiceAnswer.model_validate({"status": 200, **answer})) == wrong
+
+
+BAD = result(error="timeout: none")
+FAR = result(address="203.0.113.2")
+API = result("api", error="refused: no")
+NOBODY = {"web": "its group has no members"}
+LATE = "web on 203.0.113.1: timeout: none"
+
+
+@pytest.mark.parametrize(
+    ("given", "outcome", "summary"),
+    [
+        ({"results": []}, "blocked", "No service test was carried out: a test of nothing says nothing."),
+        (
+            {"results": [], "nothing_asked": NOBODY},
+            "blocked",
+            "0 of 0 service tests passed. web: its group has no members.",
+        ),
+        (
+            {"results": [], "nothing_asked": NOBODY, "elsewhere": [FAR.test]},
+            "blocked",
+            "0 of 0 service tests passed. web: its group has no members.",
+        ),
+        (
+            {"results": [BAD, API, FAR], "nothing_asked": {**NOBODY, "db": "no"}},
+            "blocked",
+            "1 of 3 service tests passed. api on 203.0.113.1: refused: no; web: its group has no members; db: no.",
+        ),
+        (
+            {"results": [BAD, FAR], "baseline": [BAD, FAR]},
+            "warned",
+            f"1 of 2 service tests passed, 0 got worse than the baseline. {LATE}.",
+        ),
+        (
+            {"results": [BAD, API], "baseline": [API]},
+            "blocked",
+            f"0 of 2 service tests passed, 1 got worse than the baseline. {LATE}.",
+        ),
+        ({"results": [FAR], "baseline": [FAR]}, "passed", "1 of 1 service tests passed."),
+        ({"results": [FAR], "elsewhere": [BAD.test]}, "passed", "1 of 1 service tests passed."),
+        (
+            {"results": [], "baseline": [FAR]},
+            "blocked",
+            "No service test was carried out: a test of nothing says nothing.",
+        ),
+        (
+            {"results": [], "baseline": [FAR], "elsewhere": [FAR.test, BAD.test]},
+            "skipped",
+            "This shard has no service test: all 2 are in the others.",
+        ),
+    ],
+)
+def test_all_results_make_one_outcome_and_one_line(given: dict[str, Any], outcome: str, summary: str) -> None:
+    found = report(**given)
+    assert (found.outcome, found.summary) == (outcome, summary)
+
+
+def test_a_report_lists_by_service_and_address_what_is_worse_fixed_and_gone() -> None:
+    good, bad = result("api"), result("web", "203.0.113.3", "no")
+    baseline = [result("web", "203.0.113.9"), API, result("web", "203.0.113.8"), FAR, bad]
+    found = report([BAD, bad, FAR, good], NOBODY, baseline)
+    assert found.results == (good, BAD, FAR, bad)
+    assert (found.regressions, found.fixed) == (("web 203.0.113.1",), ("api 203.0.113.1",))
+    assert found.gone == ("web 203.0.113.8", "web 203.0.113.9")
+    assert found.untested == NOBODY
+    alone = report([BAD, good])
+    assert (alone.regressions, alone.fixed, alone.gone, alone.untested) == ((), (), (), {})

@@ -308,3 +308,20 @@ def test_a_group_of_ours_that_is_gone_is_named(settings: Settings, outside: Outs
     aws.gone = {GROUP}
     found = comparison.compare_places(comparison.gather_places(settings, "access", print))
     assert [(each.kind.value, each.group, each.rule) for each in found.differences] == [("missing", GROUP, None)]
+
+
+@pytest.mark.parametrize(("backend", "kinds"), [("http", []), ("local", ["unmanaged"])])
+def test_rules_of_another_stack_are_its_own_unless_anybody_could_have_written_its_state(
+    settings: Settings,
+    outside: Outside,
+    monkeypatch: pytest.MonkeyPatch,
+    backend: str,
+    kinds: list[str],
+) -> None:
+    outside(state(), in_aws(), in_aws(22, "sgr-theirs"))
+    documents = {"access": state(), "network": state(22)}
+    monkeypatch.setattr(comparison, "fetch_state", lambda settings, stack: documents[stack])
+    monkeypatch.setattr(comparison, "backend_type", lambda folder: backend)
+    found = comparison.compare_places(comparison.gather_places(settings, "access", print))
+    assert [difference.kind.value for difference in found.differences] == kinds
+    assert found.other_stacks == 1 - len(kinds)
