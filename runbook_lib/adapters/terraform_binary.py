@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..errors import ConfigError, TerraformError
 from .atomic import write_atomic
+from .terraform_embedded import library
 
 __all__ = ["TerraformBinary", "cli_configuration", "find_binary", "find_mirror", "read_version"]
 
@@ -33,6 +34,12 @@ class TerraformBinary:
     command: tuple[str, ...]
     version: str
     product: str
+
+    @property
+    def program(self) -> Path:
+        """The file that is Terraform: what the command starts, or the library that it loads."""
+        embedded = library() if len(self.command) > 1 else None
+        return embedded or Path(self.command[0])
 
 
 def find_binary(wanted: str, minimum: str, environment: Mapping[str, str]) -> TerraformBinary:

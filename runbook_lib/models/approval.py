@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import datetime
 from typing import Literal
 
@@ -13,6 +15,8 @@ from .findings import Finding
 from .plan import PlanSummary
 
 __all__ = ["ApprovalRequest", "Decision", "DecisionRecord"]
+
+_ASKED_ANEW = {"requester", "author", "authors", "unknown_authors", "created_at", "expires_at"}
 
 
 class ApprovalRequest(Model):
@@ -53,6 +57,12 @@ class ApprovalRequest(Model):
     config_sha256: str = ""
     dirty: bool = False
     complete: bool = True
+
+    @property
+    def digest(self) -> str:
+        """A digest of all that the request says but who asked, who wrote, and when, of which GitLab is asked anew."""
+        said = self.model_dump(mode="json", exclude=_ASKED_ANEW)
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 class Decision(Model):

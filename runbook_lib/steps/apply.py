@@ -24,8 +24,8 @@ from ..workspace.asked import as_gitlab_says
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, describe, open_step, recorded
 from ..workspace.decisions import collect, facts_now, plan_digest, write_record
-from ..workspace.once import begin, outdated, refuse_odd_files, refuse_used
-from ..workspace.plan_check import find_plan, problems_of
+from ..workspace.once import begin, outdated, refuse_odd_files, refuse_used, uncommitted_in_ci
+from ..workspace.plan_check import find_plan, problems_of, refuse_changed_inputs
 from ..workspace.preflight import Check, CheckResult, preflight
 from ..workspace.project_settings import check_project
 from ..workspace.records import plan_file, read_request, steps_before
@@ -81,9 +81,13 @@ def confirm_approval(context: StepContext) -> DecisionRecord:
     refuse_used(context.settings, context.store, context.run)
     context.uses(context.store.path(plan_file(context.store)))
     found = find_plan(context, backend=True)
-    request = as_gitlab_says(context.settings, context.run, read_request(context.store))
+    request = as_gitlab_says(context, read_request(context.store))
     print(f"Stack {request.stack}, plan {request.plan_sha256}: {request.exposure.sentence or NO_CHANGE}")  # noqa: T201
-    problems = (*problems_of(context, request, found), *outdated(context.settings, context.run))
+    problems = (
+        *problems_of(context, request, found),
+        *uncommitted_in_ci(context.settings, context.run.stack),
+        *outdated(context.settings, context.run),
+    )
     record = collect(context, request, replace(facts_now(context, request, found.sha256), problems=problems))
     write_record(context.store, record, context.step.name)
     Teller(context.settings, context.store, context.run).tell_decision(record)
@@ -131,6 +135,7 @@ def _carry_out(context: StepContext, plan: Path, record: DecisionRecord) -> Comp
     terraform = terraform_client(context.settings, context.run.stack, hear)
     ensure_initialised(terraform)
     heard.clear()
+    refuse_changed_inputs(context, terraform)
     begin(context, record)
     config, began = context.settings.config.terraform, time.time()
     try:

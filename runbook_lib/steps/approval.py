@@ -17,7 +17,7 @@ from ..workspace.clients import gitlab_client
 from ..workspace.context import StepContext, open_step, recorded
 from ..workspace.decisions import collect, planned_facts, write_record
 from ..workspace.governance import approval_config, governance
-from ..workspace.once import refuse_odd_files, uncommitted
+from ..workspace.once import refuse_odd_files, uncommitted, uncommitted_in_ci
 from ..workspace.plan_check import FoundPlan, config_digest, find_plan, inputs_digest, problems_of
 from ..workspace.policy_reports import policy_files
 from ..workspace.preflight import Check, CheckResult, preflight
@@ -119,10 +119,8 @@ def _findings(context: StepContext, found: FoundPlan) -> tuple[Finding, ...]:
 
 
 def _refuse_what_ci_must_not(context: StepContext) -> None:
-    if context.settings.environment.in_ci and (changed := uncommitted(context.settings, context.run.stack)):
-        raise ApprovalError(
-            f"files differ from the commit: {', '.join(changed[:5])}", "A pipeline asks for what is committed, alone."
-        )
+    if problems := uncommitted_in_ci(context.settings, context.run.stack):
+        raise ApprovalError(" ".join(problems), "Commit them, or let no job before this one write there.")
 
 
 def _approvers(context: StepContext) -> str:
@@ -142,7 +140,7 @@ def _standing_request(context: StepContext, asked: ApprovalRequest) -> ApprovalR
     if request != asked.model_copy(update=told):
         return None
     try:
-        request = as_gitlab_says(context.settings, context.run, request)
+        request = as_gitlab_says(context, request)
     except ApprovalError:
         return None  # GitLab never heard of it, whoever wrote it there.
     return request if clock_of(context.settings, context.clock()) < request.expires_at else None
@@ -165,7 +163,9 @@ def _make_request(context: StepContext, found: FoundPlan) -> ApprovalRequest:
         complete=found.plan.complete,
     )
     request = make_request(facts, approval_config(context), context.clock())
-    return request.model_copy(update={"governance": governance(context)})
+    # What was noted when the run began may be an older truth, or none.
+    dirty = request.dirty or bool(uncommitted(context.settings, context.run.stack))
+    return request.model_copy(update={"governance": governance(context), "dirty": dirty})
 
 
 def _reject_url(context: StepContext) -> str:

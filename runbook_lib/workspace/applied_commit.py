@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..errors import GitLabError
 from ..models.run import Run
 from ..settings import Settings
 from .clients import gitlab_client
@@ -16,7 +15,7 @@ def environment_of(settings: Settings, stack: str) -> str:
 
 
 def applied_commit(settings: Settings, run: Run) -> str:
-    """The commit last applied for the run's stack, empty when it is not known.
+    """The commit last applied for the run's stack, empty where there is none or no token to ask by; GitLabError.
 
     Only what the apply job did on the default branch counts: any Developer may report a deployment that never was, or
     make one from a branch of his own.
@@ -24,9 +23,6 @@ def applied_commit(settings: Settings, run: Run) -> str:
     gitlab = gitlab_client(settings)
     if gitlab is None or not gitlab.has_token:
         return ""
-    try:
-        branch = gitlab.default_branch()
-        found = gitlab.last_deployment(environment_of(settings, run.stack), settings.config.approval.job, branch)
-    except GitLabError:
-        return ""
+    branch = gitlab.default_branch()
+    found = gitlab.last_deployment(environment_of(settings, run.stack), settings.config.approval.job, branch)
     return found.sha if found else ""

@@ -14,6 +14,8 @@ from ..models.run import Run
 from ..settings import Settings
 from .applied_commit import applied_commit
 from .clients import gitlab_client
+from .context import StepContext
+from .governance import approval_config
 
 __all__ = ["announce", "as_gitlab_says", "clock_of", "who_wrote"]
 
@@ -33,7 +35,7 @@ def who_wrote(settings: Settings, run: Run) -> tuple[tuple[str, ...], tuple[str,
         return (), ()
     if gitlab is None or not gitlab.has_token:
         return (), (run.author or "the commits' authors",)
-    commits, missing = _commits(gitlab, run, applied_commit(settings, run))
+    commits, missing = _commits(gitlab, settings, run)
     found = {address: None for one in commits for address in _addresses(gitlab, one)}
     logins = {address: gitlab.login_of_email(address) for address in found}
     known = tuple(dict.fromkeys(name for name in logins.values() if name))
@@ -51,10 +53,13 @@ def announce(settings: Settings, request: ApprovalRequest) -> ApprovalRequest:
     return _dated(request, note.author, note.created_at)
 
 
-def as_gitlab_says(settings: Settings, run: Run, request: ApprovalRequest) -> ApprovalRequest:
-    """The request with who asked, when and until when, and who wrote, all found out anew; as it is without GitLab."""
-    gitlab = gitlab_client(settings)
-    lasts = settings.config.approval_of(run.stack).expires_after
+def as_gitlab_says(context: StepContext, request: ApprovalRequest) -> ApprovalRequest:
+    """The request with who asked, when and until when, and who wrote, all found out anew; as it is without GitLab.
+
+    At a desk also whether it says what it said when it was asked: in a pipeline its seal does.
+    """
+    settings, run = context.settings, context.run
+    gitlab, lasts = gitlab_client(settings), approval_config(context).expires_after
     request = request.model_copy(update={"expires_at": min(request.expires_at, request.created_at + lasts)})
     if gitlab is None:
         return request
@@ -68,7 +73,7 @@ def as_gitlab_says(settings: Settings, run: Run, request: ApprovalRequest) -> Ap
     note = asked_in_comment(gitlab, request)
     if note is None:
         raise ApprovalError(
-            f"GitLab knows of no request for plan {request.plan_sha256[:12]} of run {request.run_id}",
+            f"GitLab knows of no such request for plan {request.plan_sha256[:12]} of run {request.run_id}",
             "Run the approval step: it asks there.",
         )
     return _dated(request, note.author, note.created_at)
@@ -79,10 +84,10 @@ def _dated(request: ApprovalRequest, requester: str, at: datetime) -> ApprovalRe
     return request.model_copy(update={"requester": requester, "created_at": at, "expires_at": at + lasts})
 
 
-def _commits(gitlab: GitLab, run: Run, applied: str) -> tuple[tuple[GitLabCommit, ...], tuple[str, ...]]:
+def _commits(gitlab: GitLab, settings: Settings, run: Run) -> tuple[tuple[GitLabCommit, ...], tuple[str, ...]]:
     """The commits, and what is missing from them."""
     try:
-        head = gitlab.commit(run.commit)
+        head, applied = gitlab.commit(run.commit), applied_commit(settings, run)
         if not applied:
             return (head,), ("who wrote the commits before, as none is known to be applied",)
         between = gitlab.commits_between(applied, run.commit)

@@ -8,7 +8,7 @@ from ..adapters.git import find_commit, first_parent, is_ancestor, is_shallow, m
 from ..errors import GitLabError
 from ..models.run import Run
 from ..settings import Settings
-from .applied_commit import environment_of
+from .applied_commit import applied_commit
 from .clients import gitlab_client
 
 __all__ = ["BaseCommit", "find_base", "scope_commit"]
@@ -73,9 +73,7 @@ def _applied(settings: Settings, run: Run) -> tuple[str, bool]:
     gitlab = gitlab_client(settings)
     if gitlab is None or not gitlab.has_token:
         return "", False
-    job, environment = settings.config.approval.job, environment_of(settings, run.stack)
-    found = gitlab.last_deployment(environment, job, gitlab.default_branch())
-    return (found.sha if found else ""), True
+    return applied_commit(settings, run), True
 
 
 def _by_git(settings: Settings, head: str) -> BaseCommit:

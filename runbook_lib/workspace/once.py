@@ -21,8 +21,9 @@ from .context import StepContext
 from .records import began_file
 from .slack_thread import Teller
 
-__all__ = ["begin", "outdated", "refuse_odd_files", "refuse_used", "uncommitted"]
+__all__ = ["begin", "outdated", "refuse_odd_files", "refuse_used", "uncommitted", "uncommitted_in_ci"]
 
+_NAMED = 5
 _NEW_PLAN = "Begin a new run: plan, approval, apply."
 
 
@@ -62,8 +63,8 @@ def outdated(settings: Settings, run: Run) -> tuple[str, ...]:
         found.append(
             f"The commit {run.commit[:12]} is no longer the head of {run.ref}. Start a pipeline on {head[:12]}."
         )
-    applied = applied_commit(settings, run)
     try:
+        applied = applied_commit(settings, run)
         # Nothing may be on the applied side that the commit lacks: a branch may have been pushed over.
         if applied and applied != run.commit and gitlab.commits_between(run.commit, applied):
             found.append(f"{run.commit[:12]} lacks commits of {applied[:12]}, which was applied. {_NEW_PLAN}")
@@ -77,6 +78,15 @@ def uncommitted(settings: Settings, stack: str) -> tuple[str, ...]:
     config = settings.config
     counting = (stack_config(settings, stack).path, config.compliance.policies, "notebooks", "runbook.yml")
     return changed_files(settings.root, counting)
+
+
+def uncommitted_in_ci(settings: Settings, stack: str) -> tuple[str, ...]:
+    """A sentence for files of a pipeline's job that differ from its commit; nothing at a desk, which may plan so."""
+    changed = uncommitted(settings, stack) if settings.environment.in_ci else ()
+    if not changed:
+        return ()
+    more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+    return (f"Files differ from the commit: {', '.join(changed[:_NAMED])}{more}. A pipeline has no other.",)
 
 
 def begin(context: StepContext, record: DecisionRecord) -> None:

@@ -21,7 +21,7 @@ from ..domain.plan import parse_plan, summarise
 from ..domain.plan_comparison import changed_inputs, shown_otherwise
 from ..domain.rules import rules_from_plan
 from ..domain.sensitive import plan_secrets
-from ..errors import InputError
+from ..errors import ApprovalError, InputError
 from ..models.approval import ApprovalRequest
 from ..models.compliance import ComplianceReport
 from ..models.exposure import Exposure
@@ -44,6 +44,7 @@ __all__ = [
     "plan_inputs",
     "problems_of",
     "read_lineage",
+    "refuse_changed_inputs",
 ]
 
 LOCK_FILE = ".terraform.lock.hcl"
@@ -111,7 +112,7 @@ def judge_plan(context: StepContext, gate: PolicyGate, plan: Plan, path: Path, s
 
 def plan_inputs(context: StepContext, terraform: Terraform) -> PlanInputs:
     """What a plan of the run's stack is made with and from, as it is now; the folder must be initialised."""
-    command, lock = terraform.binary.command, terraform.directory / LOCK_FILE
+    lock = terraform.directory / LOCK_FILE
     var_files = (terraform.directory / name for name in context.stack.var_files)
     root = context.settings.root
     files = files_of_plan(terraform.directory, root)
@@ -119,7 +120,8 @@ def plan_inputs(context: StepContext, terraform: Terraform) -> PlanInputs:
     return PlanInputs(
         product=terraform.binary.product,
         terraform_version=terraform.binary.version,
-        terraform_sha256=sha256_file(Path(command[0])) if len(command) == 1 and Path(command[0]).is_file() else "",
+        terraform_sha256=sha256_file(terraform.binary.program),
+        # By the lock file's checksums Terraform itself starts no other programs for them.
         providers=dict(provider_versions(terraform.directory)),
         lock_sha256=sha256_file(lock) if lock.is_file() else "",
         files=files,
@@ -150,6 +152,13 @@ def problems_of(context: StepContext, request: ApprovalRequest, found: FoundPlan
     if request.config_sha256 != config_digest(context.settings):
         problems.append("What runbook.yml decides changed since the request. Run the approval step again.")
     return tuple(problems)
+
+
+def refuse_changed_inputs(context: StepContext, terraform: Terraform) -> None:
+    """ApprovalError where Terraform would read other files, or be another one, than what was checked in this step."""
+    problems = tuple(changed_inputs(find_plan(context, backend=True).inputs, plan_inputs(context, terraform)))
+    if problems:
+        raise ApprovalError(" ".join(problems), "Begin at the plan step: runbook run --from plan.")
 
 
 def read_lineage(plan: bytes) -> tuple[str, int | None]:

@@ -66,7 +66,7 @@ def _said(found: list[Unsafe]) -> str:
 def _unsafe(gitlab: GitLab, environment: str) -> Iterator[Unsafe]:
     if not gitlab.has_token:
         page = f"{gitlab.url}/{gitlab.project}/{CI_SETTINGS}"
-        for name in ("variables", "branch", "environment", "rejections"):
+        for name in ("variables", "branch", "environment", "rejections", "history"):
             yield Unsafe(f"unknown_{name}", f"without GITLAB_TOKEN the {name} can't be looked at", page)
         return
     yield from _variables(gitlab)

@@ -47,21 +47,22 @@ class GitLabComments:
 
 def ask_in_comment(gitlab: GitLab, request: ApprovalRequest) -> GitLabNote:
     """Say in GitLab what is asked: its author and its time are who asked, and when."""
-    text = (
-        f"{_line('asked', request)}\n\n{request.stack}: {request.exposure.sentence or 'nobody gains or loses access'}"
-    )
+    sentence = request.exposure.sentence or "nobody gains or loses access"
+    text = f"{_line('asked', request)}\n\n{request.stack}: {sentence}\n\n{_digest_line(request)}"
     return _comment(gitlab, request, text)
 
 
 def asked_in_comment(gitlab: GitLab, request: ApprovalRequest) -> GitLabNote | None:
-    """The last comment by which who asked for this plan asked for it; None if there is none, or it was edited since.
+    """The last comment by which who asked for this plan asked for it; None if there is none that says what it says.
 
-    Who asked is who did so first: whoever comes later may have read the plan's digest there.
+    Who asked is who did so first: whoever comes later may have read the plan's digest there. What was edited since, or
+    is of a request that said anything else, is no such comment.
     """
     wanted = _line("asked", request)
     found = [note for note in _comments(gitlab, request.commit) if note.body.split("\n")[0].strip() == wanted]
     theirs = [note for note in found if note.author == found[0].author and not note.edited]
-    return theirs[-1] if theirs else None
+    last = theirs[-1] if theirs else None
+    return last if last and last.body.rstrip().endswith(_digest_line(request)) else None
 
 
 def begin_in_comment(gitlab: GitLab, commit: str, run_id: str, plan_sha256: str) -> GitLabNote:
@@ -87,6 +88,10 @@ def answer_in_comment(gitlab: GitLab, request: ApprovalRequest, answer: tuple[bo
 
 def _line(word: str, request: ApprovalRequest) -> str:
     return f"{_OURS} {word} plan {request.plan_sha256} of run {request.run_id}"
+
+
+def _digest_line(request: ApprovalRequest) -> str:
+    return f"Request: sha256 {request.digest}"
 
 
 def _read(note: GitLabNote, request: ApprovalRequest) -> Sequence[Decision]:

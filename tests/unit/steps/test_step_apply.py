@@ -103,7 +103,23 @@ def use(monkeypatch: pytest.MonkeyPatch, terraform: FakeTerraform) -> FakeTerraf
     monkeypatch.setattr(apply, "ensure_initialised", lambda terraform: False)
     monkeypatch.setattr(apply, "read_state", terraform.read_state)
     monkeypatch.setattr(apply, "find_plan", found_plan)
+    monkeypatch.setattr(apply, "refuse_changed_inputs", lambda context, terraform: None)
     return terraform
+
+
+def test_what_the_plan_reads_is_looked_at_once_more_before_the_approval_is_used(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terraform = use(monkeypatch, FakeTerraform(DONE))
+
+    def refuse(context: StepContext, terraform: object) -> None:
+        raise ApprovalError("Files that the plan was made from changed since: page.html.")
+
+    monkeypatch.setattr(apply, "refuse_changed_inputs", refuse)
+    with pytest.raises(ApprovalError, match=r"page\.html"):
+        apply.apply_plan(context, record)
+    assert terraform.applied == []
+    assert not context.store.exists("04_apply/began.json")
 
 
 def test_the_approved_file_is_applied_and_its_events_are_kept(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import zipfile
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -69,7 +70,7 @@ PLAN_FILE = plan_file()
 class FakeTerraform:
     """Plans this document, and remembers with which options."""
 
-    binary = TerraformBinary(("terraform",), "1.11.4", "Terraform")
+    binary = TerraformBinary((sys.executable,), "1.11.4", "Terraform")
 
     def __init__(self, found: dict[str, Any], directory: Path) -> None:
         self.found = found

@@ -22,7 +22,7 @@ from runbook_lib.models.findings import Action, Severity, Verdict
 from runbook_lib.models.rules import Rule
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
-from runbook_lib.workspace import base_commit
+from runbook_lib.workspace import applied_commit, base_commit
 from runbook_lib.workspace.base_commit import find_base, scope_commit
 from runbook_lib.workspace.context import StepContext
 from runbook_lib.workspace.governance import approval_config, before_change, governance, notebook_problem
@@ -95,7 +95,8 @@ def step(repository: Path, load: Callable[..., Settings], run: Run, slack: FakeS
 def gitlab(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Deployed]:
     def install(**given: Any) -> Deployed:
         fake = Deployed(**given)
-        monkeypatch.setattr(base_commit, "gitlab_client", lambda settings: fake)
+        for module in (base_commit, applied_commit):
+            monkeypatch.setattr(module, "gitlab_client", lambda settings: fake)
         return fake
 
     return install
