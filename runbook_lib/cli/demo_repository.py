@@ -37,10 +37,7 @@ class Repository:
         self.path = lab.repository
         copy_repository(settings, lab)
         self._git("init", "--quiet", "--initial-branch=main")
-        base = self._commit("The base, with the web rule on port 8000")
-        for stack in settings.config.stacks:
-            environment = settings.config.gitlab.environment.replace("{stack}", stack)
-            self._tell_gitlab("deployments", {"environment": environment, "sha": base})
+        self.deployed("The base, with the web rule on port 8000")
 
     def commit_change(self, broken: Break | None) -> str:
         """Edit the rules as the requester does, and commit; the commit's id."""
@@ -54,6 +51,14 @@ class Repository:
             title = "Serve the web page on port 80"
         path.write_text(text)
         return self._commit(title)
+
+    def deployed(self, message: str) -> str:
+        """Commit what lies here, and let GitLab know it as what was applied last; the commit's id."""
+        sha = self._commit(message)
+        for stack in self._settings.config.stacks:
+            environment = self._settings.config.gitlab.environment.replace("{stack}", stack)
+            self._tell_gitlab("deployments", {"environment": environment, "sha": sha})
+        return sha
 
     def check_out(self, commit: str) -> None:
         """Go to a commit, whatever lies in the working copy, and let it be the head of the branch in GitLab too."""

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
 
+from ..domain.surroundings import refused_variables
 from ..lab.addresses import PROJECT_PATH, LabAddresses
 from ..settings import Settings
 
-__all__ = ["copy_repository"]
+__all__ = ["copy_repository", "point_at_lab"]
 
-# The lab's AWS has an address of its own, and this machine may be behind a proxy with its own authority.
-ACCEPTED = (
-    "AWS_ENDPOINT_URL",
-    "PYTHONPATH",
-    *(name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY") for name in (upper, upper.lower())),
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"),
-)
+# The lab's AWS has an address of its own, nothing for it goes through a proxy, and this package need not be installed.
+ACCEPTED = ("AWS_ENDPOINT_URL", "NO_PROXY", "no_proxy", "PYTHONPATH")
 
 
 def copy_repository(settings: Settings, lab: LabAddresses) -> None:
@@ -38,8 +35,15 @@ def point_at_lab(path: Path, lab: LabAddresses) -> None:
     text = _set(text, "gitlab", "project", PROJECT_PATH)
     # There is nobody but the people of this machine: they may decide at a terminal.
     text = _set(text, "approval", "terminal", "true")
-    text = _set(text, "environment", "accept", f"[{', '.join(ACCEPTED)}]")
+    text = _set(text, "environment", "accept", f"[{', '.join(_accepted())}]")
     path.write_text(text)
+
+
+def _accepted() -> list[str]:
+    """The lab's own variables, and those with which this machine itself leads every job through its proxy."""
+    anywhere = {refused.name for refused in refused_variables(os.environ, (), in_ci=False)}
+    own = {refused.name for refused in refused_variables(os.environ, (), in_ci=True)} - anywhere
+    return sorted({*ACCEPTED, *own})
 
 
 def _set(text: str, section: str, key: str, value: str) -> str:

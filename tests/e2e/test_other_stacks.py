@@ -15,6 +15,7 @@ import pytest
 from base import Base
 
 from runbook_lib.adapters.terraform import Terraform
+from runbook_lib.cli.working_copy import point_at_lab
 from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.settings import Settings
 from runbook_lib.workspace.clients import terraform_client
@@ -94,6 +95,7 @@ class OtherStack:
         self.root = root
         (root / "stack").mkdir(parents=True)
         (root / "runbook.yml").write_text(CONFIG)
+        point_at_lab(root / "runbook.yml", lab)
         (root / "stack/main.tf").write_text(files)
         configuration = settings.outputs / ".terraform-cli/terraform.rc"
         self.environment = {

@@ -133,7 +133,7 @@ def test_the_run_that_all_this_was_tried_on_is_applied_when_an_approver_says_so(
     # Alex said yes in the test before; a no by anybody who may would have been final.
     ended = asked.run("apply")
     assert ended.returncode == 0, ended.stderr
-    record = asked.store.read_model("03_approval/decision.json", DecisionRecord)
+    record = asked.store.read_model("04_apply/decision.json", DecisionRecord)
     assert record.approved_by == ("alex",)
     counts = {one.user: one.counts for one in record.decisions}
     assert counts == {"riley": False, "alex": True}

@@ -227,6 +227,6 @@ def test_the_honest_approval_is_applied_though_the_clocks_differ(pipeline: Pipel
     ended = pipeline.apply()
     assert ended.returncode == 0, ended.stderr
     assert session_base._described() != before
-    record = pipeline.desk.store.read_model("03_approval/decision.json", DecisionRecord)
+    record = pipeline.desk.store.read_model("04_apply/decision.json", DecisionRecord)
     assert [(one.user, one.source, one.counts) for one in record.decisions] == [("alex", "gitlab_job", True)]
     assert pipeline.desk.result("approval").outcome == "passed"

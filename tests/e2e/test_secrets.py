@@ -34,6 +34,9 @@ PRINTED = {
 @pytest.fixture
 def leaking(desk: Desk) -> Iterator[Desk]:
     """A working copy with a sensitive value, and notebooks that print it."""
+    with (desk.root / "runbook.yml").open("a") as config:
+        config.write("\nsteps:\n  apply:\n    own_notebook: true\n")
+    desk.repository.deployed("Let apply have a notebook of its own")
     path = desk.root / "terraform/access/database.tf"
     path.write_text(SENSITIVE)
     for name, source in PRINTED.items():
