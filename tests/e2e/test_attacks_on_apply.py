@@ -180,7 +180,7 @@ def test_runbook_yml_can_not_be_changed_after_the_approval(desk: Desk, old: str,
 def test_an_approved_run_under_another_name_is_no_second_approval(desk: Desk) -> None:
     shutil.copytree(desk.store.dir, desk.outputs / "twin")
     twin = replace(desk, run_id="twin")
-    assert "twin" in refused(twin)  # by its seals
+    assert f"the manifest is of run {desk.run_id}" in refused(twin)
     for path in twin.store.dir.rglob("*.json"):
         if path.name not in {MANIFEST, ENVELOPE}:
             path.write_text(path.read_text().replace(f'"run_id": "{desk.run_id}"', '"run_id": "twin"'))
@@ -194,7 +194,7 @@ def test_the_papers_of_another_run_are_refused(desk: Desk) -> None:
     heir = replace(desk, run_id="heir")
     write(heir, "run.json", **{**own, "run_id": "heir"})
     seal_anew(heir)
-    assert f"The request is of run {desk.run_id}, not of heir" in refused(heir) or "no such request" in refused(heir)
+    assert f"The request is of run {desk.run_id}, not of heir" in refused(heir)
 
 
 def test_a_link_in_the_place_of_what_apply_will_write_is_refused_before_anything_is_done(

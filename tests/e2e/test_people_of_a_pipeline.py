@@ -95,10 +95,18 @@ def pipeline(session_base: Base, settings: Settings, tmp_path_factory: pytest.Te
         made.tell("clock", ahead_seconds=0)
 
 
+@pytest.fixture(scope="module")
+def asked(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folders as the approval job left them."""
+    folder = tmp_path_factory.mktemp("asked") / "outputs"
+    shutil.copytree(pipeline.desk.outputs, folder)
+    return folder
+
+
 @pytest.fixture
-def copy(pipeline: Pipeline, tmp_path: Path) -> Path:
-    """A copy of all run folders, for a test to spoil."""
-    shutil.copytree(pipeline.desk.outputs, tmp_path / "outputs")
+def copy(asked: Path, tmp_path: Path) -> Path:
+    """A copy of them, for a test to spoil."""
+    shutil.copytree(asked, tmp_path / "outputs")
     return tmp_path / "outputs"
 
 
@@ -222,6 +230,40 @@ def test_names_and_times_in_the_run_folder_decide_nothing(pipeline: Pipeline, co
     assert "This machine's clock is 1440 minutes behind GitLab's" in said
 
 
+@pytest.mark.usefixtures("unchanged")
+def test_a_pipeline_whose_branch_has_gone_on_applies_nothing(pipeline: Pipeline, copy: Path) -> None:
+    later = pipeline.tell("commits", author="riley", title="A later change")["sha"]
+    try:
+        said = refused(pipeline, copy)
+    finally:
+        pipeline.desk.repository.push()
+    assert f"{pipeline.sha[:12]} is no longer the head of main. Start a pipeline on {later[:12]}." in said
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_pipeline_that_lacks_what_was_applied_applies_nothing(pipeline: Pipeline, copy: Path) -> None:
+    base = pipeline.as_user("riley", "GET", f"repository/commits/{pipeline.sha}")["parent_ids"]
+    other = pipeline.tell("commits", author="riley", ref="topic", parents=base)["sha"]
+    pipeline.tell("deployments", environment="production/access", sha=other)
+    try:
+        said = refused(pipeline, copy)
+    finally:
+        pipeline.tell("deployments", environment="production/access", sha=base[0])
+    assert f"{pipeline.sha[:12]} lacks commits of {other[:12]}, which was applied." in said
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_what_was_not_committed_is_not_applied_by_a_pipeline(pipeline: Pipeline, copy: Path) -> None:
+    planted = pipeline.desk.root / "terraform/access/planted.tf"
+    planted.write_text('output "planted" {\n  value = 1\n}\n')
+    try:
+        said = refused(pipeline, copy)
+    finally:
+        planted.unlink()
+    assert "Files differ from the commit: terraform/access/planted.tf." in said
+    assert "Files that the plan was made from changed since: terraform/access/planted.tf." in said
+
+
 def test_the_honest_approval_is_applied_though_the_clocks_differ(pipeline: Pipeline, session_base: Base) -> None:
     before = session_base._described()
     ended = pipeline.apply()
@@ -230,3 +272,12 @@ def test_the_honest_approval_is_applied_though_the_clocks_differ(pipeline: Pipel
     record = pipeline.desk.store.read_model("04_apply/decision.json", DecisionRecord)
     assert [(one.user, one.source, one.counts) for one in record.decisions] == [("alex", "gitlab_job", True)]
     assert pipeline.desk.result("approval").outcome == "passed"
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_an_apply_that_began_is_not_begun_again_by_a_retry(pipeline: Pipeline, copy: Path) -> None:
+    first = pipeline.number("apply")
+    pipeline.tell(f"jobs/{first}/finish", status="failed")
+    pipeline.as_user("alex", "POST", f"jobs/{first}/retry")
+    pipeline.variables = pipeline.start("apply")
+    assert f"apply was begun before, by alex: {pipeline.desk.lab.gitlab_url}" in refused(pipeline, copy)

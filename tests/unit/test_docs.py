@@ -53,6 +53,15 @@ def test_every_file_of_the_table_of_changes_exists_and_no_change_needs_more_than
     assert {change: found for change, found in files.items() if not 1 <= len(found) <= 3} == {}
 
 
+def test_every_attack_in_the_table_has_a_test_that_is_there() -> None:
+    rows = [line.split("|") for line in (ROOT / "docs/security.md").read_text().splitlines() if line.startswith("| ")]
+    attacks = [row for row in rows if len(row) == 8 and row[1].strip() != "attack"]
+    assert len(attacks) >= 60
+    tests = [row[6].strip().strip("`").partition("::") for row in attacks]
+    lost = [name for file, _, name in tests if f"def {name}(" not in (ROOT / file).read_text()]
+    assert lost == []
+
+
 def test_every_make_target_that_the_readme_names_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     text = (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
