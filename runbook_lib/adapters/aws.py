@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from ..errors import AwsError
 from ..models.services import Member
+from .heard import hear
 
 __all__ = ["Aws", "assume_role", "live_client", "map_error", "mapped"]
 
+_CALLER: Final = "GetCallerIdentity"
 _FILTER_VALUES: Final = 200  # the most that AWS takes in one filter
 _KINDS: Final = {
     "interface": "interface",
@@ -115,7 +117,17 @@ def _client(service: str, region: str = "") -> Any:
     config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
     # Of all that AWS makes boto3 alone looks for AWS_DEFAULT_REGION only; Terraform, in the same job, for AWS_REGION.
     where = region or os.environ.get("AWS_REGION") or None
-    return boto3.session.Session(region_name=where).client(service, config=config)
+    client = boto3.session.Session(region_name=where).client(service, config=config)
+    client.meta.events.register(f"after-call.{service}", _hear_call)
+    return client
+
+
+def _hear_call(parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    """Tell by which id AWS itself knows a call, and of the caller's identity all that it said."""
+    meta = parsed.get("ResponseMetadata") or {}
+    known = {"request_id": meta.get("RequestId"), "date": (meta.get("HTTPHeaders") or {}).get("date")}
+    said = {name: parsed.get(name) for name in ("Account", "Arn", "UserId")} if model.name == _CALLER else {}
+    hear(f"{model.service_model.service_name}:{model.name} {known['request_id']}", {**said, **known})
 
 
 def _chunks(values: Sequence[str]) -> Iterator[list[str]]:
@@ -233,7 +245,7 @@ def _refusal(what: str, error: dict[str, Any], operation: str) -> AwsError:
     code = str(error.get("Code") or "no error code")
     message = _first_line(str(error.get("Message") or "no message"))
     if code in _DENIED:
-        service = "sts" if operation == "GetCallerIdentity" else "ec2"
+        service = "sts" if operation == _CALLER else "ec2"
         action = f"{service}:{operation}" if operation else "this action"
         return AwsError(f"AWS refused {what}: {message}", f"Allow {action} to the role that runs this.")
     if code in _THROTTLED:

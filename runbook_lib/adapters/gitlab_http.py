@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
 
 from ..errors import GitLabError
+from .heard import hear
 
 if TYPE_CHECKING:
     import gitlab
@@ -47,7 +49,9 @@ class GitLabHttp:
         """Get one object."""
         client, variable = self._client(doing, as_job)
         with gitlab_errors(doing, self.url, variable):
-            return parse(_object(client.http_get(path, query_data=dict(query or {}), max_retries=self._retries)))
+            answer = client.http_get(path, query_data=dict(query or {}), max_retries=self._retries)
+            hear(_question(path, query), answer)
+            return parse(_object(answer))
 
     def date(self, path: str, doing: str, *, as_job: bool = False) -> str:
         """The header Date of an answer."""
@@ -55,7 +59,9 @@ class GitLabHttp:
         with gitlab_errors(doing, self.url, variable):
             # Of a kept answer it would be a time long gone.
             answer = client.http_get(path, raw=True, headers={"Cache-Control": "no-cache"}, max_retries=self._retries)
-            return str(answer.headers["Date"])  # type: ignore[union-attr]
+            date = str(answer.headers["Date"])  # type: ignore[union-attr]
+            hear(f"Date of {path}", date)
+            return date
 
     def list(
         self,
@@ -71,9 +77,9 @@ class GitLabHttp:
         with gitlab_errors(doing, self.url, variable):
             pages = {"get_all": False, "per_page": most} if most else {"get_all": True, "per_page": 100}
             options: dict[str, Any] = {**pages, "max_retries": self._retries}
-            return tuple(
-                parse(_object(item)) for item in client.http_list(path, query_data=dict(query or {}), **options)
-            )
+            answer = list(client.http_list(path, query_data=dict(query or {}), **options))
+            hear(_question(path, query), answer)
+            return tuple(parse(_object(item)) for item in answer)
 
     def post(self, path: str, doing: str, parse: Callable[[dict[str, Any]], T], body: Mapping[str, Any]) -> T:
         """Post JSON; the same call may reach GitLab twice, when its first answer was lost."""
@@ -151,6 +157,10 @@ class GitLabHttp:
             keep_base_url=True,
             **credentials,
         )
+
+
+def _question(path: str, query: Mapping[str, Any] | None) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 def _object(answer: Any) -> dict[str, Any]:

@@ -77,6 +77,7 @@ UnsafeSetting = Literal[
     "unknown_branch",
     "unknown_environment",
     "unknown_rejections",
+    "unknown_history",
 ]
 
 

@@ -7,9 +7,11 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..adapters.aws import live_client
 from ..adapters.store import sha256_file
 from ..adapters.terraform import Completed
 from ..adapters.terraform_errors import map_failure
@@ -20,10 +22,11 @@ from ..models.approval import DecisionRecord
 from ..models.base import Outcome
 from ..report.result_view import ResultView
 from ..wording import NO_CHANGE
-from ..workspace.asked import as_gitlab_says
+from ..workspace.asked import as_gitlab_says, check_own_pipeline
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, describe, open_step, recorded
 from ..workspace.decisions import collect, facts_now, plan_digest, write_record
+from ..workspace.kept import keep_answer, keeping_answers
 from ..workspace.once import begin, outdated, refuse_odd_files, refuse_used, uncommitted_in_ci
 from ..workspace.plan_check import find_plan, problems_of, refuse_changed_inputs
 from ..workspace.preflight import Check, CheckResult, preflight
@@ -33,6 +36,8 @@ from ..workspace.slack_thread import Teller
 from ..workspace.states import holder_named, learn, read_state
 
 __all__ = ["Applied", "apply_plan", "check_ready", "confirm_approval", "decide", "start"]
+
+AWS = "hashicorp/aws"
 
 
 @dataclass(frozen=True)
@@ -78,17 +83,19 @@ def _all_passed(context: StepContext) -> str:
 def confirm_approval(context: StepContext) -> DecisionRecord:
     """Collect the decisions and check all of them against the plan and the state as they are now."""
     refuse_odd_files(context.store)
+    check_own_pipeline(context.settings, context.run)
     refuse_used(context.settings, context.store, context.run)
     context.uses(context.store.path(plan_file(context.store)))
     found = find_plan(context, backend=True)
-    request = as_gitlab_says(context, read_request(context.store))
-    print(f"Stack {request.stack}, plan {request.plan_sha256}: {request.exposure.sentence or NO_CHANGE}")  # noqa: T201
-    problems = (
-        *problems_of(context, request, found),
-        *uncommitted_in_ci(context.settings, context.run.stack),
-        *outdated(context.settings, context.run),
-    )
-    record = collect(context, request, replace(facts_now(context, request, found.sha256), problems=problems))
+    with keeping_answers(context, "gitlab"):
+        request = as_gitlab_says(context, read_request(context.store))
+        print(f"Stack {request.stack}, plan {request.plan_sha256}: {request.exposure.sentence or NO_CHANGE}")  # noqa: T201
+        problems = (
+            *problems_of(context, request, found),
+            *uncommitted_in_ci(context.settings, context.run.stack),
+            *outdated(context.settings, context.run),
+        )
+        record = collect(context, request, replace(facts_now(context, request, found.sha256), problems=problems))
     write_record(context.store, record, context.step.name)
     Teller(context.settings, context.store, context.run).tell_decision(record)
     if not record.approved:
@@ -132,7 +139,9 @@ def _carry_out(context: StepContext, plan: Path, record: DecisionRecord) -> Comp
         heard.append(line)
         _print_event(line)
 
-    terraform = terraform_client(context.settings, context.run.stack, hear)
+    on_aws = AWS in find_plan(context, backend=True).inputs.providers
+    ask = partial(_keep_caller, context) if on_aws else _ask_nobody
+    terraform = terraform_client(context.settings, context.run.stack, hear, ask)
     ensure_initialised(terraform)
     heard.clear()
     refuse_changed_inputs(context, terraform)
@@ -146,6 +155,19 @@ def _carry_out(context: StepContext, plan: Path, record: DecisionRecord) -> Comp
         raise
     _keep(context, done, began)
     return done
+
+
+def _ask_nobody() -> None:
+    """Nobody but AWS is asked who we are."""
+
+
+def _keep_caller(context: StepContext) -> None:
+    """Who AWS says that we are, asked while Terraform works; without an answer why there is none."""
+    with keeping_answers(context, "aws"):
+        try:
+            live_client().identity()
+        except RunbookError as error:
+            keep_answer(context, "aws", {"error": error.message})
 
 
 def _events(text: str) -> Iterator[dict[str, Any]]:

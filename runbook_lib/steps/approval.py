@@ -17,6 +17,7 @@ from ..workspace.clients import gitlab_client
 from ..workspace.context import StepContext, open_step, recorded
 from ..workspace.decisions import collect, planned_facts, write_record
 from ..workspace.governance import approval_config, governance
+from ..workspace.kept import keeping_answers
 from ..workspace.once import refuse_odd_files, uncommitted, uncommitted_in_ci
 from ..workspace.plan_check import FoundPlan, config_digest, find_plan, inputs_digest, problems_of
 from ..workspace.policy_reports import policy_files
@@ -58,11 +59,12 @@ def request_approval(context: StepContext) -> ApprovalRequest:
     context.uses(context.store.path(plan_file(context.store)))
     _refuse_what_ci_must_not(context)
     found = find_plan(context, backend=False)
-    asked = _make_request(context, found)
-    problems = problems_of(context, asked, found)
-    if problems:
-        raise ApprovalError(" ".join(problems), "Begin at the plan step: runbook run --from plan.")
-    request = _standing_request(context, asked) or announce(context.settings, asked)
+    with keeping_answers(context, "gitlab"):
+        asked = _make_request(context, found)
+        problems = problems_of(context, asked, found)
+        if problems:
+            raise ApprovalError(" ".join(problems), "Begin at the plan step: runbook run --from plan.")
+        request = _standing_request(context, asked) or announce(context.settings, asked)
     context.store.write_json(request_file(context.store), request)
     print(f"Asked for: stack {request.stack}, plan {request.plan_sha256}: {request.exposure.sentence or NO_CHANGE}")  # noqa: T201
     Teller(context.settings, context.store, context.run).ask_approval(request, _job_url(context, "plan"))

@@ -9,6 +9,7 @@ from ..report.result_view import ResultView
 from ..workspace.clients import terraform_client
 from ..workspace.comparison import compare_places, gather_places
 from ..workspace.context import StepContext, open_step, recorded
+from ..workspace.kept import keeping_answers
 from ..workspace.preflight import Check, CheckResult, preflight
 
 __all__ = ["check_ready", "compare_all", "decide", "start"]
@@ -21,17 +22,19 @@ def start(run_id: str = "", stack: str = "") -> StepContext:
 
 def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
     """Ask for Terraform and for AWS."""
-    return preflight(
-        context,
-        Check("terraform", lambda: terraform_client(context.settings, context.run.stack).binary.version),
-        Check("aws", lambda: Aws().identity()),
-    )
+    with keeping_answers(context, "caller"):
+        return preflight(
+            context,
+            Check("terraform", lambda: terraform_client(context.settings, context.run.stack).binary.version),
+            Check("aws", lambda: Aws().identity()),
+        )
 
 
 @recorded
 def compare_all(context: StepContext) -> Verification:
     """Compare the three, and write verification.json and verification.csv."""
-    found = compare_places(gather_places(context.settings, context.run.stack, print, context.import_later))
+    with keeping_answers(context, "aws"):
+        found = compare_places(gather_places(context.settings, context.run.stack, print, context.import_later))
     context.store.write_json(context.file("verification.json"), found)
     context.store.write_text(context.file("verification.csv"), differences_csv(found))
     return found

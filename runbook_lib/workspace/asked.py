@@ -17,9 +17,10 @@ from .clients import gitlab_client
 from .context import StepContext
 from .governance import approval_config
 
-__all__ = ["announce", "as_gitlab_says", "clock_of", "who_wrote"]
+__all__ = ["announce", "as_gitlab_says", "check_own_pipeline", "clock_of", "who_wrote"]
 
 APPROVAL = "approval"
+_WITHOUT = "Start the job without this variable: GitLab itself sets it."
 
 
 def clock_of(settings: Settings, local: datetime) -> datetime:
@@ -67,7 +68,6 @@ def as_gitlab_says(context: StepContext, request: ApprovalRequest) -> ApprovalRe
     request = request.model_copy(update={"authors": authors, "unknown_authors": unknown})
     pipeline = settings.environment.pipeline_id
     if pipeline:
-        _check_own_pipeline(gitlab, int(pipeline))
         began = _approval_began(gitlab, int(pipeline)) or request.created_at
         return _dated(request, gitlab.pipeline_user(int(pipeline)), began)
     note = asked_in_comment(gitlab, request)
@@ -109,9 +109,25 @@ def _approval_began(gitlab: GitLab, pipeline: int) -> datetime | None:
     return jobs[-1].started_at if jobs else None
 
 
-def _check_own_pipeline(gitlab: GitLab, pipeline: int) -> None:
-    own = gitlab.whose_job().pipeline_id if gitlab.has_job_token else pipeline
-    if own != pipeline:
-        raise ApprovalError(
-            f"CI_PIPELINE_ID says {pipeline}, but this job belongs to pipeline {own}", "Start the job without it."
-        )
+def check_own_pipeline(settings: Settings, run: Run) -> None:
+    """ApprovalError where the pipeline that CI_PIPELINE_ID names is not this job's or, at a desk, not of this run.
+
+    Who plays a job of a pipeline approves what that pipeline showed, and nothing else.
+    """
+    gitlab, named = gitlab_client(settings), settings.environment.pipeline_id
+    if gitlab is None or not named:
+        return
+    if settings.environment.in_ci:
+        if not gitlab.has_job_token:
+            raise ApprovalError("this job has no CI_JOB_TOKEN, so GitLab can't say which pipeline it is of", _WITHOUT)
+        own = gitlab.whose_job().pipeline_id
+        if own != int(named):
+            raise ApprovalError(f"CI_PIPELINE_ID says {named}, but this job belongs to pipeline {own}", _WITHOUT)
+    elif gitlab.has_token:
+        commit = gitlab.pipeline(int(named)).sha
+        if (run.run_id, run.commit) != (named, commit):
+            raise ApprovalError(
+                f"CI_PIPELINE_ID names pipeline {named}, of commit {commit[:12]}, but this is run {run.run_id}, of"
+                f" commit {run.commit[:12] or 'none'}",
+                "Unset it: what was said of another pipeline is nothing about this run.",
+            )

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..adapters.git import tree_id
+from ..adapters.heard import listening
 from ..adapters.store import sha256_file
+from ..domain.redaction import MASK
+from ..domain.secret_patterns import SENSITIVE_NAME
 from .context import StepContext
 
-__all__ = ["keep_answer", "keep_governing"]
+__all__ = ["keep_answer", "keep_governing", "keeping_answers"]
 
 GOVERNED, VOUCHED = "governed_by", "vouched"
 LOCK_FILE = ".terraform.lock.hcl"
@@ -39,6 +44,17 @@ def keep_governing(context: StepContext) -> None:
     context.store.write_json(context.file(f"{GOVERNED}/sources.json"), sources)
 
 
+@contextmanager
+def keeping_answers(context: StepContext, name: str) -> Iterator[None]:
+    """Keep all that outside systems answer meanwhile, also when it ends in an error."""
+    with listening() as answers:
+        try:
+            yield
+        finally:
+            if answers:
+                keep_answer(context, name, answers)
+
+
 def keep_answer(context: StepContext, name: str, answer: Any) -> str:
     """Keep the raw answer by which a system vouched for something, as it came (secrets masked); gives its path.
 
@@ -46,8 +62,21 @@ def keep_answer(context: StepContext, name: str, answer: Any) -> str:
     """
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".") or "answer"
     path = context.file(f"{VOUCHED}/{safe}.json")
-    context.store.write_json(path, answer)
+    context.store.write_json(path, _without_secrets(answer))
     return path
+
+
+def _without_secrets(answer: Any) -> Any:
+    # GitLab tells a Maintainer the token with which runners sign on, among others.
+    if isinstance(answer, list):
+        return [_without_secrets(item) for item in answer]
+    if not isinstance(answer, dict):
+        return answer
+    return {key: MASK if _secret(key, value) else _without_secrets(value) for key, value in answer.items()}
+
+
+def _secret(key: Any, value: Any) -> bool:
+    return isinstance(value, str) and bool(SENSITIVE_NAME.search(str(key)))
 
 
 def _copy(context: StepContext, source: Path, name: str) -> None:

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 from base import Base
-from desk import Desk, ask, visible_errors
+from desk import Desk, ask, seal_anew, visible_errors
 
-from runbook_lib.adapters.store import RunStore, sha256_file
+from runbook_lib.adapters.store import sha256_file
 from runbook_lib.cli.demo_repository import WHOLE_WORLD_SSH
 from runbook_lib.runner.folder import ENVELOPE, MANIFEST
-from runbook_lib.runner.sealing import seal
 from runbook_lib.settings import Settings
 from runbook_lib.workspace.clients import terraform_client
 from runbook_lib.workspace.plan_check import inputs_digest
@@ -71,14 +70,6 @@ def write(desk: Desk, name: str, **fields: Any) -> None:
 def read(desk: Desk, name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((desk.store.dir / name).read_text())
     return found
-
-
-def seal_anew(desk: Desk) -> None:
-    """Take the seals away and make others over what lies there now, with whatever key the desk has."""
-    for name in (MANIFEST, ENVELOPE):
-        (desk.store.dir / name).unlink(missing_ok=True)
-    with desk.inside():
-        seal(Settings.load(desk.root), RunStore(desk.outputs, desk.run_id))
 
 
 def refused(desk: Desk, *, run_id: str = "", status: int = 1) -> str:

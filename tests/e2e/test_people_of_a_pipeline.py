@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 from base import Base
-from desk import Desk, ask, visible_errors
+from desk import Desk, ask, seal_anew, visible_errors
 
 from runbook_lib.adapters.gitlab import GitLab
 from runbook_lib.adapters.store import RunStore
@@ -70,6 +71,12 @@ class Pipeline:
         """Pick a job up; its variables, with those of the project."""
         given = self.tell(f"jobs/{self.number(name)}/start")["variables"]
         return {**given, "GITLAB_TOKEN": self.desk.lab.credentials.gitlab["terraform-bot"]}
+
+    def deployed(self, sha: str) -> None:
+        """Let another pipeline have applied a commit by a clock that is right, and so last."""
+        self.tell("clock", ahead_seconds=0)
+        self.tell("deployments", environment="production/access", sha=sha)
+        self.tell("clock", ahead_seconds=BEHIND)
 
     @contextmanager
     def job(self, name: str) -> Iterator[None]:
@@ -142,6 +149,21 @@ def test_any_sign_of_a_no_ends_the_job_that_was_played(pipeline: Pipeline, copy:
 def test_another_pipeline_s_id_is_refused(pipeline: Pipeline, copy: Path) -> None:
     said = refused(pipeline, copy, CI_PIPELINE_ID="7")
     assert f"this job belongs to pipeline {pipeline.id}" in said
+    assert "this job has no CI_JOB_TOKEN" in refused(pipeline, copy, CI_JOB_TOKEN="")
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_run_of_one_s_own_at_a_desk_is_not_approved_by_who_played_a_pipeline_s_job(
+    pipeline: Pipeline, copy: Path
+) -> None:
+    own = replace(pipeline.desk, outputs=copy, run_id="own")
+    shutil.copytree(copy / str(pipeline.id), copy / "own")
+    for path in (copy / "own").rglob("*.json"):
+        path.write_text(path.read_text().replace(f'"run_id": "{pipeline.id}"', '"run_id": "own"'))
+    seal_anew(own)
+    ended = own.run("apply", CI_PIPELINE_ID=str(pipeline.id))
+    assert ended.returncode == 1
+    assert f"CI_PIPELINE_ID names pipeline {pipeline.id}" in visible_errors(ended)["error"]
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -221,6 +243,7 @@ def test_names_and_times_in_the_run_folder_decide_nothing(pipeline: Pipeline, co
     path = copy / str(pipeline.id) / "03_approval/request.json"
     request = json.loads(path.read_text())
     path.write_text(json.dumps({**request, "requester": "casey", "expires_at": "2099-01-01T00:00:00Z"}))
+    seal_anew(replace(pipeline.desk, outputs=copy))
     pipeline.tell("clock", ahead_seconds=86400)
     try:
         said = refused(pipeline, copy)
@@ -243,12 +266,15 @@ def test_a_pipeline_whose_branch_has_gone_on_applies_nothing(pipeline: Pipeline,
 @pytest.mark.usefixtures("unchanged")
 def test_a_pipeline_that_lacks_what_was_applied_applies_nothing(pipeline: Pipeline, copy: Path) -> None:
     base = pipeline.as_user("riley", "GET", f"repository/commits/{pipeline.sha}")["parent_ids"]
-    other = pipeline.tell("commits", author="riley", ref="topic", parents=base)["sha"]
-    pipeline.tell("deployments", environment="production/access", sha=other)
+    beside = ["git", "-c", "user.name=riley", "-c", "user.email=riley@example.com", "commit-tree", "-p", base[0]]
+    told = [*beside, "-m", "A change beside it", f"{pipeline.sha}^{{tree}}"]
+    other = subprocess.run(told, cwd=pipeline.desk.root, check=True, capture_output=True, text=True).stdout.strip()
+    pipeline.tell("commits", author="riley", ref="topic", parents=base, sha=other)
+    pipeline.deployed(other)
     try:
         said = refused(pipeline, copy)
     finally:
-        pipeline.tell("deployments", environment="production/access", sha=base[0])
+        pipeline.deployed(base[0])
     assert f"{pipeline.sha[:12]} lacks commits of {other[:12]}, which was applied." in said
 
 

@@ -94,7 +94,7 @@ def record(request_: ApprovalRequest) -> DecisionRecord:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, terraform: FakeTerraform) -> FakeTerraform:
-    def client(settings: Settings, stack: str, on_line: Any) -> FakeTerraform:
+    def client(settings: Settings, stack: str, on_line: Any, meanwhile: Any) -> FakeTerraform:
         assert stack == "access"
         terraform.on_line = on_line
         return terraform

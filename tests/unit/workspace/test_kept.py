@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from step_fakes import NOW, built_in
 
+from runbook_lib.adapters.heard import hear
 from runbook_lib.adapters.store import RunStore, sha256_file
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
 from runbook_lib.workspace.context import StepContext
-from runbook_lib.workspace.kept import keep_answer, keep_governing
+from runbook_lib.workspace.kept import keep_answer, keep_governing, keeping_answers
 
 
 @pytest.fixture
@@ -62,3 +63,30 @@ def test_what_an_earlier_attempt_was_governed_by_is_gone(context: StepContext, r
 def test_an_answer_is_kept_in_the_step_s_own_folder(context: StepContext, name: str, path: str) -> None:
     assert keep_answer(context, name, {"id": 7}) == f"02_plan/vouched/{path}.json"
     assert context.store.read_json(f"02_plan/vouched/{path}.json") == {"id": 7}
+
+
+def test_what_was_answered_is_kept_without_secrets_also_when_it_ends_in_an_error(context: StepContext) -> None:
+    answer = {"id": 7, "runners_token": "GR1348941abc", "owner": {"deploy_token": "t"}, "list": [{"password": "p"}]}
+
+    def ask() -> None:
+        with keeping_answers(context, "gitlab"):
+            hear("/projects/7", answer)
+            raise ValueError("later")
+
+    with pytest.raises(ValueError, match="later"):
+        ask()
+    kept = context.store.read_json("02_plan/vouched/gitlab.json")
+    assert kept == {
+        "/projects/7": {
+            "id": 7,
+            "runners_token": "[MASKED]",
+            "owner": {"deploy_token": "[MASKED]"},
+            "list": [{"password": "[MASKED]"}],
+        }
+    }
+
+
+def test_where_nothing_was_asked_nothing_is_kept(context: StepContext) -> None:
+    with keeping_answers(context, "gitlab"):
+        pass
+    assert not context.store.exists("02_plan/vouched/gitlab.json")
