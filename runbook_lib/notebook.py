@@ -69,8 +69,9 @@ class OwnStep:
     @property
     def plan(self) -> Plan:
         """Terraform's plan, its sensitive values masked."""
-        self._reads(self._context.store.file("plan", "plan.json"))
-        return records.read_plan(self._context.store)
+        key = self._context.settings.environment.age_key.get_secret_value()
+        self._reads(records.plan_json_file(self._context.store))
+        return records.read_plan(self._context.store, key)
 
     @property
     def exposure(self) -> Exposure:

@@ -26,6 +26,10 @@ def _env(*names: str, default: Any = "") -> Any:
     return Field(default=default, validation_alias=AliasChoices(*names))
 
 
+# What stands in a key itself, and in no path to one.
+_KEYS = {"RUNBOOK_SIGNING_KEY": "-----BEGIN", "RUNBOOK_AGE_KEY": "AGE-SECRET-KEY-"}
+
+
 class Environment(BaseSettings):
     """What the environment says. Empty variables count as not set: CI defines many of them empty."""
 
@@ -37,6 +41,7 @@ class Environment(BaseSettings):
     connect_to: str = _env("RUNBOOK_CONNECT_TO")
     decision: str = _env("RUNBOOK_DECISION")
     reason: str = _env("RUNBOOK_REASON")
+    age_key: SecretStr = _env("RUNBOOK_AGE_KEY", default=SecretStr(""))
     signing_key: SecretStr = _env("RUNBOOK_SIGNING_KEY", default=SecretStr(""))
 
     gitlab_ci: bool = _env("GITLAB_CI", default=False)
@@ -197,9 +202,10 @@ class Settings:
                 alias = field.validation_alias
                 key = str(alias.choices[0]) if isinstance(alias, AliasChoices) else name
                 found[key] = value.get_secret_value()
-        if "-----BEGIN" not in found.get("RUNBOOK_SIGNING_KEY", "-----BEGIN"):
+        for name, mark in _KEYS.items():
             # The path of a key's file is no secret, and masking it would only hide which key was used.
-            del found["RUNBOOK_SIGNING_KEY"]
+            if mark not in found.get(name, mark):
+                del found[name]
         return found
 
     @cached_property

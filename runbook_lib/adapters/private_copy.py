@@ -19,9 +19,13 @@ class PrivateFolder:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="runbook-")  # mode 0700
 
+    def path(self, name: str) -> Path:
+        """Where a file of this name belongs in it."""
+        return Path(self._folder.name) / name
+
     def copy(self, source: Path) -> Path:
         """A copy of a plain file; InputError for a link, a pipe, or anything else that is none."""
-        target = Path(self._folder.name) / source.name
+        target = self.path(source.name)
         try:
             # Without waiting for a pipe's other end, and not by a link, wherever it leads.
             descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -156,8 +156,9 @@ def _digests(record: Record, request: ApprovalRequest, decision: DecisionRecord)
     files = {path.rpartition("/")[2]: digest for path, digest in covered(record.manifest).items()}
     digests = {"the plan file": files.get("plan.tfplan", ""), "the plan's summary": record.planned_sha256}
     digests |= {"the request": request.plan_sha256}
-    if isinstance(record.manifest, SealedFiles) and not digests["the plan file"]:
-        del digests["the plan file"]  # a folder that was cut down to what is read
+    cut_down = isinstance(record.manifest, SealedFiles)  # to what is read
+    if not digests["the plan file"] and (cut_down or "plan.tfplan.age" in files):
+        del digests["the plan file"]
     yield from (
         f"{name} is of another plan than the decision" for name, d in digests.items() if d != decision.plan_sha256
     )

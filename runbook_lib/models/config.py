@@ -58,12 +58,13 @@ def _wrong(message: str, *at: str | int) -> PydanticCustomError:
 
 
 class TerraformConfig(Model):
-    """Which binary runs the plans, and the oldest version that will do."""
+    """Which binary runs the plans, the oldest version that will do, and for whom plans are encrypted (`age1…`)."""
 
     binary: str = ""
     minimum: str = Field(default="1.5.0", pattern=r"^\d+(\.\d+){0,2}$")
     parallelism: int = Field(default=10, ge=1)
     lock_timeout: str = "30s"
+    encrypt_to: tuple[Annotated[str, Field(pattern=r"^age1[0-9a-z]{58}$")], ...] = ()
 
 
 # What a project's settings may allow, though it weakens the approval; each has to be accepted by name.

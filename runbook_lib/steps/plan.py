@@ -6,7 +6,11 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from ..adapters.age import encrypt
+from ..adapters.private_copy import PrivateFolder
 from ..adapters.terraform_folder import ensure_initialised
 from ..domain.plan import parse_plan
 from ..domain.sensitive import mask_plan, plan_secrets
@@ -22,7 +26,7 @@ from ..workspace.plan_check import judge_plan, plan_inputs
 from ..workspace.policy_gate import PolicyGate
 from ..workspace.policy_reports import open_gate, write_reports
 from ..workspace.preflight import Check, CheckResult, preflight
-from ..workspace.records import inputs_file, plan_file
+from ..workspace.records import ENCRYPTED, inputs_file
 from ..workspace.states import holder_named, learn
 
 __all__ = ["Planned", "check_ready", "decide", "make_plan", "start"]
@@ -56,7 +60,8 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
     """Plan, keep the file and its text, judge it, and write summary.json, exposure.json and gl-terraform.json."""
     context.uses_repository()
     terraform = terraform_client(context.settings, context.run.stack, print, context.import_later)
-    path = context.store.path(plan_file(context.store))
+    folder = PrivateFolder()
+    path = folder.path("plan.tfplan")
     ensure_initialised(terraform)
     # Before it is made: what changes while Terraform reads it must not look as if it had been read.
     inputs = plan_inputs(context, terraform)
@@ -68,8 +73,8 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
     context.store.write_text(context.file("plan.txt"), NOISE.sub("", text).lstrip("\n"))
     document = json.loads(terraform.show_plan(path))
     learn(context.settings, plan_secrets(document))
-    context.store.write_json(context.file("plan.json"), mask_plan(document))
-    return _judge(context, parse_plan(document), reading.result(), scope)
+    _keep(context, path, mask_plan(document))
+    return _judge(context, parse_plan(document), (reading.result(), scope), path)
 
 
 @recorded
@@ -88,8 +93,25 @@ def decide(context: StepContext, change: Planned) -> ResultView:
     return context.finish(outcome, line.strip(), change.report.findings)
 
 
-def _judge(context: StepContext, plan: Plan, gate: PolicyGate, scope: str) -> Planned:
-    judged = judge_plan(context, gate, plan, context.store.path(plan_file(context.store)), scope)
+def _keep(context: StepContext, path: Path, masked: dict[str, Any]) -> None:
+    """Keep the plan file and its JSON, in no other form than runbook.yml wants: both hold what nobody else may read."""
+    recipients = context.settings.config.terraform.encrypt_to
+    kept = {"plan.tfplan": path.read_bytes()}
+    for name in ("plan.tfplan", "plan.json"):
+        for earlier in (context.file(name), context.file(f"{name}{ENCRYPTED}")):
+            context.store.path(earlier).unlink(missing_ok=True)
+    if not recipients:
+        context.store.write_bytes(context.file("plan.tfplan"), kept["plan.tfplan"])
+        context.store.write_json(context.file("plan.json"), masked)
+        return
+    kept["plan.json"] = context.settings.redactor.mask(json.dumps(masked)).encode()
+    for name, data in kept.items():
+        context.store.write_bytes(context.file(f"{name}{ENCRYPTED}"), encrypt(data, recipients))
+
+
+def _judge(context: StepContext, plan: Plan, by: tuple[PolicyGate, str], path: Path) -> Planned:
+    gate, scope = by
+    judged = judge_plan(context, gate, plan, path, scope)
     summary = judged.summary
     write_reports(context, judged.report)
     context.store.write_json(context.file("summary.json"), summary)

@@ -24,7 +24,7 @@ from .clients import gitlab_client
 from .context import StepContext
 from .governance import approval_config
 from .policy_reports import policy_files
-from .records import decision_file, plan_file, read_request, read_summary, request_file
+from .records import ENCRYPTED, decision_file, plan_file, read_request, read_summary, request_file
 from .runs import load_run, run_store
 from .slack_thread import Teller
 from .states import read_state
@@ -48,6 +48,9 @@ def write_record(store: RunStore, record: DecisionRecord, step: str = "approval"
 def plan_digest(store: RunStore) -> str:
     """The digest of the plan file as it lies there now; ApprovalError if it is not the one that was planned."""
     path = plan_file(store)
+    if path.endswith(ENCRYPTED):
+        # What is in it is held to this digest where it is decrypted: for the request, and for apply.
+        return read_summary(store).plan_sha256
     found = sha256_file(store.path(path)) if store.exists(path) else "missing"
     if found != read_summary(store).plan_sha256:
         again = f"Plan and ask again: `runbook run --from plan --run-id {store.run_id}`, or a new pipeline."

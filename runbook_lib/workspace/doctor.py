@@ -64,6 +64,7 @@ def examine(settings: Settings, stack: str = "") -> tuple[Diagnosis, ...]:
             Check("git", lambda: _commit(settings)),
             Check("policies", lambda: _policies(settings)),
             Check("signing key", lambda: _signing_key(settings)),
+            Check("plan encryption", lambda: _plan_encryption(settings)),
         )
     )
     outside = run_checks(
@@ -142,6 +143,19 @@ def _signing_key(settings: Settings) -> str:
             "RUNBOOK_SIGNING_KEY is not set: evidence is not signed", "Make a key: runbook evidence key key.pem"
         )
     return f"ed25519 key {signer_id(key)[:12]}"
+
+
+def _plan_encryption(settings: Settings) -> str:
+    from ..adapters.age import decrypt, encrypt
+
+    recipients = settings.config.terraform.encrypt_to
+    if not recipients:
+        return "plans are kept as they are, for Developers alone (terraform.encrypt_to)"
+    sealed, key = encrypt(b"", recipients), settings.environment.age_key.get_secret_value()
+    if key:
+        decrypt(sealed, key, "a plan")
+    has = "this key reads them" if key else "there is no key here, which jobs that approve and apply need"
+    return f"plans are encrypted for {len(recipients)}, and {has}"
 
 
 def _binary(settings: Settings, stack: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..adapters.age import decrypt
 from ..adapters.plan_files import files_of_plan
 from ..adapters.private_copy import PrivateFolder
 from ..adapters.store import sha256_file
@@ -31,7 +32,7 @@ from .clients import terraform_client
 from .context import StepContext
 from .policy_gate import PolicyGate
 from .policy_reports import judge_changes, open_gate
-from .records import inputs_file, plan_file, read_inputs
+from .records import ENCRYPTED, inputs_file, plan_file, read_inputs
 from .states import learn
 
 __all__ = [
@@ -86,7 +87,7 @@ def find_plan(context: StepContext, *, backend: bool) -> FoundPlan:
     if _FOUND not in context.known:
         folder = PrivateFolder()
         # Not by the store's path, which follows links.
-        path = folder.copy(context.store.dir / plan_file(context.store))
+        path = _plain(context, folder.copy(context.store.dir / plan_file(context.store)))
         terraform = terraform_client(context.settings, context.run.stack)
         ensure_initialised(terraform, backend=backend)
         document = json.loads(terraform.show_plan(path))
@@ -96,6 +97,16 @@ def find_plan(context: StepContext, *, backend: bool) -> FoundPlan:
         context.known[_FOUND] = FoundPlan(folder, path, plan, judged, plan_inputs(context, terraform))
     found: FoundPlan = context.known[_FOUND]
     return found
+
+
+def _plain(context: StepContext, path: Path) -> Path:
+    """The copy itself or, if it is encrypted, what is in it: the digest that is approved is always the plan's."""
+    if path.suffix != ENCRYPTED:
+        return path
+    key = context.settings.environment.age_key.get_secret_value()
+    plain = path.with_suffix("")
+    plain.write_bytes(decrypt(path.read_bytes(), key, path.name))
+    return plain
 
 
 def judge_plan(context: StepContext, gate: PolicyGate, plan: Plan, path: Path, scope: str = "changed") -> Judged:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..adapters.age import decrypt
 from ..adapters.store import RunStore
 from ..domain.plan import parse_plan
 from ..errors import InputError
@@ -47,12 +48,23 @@ COMPLIANCE, PLAN, APPROVAL, APPLY, VERIFICATION, SERVICE_TESTS = (
 )
 
 # How a team's own step ended, as its notebook says it in any language.
+ENCRYPTED = ".age"
 OUTCOME_FILE = "outcome.json"
 
 
 def plan_file(store: RunStore) -> str:
-    """The path of the plan that is approved and applied, inside the run folder."""
-    return store.file(PLAN, "plan.tfplan")
+    """The path of the plan that is approved and applied, inside the run folder: the encrypted one, if there is one."""
+    return _maybe_encrypted(store, "plan.tfplan")
+
+
+def plan_json_file(store: RunStore) -> str:
+    """The path of what Terraform says of the plan, inside the run folder: the encrypted one, if there is one."""
+    return _maybe_encrypted(store, "plan.json")
+
+
+def _maybe_encrypted(store: RunStore, name: str) -> str:
+    plain = store.file(PLAN, name)
+    return f"{plain}{ENCRYPTED}" if store.exists(f"{plain}{ENCRYPTED}") else plain
 
 
 def inputs_file(store: RunStore) -> str:
@@ -85,9 +97,12 @@ def decision_file(store: RunStore, step: str = APPROVAL) -> str:
     return store.file(step, "decision.json")
 
 
-def read_plan(store: RunStore) -> Plan:
-    """Terraform's plan, sensitive values masked; InputError if there is none."""
-    return parse_plan(store.read_text(store.file(PLAN, "plan.json")).encode())
+def read_plan(store: RunStore, age_key: str = "") -> Plan:
+    """Terraform's plan, sensitive values masked; InputError if there is none, ConfigError without the key to it."""
+    name = plan_json_file(store)
+    if not name.endswith(ENCRYPTED):
+        return parse_plan(store.read_text(name).encode())
+    return parse_plan(decrypt(store.path(name).read_bytes(), age_key, name))
 
 
 def read_summary(store: RunStore) -> PlanSummary:

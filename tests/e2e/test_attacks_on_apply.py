@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 from base import Base
 from desk import Desk, ask, seal_anew, visible_errors
 
+from runbook_lib.adapters.age import decrypt, encrypt
 from runbook_lib.adapters.store import sha256_file
 from runbook_lib.cli.demo_repository import WHOLE_WORLD_SSH
 from runbook_lib.runner.folder import ENVELOPE, MANIFEST
@@ -217,6 +219,43 @@ def test_a_plan_of_a_part_of_the_stack_is_not_put_to_approval(desk: Desk) -> Non
     asked = desk.run("approval", *NOT_WAITING)
     assert asked.returncode == 1
     assert "The plan leaves resources out (-target" in visible_errors(asked)["error"]
+
+
+def test_an_encrypted_plan_is_approved_and_applied_by_who_has_its_key_and_read_by_nobody_else(
+    approved: Desk, session_base: Base, tmp_path: Path
+) -> None:
+    key = pyrage.x25519.Identity.generate()
+    approved.repository.check_out(approved.commit)
+    approved.edit("runbook.yml", "terraform:\n", f"terraform:\n  encrypt_to: [{key.to_public()}]\n")
+    desk = replace(approved, outputs=tmp_path / "outputs", run_id="encrypted")
+    desk.commit = desk.repository.commit_change(None)
+    assert desk.run("plan").returncode == 0
+    assert sorted(path.name for path in desk.store.dir.glob("02_plan/plan.*")) == [
+        "plan.json.age",
+        "plan.tfplan.age",
+        "plan.txt",
+    ]
+    without = desk.run("approval", *NOT_WAITING)
+    assert without.returncode == 2
+    assert "plan.tfplan.age is encrypted, and there is no key here" in visible_errors(without)["error"]
+    desk.variables["RUNBOOK_AGE_KEY"] = str(key)
+    assert desk.run("approval", *NOT_WAITING).returncode == 0
+    assert desk.runbook("approve", desk.run_id, user="alex").returncode == 0
+    # Whoever knows for whom it is encrypted may encrypt another plan, and is held to the digest.
+    honest = (desk.store.dir / f"{PLAN}.age").read_bytes()
+    another = decrypt(honest, str(key), "the plan") + b"\n"
+    (desk.store.dir / f"{PLAN}.age").write_bytes(encrypt(another, [str(key.to_public())]))
+    seal_anew(desk)
+    assert "The plan file is not the one that was shown to the approvers." in refused(desk)
+    (desk.store.dir / f"{PLAN}.age").write_bytes(honest)
+    shutil.rmtree(desk.store.dir / "04_apply")
+    seal_anew(desk)
+    before = session_base._described()
+    applied = desk.run("apply")
+    assert applied.returncode == 0, applied.stderr
+    assert session_base._described() != before
+    files = [path.read_bytes() for path in desk.store.dir.rglob("*") if path.is_file()]
+    assert not any(str(key).encode() in data for data in files)
 
 
 def test_an_approval_is_used_once_though_the_folder_of_before_is_put_back(

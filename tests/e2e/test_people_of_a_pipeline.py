@@ -161,7 +161,8 @@ def test_a_run_of_one_s_own_at_a_desk_is_not_approved_by_who_played_a_pipeline_s
     for path in (copy / "own").rglob("*.json"):
         path.write_text(path.read_text().replace(f'"run_id": "{pipeline.id}"', '"run_id": "own"'))
     seal_anew(own)
-    ended = own.run("apply", CI_PIPELINE_ID=str(pipeline.id))
+    token = pipeline.desk.lab.credentials.gitlab["terraform-bot"]
+    ended = own.run("apply", CI_PIPELINE_ID=str(pipeline.id), GITLAB_TOKEN=token)
     assert ended.returncode == 1
     assert f"CI_PIPELINE_ID names pipeline {pipeline.id}" in visible_errors(ended)["error"]
 

@@ -164,6 +164,13 @@ def test_signing_key_is_a_secret_and_the_path_of_its_file_is_not(root: Path, mon
     assert "MC4CAQ" in Settings.load().secrets["RUNBOOK_SIGNING_KEY"]
 
 
+def test_an_age_key_is_a_secret_and_the_path_of_its_file_is_not(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNBOOK_AGE_KEY", "/keys/age.key")
+    assert "RUNBOOK_AGE_KEY" not in Settings.load().secrets
+    monkeypatch.setenv("RUNBOOK_AGE_KEY", "AGE-SECRET-KEY-1QQ")
+    assert Settings.load().redactor.mask("it is AGE-SECRET-KEY-1QQ") == "it is [MASKED]"
+
+
 def test_every_secret_looking_variable_is_a_secret() -> None:
     for name, field in Environment.model_fields.items():
         names = " ".join(map(str, field.validation_alias.choices))  # type: ignore[union-attr]

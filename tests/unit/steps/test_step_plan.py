@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import sys
@@ -10,9 +11,11 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 from step_fakes import NOW, FakeSlack, built_in
 
+from runbook_lib.adapters.age import decrypt
 from runbook_lib.adapters.store import RunStore, sha256_file
 from runbook_lib.adapters.terraform_binary import TerraformBinary
 from runbook_lib.errors import ConfigError
@@ -25,6 +28,7 @@ from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
 from runbook_lib.steps import plan
 from runbook_lib.workspace.context import StepContext
+from runbook_lib.workspace.records import read_plan
 
 GROUP = "sg-0123456789abcdef0"
 RULE = 'aws_vpc_security_group_ingress_rule.public["80"]'
@@ -121,6 +125,26 @@ def terraform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTerraform:
     monkeypatch.setattr(plan, "ensure_initialised", initialise)
     monkeypatch.setattr(plan, "holder_named", holder)
     return fake
+
+
+def test_where_plans_are_encrypted_no_file_holds_them_in_the_clear_and_the_key_alone_reads_them(
+    context: StepContext, terraform: FakeTerraform, root: Path
+) -> None:
+    key, path = pyrage.x25519.Identity.generate(), root / "runbook.yml"
+    encrypted = f"terraform:\n  encrypt_to: [{key.to_public()}]\n"
+    path.write_text(path.read_text().replace("terraform:\n", encrypted, 1))
+    # An earlier attempt left it in the clear.
+    context.store.write_bytes("02_plan/plan.tfplan", b"an earlier plan")
+    context.settings = Settings.load(root)
+    made = plan.make_plan(context)
+    store = context.store
+    assert [store.exists(f"02_plan/{name}") for name in ("plan.tfplan", "plan.json")] == [False, False]
+    assert decrypt(store.path("02_plan/plan.tfplan.age").read_bytes(), str(key), "x") == PLAN_FILE
+    assert made.summary.plan_sha256 == hashlib.sha256(PLAN_FILE).hexdigest()
+    assert read_plan(store, str(key)).changes[0].address == RULE
+    assert b"hush-hush-hush" not in decrypt(store.path("02_plan/plan.json.age").read_bytes(), str(key), "x")
+    with pytest.raises(ConfigError, match="there is no key here"):
+        read_plan(store)
 
 
 def test_terraform_is_asked_for_before_anything_is_planned(context: StepContext, terraform: FakeTerraform) -> None:
