@@ -227,6 +227,15 @@ class GitLab:
         """One job."""
         return self._http.get(f"{self._path}/jobs/{job_id}", f"read the job {job_id}", GitLabJob.parse)
 
+    def artifact(self, job_id: int, path: str) -> bytes | None:
+        """A file that a job uploaded; None if it uploaded none of this path."""
+        try:
+            return self._http.raw(f"{self._path}/jobs/{job_id}/artifacts/{quote(path)}", f"read {path} of job {job_id}")
+        except GitLabRefusalError as refusal:
+            if refusal.status == 404 and "Project" not in refusal.message:
+                return None
+            raise
+
     def play(self, job_id: int, variables: Mapping[str, str] | None = None) -> GitLabJob:
         """Start a manual job as the token's user, with variables; GitLabRefusalError 400 if it can't be played."""
         body = {"job_variables_attributes": [{"key": k, "value": v} for k, v in (variables or {}).items()]}

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from ..adapters.approvals.gitlab_comment import began_in_comment, begin_in_comment
 from ..adapters.git import changed_files
+from ..adapters.gitlab import GitLab
 from ..adapters.store import RunStore
 from ..errors import ApprovalError, GitLabError
 from ..models.approval import DecisionRecord
@@ -45,11 +46,20 @@ def refuse_used(settings: Settings, store: RunStore, run: Run) -> None:
         return
     pipeline = settings.environment.pipeline_id
     if pipeline:
-        earlier = gitlab.earlier_jobs(int(pipeline), settings.config.approval.job)
-        if earlier:
-            raise ApprovalError(f"apply was begun before, by {earlier[-1].user}: {earlier[-1].web_url}", _NEW_PLAN)
+        for job in gitlab.earlier_jobs(int(pipeline), settings.config.approval.job):
+            if _may_have_begun(settings, gitlab, job.id, store):
+                raise ApprovalError(f"apply was begun before, by {job.user}: {job.web_url}", _NEW_PLAN)
     elif run.commit and (note := began_in_comment(gitlab, run.commit, run.run_id)):
         raise ApprovalError(f"apply of run {run.run_id} was begun before, by {note.author}", _NEW_PLAN)
+
+
+def _may_have_begun(settings: Settings, gitlab: GitLab, job_id: int, store: RunStore) -> bool:
+    """Whether an earlier apply job came to Terraform: unless what it uploaded shows that it was refused before that."""
+    outputs = settings.outputs
+    folder = outputs.relative_to(settings.root).as_posix() if outputs.is_relative_to(settings.root) else outputs.name
+    if gitlab.artifact(job_id, f"{folder}/{store.run_id}/manifest.json") is None:
+        return True  # it was killed, or its artifacts are gone
+    return gitlab.artifact(job_id, f"{folder}/{store.run_id}/{began_file(store)}") is not None
 
 
 def outdated(settings: Settings, run: Run) -> tuple[str, ...]:

@@ -156,3 +156,14 @@ def test_who_edits_a_comment_leaves_a_mark_in_it(lab: RunningGitLab) -> None:
     assert lab.call("PUT", path, "riley", json={"body": "yes"}).status_code == 403
     assert lab.call("PUT", path, "sam", json={"body": "yes"}).status_code == 200
     assert [note.edited for note in lab.client("riley").comments(sha)] == [True]
+
+
+def test_a_file_that_a_job_uploaded_is_read_and_one_that_it_did_not_is_none(lab: RunningGitLab) -> None:
+    lab.push()
+    job = lab.job(lab.pipeline(), "prepare")
+    lab.start(job)
+    lab.control(f"jobs/{job}/finish", status="success", artifacts={"outputs/7/manifest.json": "{}"})
+    assert lab.client("riley").artifact(job, "outputs/7/manifest.json") == b"{}"
+    assert lab.client("riley").artifact(job, "outputs/7/04_apply/began.json") is None
+    with pytest.raises(GitLabRefusalError, match="404"):
+        lab.client("riley", "none/such").artifact(job, "outputs/7/manifest.json")

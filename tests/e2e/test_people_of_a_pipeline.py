@@ -94,7 +94,7 @@ class Pipeline:
 @pytest.fixture(scope="module")
 def pipeline(session_base: Base, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     session_base.restore()
-    desk = Desk(session_base.lab, settings, tmp_path_factory.mktemp("pipeline"))
+    desk = Desk(session_base.lab, settings, tmp_path_factory.mktemp("pipeline") / "outputs")
     made = Pipeline(desk)
     try:
         yield made
@@ -291,6 +291,15 @@ def test_what_was_not_committed_is_not_applied_by_a_pipeline(pipeline: Pipeline,
     assert "Files that the plan was made from changed since: terraform/access/planted.tf." in said
 
 
+def test_an_apply_that_was_refused_before_it_began_can_be_retried(pipeline: Pipeline) -> None:
+    # By what the first job uploaded, its run folder, in which no apply began.
+    first = pipeline.number("apply")
+    sealed = {f"outputs/{pipeline.id}/manifest.json": "{}"}
+    pipeline.tell(f"jobs/{first}/finish", status="failed", artifacts=sealed)
+    pipeline.as_user("alex", "POST", f"jobs/{first}/retry")
+    pipeline.variables = pipeline.start("apply")
+
+
 def test_the_honest_approval_is_applied_though_the_clocks_differ(pipeline: Pipeline, session_base: Base) -> None:
     before = session_base._described()
     ended = pipeline.apply()
@@ -303,8 +312,9 @@ def test_the_honest_approval_is_applied_though_the_clocks_differ(pipeline: Pipel
 
 @pytest.mark.usefixtures("unchanged")
 def test_an_apply_that_began_is_not_begun_again_by_a_retry(pipeline: Pipeline, copy: Path) -> None:
-    first = pipeline.number("apply")
-    pipeline.tell(f"jobs/{first}/finish", status="failed")
+    folder, first = f"outputs/{pipeline.id}", pipeline.number("apply")
+    left = {f"{folder}/{name}": "{}" for name in ("manifest.json", "04_apply/began.json")}
+    pipeline.tell(f"jobs/{first}/finish", status="failed", artifacts=left)
     pipeline.as_user("alex", "POST", f"jobs/{first}/retry")
     pipeline.variables = pipeline.start("apply")
     assert f"apply was begun before, by alex: {pipeline.desk.lab.gitlab_url}" in refused(pipeline, copy)

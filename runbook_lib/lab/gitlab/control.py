@@ -135,13 +135,14 @@ def _variables(data: GitLabData, job: Job, base: str) -> dict[str, str]:
 
 @router.post("/jobs/{job_id}/finish")
 async def finish(job_id: int, request: Request, data: Data) -> dict[str, Any]:
-    """End a running job: `status` success or failed, with `failure_reason` if wanted."""
+    """End a running job: `status` success or failed; `failure_reason`, and `artifacts` (texts by path), if wanted."""
     job, body = find_job(data, job_id), await body_of(request)
     status = required(body, "status")
     if status not in {"success", "failed", "canceled"}:
         raise ApiError.bad_request(f"status {status} is none a job ends with")
     if job.status != "running":
         raise ApiError(409, {"message": f"409 Conflict - job is {job.status}, not running"})
+    job.artifacts = {str(path): str(text) for path, text in (body.get("artifacts") or {}).items()}
     finish_job(data, job, status, str(body.get("failure_reason") or ""))
     return job_view(job, data.config, base_url(request))
 

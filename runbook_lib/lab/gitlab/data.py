@@ -59,7 +59,10 @@ class Note:
 
 @dataclass
 class Job:
-    """A job of a pipeline. `user` is who started it: the pipeline's creator, or who played or retried the job."""
+    """A job of a pipeline. `user` is who started it: the pipeline's creator, or who played or retried the job.
+
+    `artifacts` are the texts of the files that it uploaded, by their paths.
+    """
 
     id: int
     pipeline: Pipeline
@@ -74,6 +77,7 @@ class Job:
     retried: bool = False
     token: str = field(default="", repr=False)
     variables: dict[str, str] = field(default_factory=dict)
+    artifacts: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

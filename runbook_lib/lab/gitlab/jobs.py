@@ -56,6 +56,15 @@ async def job(project_id: str, job_id: int, _: Reporter, request: Request, data:
     return _view(request, data, find_job(data, job_id))
 
 
+@router.get("/projects/{project_id}/jobs/{job_id}/artifacts/{path:path}")
+async def artifact(project_id: str, job_id: int, path: str, _: Reporter, data: Data) -> Response:
+    """One file of what a job uploaded; 404 if it uploaded no such file."""
+    text = find_job(data, job_id).artifacts.get(path)
+    if text is None:
+        raise ApiError.not_found()
+    return Response(text, media_type="application/octet-stream")
+
+
 @router.post("/projects/{project_id}/jobs/{job_id}/play")
 async def play(project_id: str, job_id: int, caller: Developer, request: Request, data: Data) -> dict[str, Any]:
     """Start a manual job, with variables of the player's; 400 if it can't be played (again)."""
