@@ -238,7 +238,7 @@ def test_an_encrypted_plan_is_approved_and_applied_by_who_has_its_key_and_read_b
     without = desk.run("approval", *NOT_WAITING)
     assert without.returncode == 2
     assert "plan.tfplan.age is encrypted, and there is no key here" in visible_errors(without)["error"]
-    desk.variables["RUNBOOK_AGE_KEY"] = str(key)
+    desk.variables = {"RUNBOOK_AGE_KEY": str(key)}
     assert desk.run("approval", *NOT_WAITING).returncode == 0
     assert desk.runbook("approve", desk.run_id, user="alex").returncode == 0
     # Whoever knows for whom it is encrypted may encrypt another plan, and is held to the digest.
@@ -261,13 +261,18 @@ def test_an_encrypted_plan_is_approved_and_applied_by_who_has_its_key_and_read_b
 def test_an_approval_is_used_once_though_the_folder_of_before_is_put_back(
     approved: Desk, session_base: Base, tmp_path: Path
 ) -> None:
-    shutil.copytree(approved.outputs, tmp_path / "before")
-    approved.repository.check_out(approved.commit)
-    assert approved.run("apply").returncode == 0
+    session_base.restore()
+    desk = replace(approved, outputs=tmp_path / "outputs", run_id="once", variables={})
+    desk.commit = desk.repository.commit_change(None)
+    assert desk.run("plan", "approval", *NOT_WAITING).returncode == 0
+    assert desk.runbook("approve", desk.run_id, user="alex").returncode == 0
+    shutil.copytree(desk.outputs, tmp_path / "before")
+    applied = desk.run("apply")
+    assert applied.returncode == 0, applied.stderr
     # The world as it was: whoever may do that by hand would have the approved plan applied to it once more.
     session_base.restore()
-    approved.repository.check_out(approved.commit)
-    again = replace(approved, outputs=tmp_path / "before")
+    desk.repository.check_out(desk.commit)
+    again = replace(desk, outputs=tmp_path / "before")
     before = session_base._described()
-    assert f"apply of run {approved.run_id} was begun before, by riley" in refused(again)
+    assert f"apply of run {desk.run_id} was begun before, by riley" in refused(again)
     assert session_base._described() == before
