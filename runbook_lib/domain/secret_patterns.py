@@ -174,7 +174,7 @@ DEFAULT_PATTERNS = (
         NAMES,
         re.compile(
             rf"(?i){CALLED}(?:{QUOTE})?(?:\s*:\s*[a-z]+)?\s*[:=]\s*(?P<quote>{QUOTE})"
-            r"(?P<secret>(?:(?!(?P=quote))(?:\\[^\n]|[^\n\\])){4,}?)(?P=quote)"
+            r"(?P<secret>(?:(?!(?P=quote))(?:\\[^\n]|[^\n\\])){1,}?)(?P=quote)"
         ),
         may_be_secret,
     ),
