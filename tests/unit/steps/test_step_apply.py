@@ -135,14 +135,19 @@ def test_what_a_name_calls_a_secret_is_in_nothing_that_apply_leaves_and_not_prin
         event("outputs", "Outputs: 3, not hunter22x", outputs={
             "admin_password": {"sensitive": False, "type": "string", "value": "hunter22x"},
             "db": {"sensitive": False, "type": "string", "value": "Server=db;Pwd=other22x;"},
+            "passwords": {"sensitive": False, "type": ["list", "string"], "value": ["postgres"]},
             "password_policy": {"sensitive": False, "type": "string", "value": "strict"},
         }),
     ]  # fmt: skip
     use(monkeypatch, FakeTerraform(lines))
-    apply.apply_plan(context, record)
+    learned: set[str] = set()
+    monkeypatch.setattr(apply, "learn", lambda settings, secrets: learned.update(secrets))
+    assert "postgres" not in str(apply.apply_plan(context, record).outputs)
+    # The engine is told as well, whose mask is another one. A common word is only masked in its place.
+    assert learned == {"hunter22x", "other22x"}
     kept = [context.store.read_text(f"04_apply/{name}") for name in ("apply.jsonl", "apply.txt", "outputs.json")]
     shown = "".join([*kept, capsys.readouterr().out])
-    assert not [secret for secret in ("wxyz", "hunter22x", "other22x") if secret in shown]
+    assert not [secret for secret in ("wxyz", "hunter22x", "other22x", "postgres") if secret in shown]
     assert [json.loads(line)["type"] for line in kept[0].splitlines()] == [
         "apply_complete",
         "change_summary",
@@ -150,7 +155,8 @@ def test_what_a_name_calls_a_secret_is_in_nothing_that_apply_leaves_and_not_prin
     ]
     assert kept[0].splitlines()[1] == lines[1]
     assert json.loads(kept[2]) == {
-        "admin_password": "[MASKED]", "db": "Server=db;Pwd=[MASKED];", "password_policy": "strict",
+        "admin_password": "[MASKED]", "db": "Server=db;Pwd=[MASKED];", "passwords": ["[MASKED]"],
+        "password_policy": "strict",
     }  # fmt: skip
 
 
