@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ..models.plan import Plan
@@ -32,13 +32,17 @@ _Path = tuple[str, ...]
 _Mask = Callable[[str], str]
 
 
-def code_of_plan(plan: Plan, locked: Collection[str] | None, mask: _Mask = str) -> tuple[str, ...]:
+def code_of_plan(
+    plan: Plan, locked: Collection[str] | None, mask: _Mask = str, removed: Iterable[tuple[str, str]] = ()
+) -> tuple[str, ...]:
     """A sentence for everything by which the plan, or its making, runs code that is not a locked provider's.
 
-    `locked` are the providers in the lock file, None where there is none. Commands go through `mask` before they are
+    `locked` are the providers in the lock file, None where there is none; `removed` the provisioners of removed blocks,
+    which the plan's JSON does not hold, as place and text. Commands go through `mask` before they are
     cut: of a secret that is cut a mask would not know the rest.
     """
-    return tuple(dict.fromkeys([*_programs(plan, mask), *_unlocked(plan, locked)]))
+    gone = [f"removed block in {place} runs: {_cut(text, mask)}" for place, text in removed]
+    return tuple(dict.fromkeys([*_programs(plan, mask), *gone, *_for_providers(plan, mask), *_unlocked(plan, locked)]))
 
 
 def _programs(plan: Plan, mask: _Mask) -> Iterator[str]:
@@ -104,9 +108,11 @@ def _held(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _shown(parts: list[Any], mask: _Mask) -> str:
     texts = [text for part in parts if (text := _expression(part))]
-    whole = mask(" ".join(" ".join(texts).split()))
-    if not whole:
-        return "a command known at apply"
+    return _cut(" ".join(texts), mask) or "a command known at apply"
+
+
+def _cut(text: str, mask: _Mask) -> str:
+    whole = mask(" ".join(text.split()))
     more = len(whole) - _LONGEST
     return whole if more <= 0 else f"{whole[:_LONGEST]}… ({more} characters more)"
 
@@ -127,6 +133,22 @@ def _constant(value: Any) -> str:
     if isinstance(value, Mapping):
         return "; ".join(f"{name}: {_constant(part)}" for name, part in value.items() if part)
     return " ".join(_constant(part) for part in value) if isinstance(value, list) else str(value)
+
+
+def _for_providers(plan: Plan, mask: _Mask) -> Iterator[str]:
+    """The programs that providers ask for credentials, as those of Kubernetes and Helm do."""
+    for key, config in _map(plan.configuration.get("provider_config")).items():
+        for given in _asked(_map(config).get("expressions")):
+            shown = _shown([given[name] for name in ("command", "args") if name in given], mask)
+            yield f"provider {key} runs {shown}, already while planning"
+
+
+def _asked(node: Any) -> Iterator[Mapping[str, Any]]:
+    for name, part in _map(node).items():
+        for inner in part if isinstance(part, list) else [part]:
+            if name == "exec" and "command" in _map(inner):
+                yield inner
+            yield from _asked(inner)
 
 
 def _unlocked(plan: Plan, locked: Collection[str] | None) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..adapters.plan_config import removed_provisioners
 from ..adapters.plan_files import files_of_plan
 from ..adapters.private_copy import PrivateFolder
 from ..adapters.store import sha256_file
@@ -94,7 +95,8 @@ def find_plan(context: StepContext, *, backend: bool) -> FoundPlan:
         plan = parse_plan(document)
         judged = judge_plan(context, open_gate(context), plan, path)
         # Masked as the request is when it is written, with which it is compared.
-        code = code_of_plan(plan, locked_providers(terraform.directory), context.settings.redactor.mask)
+        locked, mask = locked_providers(terraform.directory), context.settings.redactor.mask
+        code = code_of_plan(plan, locked, mask, removed_provisioners(path.read_bytes()))
         context.known[_FOUND] = FoundPlan(folder, path, plan, judged, plan_inputs(context, terraform), code)
     found: FoundPlan = context.known[_FOUND]
     return found

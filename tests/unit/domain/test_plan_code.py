@@ -141,6 +141,21 @@ def test_a_secret_is_masked_before_the_command_is_cut() -> None:
     assert "hunter2" not in said
 
 
+def test_a_program_that_a_provider_asks_for_credentials_runs_already_while_planning() -> None:
+    inner = {"exec": [{"command": {"constant_value": "sh"}, "args": {"constant_value": ["-c", "id"]}}]}
+    config = {
+        "root_module": {},
+        "provider_config": {"helm": {"full_name": AWS, "expressions": {"kubernetes": [inner]}}},
+    }
+    assert code({}, configuration=config) == ("provider helm runs sh -c id, already while planning",)
+
+
+def test_a_removed_block_s_provisioner_is_shown_from_the_files() -> None:
+    text = 'provisioner "local-exec" {\n  command = "echo"\n}\n'
+    said = code_of_plan(planned(module()), {AWS}, removed=[("main.tf, line 3", text)])
+    assert said == ('removed block in main.tf, line 3 runs: provisioner "local-exec" { command = "echo" }',)
+
+
 @pytest.mark.parametrize(
     ("locked", "said"),
     [

@@ -317,9 +317,13 @@ def test_a_plan_file_is_searched_for_code_whatever_lies_beside_it(
     monkeypatch.setattr(plan_check, "terraform_client", lambda *given: client)
     monkeypatch.setattr(plan_check, "ensure_initialised", lambda *given, **more: False)
     monkeypatch.setattr(plan_check, "plan_inputs", lambda *given: PlanInputs())
-    planned.path("02_plan/plan.tfplan").write_bytes(plan_file(lineage="l", serial=3))
+    file = planned.path("02_plan/plan.tfplan")
+    file.write_bytes(plan_file(lineage="l", serial=3))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("tfconfig/m-/x.tf", 'removed {\n  from = a.b\n  provisioner "local-exec" {}\n}\n')
     assert plan_check.find_plan(context, backend=False).code == (
         "data.external.a runs a command known at apply, already while planning",
+        'removed block in x.tf, line 1 runs: provisioner "local-exec" {} }',
         "provider example.com/x/y is locked by nothing: no .terraform.lock.hcl is there",
     )
 
