@@ -17,6 +17,7 @@ __all__ = [
     "is_shallow",
     "merge_base",
     "read_commit",
+    "read_file",
     "read_tree",
     "tree_id",
 ]
@@ -89,6 +90,13 @@ def merge_base(directory: Path, one: str, other: str) -> str:
 def is_ancestor(directory: Path, old: str, new: str) -> bool:
     """Whether `new` comes after `old`, as far as this clone knows."""
     return _git(directory, "merge-base", "--is-ancestor", "--end-of-options", old, new) is not None
+
+
+def read_file(directory: Path, name: str) -> bytes | None:
+    """A file of `directory` as HEAD has it, empty where HEAD has none; None without a commit."""
+    if not find_commit(directory, "HEAD"):
+        return None
+    return _run(directory, "cat-file", "blob", f"HEAD:./{name}") or b""
 
 
 def read_tree(directory: Path, commit: str, suffixes: tuple[str, ...], target: Path) -> bool:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from .atomic import write_atomic
+from .git import read_file
 from .terraform import Terraform
 from .terraform_errors import Diagnostic
 
-__all__ = ["ensure_initialised", "provider_versions", "validate"]
+__all__ = ["ensure_initialised", "locked_providers", "provider_versions", "validate"]
 
 INITIALISED = ".terraform/runbook-init"
 VALID = ".terraform/runbook-valid"
 LOCK = ".terraform.lock.hcl"
 BACKEND_VARIABLES = ("TF_HTTP_ADDRESS", "TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_WORKSPACE")
+_LOCKED = re.compile(r'^provider\s+"([^"\n]+)"\s*\{', re.MULTILINE)
 # Terraform validates without any variable's value, and states and plans are none of its business.
 NOT_LOOKED_AT = (".tfvars", ".tfvars.json", ".tfstate", ".tfstate.backup", ".tfplan")
 
@@ -51,6 +54,18 @@ def provider_versions(directory: Path) -> tuple[tuple[str, str], ...]:
     """The providers that an initialised folder uses, as (`hashicorp/aws`, version)."""
     found = (directory / ".terraform/providers").glob("*/*/*/*")
     return tuple(sorted((path.parent.relative_to(path.parents[2]).as_posix(), path.name) for path in found))
+
+
+def locked_providers(directory: Path) -> frozenset[str] | None:
+    """The providers in the lock file as it is committed, as `registry.terraform.io/hashicorp/aws`; None without one.
+
+    Not as it lies there: `init` adds to it whatever it meets. Outside a repository there is no other.
+    """
+    content = read_file(directory, LOCK)
+    if content is None:
+        path = directory / LOCK
+        content = path.read_bytes() if path.is_file() else b""
+    return frozenset(_LOCKED.findall(content.decode(errors="replace"))) if content else None
 
 
 def _is_marked(marker: Path, wanted: str) -> bool:

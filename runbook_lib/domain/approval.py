@@ -42,6 +42,7 @@ class RequestFacts:
     inputs_sha256: str = ""
     config_sha256: str = ""
     complete: bool = True
+    code: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def make_request(facts: RequestFacts, config: ApprovalConfig, now: datetime) -> 
         config_sha256=facts.config_sha256,
         dirty=run.dirty,
         complete=facts.complete,
+        code=facts.code,
     )
 
 

@@ -16,11 +16,15 @@ _NAMED = 5
 
 
 def shown_otherwise(
-    request: ApprovalRequest, summary: PlanSummary, exposure: Exposure, findings: Iterable[Finding]
+    request: ApprovalRequest,
+    summary: PlanSummary,
+    exposure: Exposure,
+    findings: Iterable[Finding],
+    code: Iterable[str] = (),
 ) -> Iterator[str]:
     """A sentence for everything that the request does not show as the plan file has it.
 
-    A finding that was shown and is none any more is no harm; one that was not shown is.
+    A finding that was shown and is none any more is no harm, and code that runs no more is none; what was not shown is.
     """
     if request.summary != summary:
         differing = _differing(request.summary, summary)
@@ -28,6 +32,9 @@ def shown_otherwise(
     if request.exposure != exposure:
         said, found = request.exposure.sentence or "nothing", exposure.sentence or "nothing"
         yield f"The request says of who can newly reach what: {said} The plan file says: {found} {_AGAIN}"
+    for sentence in code:
+        if sentence not in request.code:
+            yield f"Code that will run was not shown to the approvers: {sentence}. {_AGAIN}"
     shown = {_key(finding): finding for finding in request.findings}
     for finding in findings:
         known = shown.get(_key(finding))

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .secret_forms import forms_of
-from .secret_patterns import DEFAULT_PATTERNS, SENSITIVE_NAME, SecretPattern
+from .secret_names import may_be_secret, names_secret
+from .secret_patterns import DEFAULT_PATTERNS, SecretPattern
 
 __all__ = ["MASK", "Redactor", "StreamMask", "mask_sensitive", "sensitive_values", "strings_in"]
 
@@ -56,7 +57,7 @@ class Redactor:
 
     def mask_name(self, name: str, value: object) -> Any:
         """A named value: masked whole if the name is one that secrets bear."""
-        if isinstance(value, str) and value and SENSITIVE_NAME.search(name):
+        if isinstance(value, str) and names_secret(name) and may_be_secret(value):
             return MASK
         return self.mask_tree(value)
 

@@ -8,11 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["DEFAULT_PATTERNS", "SENSITIVE_NAME", "SecretPattern", "named_secrets"]
+from .secret_names import NO_PAGE, may_be_secret, names_secret
 
-SENSITIVE_NAME = re.compile(
-    r"(?i)(?:^|[_.\-])(?:password|passwd|passphrase|secret|token|api_?key|private_?key|secret_?key|access_?key|credentials?)$"
-)
+__all__ = ["CONNECTION_STRING", "DEFAULT_PATTERNS", "SecretPattern", "named_secrets"]
 
 
 def named_secrets(environment: Mapping[str, str], exists: Callable[[str], bool]) -> dict[str, str]:
@@ -24,7 +22,7 @@ def named_secrets(environment: Mapping[str, str], exists: Callable[[str], bool])
     return {
         name: value
         for name, value in environment.items()
-        if value and SENSITIVE_NAME.search(name) and not (value.startswith("/") and exists(value))
+        if value and names_secret(name) and not (value.startswith("/") and exists(value))
     }
 
 
@@ -56,6 +54,11 @@ class SecretPattern:
 
         return self.regex.sub(replace, text)
 
+    def secrets(self, text: str) -> set[str]:
+        """What it would mask, of a pattern with a group `secret`."""
+        found = self.regex.finditer(text) if any(hint in text for hint in self.hints) else ()
+        return {match["secret"] for match in found if self.judge(match["secret"])}
+
 
 def _random(secret: str) -> bool:
     # A commit's SHA is 40 characters too; an AWS secret has all kinds of characters and no pattern among them.
@@ -75,6 +78,16 @@ NO_KEY = "[^A-Za-z0-9+/=<]{0,60}"
 SLASH = r"(?:\\?/|%2[Ff])"
 QUOTE = r"\\*[\"']|&quot;|&#3[49];"
 
+CALLED = rf"(?:password|passwd|passphrase|secret|{NO_PAGE}token|api_?key|private_?key|access_?key)"
+CONNECTION_STRING = SecretPattern(
+    "password in a connection string",
+    ("wd=", "WD=", "word=", "WORD="),
+    re.compile(
+        r"(?i)(?:(?<=;)\s?(?:pwd|password)=|(?<![a-z_-])(?:pwd|password)=(?=[^;\"'\s]+;))"
+        r"(?P<secret>[^;\"'\s()\\]{3,})(?=[;\"'\s\\]|$)"
+    ),
+    may_be_secret,
+)
 DEFAULT_PATTERNS = (
     SecretPattern(
         "AWS access key id",
@@ -160,11 +173,27 @@ DEFAULT_PATTERNS = (
         "value of a name that secrets bear",
         NAMES,
         re.compile(
-            r"(?i)(?:password|passwd|passphrase|secret|token|api_?key|private_?key|access_?key)"
-            rf"(?:{QUOTE})?(?:\s*:\s*[a-z]+)?\s*[:=]\s*(?P<quote>{QUOTE})"
-            r"(?P<secret>(?:(?!(?P=quote))(?:\\[^\n]|[^\n\\])){4,}?)(?P=quote)"
+            rf"(?i){CALLED}(?:{QUOTE})?(?:\s*:\s*[a-z]+)?\s*[:=]\s*(?P<quote>{QUOTE})"
+            r"(?P<secret>(?:(?!(?P=quote))(?:\\[^\n]|[^\n\\])){1,}?)(?P=quote)"
         ),
+        may_be_secret,
     ),
+    SecretPattern(
+        "new value of such a name in a plan",
+        ('-> "',),
+        re.compile(
+            rf'(?i){CALLED}"?\s*=\s*(?:"(?:[^"\\\n]|\\.)*"|null|\(sensitive value\))\s*->'
+            r'\s*"(?P<secret>(?:[^"\\\n]|\\.)+)"'
+        ),
+        may_be_secret,
+    ),
+    SecretPattern(
+        "value of such a name in an error of Terraform",
+        ('is "',),
+        re.compile(rf'(?i)(?:var|local|data|module|each|self)\.[\w.-]*{CALLED} is "(?P<secret>(?:[^"\\\n]|\\.)+)"'),
+        may_be_secret,
+    ),
+    CONNECTION_STRING,
     SecretPattern(
         "value of such a name in YAML",
         ("assword:", "asswd:", "ecret:", "oken:", "key:"),

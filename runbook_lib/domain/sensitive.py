@@ -1,10 +1,11 @@
-"""What Terraform itself calls sensitive: masked in a plan's JSON, and collected from plans and states."""
+"""What Terraform itself or a name calls sensitive: masked in a plan's JSON, and collected from plans and states."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .named_values import mask_named, named_secrets_in
 from .redaction import mask_sensitive, sensitive_values, strings_in
 
 __all__ = ["mask_plan", "plan_secrets", "state_secrets"]
@@ -14,13 +15,14 @@ _Visit = Callable[[Any, Any], Any]
 
 
 def mask_plan(document: dict[str, Any]) -> dict[str, Any]:
-    """A copy of Terraform's plan JSON in which every value marked sensitive is masked, at any depth."""
-    return _plan(document, mask_sensitive)
+    """A copy of Terraform's plan JSON with all that is marked or called sensitive masked, at any depth."""
+    masked: dict[str, Any] = mask_named(_plan(document, mask_sensitive))
+    return masked
 
 
 def plan_secrets(document: dict[str, Any]) -> frozenset[str]:
-    """The texts that a plan's JSON marks sensitive: what a Redactor has to learn so that nothing prints them."""
-    found: set[str] = set()
+    """The texts that a plan's JSON marks or calls so: what a Redactor has to learn so that nothing prints them."""
+    found = set(named_secrets_in(document))
 
     def collect(value: Any, marks: Any) -> Any:
         found.update(sensitive_values(value, marks))
@@ -31,8 +33,8 @@ def plan_secrets(document: dict[str, Any]) -> frozenset[str]:
 
 
 def state_secrets(state: Mapping[str, Any]) -> frozenset[str]:
-    """The same of a state (version 4): sensitive outputs, and the attributes that its resources name sensitive."""
-    found: set[str] = set()
+    """The same of a state (version 4): sensitive outputs, and the attributes that its resources name so."""
+    found = set(named_secrets_in(state))
     for output in _entries(state.get("outputs")):
         if output.get("sensitive"):
             found |= strings_in(output.get("value"))

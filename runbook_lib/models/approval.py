@@ -26,7 +26,8 @@ class ApprovalRequest(Model):
     addresses of which nobody can tell whose they are. `author` is the last commit's.
     `inputs_sha256` and `config_sha256` are digests of what the plan was made from and of what runbook.yml decides about
     it; `dirty` says that files differ from the commit, `complete` that the plan is of the whole stack.
-    `governance` says, one sentence each, what the change does to who and what judges it.
+    `governance` says, one sentence each, what the change does to who and what judges it; `code` what the
+    plan, or its making, runs besides providers that are locked.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
@@ -53,6 +54,7 @@ class ApprovalRequest(Model):
     url: str = ""
     reject_url: str = ""
     governance: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
     inputs_sha256: str = ""
     config_sha256: str = ""
     dirty: bool = False

@@ -34,6 +34,7 @@ _REQUEST: Final[Schema] = {
     "commit": TEXT,
     "url": TEXT,
     "governance": TEXT,
+    "code": TEXT,
 }
 _DECISION: Final[Schema] = {
     "user": TEXT,
@@ -69,6 +70,7 @@ def request(asked: ApprovalRequest) -> Table:
         ("Changes", f"{counts.create} to add, {counts.update} to change, {counts.delete} to destroy"),
         ("Findings", str(len(asked.findings)) if asked.findings else "none"),
         *(("Judged by", sentence) for sentence in asked.governance),
+        *(("Code that will run", sentence) for sentence in asked.code),
         ("Asked by", asked.requester),
         ("Written by", ", ".join([*asked.authors, *asked.unknown_authors]) or asked.author),
         ("May approve", f"{asked.quorum} of {', '.join(asked.approvers)}"),
@@ -87,6 +89,7 @@ def _request_record(asked: ApprovalRequest) -> Record:
         _REQUEST,
         approvers=" ".join(asked.approvers),
         governance=" ".join(asked.governance),
+        code=" ".join(f"{sentence}." for sentence in asked.code),
         findings=len(asked.findings),
         exposure=asked.exposure.sentence,
         **asked.summary.model_dump(include={"create", "update", "delete"}),

@@ -16,6 +16,7 @@ from ..adapters.store import sha256_file
 from ..adapters.terraform import Completed
 from ..adapters.terraform_errors import map_failure
 from ..adapters.terraform_folder import ensure_initialised
+from ..domain.named_values import mask_event, mask_named, named_secrets_in
 from ..domain.redaction import strings_in
 from ..errors import ApprovalError, RunbookError
 from ..models.approval import DecisionRecord
@@ -137,7 +138,7 @@ def _carry_out(context: StepContext, plan: Path, record: DecisionRecord) -> Comp
 
     def hear(line: str) -> None:
         heard.append(line)
-        _print_event(line)
+        _print_event(context, line)
 
     on_aws = AWS in find_plan(context, backend=True).inputs.providers
     ask = partial(_keep_caller, context) if on_aws else _ask_nobody
@@ -180,16 +181,30 @@ def _events(text: str) -> Iterator[dict[str, Any]]:
             yield event
 
 
-def _print_event(line: str) -> None:
+def _print_event(context: StepContext, line: str) -> None:
+    mask = context.settings.redactor
     for event in _events(line):
-        print(event.get("@message", ""))  # noqa: T201 - the notebook's own progress, one line an event
+        # The engine is told of them later: this is another thread than the kernel's own.
+        if secrets := named_secrets_in(event):
+            mask.add(secrets)
+        print(mask.mask(str(mask_event(event).get("@message", ""))))  # noqa: T201 - its progress, one line an event
+
+
+def _masked(line: str) -> str:
+    """A line of Terraform's events as it was, but for the values of names that secrets bear."""
+    for event in _events(line):
+        masked = mask_event(event)
+        return line if masked == event else json.dumps(masked, ensure_ascii=False, separators=(",", ":"))
+    return line
 
 
 def _keep(context: StepContext, done: Completed, began: float) -> None:
     sensitive = [output.get("value") for output in _outputs(done).values() if output.get("sensitive")]
-    learn(context.settings, strings_in(sensitive))
-    context.store.write_text(context.file("apply.jsonl"), done.stdout)
-    messages = [str(event.get("@message", "")) for event in _events(done.stdout)]
+    named = (secret for event in _events(done.stdout) for secret in named_secrets_in(event))
+    learn(context.settings, strings_in(sensitive).union(named))
+    said = "\n".join(map(_masked, done.stdout.split("\n")))
+    context.store.write_text(context.file("apply.jsonl"), said)
+    messages = [str(event.get("@message", "")) for event in _events(said)]
     context.store.write_text(context.file("apply.txt"), "\n".join([*messages, done.stderr]).strip() + "\n")
     # A state that could not be uploaded is the only copy: it is kept with the evidence, and said.
     left = context.stack_dir / "errored.tfstate"
@@ -241,4 +256,5 @@ def _outputs(done: Completed) -> dict[str, Any]:
 
 
 def _public(outputs: dict[str, Any]) -> dict[str, Any]:
-    return {name: "(sensitive)" if item.get("sensitive") else item.get("value") for name, item in outputs.items()}
+    shown = mask_named(outputs)
+    return {name: "(sensitive)" if item.get("sensitive") else item.get("value") for name, item in shown.items()}

@@ -163,6 +163,7 @@ def _make_request(context: StepContext, found: FoundPlan) -> ApprovalRequest:
         inputs_sha256=inputs_digest(found.inputs),
         config_sha256=config_digest(context.settings),
         complete=found.plan.complete,
+        code=found.code,
     )
     request = make_request(facts, approval_config(context), context.clock())
     # What was noted when the run began may be an older truth, or none.

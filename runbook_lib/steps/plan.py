@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,31 @@ class Planned:
     exposure: Exposure
 
 
+class _Told:
+    """Prints what Terraform says; the plan's own text waits until its secrets are known, whatever comes between."""
+
+    def __init__(self) -> None:
+        self._waiting: list[str] | None = None
+
+    def __call__(self, line: str) -> None:
+        if self._waiting is None or NOISE.match(f"{line}\n"):
+            print(line)  # noqa: T201 - the notebook's own progress
+        else:
+            self._waiting.append(line)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep back all but the progress until the end of this, however it ends."""
+        waiting: list[str] = []
+        self._waiting = waiting
+        try:
+            yield
+        finally:
+            self._waiting = None
+            for line in waiting:
+                self(line)
+
+
 def start(run_id: str = "", stack: str = "") -> StepContext:
     """Begin the step."""
     return open_step("plan", run_id, stack)
@@ -59,20 +86,22 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
 def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed") -> Planned:
     """Plan, keep the file and its text, judge it, and write summary.json, exposure.json and gl-terraform.json."""
     context.uses_repository()
-    terraform = terraform_client(context.settings, context.run.stack, print, context.import_later)
+    told = _Told()
+    terraform = terraform_client(context.settings, context.run.stack, told, context.import_later)
     folder = PrivateFolder()
     path = folder.path("plan.tfplan")
     ensure_initialised(terraform)
     # Before it is made: what changes while Terraform reads it must not look as if it had been read.
     inputs = plan_inputs(context, terraform)
-    with ThreadPoolExecutor(max_workers=1) as pool, holder_named(context.settings, context.stack.state):
-        # The policies are read while Terraform is at work.
-        reading = pool.submit(open_gate, context)
-        text = terraform.plan(path, *_options(context, lock))
+    with told.held():
+        with ThreadPoolExecutor(max_workers=1) as pool, holder_named(context.settings, context.stack.state):
+            # The policies are read while Terraform is at work.
+            reading = pool.submit(open_gate, context)
+            text = terraform.plan(path, *_options(context, lock))
+        document = json.loads(terraform.show_plan(path))
+        learn(context.settings, plan_secrets(document))
     context.store.write_json(inputs_file(context.store), inputs)
     context.store.write_text(context.file("plan.txt"), NOISE.sub("", text).lstrip("\n"))
-    document = json.loads(terraform.show_plan(path))
-    learn(context.settings, plan_secrets(document))
     _keep(context, path, mask_plan(document))
     return _judge(context, parse_plan(document), (reading.result(), scope), path)
 

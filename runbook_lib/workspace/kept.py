@@ -13,7 +13,7 @@ from ..adapters.git import tree_id
 from ..adapters.heard import listening
 from ..adapters.store import sha256_file
 from ..domain.redaction import MASK
-from ..domain.secret_patterns import SENSITIVE_NAME
+from ..domain.secret_names import names_secret
 from .context import StepContext
 
 __all__ = ["keep_answer", "keep_governing", "keeping_answers"]
@@ -76,7 +76,7 @@ def _without_secrets(answer: Any) -> Any:
 
 
 def _secret(key: Any, value: Any) -> bool:
-    return isinstance(value, str) and bool(SENSITIVE_NAME.search(str(key)))
+    return isinstance(value, str) and names_secret(str(key))
 
 
 def _copy(context: StepContext, source: Path, name: str) -> None:

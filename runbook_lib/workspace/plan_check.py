@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..adapters.age import decrypt
+from ..adapters.plan_config import removed_provisioners
 from ..adapters.plan_files import files_of_plan
 from ..adapters.private_copy import PrivateFolder
 from ..adapters.store import sha256_file
 from ..adapters.terraform import Terraform
-from ..adapters.terraform_folder import ensure_initialised, provider_versions
+from ..adapters.terraform_folder import ensure_initialised, locked_providers, provider_versions
 from ..domain.exposure import exposure
 from ..domain.group_names import group_names
 from ..domain.plan import parse_plan, summarise
+from ..domain.plan_code import LOCK_FILE, code_of_plan
 from ..domain.plan_comparison import changed_inputs, shown_otherwise
 from ..domain.rules import rules_from_plan
 from ..domain.sensitive import plan_secrets
@@ -48,7 +50,6 @@ __all__ = [
     "refuse_changed_inputs",
 ]
 
-LOCK_FILE = ".terraform.lock.hcl"
 # What runbook.yml decides about a change besides whom it tells.
 _DECIDING = {"stacks", "approval", "compliance", "terraform", "gitlab", "runbooks", "steps"}
 _FOUND = "found plan"
@@ -72,6 +73,7 @@ class FoundPlan:
     plan: Plan
     judged: Judged
     inputs: PlanInputs
+    code: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -94,7 +96,10 @@ def find_plan(context: StepContext, *, backend: bool) -> FoundPlan:
         learn(context.settings, plan_secrets(document))
         plan = parse_plan(document)
         judged = judge_plan(context, open_gate(context), plan, path)
-        context.known[_FOUND] = FoundPlan(folder, path, plan, judged, plan_inputs(context, terraform))
+        # Masked as the request is when it is written, with which it is compared.
+        locked, mask = locked_providers(terraform.directory), context.settings.redactor.mask
+        code = code_of_plan(plan, locked, mask, removed_provisioners(path.read_bytes()))
+        context.known[_FOUND] = FoundPlan(folder, path, plan, judged, plan_inputs(context, terraform), code)
     found: FoundPlan = context.known[_FOUND]
     return found
 
@@ -153,7 +158,7 @@ def problems_of(context: StepContext, request: ApprovalRequest, found: FoundPlan
     """A sentence for everything in which plan, inputs and judges are not as they were shown to the approvers."""
     judged = found.judged
     problems = [
-        *shown_otherwise(request, judged.summary, judged.exposure, judged.report.findings),
+        *shown_otherwise(request, judged.summary, judged.exposure, judged.report.findings, found.code),
         *_changed_inputs(context, request, found),
     ]
     if not found.plan.complete:

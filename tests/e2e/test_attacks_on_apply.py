@@ -262,6 +262,7 @@ def test_an_approval_is_used_once_though_the_folder_of_before_is_put_back(
     approved: Desk, session_base: Base, tmp_path: Path
 ) -> None:
     session_base.restore()
+    approved.repository.check_out(approved.commit)
     desk = replace(approved, outputs=tmp_path / "outputs", run_id="once", variables={})
     desk.commit = desk.repository.commit_change(None)
     assert desk.run("plan", "approval", *NOT_WAITING).returncode == 0

@@ -35,6 +35,7 @@ def approval_request(request: ApprovalRequest, texts: Mapping[str, str] | None =
         section(f"*What changes*\n{_counts(request.summary)}"),
         *_warnings(request),
         *_governance(request.governance),
+        *_code(request.code),
         *_findings(request.findings),
         fields(_people(request)),
     ]
@@ -69,6 +70,11 @@ def _warnings(request: ApprovalRequest) -> list[Block]:
 def _governance(sentences: Iterable[str]) -> list[Block]:
     told = [f"• {line(sentence, 400)}" for sentence in sentences]
     return [section(f":warning: *Who and what judges it*\n{bullets(told, MOST_SENTENCES)}")] if told else []
+
+
+def _code(sentences: Iterable[str]) -> list[Block]:
+    told = [f"• {line(sentence, 400)}" for sentence in sentences]
+    return [section(f":warning: *Code that will run*\n{bullets(told, MOST_SENTENCES)}")] if told else []
 
 
 def _exposure(exposure: Exposure) -> list[Block]:

@@ -14,6 +14,7 @@ from runbook_lib.adapters.git import (
     is_shallow,
     merge_base,
     read_commit,
+    read_file,
     read_tree,
 )
 
@@ -157,3 +158,11 @@ def test_history_is_asked_for_by_name_or_id(repository: Path, tmp_path: Path) ->
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository}", str(clone))
     assert (is_shallow(clone), first_parent(clone)) == (True, "")
+
+
+def test_a_file_is_read_as_it_is_committed_whatever_lies_there(repository: Path, tmp_path: Path) -> None:
+    stack = repository / "terraform/access"
+    (stack / "main.tf").write_text("# three\n")
+    (stack / "new.tf").write_text("# new\n")
+    assert (read_file(stack, "main.tf"), read_file(stack, "new.tf")) == (b"# two\n", b"")
+    assert read_file(tmp_path, "main.tf") is None

@@ -57,6 +57,11 @@ def test_a_request_carries_the_plan_the_people_and_its_end() -> None:
     assert request.url == RUN.pipeline_url
 
 
+def test_a_request_carries_the_code_that_will_run() -> None:
+    facts = RequestFacts(RUN, SUMMARY, Exposure(), "p" * 64, code=("data.external.a runs a",))
+    assert make_request(facts, CONFIG, NOW).code == ("data.external.a runs a",)
+
+
 def test_a_request_points_to_the_job_where_one_decides() -> None:
     facts = RequestFacts(RUN, SUMMARY, Exposure(), "p" * 64, url="https://gitlab.example.com/p/-/jobs/7")
     assert make_request(facts, CONFIG, NOW).url == "https://gitlab.example.com/p/-/jobs/7"

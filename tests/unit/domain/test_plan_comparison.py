@@ -38,7 +38,7 @@ def finding(verdict: Verdict = Verdict.FAILED, action: Action = Action.WARN, wai
     )
 
 
-def request(*findings: Finding) -> ApprovalRequest:
+def request(*findings: Finding, code: tuple[str, ...] = ()) -> ApprovalRequest:
     return ApprovalRequest(
         run_id="7",
         stack="access",
@@ -50,6 +50,7 @@ def request(*findings: Finding) -> ApprovalRequest:
         summary=SUMMARY,
         exposure=EXPOSURE,
         findings=findings,
+        code=code,
         requester="riley",
         approvers=("alex",),
         quorum=1,
@@ -120,3 +121,10 @@ def test_the_same_inputs_are_no_problem() -> None:
 def test_whatever_the_plan_was_made_with_is_named_when_it_is_another(now: dict[str, object], said: str) -> None:
     (told,) = changed_inputs(INPUTS, INPUTS.model_copy(update=now))
     assert said in told
+
+
+def test_code_that_was_not_shown_is_a_problem_and_code_that_runs_no_more_is_none() -> None:
+    shown = request(code=("data.external.a runs a", "data.external.b runs b"))
+    assert list(shown_otherwise(shown, SUMMARY, EXPOSURE, (), ["data.external.a runs a"])) == []
+    (said,) = shown_otherwise(shown, SUMMARY, EXPOSURE, (), ["data.external.a runs c"])
+    assert said.startswith("Code that will run was not shown to the approvers: data.external.a runs c. ")

@@ -10,11 +10,12 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from runbook_lib.models.approval import Decision, DecisionRecord
+from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecord
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.evidence import ManifestFile
 from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource
 from runbook_lib.models.findings import Finding, Severity, Verdict
+from runbook_lib.models.plan import PlanSummary
 from runbook_lib.models.results import RESULT_MIME, ErrorInfo, StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.report.html import notebook_html
@@ -205,6 +206,16 @@ def test_index_shows_the_run_on_one_page() -> None:
     assert "<b>warned" not in text
     assert "default-src 'none'" in text
     assert index.outcome is Outcome.ERRORED
+
+
+def test_index_shows_the_code_that_was_put_before_the_approvers() -> None:
+    request = ApprovalRequest(
+        run_id="r1", stack="main", plan_sha256="b" * 64, commit="abc", state_lineage="l", state_serial=1, quorum=1,
+        policy_sha256="p", summary=PlanSummary(), exposure=Exposure(), requester="riley", approvers=("alex",),
+        created_at=NOW, expires_at=NOW, code=("data.external.a runs <b>sh",),
+    )  # fmt: skip
+    page = IndexPage(run=Run(run_id="r1", stack="main", created_at=NOW, requester="riley"), request=request)
+    assert "<tr><th>Code that will run</th><td>data.external.a runs &lt;b&gt;sh</td></tr>" in render_index(page)
 
 
 def test_index_of_a_run_that_has_just_begun_says_so() -> None:

@@ -220,6 +220,16 @@ def test_a_request_that_changes_no_access_says_so() -> None:
     assert said[2].startswith("*What changes*")
 
 
+def test_a_request_shows_the_code_that_will_run_and_says_how_much_more_there_is() -> None:
+    code = tuple(f"data.external.x{number} runs <!here> {'y' * 600}" for number in range(9))
+    (said,) = [text for text in request_words(code=code) if "*Code that will run*" in text]
+    assert said.startswith(":warning: *Code that will run*\n• data.external.x0 runs &lt;!here&gt; yy")
+    assert "data.external.x5" in said
+    assert "data.external.x6" not in said
+    assert "3 more" in said
+    assert not [text for text in request_words() if "Code that will run" in text]
+
+
 def test_what_may_open_is_told_apart_from_what_opens() -> None:
     (opened,) = REQUEST.exposure.opened
     said = request_words(exposure=Exposure(unknown=(opened,), sentence="Who knows."))

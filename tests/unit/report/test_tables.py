@@ -5,6 +5,8 @@ import io
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from message_samples import REQUEST
+
 from runbook_lib.errors import ConfigError
 from runbook_lib.models.base import UNKNOWN, Outcome
 from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource
@@ -13,7 +15,7 @@ from runbook_lib.models.plan import Plan, ResourceChange
 from runbook_lib.models.rules import Rule, SourceKind
 from runbook_lib.models.services import ServiceReport, ServiceResult, ServiceTest
 from runbook_lib.models.verification import Difference, DifferenceKind, Verification
-from runbook_lib.report import tables
+from runbook_lib.report import decision_tables, tables
 from runbook_lib.report.table import Badge, Code, Table
 
 HOSTILE = "<script>alert(1)</script>"
@@ -141,3 +143,10 @@ def test_a_replacement_is_one_line_and_untouched_resources_are_none() -> None:
 def test_rules_name_the_other_end() -> None:
     listed = RULE.model_copy(update={"source": "pl-2", "source_kind": SourceKind.PREFIX_LIST})
     assert [row[1] for row in tables.rules([RULE, listed]).rows] == ["0.0.0.0/0", "prefix list pl-2"]
+
+
+def test_a_request_names_all_code_that_will_run() -> None:
+    code = ("data.external.a runs a", "provider x is not in .terraform.lock.hcl")
+    said = decision_tables.request(REQUEST.model_copy(update={"code": code}))
+    assert [row[1] for row in said.rows if row[0] == "Code that will run"] == list(code)
+    assert said.records[0]["code"] == "data.external.a runs a. provider x is not in .terraform.lock.hcl."

@@ -140,6 +140,42 @@ def test_the_approved_file_is_applied_and_its_events_are_kept(
     assert "Apply complete!" in context.store.read_text("04_apply/apply.txt")
 
 
+def test_what_a_name_calls_a_secret_is_in_nothing_that_apply_leaves_and_not_printed(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resource = {"addr": "random_string.token", "resource_type": "random_string", "resource_name": "token"}
+    hook = {"resource": resource, "action": "create", "id_key": "id", "id_value": "wxyz", "elapsed_seconds": 0}
+    lines = [
+        event("apply_complete", "random_string.token: Creation complete after 0s [id=wxyz]", hook=hook),
+        event("change_summary", "Apply complete!", changes={"add": 1, "change": 0, "remove": 0}),
+        event("outputs", "Outputs: 3, not hunter22x", outputs={
+            "admin_password": {"sensitive": False, "type": "string", "value": "hunter22x"},
+            "db": {"sensitive": False, "type": "string", "value": "Server=db;Pwd=other22x;"},
+            "passwords": {"sensitive": False, "type": ["list", "string"], "value": ["postgres"]},
+            "password_policy": {"sensitive": False, "type": "string", "value": "strict"},
+        }),
+    ]  # fmt: skip
+    use(monkeypatch, FakeTerraform(lines))
+    learned: set[str] = set()
+    monkeypatch.setattr(apply, "learn", lambda settings, secrets: learned.update(secrets))
+    assert "postgres" not in str(apply.apply_plan(context, record).outputs)
+    # The engine is told as well, whose mask is another one. A common word is only masked in its place.
+    assert learned == {"hunter22x", "other22x"}
+    kept = [context.store.read_text(f"04_apply/{name}") for name in ("apply.jsonl", "apply.txt", "outputs.json")]
+    shown = "".join([*kept, capsys.readouterr().out])
+    assert not [secret for secret in ("wxyz", "hunter22x", "other22x", "postgres") if secret in shown]
+    assert [json.loads(line)["type"] for line in kept[0].splitlines()] == [
+        "apply_complete",
+        "change_summary",
+        "outputs",
+    ]
+    assert kept[0].splitlines()[1] == lines[1]
+    assert json.loads(kept[2]) == {
+        "admin_password": "[MASKED]", "db": "Server=db;Pwd=[MASKED];", "passwords": ["[MASKED]"],
+        "password_policy": "strict",
+    }  # fmt: skip
+
+
 def test_an_apply_is_done_also_when_the_new_state_can_not_be_read_afterwards(
     context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:

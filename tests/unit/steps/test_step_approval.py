@@ -19,11 +19,12 @@ from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecor
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.findings import Action, Finding, Severity, Verdict
+from runbook_lib.models.plan import PlanInputs
 from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
 from runbook_lib.steps import approval
-from runbook_lib.workspace import states
+from runbook_lib.workspace import plan_check, states
 from runbook_lib.workspace.base_commit import BaseCommit
 from runbook_lib.workspace.context import StepContext
 from runbook_lib.workspace.governance import Before
@@ -291,6 +292,40 @@ def test_a_request_holds_all_that_it_is_judged_by(
     record = DecisionRecord(run_id="7", plan_sha256=made.plan_sha256, approved=False, checked_at=NOW)
     inputs = approval.decide(context, made, record).result.inputs
     assert [file.path for file in inputs] == ["02_plan/plan.tfplan"]
+
+
+def test_the_code_that_will_run_is_asked_for_and_what_was_not_shown_stops_it(
+    context: StepContext, planned: RunStore
+) -> None:
+    found = replace(found_plan(context), code=("data.external.a runs a",))
+    context.known["fake plan"] = found
+    made = approval.request_approval(context)
+    assert planned.read_json("03_approval/request.json")["code"] == ["data.external.a runs a"]
+    assert not [said for said in plan_check.problems_of(context, made, found) if "Code that will run" in said]
+    more = replace(found, code=(*found.code, "data.external.b runs b"))
+    (said,) = [said for said in plan_check.problems_of(context, made, more) if "Code that will run" in said]
+    assert "data.external.b runs b" in said
+
+
+def test_a_plan_file_is_searched_for_code_whatever_lies_beside_it(
+    context: StepContext, planned: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = {"resources": [{"mode": "data", "type": "external", "name": "a", "expressions": {}}]}
+    shown = {"format_version": "1.2", "resource_changes": [], "configuration": {"root_module": root}}
+    shown["configuration"] |= {"provider_config": {"x": {"full_name": "example.com/x/y"}}}
+    client = SimpleNamespace(directory=context.stack_dir, show_plan=lambda path: json.dumps(shown))
+    monkeypatch.setattr(plan_check, "terraform_client", lambda *given: client)
+    monkeypatch.setattr(plan_check, "ensure_initialised", lambda *given, **more: False)
+    monkeypatch.setattr(plan_check, "plan_inputs", lambda *given: PlanInputs())
+    file = planned.path("02_plan/plan.tfplan")
+    file.write_bytes(plan_file(lineage="l", serial=3))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("tfconfig/m-/x.tf", 'removed {\n  from = a.b\n  provisioner "local-exec" {}\n}\n')
+    assert plan_check.find_plan(context, backend=False).code == (
+        "data.external.a runs a command known at apply, already while planning",
+        'removed block in x.tf, line 1 runs: provisioner "local-exec" {} }',
+        "provider example.com/x/y is locked by nothing: no .terraform.lock.hcl is there",
+    )
 
 
 def test_a_request_that_expired_is_made_anew(context: StepContext, planned: RunStore, clock: Clock) -> None:

@@ -84,12 +84,19 @@ class FakeTerraform:
         self.initialised = 0
         self.heard: list[str] = []
         self.meanwhile: object = None
+        self.on_line: Any = None
+        self.text = TEXT
+        self.error: Exception | None = None
 
     def plan(self, out: Path, *options: str) -> str:
         self.options = options
         out.parent.mkdir(exist_ok=True)
         out.write_bytes(PLAN_FILE)
-        return TEXT
+        for line in self.text.splitlines():
+            self.on_line(line)
+        if self.error:
+            raise self.error
+        return self.text
 
     def show_plan(self, path: Path) -> str:
         assert path.read_bytes() == PLAN_FILE
@@ -108,7 +115,7 @@ def terraform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTerraform:
     def client(settings: Settings, stack: str, on_line: object = None, meanwhile: object = None) -> FakeTerraform:
         fake.asked_for.append(stack)
         if on_line is not None:
-            assert on_line is print
+            fake.on_line = on_line
             fake.meanwhile = meanwhile
         return fake
 
@@ -198,6 +205,45 @@ def test_a_secret_of_the_plan_is_written_nowhere(context: StepContext, terraform
     assert kept["resource_changes"][0]["address"] == RULE
     assert "hush-hush-hush" not in context.store.read_text("02_plan/plan.json")
     assert "hush-hush-hush" not in context.settings.redactor.mask("the key is hush-hush-hush")
+
+
+NAMED = """aws_instance.web: Refreshing state... [id=i-1]
+  + admin_password = "hunter22x"
+  ~ password = "pg" -> "postgres"
+  + user_data = "echo hunter22x; postgres"
+"""
+
+
+def test_what_a_name_calls_a_secret_is_in_no_text_of_the_plan_and_not_printed(
+    context: StepContext, terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terraform.text = NAMED
+    outputs = {"admin_password": {"actions": ["create"], "before": None, "after": "hunter22x"}}
+    terraform.found["output_changes"] = outputs
+    printed: list[tuple[str, bool]] = []
+    mask = context.settings.redactor.mask
+
+    def tell(line: str) -> None:
+        printed.append((line, "hunter22x" in mask("hunter22x")))
+
+    monkeypatch.setattr("builtins.print", tell)
+    plan.make_plan(context)
+    for name in ("plan.json", "plan.txt"):
+        assert "hunter22x" not in context.store.read_text(f"02_plan/{name}")
+    kept = context.store.read_text("02_plan/plan.txt")
+    assert '~ password = "[MASKED]" -> "[MASKED]"' in kept
+    assert '"echo [MASKED]; postgres"' in kept
+    # Progress is told as it comes, the plan's own text when its secrets are known.
+    assert printed == [(line, number == 0) for number, line in enumerate(NAMED.splitlines())]
+
+
+def test_what_terraform_said_before_it_failed_is_printed_all_the_same(
+    context: StepContext, terraform: FakeTerraform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terraform.error = ConfigError("no plan", "Make one.")
+    with pytest.raises(ConfigError, match="no plan"):
+        plan.make_plan(context)
+    assert capsys.readouterr().out == TEXT
 
 
 def test_the_summary_names_the_plan_file_and_the_state_that_it_was_made_against(

@@ -1,0 +1,164 @@
+"""Secrets that nothing but a name gives away, in documents of Terraform: plans, states and events."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from .redaction import MASK
+from .secret_names import is_telling, may_be_secret, names_secret
+from .secret_patterns import CONNECTION_STRING
+
+__all__ = ["mask_event", "mask_named", "named_secrets_in"]
+
+# Where Terraform's documents keep the value of what they name.
+_VALUES: Final = frozenset({"value", "before", "after", "default", "constant_value", "expression"})
+# Inside something that bears a secret's name: what is said about it, not itself.
+_ABOUT: Final = re.compile(
+    r"(?i:.*_)?(?i:name|id|arn|type|user|login|email|description|path|version|source|provider|url|uri|endpoint|host"
+    r"|port|region|engine|database|status|algorithm|length|policy|alias|constraint)"
+    r"|(?i:username|hostname|dbname|references|actions|value_?from)|.*[a-z](?:Name|Id|Arn|Type|Path|Url|Version)"
+)
+# Pairs of a name and its value, as environments, tags and Terraform's own remarks have them.
+_PAIRS: Final = (("name", "value"), ("name", "insecure_value"), ("key", "value"), ("traversal", "statement"))
+# Services that look the value up: it is but where they find it.
+_LOOKED_UP: Final = frozenset({"SECRETS_MANAGER", "PARAMETER_STORE"})
+# What these resources are for is one value, and the name of the resource is the value's.
+_GENERATED: Final = frozenset({"result", "id", "hex", "dec", "b64_std", "b64_url", "base64"})
+_STORED: Final = frozenset({"input", "output", "triggers_replace"})
+
+# Gets a secret, and gives what is to stand in its place.
+_Give = Callable[[str], str]
+
+
+def mask_named(document: Any) -> Any:
+    """A copy in which every value whose name says that it is a secret is masked, at any depth and in JSON texts."""
+    return _walk(document, lambda secret: MASK)
+
+
+def named_secrets_in(document: Any) -> frozenset[str]:
+    """Those of the values that can be told from other words wherever they turn up: what a Redactor has to learn."""
+    return frozenset(secret for secret in _all(document) if is_telling(secret))
+
+
+def mask_event(event: dict[str, Any]) -> dict[str, Any]:
+    """The same for one event of `terraform apply -json`, whose message repeats a resource's id."""
+    masked: dict[str, Any] = mask_named(event)
+    for secret in _all(event) if masked != event else ():
+        masked["@message"] = str(masked.get("@message", "")).replace(f"[id={secret}]", f"[id={MASK}]")
+    return masked
+
+
+def _all(document: Any) -> set[str]:
+    found: set[str] = set()
+
+    def collect(secret: str) -> str:
+        found.add(secret)
+        return secret
+
+    _walk(document, collect)
+    return found
+
+
+def _walk(node: Any, give: _Give) -> Any:
+    if isinstance(node, Mapping):
+        named, generated = _paired(node), _generated(node.get("type"), node.get("name"))
+        return {
+            key: _secret(value, give)
+            if key in named or names_secret(str(key))
+            else _of_a_resource(value, generated, give)
+            if generated
+            else _walk(value, give)
+            for key, value in node.items()
+        }
+    if isinstance(node, list | tuple):
+        return [_walk(part, give) for part in node]
+    return _text(node, give) if isinstance(node, str) else node
+
+
+def _secret(node: Any, give: _Give, *, whole: bool = False) -> Any:
+    """What a secret's name stands for. Of a structure it is the values; `whole` is where it can't be anything else."""
+    if isinstance(node, Mapping):
+        return _inside(node, give, whole)
+    if isinstance(node, list | tuple):
+        return [_secret(part, give, whole=whole) for part in node]
+    if not isinstance(node, str):
+        return node
+    inner = _json(node)
+    if inner is not None:
+        return _dumped(node, inner, _secret(inner, give, whole=True))
+    return give(node) if may_be_secret(node) else node
+
+
+def _inside(node: Mapping[str, Any], give: _Give, whole: bool) -> Any:
+    if not whole and (inside := _VALUES & node.keys()):
+        return {
+            key: _secret(value, give, whole=True) if key in inside else _walk(value, give)
+            for key, value in node.items()
+        }
+    if not whole and any(isinstance(value, Mapping | list) for value in node.values()):
+        return _walk(node, give)
+    return {
+        key: value if _ABOUT.fullmatch(str(key)) else _secret(value, give, whole=True) for key, value in node.items()
+    }
+
+
+def _text(text: str, give: _Give) -> str:
+    inner = _json(text)
+    if inner is not None:
+        return _dumped(text, inner, _walk(inner, give))
+    for secret in CONNECTION_STRING.secrets(text):
+        text = text.replace(secret, give(secret))
+    return text
+
+
+def _json(text: str) -> Any:
+    """The document in a text, as policies and containers are given; None if there is none."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict | list) else None
+
+
+def _dumped(text: str, before: Any, after: Any) -> str:
+    return text if after == before else json.dumps(after, ensure_ascii=False, separators=(",", ":"))
+
+
+def _paired(node: Mapping[str, Any]) -> set[str]:
+    lower = {str(key).lower(): key for key in node}
+    if str(node.get(lower.get("type", ""))) in _LOOKED_UP:
+        return set()
+    found = {lower[of] for name, of in _PAIRS if name in lower and of in lower and _says(node[lower[name]])}
+    hook = node.get("resource")
+    if isinstance(hook, Mapping) and _generated(hook.get("resource_type"), hook.get("resource_name")):
+        found.add("id_value")
+    return found
+
+
+def _says(name: Any) -> bool:
+    if isinstance(name, Mapping):
+        name = name.get("constant_value")
+    return isinstance(name, str) and names_secret(name)
+
+
+def _generated(kind: Any, name: Any) -> frozenset[str]:
+    """The attributes that hold the value of a resource that is there for one, and is called like a secret."""
+    if not (isinstance(kind, str) and isinstance(name, str) and names_secret(name)):
+        return frozenset()
+    return _GENERATED if kind.startswith("random_") else _STORED if kind == "terraform_data" else frozenset()
+
+
+def _of_a_resource(node: Any, holding: frozenset[str], give: _Give) -> Any:
+    if isinstance(node, Mapping):
+        return {
+            key: _secret(value, give)
+            if key in holding or names_secret(str(key))
+            else _of_a_resource(value, holding, give)
+            for key, value in node.items()
+        }
+    return [_of_a_resource(part, holding, give) for part in node] if isinstance(node, list) else node
