@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .atomic import write_atomic
 from .git import read_file
+from .hcl_blocks import split_blocks
 from .terraform import Terraform
 from .terraform_errors import Diagnostic
 
@@ -18,7 +19,8 @@ INITIALISED = ".terraform/runbook-init"
 VALID = ".terraform/runbook-valid"
 LOCK = ".terraform.lock.hcl"
 BACKEND_VARIABLES = ("TF_HTTP_ADDRESS", "TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_WORKSPACE")
-_LOCKED = re.compile(r'^provider\s+"([^"\n]+)"\s*\{', re.MULTILINE)
+# Without one, `init` takes whatever bears the version.
+_HASH = re.compile(r'"(?:h1|zh):[^"]+"')
 # Terraform validates without any variable's value, and states and plans are none of its business.
 NOT_LOOKED_AT = (".tfvars", ".tfvars.json", ".tfstate", ".tfstate.backup", ".tfplan")
 
@@ -65,7 +67,9 @@ def locked_providers(directory: Path) -> frozenset[str] | None:
     if content is None:
         path = directory / LOCK
         content = path.read_bytes() if path.is_file() else b""
-    return frozenset(_LOCKED.findall(content.decode(errors="replace"))) if content else None
+    blocks = split_blocks(content.decode(errors="replace"), LOCK)
+    named = (block for block in blocks if block.kind == "provider" and block.labels and _HASH.search(block.text))
+    return frozenset(block.labels[0] for block in named) if content else None
 
 
 def _is_marked(marker: Path, wanted: str) -> bool:

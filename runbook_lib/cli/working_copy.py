@@ -22,10 +22,18 @@ def copy_repository(settings: Settings, lab: LabAddresses) -> None:
     for name in ("runbook.yml", ".gitignore"):
         if (settings.root / name).is_file():
             shutil.copyfile(settings.root / name, lab.repository / name)
+    _commit_locks(lab.repository / ".gitignore")
     for name in ("notebooks", settings.config.compliance.policies):
         if (settings.root / name).is_dir():
             shutil.copytree(settings.root / name, lab.repository / name, dirs_exist_ok=True)
     point_at_lab(lab.repository / "runbook.yml", lab)
+
+
+def _commit_locks(path: Path) -> None:
+    # The lab's providers are those that its stacks were initialised with: there a team commits the lock file.
+    if path.is_file():
+        kept = [line for line in path.read_text().splitlines() if line.strip() != ".terraform.lock.hcl"]
+        path.write_text("\n".join(kept) + "\n")
 
 
 def point_at_lab(path: Path, lab: LabAddresses) -> None:

@@ -57,7 +57,7 @@ def _programs(plan: Plan, mask: _Mask) -> Iterator[str]:
         for resource in _maps(module.get("resources")):
             mode, kind = str(resource.get("mode") or "managed"), str(resource.get("type"))
             base = f"{'data.' if mode == 'data' else ''}{kind}.{resource.get('name')}"
-            where = inside + base
+            where = _named(inside + base)
             # Terraform does not say which of them wait for the end: all that belong to what comes or goes may run.
             if (path, base) in changing:
                 for provisioner in _maps(resource.get("provisioners")):
@@ -66,6 +66,11 @@ def _programs(plan: Plan, mask: _Mask) -> Iterator[str]:
                 yield from _running(plan, resource, (path, base), where, mask)
         for action in _maps(module.get("actions")):
             yield f"{inside}{action.get('address')} is an action, which resources may invoke"
+
+
+def _named(address: str) -> str:
+    # As long as one likes, it would push what runs out of what is shown.
+    return address if len(address) <= _LONGEST else f"{address[:50]}…{address[-50:]}"
 
 
 def _provisioner(provisioner: Mapping[str, Any], where: str, mask: _Mask) -> str:

@@ -11,10 +11,24 @@ import pytest
 from desk import Desk, slack_threads
 
 SECRET = "known-to-terraform-alone"
+# Nothing but its name says what it is.
+CALLED = "called-a-s3cret"
+SECRETS = (SECRET, CALLED)
 # Put together by Terraform, so that it stands in no file of the repository.
 SENSITIVE = """
 resource "terraform_data" "database" {
   input = sensitive(join("-", ["known", "to", "terraform", "alone"]))
+}
+
+resource "terraform_data" "site" {
+  input = { admin_password = join("-", ["called", "a", "s3cret"]) }
+  provisioner "local-exec" {
+    command = "true ${self.id}"
+  }
+}
+
+output "admin_password" {
+  value = terraform_data.site.output.admin_password
 }
 
 output "database" {
@@ -23,10 +37,9 @@ output "database" {
 }
 """
 STATE = "from runbook_lib.workspace.states import read_state\nprint(read_state(step.settings, step.run.stack))"
-# What each notebook prints by itself before its decision.
+# What each notebook prints by itself before its decision; apply executes no notebook of one's own.
 PRINTED = {
     "02_plan": "print([found.after for found in change.plan.changes if found.type == 'terraform_data'])",
-    "04_apply": STATE,
     "05_verification": STATE,
 }
 
@@ -52,21 +65,27 @@ def leaking(desk: Desk) -> Iterator[Desk]:
 def leaks(folder: Path) -> list[str]:
     # The plan file is Terraform's own, and holds every value: it is compressed, and only Developers get it.
     files = [path for path in folder.rglob("*") if path.is_file()]
-    return [path.name for path in files if SECRET.encode() in path.read_bytes()]
+    return [path.name for path in files if any(secret.encode() in path.read_bytes() for secret in SECRETS)]
 
 
-def test_what_terraform_calls_sensitive_is_in_no_file_log_or_message(leaking: Desk) -> None:
+def test_what_terraform_or_a_name_calls_sensitive_is_in_no_file_log_or_message(leaking: Desk) -> None:
     asked = leaking.run("compliance", "plan", "approval", "-p", "approval.wait=false")
     assert asked.returncode == 0, asked.stderr
     assert leaking.runbook("approve", leaking.run_id, user="alex").returncode == 0
     done = leaking.run("apply", "verification")
     assert done.returncode == 0, done.stderr
+    # Who approved was shown what else Terraform was to run.
+    assert (
+        "local-exec provisioner of terraform_data.site runs: (made from self.id)"
+        in (leaking.store.read_json("03_approval/request.json")["code"])
+    )
     for name in PRINTED:
         shown = leaking.store.read_text(f"{name}/notebook.ipynb")
         assert shown.count("[MASKED]") >= 1, f"{name} printed it"
     assert leaks(leaking.store.dir) == []
-    assert SECRET not in asked.stderr + asked.stdout + done.stderr + done.stdout
-    assert SECRET not in json.dumps(slack_threads(leaking.lab))
+    said = asked.stderr + asked.stdout + done.stderr + done.stdout + json.dumps(slack_threads(leaking.lab))
+    assert not [secret for secret in SECRETS if secret in said]
     # It was there to be found: the plan file holds it.
     listed = ["unzip", "-p", str(leaking.store.path("02_plan/plan.tfplan")), "tfplan"]
-    assert SECRET.encode() in subprocess.run(listed, check=True, capture_output=True).stdout
+    planned = subprocess.run(listed, check=True, capture_output=True).stdout
+    assert all(secret.encode() in planned for secret in SECRETS)

@@ -38,3 +38,9 @@ def test_what_init_adds_to_the_committed_file_is_not_locked(tmp_path: Path) -> N
     git("commit", "--quiet", "--message", "locked")
     path.write_text(lock(AWS, "example.com/x/y"))
     assert locked_providers(stack) == {AWS}
+
+
+def test_what_stands_in_a_comment_or_has_no_hash_is_not_locked(tmp_path: Path) -> None:
+    text = f'/*\n{lock("example.com/x/y")}*/\nprovider "example.com/x/z" {{\n  version = "1.0.0"\n}}\n'
+    (tmp_path / ".terraform.lock.hcl").write_text(text + lock(AWS))
+    assert locked_providers(tmp_path) == {AWS}

