@@ -12,6 +12,7 @@ from .models.rules import Direction, Rule, SourceKind
 
 __all__ = [
     "INTERNET",
+    "NOTHING_TO_DO",
     "NO_CHANGE",
     "describe_rule",
     "effect",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 INTERNET: Final = "the internet"
+NOTHING_TO_DO: Final = "Nobody is asked, and nothing is applied."
 NO_CHANGE: Final = "Nobody gains or loses access."
 
 Port = int | Unknown | None

@@ -43,6 +43,7 @@ def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
         planned_values=_object(data, "planned_values"),
         configuration=_object(data, "configuration"),
         variables=_object(data, "variables"),
+        outputs=_changed_outputs(_object(data, "output_changes")),
     )
 
 
@@ -61,6 +62,7 @@ def summarise(plan: Plan) -> PlanSummary:
     counts["delete"] += counts["replace"]
     return PlanSummary(
         **counts,
+        outputs=len(plan.outputs),
         addresses={action: tuple(found) for action, found in addresses.items()},
         terraform_version=plan.terraform_version,
     )
@@ -100,6 +102,15 @@ def _check_version(data: Mapping[str, Any]) -> None:
 
 def _changes(entries: list[Any], name: str) -> tuple[ResourceChange, ...]:
     return tuple(_change(entry, f"{name}[{index}]") for index, entry in enumerate(entries))
+
+
+def _changed_outputs(changes: Mapping[str, Any]) -> tuple[str, ...]:
+    # What can't be read as no change is one: it is applied only after somebody has looked.
+    return tuple(name for name, change in changes.items() if not _is_no_op(change))
+
+
+def _is_no_op(change: Any) -> bool:
+    return isinstance(change, Mapping) and change.get("actions") == ["no-op"]
 
 
 def _change(entry: Any, where: str) -> ResourceChange:

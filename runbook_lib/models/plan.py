@@ -42,6 +42,7 @@ class Plan(Model):
     planned_values: dict[str, Any] = {}
     configuration: dict[str, Any] = {}
     variables: dict[str, Any] = {}
+    outputs: tuple[str, ...] = ()
 
 
 class PlanInputs(Model):
@@ -69,6 +70,7 @@ class PlanSummary(Model):
     forget: int = 0
     import_: int = 0
     move: int = 0
+    outputs: int = 0
     addresses: dict[str, tuple[str, ...]] = {}
     plan_sha256: str = ""
     state_lineage: str = ""
@@ -76,6 +78,11 @@ class PlanSummary(Model):
     terraform_version: str = ""
 
     @property
+    def empty(self) -> bool:
+        """Whether there is nothing to apply: no resource is touched, and no output changes."""
+        return not (self.changes or self.outputs)
+
+    @property
     def changes(self) -> int:
-        """How many resources the plan touches; zero means there is nothing to apply."""
+        """How many resources the plan touches."""
         return self.create + self.update + self.delete + self.forget + self.import_ + self.move

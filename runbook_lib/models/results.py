@@ -94,7 +94,10 @@ class GivenOutcome(Model):
 
 
 class StepResult(Model):
-    """The outcome of one step, for the next step, for Slack, and for the auditor. Times are UTC."""
+    """The outcome of one step, for the next step, for Slack, and for the auditor. Times are UTC.
+
+    `ends` says that the run is at its end with this step, as there is nothing for those after it to do.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
@@ -111,3 +114,4 @@ class StepResult(Model):
     artifacts: tuple[Artifact, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     error: ErrorInfo | None = None
+    ends: bool = False

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..adapters.run_lock import carries_out
+from ..adapters.store import RunStore
 from ..adapters.yaml_file import load_yaml
 from ..engine.forking import ForkServer
 from ..engine.kernels import kernel_environment
@@ -71,6 +72,10 @@ def execute(request: RunRequest, settings: Settings) -> Summary:
         signer = Signer.of(settings)
         store, run = open_run(settings, replace(asked, parameters=_named(chosen)))
         refuse_spoilt(store)
+        steps = _with_something_to_do(settings, store, run, steps)
+        if not steps:
+            now = datetime.now(UTC)
+            return Summary((), Outcome.SKIPPED, 0, now, now)
         if not request.resume and any(step.applies for step in steps):
             refuse_second(store)
         refuse_replaced(settings, run, steps)
@@ -140,6 +145,21 @@ def _taking_part(request: RunRequest, settings: Settings, stack: str) -> tuple[s
     for name in left_out:
         print(f"{name}: stack {stack} leaves this step out (runbook.yml)", file=sys.stderr)  # noqa: T201 - progress
     return tuple(name for name in request.names if name not in left_out)
+
+
+def _with_something_to_do(settings: Settings, store: RunStore, run: Run, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps but for those up to apply, where one before them that is not repeated left nothing for them to do."""
+    ended = next((result for result in store.results() if result.ends), None)
+    if ended is None or any(step.name == ended.step for step in steps):
+        return steps
+    all_steps = [step_of(settings, run, step.name) for step in run.steps]
+    first = next(position for position, step in enumerate(all_steps) if step.name == ended.step) + 1
+    last = next((position for position, step in enumerate(all_steps) if step.applies), -1) + 1
+    idle = {step.name for step in all_steps[first:last]}
+    for step in steps:
+        if step.name in idle:
+            print(f"{step.name}: {ended.summary}", file=sys.stderr)  # noqa: T201 - progress
+    return tuple(step for step in steps if step.name not in idle)
 
 
 def _existing(settings: Settings, run_id: str) -> Run | None:

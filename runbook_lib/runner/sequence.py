@@ -177,7 +177,8 @@ class Sequence:
         kernels: KernelQueue | None = None
         try:
             for position, work in enumerate(todo):
-                if self._stop.count or (self._results and self._results[-1].outcome.stops):
+                last = self._results[-1] if self._results else None
+                if self._stop.count or (last and (last.outcome.stops or last.ends)):
                     return
                 if self._resume(work):
                     continue

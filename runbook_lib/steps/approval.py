@@ -47,7 +47,7 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
     """Ask for the plan's result and for approvers."""
     return preflight(
         context,
-        Check("plan", lambda: read_plan_result(context.store).summary),
+        Check("plan", lambda: _plan_that_changes_something(context)),
         Check("approvers", lambda: _approvers(context)),
     )
 
@@ -108,6 +108,13 @@ def decide(context: StepContext, request: ApprovalRequest, record: DecisionRecor
         return context.finish(Outcome.BLOCKED, f"Not approved: {' '.join(record.reasons)}")
     until = f"{request.expires_at:%Y-%m-%d %H:%M} UTC"
     return context.finish(Outcome.PASSED, f"Approval of plan {request.plan_sha256[:12]} is asked for until {until}.")
+
+
+def _plan_that_changes_something(context: StepContext) -> str:
+    result = read_plan_result(context.store)
+    if result.ends:
+        raise ApprovalError(f"there is nothing to approve: {result.summary}", "Change something, and plan again.")
+    return result.summary
 
 
 def _findings(context: StepContext, found: FoundPlan) -> tuple[Finding, ...]:

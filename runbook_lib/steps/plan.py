@@ -21,6 +21,7 @@ from ..models.compliance import ComplianceReport
 from ..models.exposure import Exposure
 from ..models.plan import Plan, PlanSummary
 from ..report.result_view import ResultView
+from ..wording import NOTHING_TO_DO
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, describe, open_step, recorded
 from ..workspace.kept import keep_governing
@@ -112,14 +113,18 @@ def decide(context: StepContext, change: Planned) -> ResultView:
     keep_governing(context)
     summary = change.summary
     counts = {"to add": summary.create, "to change": summary.update, "to destroy": summary.delete}
-    what = describe({**counts, "to forget": summary.forget, "to import": summary.import_}) or "nothing to change"
+    rare = {"to forget": summary.forget, "to import": summary.import_, "to move": summary.move}
+    what = describe({**counts, **rare, "outputs to change": summary.outputs}) or "nothing to change"
     context.metrics |= {"create": summary.create, "update": summary.update, "delete": summary.delete}
     context.metrics |= {"plan_sha256": summary.plan_sha256, "exposure": change.exposure.sentence}
     outcome = change.report.outcome
     line = f"Plan: {what}. {change.exposure.sentence}"
     if outcome is Outcome.BLOCKED:
         line = f"{change.report.sentence} Plan: {what}."
-    return context.finish(outcome, line.strip(), change.report.findings)
+    ends = summary.empty and not outcome.stops
+    if ends:
+        line = f"{line.strip()} {NOTHING_TO_DO}"
+    return context.finish(outcome, line.strip(), change.report.findings, ends=ends)
 
 
 def _keep(context: StepContext, path: Path, masked: dict[str, Any]) -> None:

@@ -85,9 +85,14 @@ class StepContext:
             with contextlib.suppress(Exception):
                 importlib.import_module(module)
 
-    def finish(self, outcome: Outcome, summary: str, findings: Sequence[Finding] = ()) -> ResultView:
-        """Write result.json, tell Slack, and give what the notebook shows as its decision."""
-        return ResultView(self._end(self._result(outcome, summary, findings=tuple(findings))))
+    def finish(
+        self, outcome: Outcome, summary: str, findings: Sequence[Finding] = (), *, ends: bool = False
+    ) -> ResultView:
+        """Write result.json, tell Slack, and give what the notebook shows as its decision.
+
+        With `ends` nothing is left for the steps after this one.
+        """
+        return ResultView(self._end(self._result(outcome, summary, findings=tuple(findings), ends=ends)))
 
     def fail(self, outcome: Outcome, error: ErrorInfo) -> None:
         """Write the result of a step that an error ended, and tell Slack."""

@@ -237,5 +237,12 @@ def test_an_apply_whose_run_is_killed_is_finished_by_terraform_and_never_repeate
     assert resumed.returncode == 1
     assert "an approval is used once" in visible_errors(resumed)["error"]
     after = replace(desk, run_id="after-killed")
-    assert after.run("plan").returncode == 0
-    assert "Plan: nothing to change." in after.result("plan").summary
+    ended = after.runbook("run", "--run-id", "after-killed")
+    assert ended.returncode == 0, ended.stderr
+    assert "Plan: nothing to change. Nobody is asked, and nothing is applied." in after.result("plan").summary
+    assert list(after.outcomes()) == ["compliance", "plan"]
+    # Each by itself, as the jobs of a pipeline are.
+    for step in ("approval", "apply"):
+        assert after.run(step).returncode == 0
+        assert not after.store.exists(after.store.file(step, "result.json"))
+    assert prove_folder(after.store.dir).valid

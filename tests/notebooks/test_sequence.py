@@ -139,6 +139,18 @@ def test_sequence_stops_at_the_first_step_that_is_blocked_or_fails(
     assert not sequences.file("plan", "notebook.ipynb").exists()
 
 
+def test_a_step_that_leaves_nothing_to_do_ends_the_run_as_good(sequences: Sequences) -> None:
+    sequences.step("compliance", outcome="warned")
+    sequences.step("plan", ends=True)
+    sequences.step("apply")
+    summary = sequences.run()
+    assert (summary.exit_status, summary.outcome) == (0, Outcome.WARNED)
+    assert [result.step for result in summary.results] == ["compliance", "plan"]
+    assert not sequences.file("apply", "notebook.ipynb").exists()
+    # Gone on with, it is at its end as well.
+    assert [result.step for result in sequences.run(resume=True).results] == ["compliance", "plan"]
+
+
 def test_usage_error_of_a_step_leaves_with_2(sequences: Sequences) -> None:
     error = {"type": "ConfigError", "message": "no such stack", "remedy": "Name another."}
     sequences.step("compliance", outcome="errored", error=error)

@@ -42,13 +42,14 @@ class _Board:
         self._results = results
         self._ended = [results[step.name] for step in run.steps if step.name in results]
         self._stopped = next((result for result in self._ended if result.outcome.stops), None)
+        self._idle = bool(self._ended) and self._ended[-1].ends
 
     def state(self) -> tuple[str, str]:
         """A sign, and the words beside it."""
         if self._stopped:
             step = self._run.title(self._stopped.step).lower()
             return SIGNS[self._stopped.outcome], f"{self._stopped.outcome.value} at {line(step, 60)}"
-        if len(self._ended) == len(self._run.steps):
+        if self._idle or len(self._ended) == len(self._run.steps):
             warned = any(result.outcome is Outcome.WARNED for result in self._ended)
             return SIGNS[Outcome.WARNED if warned else Outcome.PASSED], "done, with warnings" if warned else "done"
         if self._waits():
@@ -62,8 +63,8 @@ class _Board:
         if result:
             took = duration(result.finished_at - result.started_at)
             return f"{SIGNS[result.outcome]} {title} {result.outcome.value}: {line(result.summary, 320)} ({took})"
-        if self._stopped:
-            return f":white_circle: {title} not run"
+        if self._stopped or self._idle:
+            return f":white_circle: {title} {'not needed' if self._idle else 'not run'}"
         if self._waits() and step == self._next():
             return f":lock: {title} waits for the decision"
         return f":white_circle: {title}"

@@ -280,3 +280,11 @@ def test_what_the_plan_says_of_type_and_mode_counts_more_than_the_address() -> N
 
 def test_the_summary_names_the_terraform_that_planned() -> None:
     assert summarise(parse_plan(whole(terraform_version="1.9.8"))).terraform_version == "1.9.8"
+
+
+def test_outputs_that_change_are_something_to_apply() -> None:
+    changes = {"a": {"actions": ["no-op"]}, "b": {"actions": ["update"]}, "c": {"actions": ["create"]}, "d": None}
+    document = {"format_version": "1.2", "resource_changes": [], "output_changes": changes}
+    found = summarise(parse_plan(document))
+    assert (found.outputs, found.changes, found.empty) == (3, 0, False)
+    assert summarise(parse_plan({**document, "output_changes": {"a": {"actions": ["no-op"]}}})).empty

@@ -304,6 +304,14 @@ def test_the_board_says_of_every_step_where_it_stands() -> None:
     assert begun[1].split("\n")[1] == ":white_circle: *Plan*"
 
 
+def test_the_board_of_a_plan_without_a_change_is_done() -> None:
+    board = words(status_board(RUN, [COMPLIANCE, PLAN.model_copy(update={"ends": True})]))
+    assert board[0].startswith((":white_check_mark: access: done", ":warning: access: done, with warnings"))
+    assert board[1].split("\n")[2:] == [
+        f":white_circle: *{title}* not needed" for title in ("Approval", "Apply", "Verification", "Service tests")
+    ]
+
+
 def test_only_the_next_step_waits_for_the_decision() -> None:
     asked = result("approval").model_copy(update={"metrics": {"approved": False}})
     board = words(status_board(RUN, [COMPLIANCE, PLAN, asked]))

@@ -13,6 +13,7 @@ from step_fakes import NOW
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import ConfigError, UsageError
 from runbook_lib.models.base import Outcome
+from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.models.steps import BUILT_IN
 from runbook_lib.runner import run
@@ -84,6 +85,23 @@ def test_an_own_step_has_its_place_and_measures_and_shifts_those_after_it(ask: A
 def test_a_run_keeps_the_numbers_with_which_it_began(ask: Ask, tmp_path: Path) -> None:
     begun(tmp_path)
     assert folders(ask(COST, run_id="r1", names=("apply",))) == ["04_apply"]
+
+
+def test_after_a_plan_without_a_change_nobody_is_asked_and_nothing_applied_and_the_rest_may_run(
+    ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun(tmp_path)
+    ended = StepResult(
+        run_id="r1", step="plan", stack="access", outcome=Outcome.PASSED, summary="Plan: nothing to change.",
+        started_at=NOW, finished_at=NOW, ends=True,
+    )  # fmt: skip
+    RunStore(tmp_path / "outputs", "r1").write_result(ended)
+    assert folders(ask(run_id="r1", names=("approval",))) == []
+    assert folders(ask(run_id="r1", names=("apply",))) == []
+    assert capsys.readouterr().err == "approval: Plan: nothing to change.\napply: Plan: nothing to change.\n"
+    assert folders(ask(run_id="r1", start="approval")) == ["05_verification", "06_service_tests"]
+    # A plan that is made again may find something.
+    assert folders(ask(run_id="r1", start="plan"))[:3] == ["02_plan", "03_approval", "04_apply"]
 
 
 def test_a_step_that_was_added_since_a_run_began_is_no_step_of_it(ask: Ask, tmp_path: Path) -> None:

@@ -322,7 +322,24 @@ def test_the_end_says_what_would_be_done_and_who_could_reach_what(context: StepC
 
 
 def test_a_plan_without_a_change_says_so(context: StepContext) -> None:
-    assert plan.decide(context, planned(sentence="")).result.summary == "Plan: nothing to change."
+    result = plan.decide(context, planned(sentence="")).result
+    assert result.summary == "Plan: nothing to change. Nobody is asked, and nothing is applied."
+    assert (result.outcome, result.ends) == (Outcome.PASSED, True)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counts"),
+    [
+        (Outcome.PASSED, {"outputs": 1}),
+        (Outcome.PASSED, {"move": 1}),
+        (Outcome.WARNED, {"update": 1}),
+        (Outcome.BLOCKED, {}),
+    ],
+)
+def test_whatever_is_to_be_done_or_said_no_does_not_end_the_run(
+    context: StepContext, outcome: Outcome, counts: dict[str, int]
+) -> None:
+    assert not plan.decide(context, planned(outcome, **counts)).result.ends
 
 
 def test_a_plan_that_warns_still_says_what_it_would_do(context: StepContext) -> None:
