@@ -9,12 +9,15 @@ from pathlib import Path
 from ..lab.addresses import PROJECT_PATH, LabAddresses
 from ..settings import Settings
 
-__all__ = ["copy_repository"]
+__all__ = ["ACCEPTED", "copy_repository"]
 
-# The lab's AWS has an address of its own, and this machine may be behind a proxy with its own authority.
+# The lab's AWS and its services have addresses of their own, Terraform and its providers may lie anywhere on this
+# machine, and it may be behind a proxy with its own authority.
 ACCEPTED = (
     "AWS_ENDPOINT_URL",
     "PYTHONPATH",
+    *("RUNBOOK_CONNECT_TO", "RUNBOOK_TERRAFORM", "RUNBOOK_PROVIDER_MIRROR"),
+    *("TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR"),
     *(name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY") for name in (upper, upper.lower())),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"),
 )
@@ -36,6 +39,7 @@ def point_at_lab(path: Path, lab: LabAddresses) -> None:
     text = path.read_text()
     text = _set(text, "gitlab", "url", lab.gitlab_url)
     text = _set(text, "gitlab", "project", PROJECT_PATH)
+    text = _set(text, "slack", "api_url", f"{lab.slack_url}/api/")
     # There is nobody but the people of this machine: they may decide at a terminal.
     text = _set(text, "approval", "terminal", "true")
     text = _set(text, "environment", "accept", f"[{', '.join(ACCEPTED)}]")

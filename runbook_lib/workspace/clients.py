@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..adapters.kernel import announce_secrets
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_binary import cli_configuration, find_binary
-from ..domain.surroundings import without_own_secrets
+from ..domain.surroundings import terraform_variables
 from ..errors import ConfigError
 from ..models.config import StackConfig
 from ..settings import Settings
@@ -47,8 +47,9 @@ def enter_stack(settings: Settings, name: str, *, applies: bool = False) -> None
     if config.region:
         os.environ.update(AWS_REGION=config.region, AWS_DEFAULT_REGION=config.region)
     role = config.roles.apply if applies else config.roles.plan
-    if not role or os.environ.get("AWS_ROLE_ARN") == role:
+    if not role:
         return
+    # A variable that names the role takes nothing on: AWS's libraries do so with a token, and by nothing else.
     os.environ["AWS_ROLE_ARN"] = role
     if not os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
         from ..adapters.aws import assume_role
@@ -70,8 +71,11 @@ def terraform_client(
     directory = settings.root / config.path
     if not directory.is_dir():
         raise ConfigError(f"the stack's folder {config.path} is not there", "Correct stacks in runbook.yml.")
-    environment = {**without_own_secrets(os.environ), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    listed = (*settings.config.environment.accept, *settings.config.terraform.environment, *config.environment)
+    environment = {**terraform_variables(os.environ, listed), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
     environment |= _state_environment(settings, config)
+    if settings.environment.in_ci and "TF_PLUGIN_CACHE_DIR" not in environment and _plugins(settings).is_dir():
+        environment["TF_PLUGIN_CACHE_DIR"] = str(_plugins(settings))
     environment |= cli_configuration(_cache(settings), settings.environment.provider_mirror, environment)
     binary = find_binary(settings.terraform_binary, settings.config.terraform.minimum, environment)
     hear, work = on_line or (lambda line: None), meanwhile
@@ -128,7 +132,7 @@ def slack_client(settings: Settings, stack: str) -> Slack | None:
         )
     from ..adapters.slack import Slack
 
-    return Slack(token, channel, api_url=settings.environment.slack_api_url, webhook=webhook)
+    return Slack(token, channel, api_url=settings.slack_api_url, webhook=webhook)
 
 
 def _state_environment(settings: Settings, config: StackConfig) -> dict[str, str]:
@@ -154,6 +158,11 @@ def _state_credentials(settings: Settings) -> dict[str, str]:
         "TF_HTTP_USERNAME": settings.environment.tf_username or client.current_user(),
         "TF_HTTP_PASSWORD": token,
     }
+
+
+def _plugins(settings: Settings) -> Path:
+    """The folder in which a pipeline keeps providers from job to job; no variable need say so."""
+    return settings.root / ".cache/terraform"
 
 
 def _cache(settings: Settings) -> Path:
