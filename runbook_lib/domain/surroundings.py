@@ -56,9 +56,10 @@ def other_slack(environ: Mapping[str, str], api_url: str) -> Refused | None:
     if given and given.rstrip("/") != api_url.rstrip("/"):
         remedy = "Unset it, or correct slack.api_url in runbook.yml: a variable can't choose another."
         return Refused("SLACK_API_URL", f"SLACK_API_URL is {given}, and runbook.yml says {api_url}", remedy)
-    hook, server = urlsplit(environ.get("SLACK_WEBHOOK_URL", "")), urlsplit(api_url)
+    address = environ.get("SLACK_WEBHOOK_URL", "")
+    hook, server = urlsplit(address), urlsplit(api_url)
     hooks = ("https", "hooks.slack.com")
-    if hook.geturl() and (hook.scheme, hook.netloc) not in {hooks, (server.scheme, server.netloc)}:
+    if address and (hook.scheme, hook.netloc) not in {hooks, (server.scheme, server.netloc)}:
         # Its path is a secret.
         why = f"SLACK_WEBHOOK_URL leads to {hook.hostname or 'no server'}, not to Slack"
         remedy = "Take the address that Slack gave, on https://hooks.slack.com, or name its server in slack.api_url."

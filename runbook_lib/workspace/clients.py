@@ -31,6 +31,10 @@ __all__ = [
 ]
 
 
+# The session's token of each role that this process assumed.
+_assumed: dict[str, str] = {}
+
+
 def stack_config(settings: Settings, name: str) -> StackConfig:
     """The stack that is meant; UsageError if there is none."""
     return settings.config.stacks[settings.stack_name(name)]
@@ -49,15 +53,17 @@ def enter_stack(settings: Settings, name: str, *, applies: bool = False) -> None
     role = config.roles.apply if applies else config.roles.plan
     if not role:
         return
-    # A variable that names the role takes nothing on: AWS's libraries do so with a token, and by nothing else.
+    # A variable that names the role takes nothing on: AWS's libraries do so with a token, and else only we do.
     os.environ["AWS_ROLE_ARN"] = role
-    if not os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
+    held = role in _assumed and os.environ.get("AWS_SESSION_TOKEN") == _assumed[role]
+    if not (os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") or held):
         from ..adapters.aws import assume_role
 
         keys = assume_role(role)
         settings.redactor.add([keys["AWS_SECRET_ACCESS_KEY"], keys["AWS_SESSION_TOKEN"]])
         announce_secrets([keys["AWS_SECRET_ACCESS_KEY"], keys["AWS_SESSION_TOKEN"]])
         os.environ.update(keys)
+        _assumed[role] = keys["AWS_SESSION_TOKEN"]
 
 
 def terraform_client(
