@@ -118,7 +118,9 @@ class Terraform:
         return completed
 
     def _variables(self, arguments: Sequence[str]) -> Mapping[str, str]:
-        stateless = arguments[0] in STATELESS or "-backend=false" in arguments
+        # Where a backend was made ready before, Terraform reads the state even so.
+        made_ready = (self.directory / ".terraform/terraform.tfstate").exists()
+        stateless = arguments[0] in STATELESS or ("-backend=false" in arguments and not made_ready)
         return without_backend(self.environment) if stateless else self.environment
 
     def _start(self, arguments: Sequence[str], out: IO[bytes], err: IO[bytes]) -> subprocess.Popen[bytes]:
