@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from .adapters.yaml_file import load_model
+from .domain.surroundings import Refused
 from .errors import ConfigError
 from .models.config import RunbookConfig
 
-__all__ = ["CONFIG_NAME", "Repository", "find_repository"]
+__all__ = ["CONFIG_NAME", "Repository", "find_repository", "misplaced"]
 
 CONFIG_NAME = "runbook.yml"
 
@@ -36,8 +37,25 @@ def find_repository(environ: Mapping[str, str] = os.environ, start: Path | None 
     return Repository(root, named or root / CONFIG_NAME)
 
 
+def misplaced(environ: Mapping[str, str]) -> Refused | None:
+    """The first variable that leads elsewhere than to the repository of the working folder; None if none does.
+
+    In a job they can be set by whoever starts it, and all that is believed begins with the runbook.yml that is read.
+    """
+    here = next((folder for folder in _upwards(Path.cwd())), None)
+    for name, leads_to in (("RUNBOOK_CONFIG", CONFIG_NAME), ("RUNBOOK_ROOT", ".")):
+        said = environ.get(name)
+        if said and (here is None or Path(said).resolve() != (here / leads_to).resolve()):
+            why = f"{name} is {said}, which is not what this job checked out"
+            return Refused(name, why, f"Unset it, and start the command in the folder that holds {CONFIG_NAME}.")
+    return None
+
+
+def _upwards(start: Path) -> Iterator[Path]:
+    return (folder for folder in (start, *start.parents) if (folder / CONFIG_NAME).is_file())
+
+
 def _nearest(start: Path) -> Path:
-    for folder in (start, *start.parents):
-        if (folder / CONFIG_NAME).is_file():
-            return folder
+    for folder in _upwards(start):
+        return folder
     raise ConfigError(f"no {CONFIG_NAME} in {start} or above it", "Run inside the repository, or set RUNBOOK_ROOT.")

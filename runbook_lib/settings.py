@@ -13,11 +13,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .domain.redaction import Redactor
 from .domain.secret_patterns import named_secrets
-from .domain.surroundings import contradiction, refused_variables
+from .domain.surroundings import contradiction, other_slack, refused_variables
 from .errors import ConfigError, UsageError
 from .models.config import RunbookConfig
 from .models.steps import CHANGE, RunStep, Step
-from .repository import find_repository
+from .repository import find_repository, misplaced
 
 __all__ = ["Environment", "Settings"]
 
@@ -62,7 +62,6 @@ class Environment(BaseSettings):
     slack_app_token: SecretStr = _env("SLACK_APP_TOKEN", default=SecretStr(""))
     slack_webhook: SecretStr = _env("SLACK_WEBHOOK_URL", default=SecretStr(""))
     slack_channel: str = _env("SLACK_CHANNEL")
-    slack_api_url: str = _env("SLACK_API_URL", default="https://slack.com/api/")
 
     aws_secret: SecretStr = _env("AWS_SECRET_ACCESS_KEY", default=SecretStr(""))
     aws_session: SecretStr = _env("AWS_SESSION_TOKEN", default=SecretStr(""))
@@ -99,12 +98,15 @@ class Settings:
         return settings
 
     def _check_surroundings(self) -> None:
-        gitlab = self.config.gitlab
-        refused = contradiction(os.environ, gitlab.url, gitlab.project, in_ci=self.environment.in_ci)
-        found = [refused] if refused else []
-        found += refused_variables(os.environ, self.config.environment.accept, in_ci=self.environment.in_ci)
-        if found:
-            raise ConfigError(found[0].why, found[0].remedy)
+        gitlab, in_ci = self.config.gitlab, self.environment.in_ci
+        found = [
+            misplaced(os.environ) if in_ci else None,
+            contradiction(os.environ, gitlab.url, gitlab.project, in_ci=in_ci),
+            other_slack(os.environ, self.slack_api_url),
+        ]
+        found += refused_variables(os.environ, self.config.environment.accept, in_ci=in_ci)
+        if first := next(filter(None, found), None):
+            raise ConfigError(first.why, first.remedy)
 
     def __repr__(self) -> str:
         return f"Settings(root={str(self.root)!r}, gitlab={self.gitlab_api!r}, slack={self.slack_channel()!r})"
@@ -172,7 +174,7 @@ class Settings:
     @property
     def state_project(self) -> str:
         """The project that keeps the Terraform states: this one, unless another is named."""
-        return self.environment.state_project or self.gitlab_project
+        return self.environment.state_project or self.config.gitlab.state_project or self.gitlab_project
 
     @property
     def has_gitlab_token(self) -> bool:
@@ -183,6 +185,11 @@ class Settings:
     def uses_gitlab(self) -> bool:
         """Whether there is a project and something to authenticate with."""
         return bool(self.gitlab_project and self.has_gitlab_token)
+
+    @property
+    def slack_api_url(self) -> str:
+        """The base address of Slack's Web API, as runbook.yml says."""
+        return f"{self.config.slack.api_url.rstrip('/')}/"
 
     def slack_channel(self, stack: str = "") -> str:
         """The channel to tell: SLACK_CHANNEL, else the stack's own, else that of all stacks."""

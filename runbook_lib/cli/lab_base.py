@@ -13,6 +13,7 @@ from ..adapters.gitlab import state_address
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_binary import cli_configuration, find_binary
 from ..adapters.terraform_folder import ensure_initialised, validate
+from ..domain.surroundings import terraform_variables
 from ..errors import ConfigError
 from ..lab import addresses
 from ..lab.addresses import LabAddresses
@@ -20,7 +21,7 @@ from ..lab.process import control, running_lab, start_process, stop_process
 from ..lab.statefile import end_strays
 from ..settings import Settings
 from .background import Background
-from .working_copy import copy_repository
+from .working_copy import ACCEPTED, copy_repository
 
 __all__ = ["BASE_RULES", "lab_down", "lab_up"]
 
@@ -97,7 +98,9 @@ class _Base:
             raise ConfigError(f"runbook.yml has no stack {stack!r}", "The lab builds the stacks network and access.")
         directory = self.lab.repository / config.path
         _copy_stack(self.settings.root / config.path, directory)
-        environment = {**os.environ, **self.lab.environment(), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        listed = (*ACCEPTED, *self.settings.config.terraform.environment, *config.environment)
+        environment = terraform_variables({**os.environ, **self.lab.environment()}, listed)
+        environment |= {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
         environment |= state_address(self.lab.gitlab_api, addresses.PROJECT_PATH, config.state)
         # The folder that the steps use as well: the copies stay initialised for a run on them.
         cache = self.settings.outputs / ".terraform-cli"

@@ -11,10 +11,15 @@ from ..domain.surroundings import refused_variables
 from ..lab.addresses import PROJECT_PATH, LabAddresses
 from ..settings import Settings
 
-__all__ = ["copy_repository", "point_at_lab"]
+__all__ = ["ACCEPTED", "copy_repository", "point_at_lab"]
 
-# The lab's AWS has an address of its own, nothing for it goes through a proxy, and this package need not be installed.
-ACCEPTED = ("AWS_ENDPOINT_URL", "NO_PROXY", "no_proxy", "PYTHONPATH")
+# The lab's AWS and its services have addresses of their own, nothing for them goes through a proxy, Terraform and its
+# providers may lie anywhere on this machine, and this package need not be installed.
+ACCEPTED = (
+    *("AWS_ENDPOINT_URL", "NO_PROXY", "no_proxy", "PYTHONPATH"),
+    *("RUNBOOK_CONNECT_TO", "RUNBOOK_TERRAFORM", "RUNBOOK_PROVIDER_MIRROR"),
+    *("TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR"),
+)
 
 
 def copy_repository(settings: Settings, lab: LabAddresses) -> None:
@@ -41,6 +46,7 @@ def point_at_lab(path: Path, lab: LabAddresses) -> None:
     text = path.read_text()
     text = _set(text, "gitlab", "url", lab.gitlab_url)
     text = _set(text, "gitlab", "project", PROJECT_PATH)
+    text = _set(text, "slack", "api_url", f"{lab.slack_url}/api/")
     # There is nobody but the people of this machine: they may decide at a terminal.
     text = _set(text, "approval", "terminal", "true")
     text = _set(text, "environment", "accept", f"[{', '.join(_accepted())}]")

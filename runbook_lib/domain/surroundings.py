@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-__all__ = ["Refused", "contradiction", "refused_variables", "without_own_secrets"]
+from ..models.variables import NEVER_FOR_TERRAFORM, TERRAFORM, matches, reason_against
+
+__all__ = ["Refused", "contradiction", "other_slack", "refused_variables", "terraform_variables"]
 
 
 @dataclass(frozen=True)
@@ -48,44 +50,44 @@ def contradiction(environ: Mapping[str, str], url: str, project: str, *, in_ci: 
     return None
 
 
-_YES = frozenset({"true", "1", "yes", "on", "t", "y"})
+def other_slack(environ: Mapping[str, str], api_url: str) -> Refused | None:
+    """The variable that would send messages, and the token with them, elsewhere than runbook.yml does; None if none."""
+    given = environ.get("SLACK_API_URL", "")
+    if given and given.rstrip("/") != api_url.rstrip("/"):
+        remedy = "Unset it, or correct slack.api_url in runbook.yml: a variable can't choose another."
+        return Refused("SLACK_API_URL", f"SLACK_API_URL is {given}, and runbook.yml says {api_url}", remedy)
+    address = environ.get("SLACK_WEBHOOK_URL", "")
+    hook, server = urlsplit(address), urlsplit(api_url)
+    hooks = ("https", "hooks.slack.com")
+    if address and (hook.scheme, hook.netloc) not in {hooks, (server.scheme, server.netloc)}:
+        # Its path is a secret.
+        why = f"SLACK_WEBHOOK_URL leads to {hook.hostname or 'no server'}, not to Slack"
+        remedy = "Take the address that Slack gave, on https://hooks.slack.com, or name its server in slack.api_url."
+        return Refused("SLACK_WEBHOOK_URL", why, remedy)
+    return None
 
-_EVERYWHERE = (
-    (r"TF_CLI_ARGS(_.*)?", "it adds options to Terraform's commands"),
-    (r"TF_REATTACH_PROVIDERS", "it puts another program in a provider's place"),
-    (r"TF_DATA_DIR", "it names another folder for Terraform's providers and backend"),
-    (r"TF_WORKSPACE", "it chooses another state"),
-    (r"TF_HTTP_(UN)?LOCK_(ADDRESS|METHOD)|TF_HTTP_(ADDRESS|UPDATE_METHOD)", "it names another place for the state"),
-)
-_IN_CI = (
-    (r"(?i:https?_proxy|all_proxy|no_proxy|ftp_proxy)", "it leads requests, and what they carry, elsewhere"),
-    (r"SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE|AWS_CA_BUNDLE|GIT_SSL_.*", "it decides which server is believed"),
-    (r"PYTHON(PATH|STARTUP|HOME|INSPECT|USERBASE)", "it lets Python run other code"),
-    (r"LD_(PRELOAD|LIBRARY_PATH|AUDIT)|DYLD_.*|BASH_ENV|ENV", "it lets every program run other code"),
-    (
-        r"GIT_(DIR|WORK_TREE|CONFIG.*|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|EXEC_PATH|SSH_COMMAND)",
-        "it shows git another repository",
-    ),
-    (r"AWS_ENDPOINT_URL(_.*)?", "it names another place for AWS"),
-)
+
+_YES = frozenset({"true", "1", "yes", "on", "t", "y"})
 
 
 def refused_variables(environ: Mapping[str, str], accepted: Collection[str], *, in_ci: bool) -> tuple[Refused, ...]:
     """All variables that would change what is run or believed; those that are empty or accepted by name are none."""
-    rules = (*_EVERYWHERE, *(_IN_CI if in_ci else ()))
     return tuple(
         Refused(name, f"{name} is set: {why}", f"Unset it, or accept it in runbook.yml: environment.accept: [{name}].")
         for name, value in sorted(environ.items())
-        if value and name not in accepted
-        for pattern, why in rules
-        if re.fullmatch(pattern, name)
+        if value and name not in accepted and (why := reason_against(name, in_ci=in_ci))
     )
 
 
-# The plan's code (providers, provisioners, external data sources) inherits what Terraform is given.
-_OWN_SECRETS = re.compile(r"SLACK_.*|GITLAB_TOKEN|CI_(JOB|REGISTRY|DEPLOY|DEPENDENCY_PROXY)_.*|RUNBOOK_SIGNING_KEY")
+def terraform_variables(environ: Mapping[str, str], listed: Iterable[str]) -> dict[str, str]:
+    """The variables that Terraform may see: those that it needs, and those that are `listed`, by name or `PREFIX_*`.
 
-
-def without_own_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables without Slack's, GitLab's and the job's credentials and the signing key: for Terraform."""
-    return {name: value for name, value in environ.items() if not _OWN_SECRETS.fullmatch(name)}
+    The plan's code (providers, provisioners, external data sources) inherits what Terraform is given.
+    """
+    entries = tuple(listed)
+    return {
+        name: value
+        for name, value in environ.items()
+        if not NEVER_FOR_TERRAFORM.fullmatch(name)
+        and (TERRAFORM.fullmatch(name) or any(matches(name, entry) for entry in entries))
+    }

@@ -35,6 +35,8 @@ LONGEST_FOLDER = 80
 OWNER = "owner"
 SETTLED_SECONDS = 60
 SETUP_TIMEOUT = 300
+# The run signs, not its notebooks; and nobody needs the other.
+WITHHELD = frozenset({"RUNBOOK_SIGNING_KEY", "SLACK_APP_TOKEN"})
 IPYTHON_OPTIONS = ["--HistoryManager.hist_file=:memory:", "--IPKernelApp.ignore_cwd=True"]
 
 
@@ -233,10 +235,11 @@ async def _execute_silently(kernel: Kernel, code: str) -> None:
 
 
 def kernel_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a kernel: ours, with `extra` variables."""
+    """The environment of a kernel: ours with `extra` variables, without what only the run itself needs."""
     # Frozen modules make the debugger warn in every kernel; nobody debugs here. Files beside the notebooks must not be
     # taken for libraries: a repository may hold a boto3.py.
-    return {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYTHONSAFEPATH": "1", **extra}
+    ours = {name: value for name, value in os.environ.items() if name not in WITHHELD}
+    return {**ours, "PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYTHONSAFEPATH": "1", **extra}
 
 
 # The locks that this process holds.

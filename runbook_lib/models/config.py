@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from .base import Model
 from .findings import Action, Severity
 from .steps import BUILT_IN, CHANGE, STEP_NAME, Step, find_step
+from .variables import NEVER_FOR_TERRAFORM, reason_against
 
 __all__ = [
     "ApprovalConfig",
@@ -58,13 +59,27 @@ def _wrong(message: str, *at: str | int) -> PydanticCustomError:
 
 
 class TerraformConfig(Model):
-    """Which binary runs the plans, the oldest version that will do, and for whom plans are encrypted (`age1…`)."""
+    """Which binary runs the plans, the oldest version that will do, and for whom plans are encrypted (`age1…`).
+
+    `environment` are variables that it sees beside those that it always does: names, or `PREFIX_*`.
+    """
 
     binary: str = ""
     minimum: str = Field(default="1.5.0", pattern=r"^\d+(\.\d+){0,2}$")
     parallelism: int = Field(default=10, ge=1)
     lock_timeout: str = "30s"
     encrypt_to: tuple[Annotated[str, Field(pattern=r"^age1[0-9a-z]{58}$")], ...] = ()
+    environment: tuple[str, ...] = ()
+
+    @field_validator("environment")
+    @classmethod
+    def _no_credentials_of_ours(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for index, name in enumerate(value):
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*|[A-Za-z][A-Za-z0-9_]*_\*", name):
+                raise _wrong(f"{name!r} is neither a variable's name nor PREFIX_*", index)
+            if NEVER_FOR_TERRAFORM.fullmatch(name):
+                raise _wrong(f"{name} is nothing that a plan's code may see", index)
+        return value
 
 
 # What a project's settings may allow, though it weakens the approval; each has to be accepted by name.
@@ -86,11 +101,12 @@ class GitLabConfig(Model):
     """The GitLab that holds project, pipeline and state. No variable overrides either: one that differs is an error.
 
     `environment` is the one that the apply job deploys a stack to; `accept` names what the project's settings may
-    allow although it is not safe.
+    allow although it is not safe; `state_project` keeps the states where this project does not.
     """
 
     url: str = "https://gitlab.com"
     project: str = ""
+    state_project: str = ""
     environment: str = "production/{stack}"
     accept: tuple[UnsafeSetting, ...] = ()
 
@@ -102,9 +118,10 @@ class EnvironmentConfig(Model):
 
 
 class SlackConfig(Model):
-    """Where the messages go."""
+    """Where the messages go. A variable may choose the channel, but no other server: it would be sent the token."""
 
     channel: str = ""
+    api_url: str = Field(default="https://slack.com/api/", pattern=r"^https?://[^/]+/")
 
 
 class ApprovalConfig(Model):
@@ -334,6 +351,7 @@ class RunbookConfig(Model):
         for name, stack in self.stacks.items():
             self._check_services(stack.services or (), "stacks", name, "services")
             self._check_stack(name, stack)
+            self._check_variables(name, stack)
         return self
 
     @property
@@ -370,6 +388,14 @@ class RunbookConfig(Model):
         """The services that are tested after a change of this stack."""
         own = self.stacks[stack].services
         return self.services if own is None else own
+
+    def _check_variables(self, name: str, stack: StackConfig) -> None:
+        for variable in stack.environment:
+            # A commit counts in jobs: what is refused there is refused here, wherever this is read.
+            why = reason_against(variable, in_ci=True)
+            if why and variable not in self.environment.accept:
+                message = f"{variable} is refused: {why}; environment.accept may accept it"
+                raise _wrong(message, "stacks", name, "environment", variable)
 
     def _check_services(self, services: Iterable[ServiceConfig], *at: str) -> None:
         for index, service in enumerate(services):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..adapters.kernel import announce_secrets
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_binary import cli_configuration, find_binary
-from ..domain.surroundings import without_own_secrets
+from ..domain.surroundings import terraform_variables
 from ..errors import ConfigError
 from ..models.config import StackConfig
 from ..settings import Settings
@@ -31,6 +31,10 @@ __all__ = [
 ]
 
 
+# The session's token of each role that this process assumed.
+_assumed: dict[str, str] = {}
+
+
 def stack_config(settings: Settings, name: str) -> StackConfig:
     """The stack that is meant; UsageError if there is none."""
     return settings.config.stacks[settings.stack_name(name)]
@@ -47,16 +51,19 @@ def enter_stack(settings: Settings, name: str, *, applies: bool = False) -> None
     if config.region:
         os.environ.update(AWS_REGION=config.region, AWS_DEFAULT_REGION=config.region)
     role = config.roles.apply if applies else config.roles.plan
-    if not role or os.environ.get("AWS_ROLE_ARN") == role:
+    if not role:
         return
+    # A variable that names the role takes nothing on: AWS's libraries do so with a token, and else only we do.
     os.environ["AWS_ROLE_ARN"] = role
-    if not os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
+    held = role in _assumed and os.environ.get("AWS_SESSION_TOKEN") == _assumed[role]
+    if not (os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") or held):
         from ..adapters.aws import assume_role
 
         keys = assume_role(role)
         settings.redactor.add([keys["AWS_SECRET_ACCESS_KEY"], keys["AWS_SESSION_TOKEN"]])
         announce_secrets([keys["AWS_SECRET_ACCESS_KEY"], keys["AWS_SESSION_TOKEN"]])
         os.environ.update(keys)
+        _assumed[role] = keys["AWS_SESSION_TOKEN"]
 
 
 def terraform_client(
@@ -70,8 +77,11 @@ def terraform_client(
     directory = settings.root / config.path
     if not directory.is_dir():
         raise ConfigError(f"the stack's folder {config.path} is not there", "Correct stacks in runbook.yml.")
-    environment = {**without_own_secrets(os.environ), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    listed = (*settings.config.environment.accept, *settings.config.terraform.environment, *config.environment)
+    environment = {**terraform_variables(os.environ, listed), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
     environment |= _state_environment(settings, config)
+    if settings.environment.in_ci and "TF_PLUGIN_CACHE_DIR" not in environment and _plugins(settings).is_dir():
+        environment["TF_PLUGIN_CACHE_DIR"] = str(_plugins(settings))
     environment |= cli_configuration(_cache(settings), settings.environment.provider_mirror, environment)
     binary = find_binary(settings.terraform_binary, settings.config.terraform.minimum, environment)
     hear, work = on_line or (lambda line: None), meanwhile
@@ -128,7 +138,7 @@ def slack_client(settings: Settings, stack: str) -> Slack | None:
         )
     from ..adapters.slack import Slack
 
-    return Slack(token, channel, api_url=settings.environment.slack_api_url, webhook=webhook)
+    return Slack(token, channel, api_url=settings.slack_api_url, webhook=webhook)
 
 
 def _state_environment(settings: Settings, config: StackConfig) -> dict[str, str]:
@@ -154,6 +164,11 @@ def _state_credentials(settings: Settings) -> dict[str, str]:
         "TF_HTTP_USERNAME": settings.environment.tf_username or client.current_user(),
         "TF_HTTP_PASSWORD": token,
     }
+
+
+def _plugins(settings: Settings) -> Path:
+    """The folder in which a pipeline keeps providers from job to job; no variable need say so."""
+    return settings.root / ".cache/terraform"
 
 
 def _cache(settings: Settings) -> Path:

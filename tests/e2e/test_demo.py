@@ -37,14 +37,14 @@ def clone(tmp_path: Path) -> Path:
 
 
 def environment(clone: Path, mark: str) -> dict[str, str]:
-    return {**os.environ, "RUNBOOK_ROOT": str(clone), "RUNBOOK_TEST_MARK": mark}
+    return {**os.environ, "RUNBOOK_ROOT": str(clone), "TF_VAR_test_mark": mark}
 
 
 def marked(mark: str) -> Iterator[psutil.Process]:
     """The living processes that inherited the mark, however they were detached."""
     for process in psutil.process_iter():
         try:
-            if process.environ().get("RUNBOOK_TEST_MARK") == mark and process.status() != psutil.STATUS_ZOMBIE:
+            if process.environ().get("TF_VAR_test_mark") == mark and process.status() != psutil.STATUS_ZOMBIE:
                 yield process
         except psutil.Error:
             continue

@@ -55,6 +55,8 @@ def load(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]
 
     def _load(*, project: str = "", url: str = "", **variables: str) -> Settings:
         monkeypatch.setenv("RUNBOOK_ROOT", str(root))
+        # A job may not be led elsewhere than where it is.
+        monkeypatch.chdir(root)
         path = root / "runbook.yml"
         if project or url:
             text = (ROOT / "runbook.yml").read_text().replace("https://gitlab.com", url or "https://gitlab.com")

@@ -189,3 +189,70 @@ def test_loading_reads_the_environment_and_changes_nothing(root: Path) -> None:
     before = dict(os.environ)
     Settings.load()
     assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("RUNBOOK_ROOT", "elsewhere"), ("RUNBOOK_CONFIG", "elsewhere/runbook.yml"), ("RUNBOOK_CONFIG", "other.yml")],
+)
+def test_a_job_is_not_led_to_another_runbook_yml_than_that_of_its_checkout(
+    root: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    (root / "elsewhere").mkdir()
+    for name in ("other.yml", "elsewhere/runbook.yml"):
+        (root / name).write_text(CONFIG.replace("group/project", "group/theirs"))
+    monkeypatch.setenv(variable, str(root / value))
+    assert Settings.load().gitlab_project == "group/theirs"
+    monkeypatch.setenv("GITLAB_CI", "true")
+    with pytest.raises(ConfigError, match=f"{variable} is .*elsewhere|{variable} is .*other.yml") as caught:
+        Settings.load()
+    assert "checked out" in caught.value.message
+    for name, own in (("RUNBOOK_ROOT", root), ("RUNBOOK_CONFIG", root / "runbook.yml")):
+        monkeypatch.setenv(name, str(own))
+    assert Settings.load().gitlab_project == "group/project"
+
+
+@pytest.mark.parametrize(("variable", "field"), [("SLACK_API_URL", "slack.api_url"), ("SLACK_WEBHOOK_URL", "api_url")])
+def test_no_variable_leads_slack_s_token_elsewhere(
+    root: Path, monkeypatch: pytest.MonkeyPatch, variable: str, field: str
+) -> None:
+    assert Settings.load().slack_api_url == "https://slack.com/api/"
+    monkeypatch.setenv(variable, "https://evil.example/api/")
+    with pytest.raises(ConfigError, match=variable) as caught:
+        Settings.load()
+    assert field in caught.value.remedy
+    (root / "runbook.yml").write_text(CONFIG.replace("slack: {", "slack: {api_url: https://evil.example/api, "))
+    assert Settings.load().slack_api_url == "https://evil.example/api/"
+
+
+def test_a_stack_s_variables_are_refused_where_a_job_s_are(root: Path) -> None:
+    stack = "{path: terraform/access, state: access, environment: {AWS_ENDPOINT_URL: https://evil.example}}"
+    text = CONFIG.replace("{path: terraform/access, state: access}", stack)
+    (root / "runbook.yml").write_text(text)
+    with pytest.raises(
+        ConfigError, match=r"line 3: stacks\.access\.environment\.AWS_ENDPOINT_URL: .*another place for AWS"
+    ):
+        Settings.load()
+    (root / "runbook.yml").write_text(f"{text}environment: {{accept: [AWS_ENDPOINT_URL]}}\n")
+    assert Settings.load().config.stacks["access"].environment
+
+
+@pytest.mark.parametrize("name", ["SLACK_BOT_TOKEN", "SLACK_*", "GITLAB_TOKEN", "CI_JOB_*", "RUNBOOK_SIGNING_KEY"])
+def test_no_list_lets_a_plan_s_code_see_our_credentials(root: Path, name: str) -> None:
+    (root / "runbook.yml").write_text(f"{CONFIG}terraform:\n  environment:\n    - ARM_*\n    - {name}\n")
+    with pytest.raises(
+        ConfigError, match=r"line 9: terraform\.environment\.1: .* is nothing that a plan's code may see"
+    ):
+        Settings.load()
+
+
+@pytest.mark.parametrize("name", ["'*'", "A*", "'A B'", "'_*'"])
+def test_a_list_of_variables_holds_names_and_prefixes(root: Path, name: str) -> None:
+    (root / "runbook.yml").write_text(f"{CONFIG}terraform:\n  environment: [{name}]\n")
+    with pytest.raises(ConfigError, match="neither a variable's name nor PREFIX_"):
+        Settings.load()
+
+
+def test_the_states_project_may_be_named_in_runbook_yml(root: Path) -> None:
+    (root / "runbook.yml").write_text(CONFIG.replace("project: group", "state_project: infra/states, project: group"))
+    assert (Settings.load().state_project, Settings.load().gitlab_project) == ("infra/states", "group/project")

