@@ -15,7 +15,7 @@ from .canonical import canonical, is_default_egress
 from .matching import identity, pair, pair_changed, value
 from .rules import is_id
 
-__all__ = ["Surveyed", "compare", "governed_groups"]
+__all__ = ["Surveyed", "compare", "governed_groups", "with_drift"]
 
 _REFERENCES: Final = {SourceKind.GROUP, SourceKind.PREFIX_LIST}
 
@@ -100,6 +100,16 @@ def compare(
         differences=tuple(sorted(named, key=_order)),
         other_stacks=other_stacks,
     )
+
+
+def with_drift(found: Verification, more: Iterable[Difference], checks: Iterable[str]) -> Verification:
+    """The verification with what else differs: what Terraform wants to change blocks, all else is a warning."""
+    drift, failing = tuple(more), tuple(checks)
+    outcome = found.outcome
+    if outcome is Outcome.PASSED and (drift or failing):
+        outcome = Outcome.BLOCKED if any(difference.wanted for difference in drift) else Outcome.WARNED
+    differences = (*found.differences, *sorted(drift, key=lambda each: each.address))
+    return found.model_copy(update={"outcome": outcome, "differences": differences, "checks": failing})
 
 
 def _once(rules: Iterable[Rule]) -> list[Rule]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from runbook_lib.errors import InputError
-from runbook_lib.models.plan import Plan, PlanSummary, ResourceChange
+from runbook_lib.models.plan import CheckStatus, Plan, PlanSummary, ResourceChange
 
 from .rules.addresses import parse_address
 from .strict_json import read_json
@@ -44,6 +44,8 @@ def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
         configuration=_object(data, "configuration"),
         variables=_object(data, "variables"),
         outputs=_changed_outputs(_object(data, "output_changes")),
+        drift=_changes(_list(data, "resource_drift"), "resource_drift"),
+        checks=tuple(_check(entry) for entry in _list(data, "checks")),
     )
 
 
@@ -102,6 +104,24 @@ def _check_version(data: Mapping[str, Any]) -> None:
 
 def _changes(entries: list[Any], name: str) -> tuple[ResourceChange, ...]:
     return tuple(_change(entry, f"{name}[{index}]") for index, entry in enumerate(entries))
+
+
+def _check(entry: Any) -> CheckStatus:
+    known = entry if isinstance(entry, Mapping) else {}
+    address, status = known.get("address"), known.get("status")
+    name = address.get("to_display") if isinstance(address, Mapping) else None
+    instances = known.get("instances")
+    problems = [
+        str(problem.get("message", ""))
+        for instance in (instances if isinstance(instances, list) else ())
+        if isinstance(instance, Mapping)
+        for problem in instance.get("problems") or ()
+        if isinstance(problem, Mapping)
+    ]
+    # What can't be read is not known to hold.
+    return CheckStatus(
+        address=str(name or "a check"), status=str(status or "unknown"), problems=tuple(filter(None, problems))
+    )
 
 
 def _changed_outputs(changes: Mapping[str, Any]) -> tuple[str, ...]:

@@ -29,8 +29,18 @@ class ResourceChange(Model):
     importing: bool = False
 
 
+class CheckStatus(Model):
+    """One `check` block, precondition or postcondition as the plan found it: `pass`, `fail`, `error` or `unknown`."""
+
+    address: str
+    status: str
+    problems: tuple[str, ...] = ()
+
+
 class Plan(Model):
     """A parsed plan. `prior_state` and `configuration` are Terraform's own JSON, for the readers of rules.
+
+    `drift` is what Terraform found changed outside of it, `checks` its own checks of the configuration.
 
     `complete` is false for a plan of some resources alone (-target, deferred changes).
     """
@@ -43,6 +53,8 @@ class Plan(Model):
     configuration: dict[str, Any] = {}
     variables: dict[str, Any] = {}
     outputs: tuple[str, ...] = ()
+    drift: tuple[ResourceChange, ...] = ()
+    checks: tuple[CheckStatus, ...] = ()
 
 
 class PlanInputs(Model):

@@ -19,12 +19,15 @@ class DifferenceKind(StrEnum):
     UNMANAGED = "unmanaged"
     STATE_ONLY = "state_only"
     REPOSITORY_ONLY = "repository_only"
+    DRIFTED = "drifted"
 
 
 class Difference(Model):
     """One rule on which the three do not agree; `fields` maps a field to its value by place (state, aws…).
 
     Without a rule it is the group itself. `name` is the group's, where it is known.
+    Of any other resource (`drifted`) `address` is Terraform's and `action` what Terraform wants to do or what was done
+    outside; its `fields` are attributes. `wanted` says that Terraform wants to change something.
     """
 
     kind: DifferenceKind
@@ -32,12 +35,19 @@ class Difference(Model):
     rule: Rule | None
     fields: dict[str, dict[str, Any]] = {}
     name: str = ""
+    address: str = ""
+    action: str = ""
+    wanted: bool = False
 
 
 class Verification(Model):
-    """The model of verification.json. `other_stacks` counts the rules that other stacks keep in the same groups."""
+    """The model of verification.json. `other_stacks` counts the rules that other stacks keep in the same groups.
+
+    `checks` says, one sentence each, which of Terraform's own checks are not known to hold.
+    """
 
     outcome: Outcome
     in_sync: int
     differences: tuple[Difference, ...] = ()
     other_stacks: int = 0
+    checks: tuple[str, ...] = ()

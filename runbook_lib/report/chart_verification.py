@@ -30,7 +30,9 @@ _COLOURS: Final = {DifferenceKind.CHANGED: PALETTE["warn"]}
 def verification(found: Verification) -> Picture:
     """Three bars of the same groups of rules, not to scale; a place that lacks a group shows a dashed gap."""
     kinds = Counter(difference.kind for difference in found.differences)
+    drifted = kinds.pop(DifferenceKind.DRIFTED, 0)
     words = f"In sync in repository, state and AWS: {found.in_sync}. Different: {sum(kinds.values())}."
+    words += f" Other resources that drifted: {drifted}." if drifted else ""
     groups: list[tuple[str, int, tuple[bool | None, ...], str]] = []
     if found.in_sync:
         groups.append(("in sync", found.in_sync, (True, True, True), PALETTE["good"]))
@@ -39,7 +41,7 @@ def verification(found: Verification) -> Picture:
             colour = _COLOURS.get(kind, PALETTE["bad"])
             groups.append((kind.value.replace("_", " "), kinds[kind], have, colour))
     if not groups:
-        return Picture("", "There is no rule to compare.")
+        return Picture("", "There is no rule to compare." if not drifted else words)
     figure, axes = canvas(_WIDTH, _TOP + 3 * (_BAR + _GAP) + 0.1)
     for row, place in enumerate(_PLACES):
         y = _TOP + row * (_BAR + _GAP) + _BAR / 2

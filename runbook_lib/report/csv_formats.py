@@ -30,7 +30,7 @@ def services_csv(report: ServiceReport) -> str:
 
 def _difference(difference: Difference) -> tuple[object, ...]:
     shown = difference.model_dump(mode="json")
-    rule = shown["rule"] or {}
+    rule = shown["rule"] or {"address": shown["address"]}
     fields = json.dumps(shown["fields"], sort_keys=True) if shown["fields"] else ""
     return shown["kind"], shown["group"], *(rule.get(name) for name in EXPORTED_FIELDS), fields
 

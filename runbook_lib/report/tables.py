@@ -40,6 +40,7 @@ _KINDS: Final = {
     DifferenceKind.UNMANAGED: ("unmanaged", "bad", "in AWS, unknown to the state"),
     DifferenceKind.STATE_ONLY: ("state only", "warn", "gone from the repository, not destroyed yet"),
     DifferenceKind.REPOSITORY_ONLY: ("repository only", "warn", "written, never applied"),
+    DifferenceKind.DRIFTED: ("drifted", "bad", "Terraform wants to change it"),
 }
 
 _CHECK: Final[Schema] = {"name": TEXT, "passed": FLAG, "found": TEXT, "remedy": TEXT}
@@ -250,20 +251,27 @@ def differences(verification: Verification) -> Table:
     rows = []
     for difference in verification.differences:
         word, tone, meaning = _KINDS[difference.kind]
+        if difference.kind is DifferenceKind.DRIFTED:
+            badge = Badge(word, tone if difference.wanted else "warn")
+            rows.append((badge, Code(difference.address), difference.action, _values(difference) or meaning))
+            continue
         rule = describe_rule(difference.rule) if difference.rule else "the group itself"
         name = f"{difference.name} ({difference.group})" if difference.name else difference.group
         rows.append((Badge(word, tone), Code(name), rule, _values(difference) or meaning))
     caption = f"In sync: {verification.in_sync}. Different: {len(verification.differences)}."
     caption += f" Of other stacks: {verification.other_stacks}." if verification.other_stacks else ""
     records = [_difference_record(difference) for difference in verification.differences]
-    return Table(("", "Group", "Rule", "What differs"), rows, caption, "Repository, state and AWS agree.",
-                 records=records, schema=_DIFFERENCE)  # fmt: skip
+    caption += "".join(f" {sentence}." for sentence in verification.checks)
+    columns = ("", "Group or resource", "Rule or action", "What differs")
+    return Table(columns, rows, caption, "Repository, state and AWS agree.", records=records, schema=_DIFFERENCE)
 
 
 def _difference_record(difference: Difference) -> Record:
     shown = difference.model_dump(mode="json")
     nothing = dict.fromkeys(_RULE) | {"group": difference.group}
-    rule = _rule_record(difference.rule) if difference.rule else nothing
+    rule = {**(_rule_record(difference.rule) if difference.rule else nothing)}
+    if difference.address:
+        rule["address"] = difference.address
     return {"kind": shown["kind"], **rule, "fields": json.dumps(shown["fields"], sort_keys=True)}
 
 

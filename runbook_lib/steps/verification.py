@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..adapters.aws import Aws
-from ..models.verification import Verification
+from ..models.verification import Difference, DifferenceKind, Verification
 from ..report.csv_formats import differences_csv
 from ..report.result_view import ResultView
 from ..workspace.clients import terraform_client
@@ -12,6 +14,7 @@ from ..workspace.context import StepContext, open_step, recorded
 from ..workspace.kept import keeping_answers
 from ..workspace.preflight import Check, CheckResult, preflight
 
+_NAMED = 3
 __all__ = ["check_ready", "compare_all", "decide", "start"]
 
 
@@ -42,14 +45,26 @@ def compare_all(context: StepContext) -> Verification:
 
 @recorded
 def decide(context: StepContext, found: Verification) -> ResultView:
-    """End the step: blocked by any difference."""
-    context.metrics |= {"in_sync": found.in_sync, "differences": len(found.differences)}
-    if not found.differences:
-        line = f"Repository, state and AWS agree on {found.in_sync} rules."
-        line = line if found.in_sync else "Nothing to compare: the stack has no security-group rules."
-        if found.other_stacks:
-            line += f" {found.other_stacks} more in the same groups are other stacks'."
-        return context.finish(found.outcome, line)
-    kinds = sorted({difference.kind.value.replace("_", " ") for difference in found.differences})
-    line = f"{len(found.differences)} rules differ ({', '.join(kinds)}), {found.in_sync} agree."
+    """End the step: blocked by any difference, and by whatever else Terraform still wants to change."""
+    drifted = [difference for difference in found.differences if difference.kind is DifferenceKind.DRIFTED]
+    rules = [difference for difference in found.differences if difference.kind is not DifferenceKind.DRIFTED]
+    context.metrics |= {"in_sync": found.in_sync, "differences": len(rules), "drifted": len(drifted)}
+    line = _agreement(found, rules)
+    wanted = [difference.address for difference in drifted if difference.wanted]
+    outside = [difference.address for difference in drifted if not difference.wanted]
+    for said, addresses in (("Terraform still wants to change", wanted), ("Changed outside of Terraform", outside)):
+        if addresses:
+            more = f" and {len(addresses) - _NAMED} more" if len(addresses) > _NAMED else ""
+            line += f" {said}: {', '.join(addresses[:_NAMED])}{more}."
+    if found.checks:
+        line += f" Terraform's own checks do not all hold: {found.checks[0]}."
     return context.finish(found.outcome, line)
+
+
+def _agreement(found: Verification, rules: Sequence[Difference]) -> str:
+    if rules:
+        kinds = sorted({difference.kind.value.replace("_", " ") for difference in rules})
+        return f"{len(rules)} rules differ ({', '.join(kinds)}), {found.in_sync} agree."
+    line = f"Repository, state and AWS agree on {found.in_sync} rules."
+    line = line if found.in_sync else "Nothing to compare: the stack has no security-group rules."
+    return line + (f" {found.other_stacks} more in the same groups are other stacks'." if found.other_stacks else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,9 @@ from ..adapters.hcl_inline import read_inline_blocks
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_backend import backend_type
 from ..adapters.terraform_folder import ensure_initialised
-from ..domain.drift import Surveyed, compare, governed_groups
+from ..domain.drift import Surveyed, compare, governed_groups, with_drift
 from ..domain.plan import parse_plan
+from ..domain.resource_drift import drifted, failed_checks
 from ..domain.rules import (
     CLOUDS,
     GROUP_TYPES,
@@ -27,12 +29,14 @@ from ..domain.rules import (
     rules_from_plan,
     rules_from_state,
 )
+from ..domain.sensitive import mask_plan, plan_secrets
 from ..errors import RunbookError
+from ..models.plan import Plan
 from ..models.rules import Rule
 from ..models.verification import DifferenceKind, Verification
 from ..settings import Settings
 from .clients import stack_config, terraform_client
-from .states import fetch_state, learn_state
+from .states import fetch_state, learn, learn_state
 
 __all__ = ["LiveClient", "Places", "compare_places", "gather_places"]
 
@@ -55,12 +59,15 @@ class Places:
     state: tuple[Rule, ...]
     aws: tuple[Rule, ...]
     surveyed: Surveyed = field(default_factory=Surveyed)
+    plan: Plan = field(default_factory=Plan)
 
 
 def compare_places(places: Places) -> Verification:
-    """The three, rule by rule."""
+    """The three, rule by rule; then whatever else Terraform wants to change, or found changed outside."""
     groups = governed_groups(places.repository, places.state)
-    return compare(places.repository, places.state, places.aws, groups, places.surveyed)
+    found = compare(places.repository, places.state, places.aws, groups, places.surveyed)
+    told = {name for each in found.differences for name in (each.group, each.rule and each.rule.address) if name}
+    return with_drift(found, drifted(places.plan, told), failed_checks(places.plan))
 
 
 def gather_places(
@@ -76,21 +83,26 @@ def gather_places(
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Terraform stays in this thread: an interrupt comes here, and it must be the one to hear of it.
         rest = pool.submit(_state_and_aws, settings, stack, written)
-        wanted = _planned_rules(terraform, stack_config(settings, stack).plan_options)
+        wanted, plan = _planned(settings, terraform, stack_config(settings, stack).plan_options)
         document, places = rest.result()
     learn_state(settings, document)
     repository = places.state if wanted is None else declared_rules(wanted, written)
     elsewhere = _rules_elsewhere(settings, stack) if _strangers(places) else ()
-    return replace(places, repository=repository, surveyed=replace(places.surveyed, elsewhere=elsewhere))
+    return replace(places, repository=repository, plan=plan, surveyed=replace(places.surveyed, elsewhere=elsewhere))
 
 
-def _planned_rules(terraform: Terraform, options: tuple[str, ...]) -> tuple[Rule, ...] | None:
+def _planned(
+    settings: Settings, terraform: Terraform, options: tuple[str, ...]
+) -> tuple[tuple[Rule, ...] | None, Plan]:
+    """The rules as the repository wants them, None where they are the state's; and the plan, its secrets masked."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "verification.tfplan"
         # It only reads, so it takes no lock: who verifies may be a Developer.
-        if not terraform.plan_differs(path, "-lock=false", *options):
-            return None
-        return rules_from_plan(parse_plan(terraform.show_plan(path))).after
+        differs = terraform.plan_differs(path, "-lock=false", *options)
+        document = json.loads(terraform.show_plan(path))
+    learn(settings, plan_secrets(document))
+    rules = rules_from_plan(parse_plan(document)).after if differs else None
+    return rules, parse_plan(mask_plan(document))
 
 
 def _state_and_aws(settings: Settings, stack: str, written: Written) -> tuple[dict[str, Any], Places]:

@@ -197,6 +197,21 @@ def test_what_somebody_opens_by_hand_is_found_where_it_is(
     ]
 
 
+def test_what_somebody_changes_by_hand_in_any_other_resource_is_told_with_its_attribute(stack: OtherStack) -> None:
+    ec2 = stack.ec2("us-east-1")
+    (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "cidr", "Values": ["10.9.0.0/16"]}])["Vpcs"]
+    tag = {"Key": "Owner", "Value": "nobody"}
+    ec2.create_tags(Resources=[vpc["VpcId"]], Tags=[tag])
+    try:
+        status, found = stack.verify()
+    finally:
+        ec2.delete_tags(Resources=[vpc["VpcId"]], Tags=[tag])
+    assert status == 1
+    ((kind, address, wanted),) = [(each["kind"], each["address"], each["wanted"]) for each in found["differences"]]
+    assert (kind, address, wanted) == ("drifted", "aws_vpc.far", True)
+    assert found["differences"][0]["fields"]["tags"]["aws"] == {"Owner": "nobody"}
+
+
 def test_a_stack_without_any_group_has_nothing_to_compare_and_passes(
     session_base: Base, settings: Settings, tmp_path: Path
 ) -> None:

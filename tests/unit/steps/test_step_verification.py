@@ -74,6 +74,10 @@ def difference(kind: DifferenceKind) -> Difference:
     return Difference(kind=kind, group="sg-1", rule=rule(80))
 
 
+def drift(address: str, *, wanted: bool = False) -> Difference:
+    return Difference(kind=DifferenceKind.DRIFTED, group="", rule=None, address=address, wanted=wanted)
+
+
 @pytest.mark.parametrize(
     ("found", "outcome", "summary"),
     [
@@ -109,9 +113,24 @@ def difference(kind: DifferenceKind) -> Difference:
             "3 rules differ (state only, unmanaged), 2 agree.",
             id="some differ",
         ),
+        pytest.param(
+            Verification(
+                outcome=Outcome.BLOCKED,
+                in_sync=2,
+                differences=(drift("a.b", wanted=True), *(drift(f"c.{number}") for number in range(5))),
+                checks=("check.health: fail: It is down",),
+            ),
+            Outcome.BLOCKED,
+            "Repository, state and AWS agree on 2 rules. Terraform still wants to change: a.b. Changed outside of"
+            " Terraform: c.0, c.1, c.2 and 2 more. Terraform's own checks do not all hold: check.health: fail: It is"
+            " down.",
+            id="others drifted",
+        ),
     ],
 )
 def test_the_end_says_how_many_agree(context: StepContext, found: Verification, outcome: Outcome, summary: str) -> None:
     result = verification.decide(context, found).result
     assert (result.outcome, result.summary) == (outcome, summary)
-    assert result.metrics == {"in_sync": found.in_sync, "differences": len(found.differences)}
+    rules = [each for each in found.differences if each.kind is not DifferenceKind.DRIFTED]
+    drifted = len(found.differences) - len(rules)
+    assert result.metrics == {"in_sync": found.in_sync, "differences": len(rules), "drifted": drifted}

@@ -18,6 +18,7 @@ from runbook_lib.domain.rules import CLOUDS, Cloud, readers, rules_from_plan
 from runbook_lib.domain.rules.declaration import Declaration, Surroundings
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.compliance import Scope
+from runbook_lib.models.plan import Plan
 from runbook_lib.models.rules import Direction, Rule
 from runbook_lib.models.verification import DifferenceKind
 from runbook_lib.settings import Settings
@@ -76,7 +77,7 @@ def stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(comparison, "fetch_state", lambda settings, stack: document)
     monkeypatch.setattr(comparison, "terraform_client", lambda *given: SimpleNamespace(directory=tmp_path))
     monkeypatch.setattr(comparison, "ensure_initialised", lambda terraform: False)
-    monkeypatch.setattr(comparison, "_planned_rules", lambda *given: None)
+    monkeypatch.setattr(comparison, "_planned", lambda *given: (None, Plan()))
     monkeypatch.delattr("runbook_lib.adapters.aws.live_client")
 
 

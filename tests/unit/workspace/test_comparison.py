@@ -50,6 +50,7 @@ class FakeTerraform:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.plan: dict[str, Any] | None = None
+        self.beside: dict[str, Any] = {}
         self.options: tuple[str, ...] = ()
 
     def plan_differs(self, out: Path, *options: str) -> bool:
@@ -57,7 +58,7 @@ class FakeTerraform:
         return self.plan is not None
 
     def show_plan(self, path: Path) -> str:
-        return json.dumps(self.plan)
+        return json.dumps(self.plan or {"format_version": "1.2", "resource_changes": [], **self.beside})
 
 
 class FakeAws:

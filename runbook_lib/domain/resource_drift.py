@@ -1,0 +1,90 @@
+"""What a refreshed plan says of everything but rules: what was changed outside, and what Terraform wants to change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from runbook_lib.models.plan import Plan, ResourceChange
+from runbook_lib.models.verification import Difference, DifferenceKind
+
+from .rules import GROUP_TYPES, RULE_TYPES
+
+__all__ = ["drifted", "failed_checks"]
+
+# What a group's own resource repeats of rules: those are compared one by one.
+_RULES: Final = frozenset({"ingress", "egress"})
+_REPOSITORY, _STATE, _CLOUD = "repository", "state", "aws"
+_PASSED: Final = frozenset({"pass"})
+
+
+def drifted(plan: Plan, told: Collection[str] = ()) -> Iterator[Difference]:
+    """A difference for every resource and output that Terraform wants to change, or that was changed outside.
+
+    `plan` was made with a refresh, its sensitive values masked. `told` are the addresses, and the groups'
+    ids, of which a rule is told to differ already: nothing more is said of their rules.
+    """
+    wanted: set[str] = set()
+    for change in plan.changes:
+        if change.mode == "managed" and _does(change):
+            wanted.add(change.address)
+            fields = _fields(change, (_CLOUD, _REPOSITORY))
+            if not _said_already(change, fields, told):
+                yield _difference(change, "+".join(_does(change)), _worth(change, fields), wanted=True)
+    for change in plan.drift:
+        # A rule that was changed outside is found by asking the cloud.
+        if change.address in wanted or (change.type in RULE_TYPES and change.type not in GROUP_TYPES):
+            continue
+        fields = {name: each for name, each in _fields(change, (_STATE, _CLOUD)).items() if not _is_rule(change, name)}
+        if fields:
+            action = "deleted outside" if change.after is None else "changed outside"
+            yield _difference(change, action, fields, wanted=False)
+    for name in plan.outputs:
+        yield Difference(
+            kind=DifferenceKind.DRIFTED, group="", rule=None, address=f"output.{name}", action="update", wanted=True
+        )
+
+
+def failed_checks(plan: Plan) -> Iterator[str]:
+    """A sentence for every check, precondition and postcondition of the plan that is not known to hold."""
+    for check in plan.checks:
+        if check.status not in _PASSED:
+            problems = "; ".join(check.problems)
+            yield f"{check.address}: {check.status}{': ' + problems if problems else ''}"
+
+
+def _does(change: ResourceChange) -> tuple[str, ...]:
+    return tuple(action for action in change.actions if action not in {"no-op", "read"})
+
+
+def _difference(change: ResourceChange, action: str, fields: dict[str, dict[str, Any]], *, wanted: bool) -> Difference:
+    known = {"address": change.address, "action": action, "fields": fields, "wanted": wanted}
+    return Difference(kind=DifferenceKind.DRIFTED, group="", rule=None, **known)
+
+
+def _said_already(change: ResourceChange, fields: Mapping[str, Any], told: Collection[str]) -> bool:
+    identity = str((change.before or change.after or {}).get("id"))
+    if change.type not in RULE_TYPES or not {change.address, identity} & set(told):
+        return False
+    return change.type not in GROUP_TYPES or not set(fields) - _RULES
+
+
+def _worth(change: ResourceChange, fields: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Without a group's rules, as long as something else is left to show."""
+    rest = {name: each for name, each in fields.items() if not _is_rule(change, name)}
+    return rest or fields
+
+
+def _is_rule(change: ResourceChange, name: str) -> bool:
+    return change.type in GROUP_TYPES and name in _RULES
+
+
+def _fields(change: ResourceChange, places: tuple[str, str]) -> dict[str, dict[str, Any]]:
+    """The attributes that differ, by place; those of a resource that comes or goes are not listed."""
+    sides = dict(zip(places, (change.before, change.after), strict=True))
+    if None in sides.values():
+        return {"": {place: "none" if side is None else "there" for place, side in sides.items()}}
+    before, after = dict(change.before or {}), dict(change.after or {})
+    after |= {name: "known after apply" for name, unknown in change.after_unknown.items() if unknown is True}
+    names = [name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name)]
+    return {name: {places[0]: before.get(name), places[1]: after.get(name)} for name in names}
