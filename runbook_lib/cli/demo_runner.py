@@ -81,7 +81,8 @@ class DemoRunner:
             return True
         ended = self._ended(str(job["name"])) if job["status"] == "running" else ""
         if ended:
-            self._ask_gitlab("POST", f"/lab/gitlab/jobs/{job['id']}/finish", {"status": ended})
+            left = {"status": ended, "artifacts": self._artifacts(str(job["name"]))}
+            self._ask_gitlab("POST", f"/lab/gitlab/jobs/{job['id']}/finish", left)
         return bool(ended)
 
     def _ended(self, name: str) -> str:
@@ -92,6 +93,14 @@ class DemoRunner:
             return "success"
         result = store.read_result(name)
         return "" if result is None else "failed" if result.outcome.stops else "success"
+
+    def _artifacts(self, name: str) -> dict[str, str]:
+        # What apply holds against its own copy: what was asked.
+        store = RunStore(self._run_dir.parent, self._run_dir.name)
+        asked = self._run_dir / request_file(store)
+        if name != "approval" or not asked.is_file():
+            return {}
+        return {f"{self._run_dir.parent.name}/{store.run_id}/{request_file(store)}": asked.read_text()}
 
     def _asked(self) -> bool:
         store = RunStore(self._run_dir.parent, self._run_dir.name)

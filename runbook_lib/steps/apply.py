@@ -84,7 +84,7 @@ def _all_passed(context: StepContext) -> str:
 def confirm_approval(context: StepContext) -> DecisionRecord:
     """Collect the decisions and check all of them against the plan and the state as they are now."""
     refuse_odd_files(context.store)
-    check_own_pipeline(context.settings, context.run)
+    check_own_pipeline(context.settings)
     refuse_used(context.settings, context.store, context.run)
     context.uses(context.store.path(plan_file(context.store)))
     found = find_plan(context, backend=True)

@@ -123,7 +123,7 @@ def decide(context: StepContext, change: Planned) -> ResultView:
         line = f"{change.report.sentence} Plan: {what}."
     ends = summary.empty and not outcome.stops
     if ends:
-        line = f"{line.strip()} {NOTHING_TO_DO}"
+        line = f"Plan: {what}. {NOTHING_TO_DO}"
     return context.finish(outcome, line.strip(), change.report.findings, ends=ends)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from ..adapters.approvals.gitlab_comment import ask_in_comment, asked_in_comment
 from ..adapters.gitlab import GitLab
 from ..adapters.gitlab_data import GitLabCommit
@@ -16,8 +18,9 @@ from .applied_commit import applied_commit
 from .clients import gitlab_client
 from .context import StepContext
 from .governance import approval_config
+from .records import request_file
 
-__all__ = ["announce", "as_gitlab_says", "check_own_pipeline", "clock_of", "who_wrote"]
+__all__ = ["announce", "as_gitlab_says", "check_own_pipeline", "clock_of", "kept_by_job", "who_wrote"]
 
 APPROVAL = "approval"
 _WITHOUT = "Start the job without this variable: GitLab itself sets it."
@@ -68,6 +71,7 @@ def as_gitlab_says(context: StepContext, request: ApprovalRequest) -> ApprovalRe
     request = request.model_copy(update={"authors": authors, "unknown_authors": unknown})
     pipeline = settings.environment.pipeline_id
     if pipeline:
+        _check_asked(settings, gitlab, int(pipeline), request, request_file(context.store))
         began = _approval_began(gitlab, int(pipeline)) or request.created_at
         return _dated(request, gitlab.pipeline_user(int(pipeline)), began)
     note = asked_in_comment(gitlab, request)
@@ -109,25 +113,44 @@ def _approval_began(gitlab: GitLab, pipeline: int) -> datetime | None:
     return jobs[-1].started_at if jobs else None
 
 
-def check_own_pipeline(settings: Settings, run: Run) -> None:
-    """ApprovalError where the pipeline that CI_PIPELINE_ID names is not this job's or, at a desk, not of this run.
-
-    Who plays a job of a pipeline approves what that pipeline showed, and nothing else.
-    """
+def check_own_pipeline(settings: Settings) -> None:
+    """ApprovalError in a job of another pipeline than CI_PIPELINE_ID says, or of which nobody can say whose it is."""
     gitlab, named = gitlab_client(settings), settings.environment.pipeline_id
-    if gitlab is None or not named:
+    if gitlab is None or not (named and settings.environment.in_ci):
         return
-    if settings.environment.in_ci:
-        if not gitlab.has_job_token:
-            raise ApprovalError("this job has no CI_JOB_TOKEN, so GitLab can't say which pipeline it is of", _WITHOUT)
-        own = gitlab.whose_job().pipeline_id
-        if own != int(named):
-            raise ApprovalError(f"CI_PIPELINE_ID says {named}, but this job belongs to pipeline {own}", _WITHOUT)
-    elif gitlab.has_token:
-        commit = gitlab.pipeline(int(named)).sha
-        if (run.run_id, run.commit) != (named, commit):
-            raise ApprovalError(
-                f"CI_PIPELINE_ID names pipeline {named}, of commit {commit[:12]}, but this is run {run.run_id}, of"
-                f" commit {run.commit[:12] or 'none'}",
-                "Unset it: what was said of another pipeline is nothing about this run.",
-            )
+    if not gitlab.has_job_token:
+        raise ApprovalError("this job has no CI_JOB_TOKEN, so GitLab can't say which pipeline it is of", _WITHOUT)
+    own = gitlab.whose_job().pipeline_id
+    if own != int(named):
+        raise ApprovalError(f"CI_PIPELINE_ID says {named}, but this job belongs to pipeline {own}", _WITHOUT)
+
+
+def kept_by_job(settings: Settings, gitlab: GitLab, job_id: int, run_id: str, name: str) -> bytes | None:
+    """A file of the run folder as a job uploaded it; None if it uploaded none of this name."""
+    outputs = settings.outputs
+    folder = outputs.relative_to(settings.root).as_posix() if outputs.is_relative_to(settings.root) else outputs.name
+    return gitlab.artifact(job_id, f"{folder}/{run_id}/{name}")
+
+
+def _check_asked(settings: Settings, gitlab: GitLab, pipeline: int, request: ApprovalRequest, name: str) -> None:
+    # Who plays a job of a pipeline approves what its approval job showed, and nothing else.
+    asking = [job for job in gitlab.pipeline_jobs(pipeline) if job.name == APPROVAL] if gitlab.has_token else []
+    if not asking:
+        return
+    kept = kept_by_job(settings, gitlab, asking[-1].id, request.run_id, name)
+    if kept is None:
+        raise ApprovalError(
+            f"what the approval job of pipeline {pipeline} asked of run {request.run_id} is not among its artifacts",
+            "Let that job keep the run folder as an artifact, and ask again in the pipeline of this run.",
+        )
+    if _parsed(kept).digest != request.digest:
+        raise ApprovalError(
+            f"the request is not the one that the approval job of pipeline {pipeline} made", "Begin a new pipeline."
+        )
+
+
+def _parsed(kept: bytes) -> ApprovalRequest:
+    try:
+        return ApprovalRequest.model_validate_json(kept)
+    except ValidationError as error:
+        raise ApprovalError("what the approval job uploaded is no request", "Begin a new pipeline.") from error

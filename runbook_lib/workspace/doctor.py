@@ -64,7 +64,7 @@ def examine(settings: Settings, stack: str = "") -> tuple[Diagnosis, ...]:
             Check("git", lambda: _commit(settings)),
             Check("policies", lambda: _policies(settings)),
             Check("signing key", lambda: _signing_key(settings)),
-            Check("plan encryption", lambda: _plan_encryption(settings)),
+            Check("encryption", lambda: _plan_encryption(settings)),
         )
     )
     outside = run_checks(

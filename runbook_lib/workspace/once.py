@@ -16,7 +16,7 @@ from ..models.approval import DecisionRecord
 from ..models.run import Run
 from ..settings import Settings
 from .applied_commit import applied_commit
-from .asked import clock_of
+from .asked import clock_of, kept_by_job
 from .clients import gitlab_client, stack_config
 from .context import StepContext
 from .records import began_file
@@ -55,11 +55,9 @@ def refuse_used(settings: Settings, store: RunStore, run: Run) -> None:
 
 def _may_have_begun(settings: Settings, gitlab: GitLab, job_id: int, store: RunStore) -> bool:
     """Whether an earlier apply job came to Terraform: unless what it uploaded shows that it was refused before that."""
-    outputs = settings.outputs
-    folder = outputs.relative_to(settings.root).as_posix() if outputs.is_relative_to(settings.root) else outputs.name
-    if gitlab.artifact(job_id, f"{folder}/{store.run_id}/manifest.json") is None:
+    if kept_by_job(settings, gitlab, job_id, store.run_id, "manifest.json") is None:
         return True  # it was killed, or its artifacts are gone
-    return gitlab.artifact(job_id, f"{folder}/{store.run_id}/{began_file(store)}") is not None
+    return kept_by_job(settings, gitlab, job_id, store.run_id, began_file(store)) is not None
 
 
 def outdated(settings: Settings, run: Run) -> tuple[str, ...]:

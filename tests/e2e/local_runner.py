@@ -60,7 +60,8 @@ class LocalRunner:
         started = self._ask_gitlab("POST", f"/lab/gitlab/jobs/{job['id']}/start")
         done = self.local({**started["variables"], "CI_COMMIT_REF_PROTECTED": "true"}, *(chosen or (name,)))
         status = "failed" if done.returncode else "success"
-        self._ask_gitlab("POST", f"/lab/gitlab/jobs/{job['id']}/finish", {"status": status})
+        left = {"status": status, "artifacts": self._uploaded(name) if name == "approval" else {}}
+        self._ask_gitlab("POST", f"/lab/gitlab/jobs/{job['id']}/finish", left)
         return done
 
     def local(self, variables: dict[str, str], *chosen: str) -> subprocess.CompletedProcess[str]:
@@ -92,6 +93,11 @@ class LocalRunner:
     def artifacts(self, name: str) -> Path:
         """The folder of what a job left behind."""
         return self.repository / ".gitlab-ci-local/artifacts" / name
+
+    def _uploaded(self, name: str) -> dict[str, str]:
+        folder = self.artifacts(name)
+        found = folder.glob("outputs/*/*_approval/request.json")
+        return {path.relative_to(folder).as_posix(): path.read_text() for path in found}
 
     def _environment(self) -> dict[str, str]:
         own = {key: value for key, value in self.lab.environment().items() if key.startswith(PROJECT_VARIABLES)}

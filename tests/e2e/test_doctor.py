@@ -13,8 +13,8 @@ from desk import Desk
 from runbook_lib.lab.addresses import LabAddresses
 
 NAMES = [
-    "runbook.yml", "notebooks", "git", "policies", "signing key", "terraform", "state project", "provider", "state",
-    "gitlab", "protection", "clock", "approvers", "slack", "aws",
+    "runbook.yml", "notebooks", "git", "policies", "signing key", "encryption", "terraform", "state project",
+    "provider", "state", "gitlab", "protection", "clock", "approvers", "slack", "aws",
 ]  # fmt: skip
 
 

@@ -83,7 +83,9 @@ class Pipeline:
         """Run what is inside as a job."""
         self.variables = self.start(name)
         yield
-        self.tell(f"jobs/{self.number(name)}/finish", status="success")
+        request = self.desk.store.dir / "03_approval/request.json"
+        kept = {f"outputs/{self.id}/03_approval/request.json": request.read_text()} if name == "approval" else {}
+        self.tell(f"jobs/{self.number(name)}/finish", status="success", artifacts=kept)
 
     def apply(self, folder: Path | None = None, **variables: str) -> Any:
         """What the running apply job does, with a run folder and variables of its own."""
@@ -164,7 +166,19 @@ def test_a_run_of_one_s_own_at_a_desk_is_not_approved_by_who_played_a_pipeline_s
     token = pipeline.desk.lab.credentials.gitlab["terraform-bot"]
     ended = own.run("apply", CI_PIPELINE_ID=str(pipeline.id), GITLAB_TOKEN=token)
     assert ended.returncode == 1
-    assert f"CI_PIPELINE_ID names pipeline {pipeline.id}" in visible_errors(ended)["error"]
+    said = f"what the approval job of pipeline {pipeline.id} asked of run own is not among its artifacts"
+    assert said in visible_errors(ended)["error"]
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_request_that_the_approval_job_did_not_make_is_refused(pipeline: Pipeline, copy: Path) -> None:
+    path = copy / str(pipeline.id) / "03_approval/request.json"
+    request = json.loads(path.read_text())
+    path.write_text(json.dumps({**request, "findings": []}))
+    assert request["findings"]
+    seal_anew(replace(pipeline.desk, outputs=copy))
+    said = refused(pipeline, copy)
+    assert f"the request is not the one that the approval job of pipeline {pipeline.id} made" in said
 
 
 @pytest.mark.usefixtures("unchanged")

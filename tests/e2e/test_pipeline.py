@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -113,7 +112,9 @@ def test_the_service_tests_run_alone_from_a_project_that_includes_them(
     (project / "service-tests.yml").write_bytes((ROOT / ".gitlab/ci/service-tests.yml").read_bytes())
     (project / ".gitlab-ci.yml").write_text("include: [{local: service-tests.yml}]\n")
     (project / ".gitignore").write_text("outputs/\n.gitlab-ci-local/\n")
-    shutil.copyfile(pipeline.repository / "runbook.yml", project / "runbook.yml")
+    config = (pipeline.repository / "runbook.yml").read_text()
+    own = "  project: shop/web\n  state_project: platform/network-access\n"
+    (project / "runbook.yml").write_text(config.replace("  project: platform/network-access\n", own))
     git(project, "init", "--quiet", "--initial-branch=main")
     git(project, "config", "remote.origin.url", "https://gitlab.example.com/shop/web.git")
     git(project, "add", "--all")
@@ -125,7 +126,10 @@ def test_the_service_tests_run_alone_from_a_project_that_includes_them(
         "CI_API_V4_URL": lab.gitlab_api,
         "CI_PIPELINE_ID": number,
         "CI_PROJECT_ID": "42",
-        "GITLAB_TOKEN": lab.credentials.gitlab["sam"],
+        # A token of the project that keeps the state says nothing about this one.
+        "GITLAB_TOKEN": "",
+        "TF_HTTP_USERNAME": "sam",
+        "TF_HTTP_PASSWORD": lab.credentials.gitlab["sam"],
     }
     done = LocalRunner(lab, project, pipeline.pipeline).local(variables, "service_tests")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

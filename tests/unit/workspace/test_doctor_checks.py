@@ -367,7 +367,7 @@ def test_where_all_is_well_everything_is_told(load: Callable[..., Settings], cle
         ("notebooks", "change has 6 steps"),
         ("git", "4dc7a74dc7a7 of main"),
         ("signing key", f"ed25519 key {signer_id(KEY)[:12]}"),
-        ("plan encryption", "plans are kept as they are, for Developers alone (terraform.encrypt_to)"),
+        ("encryption", "plans are kept as they are, for Developers alone (terraform.encrypt_to)"),
         ("terraform", "Terraform 1.11.4, at least 1.5.0 is needed"),
         ("state project", "42 of https://gitlab.example"),
         ("provider", "hashicorp/aws 5.99.1, hashicorp/random 3.7.2"),
@@ -388,9 +388,9 @@ def test_whom_plans_are_encrypted_for_is_tried(load: Callable[..., Settings], ro
     path = root / "runbook.yml"
     encrypted = f"terraform:\n  encrypt_to: [{key.to_public()}]\n"
     path.write_text(path.read_text().replace("terraform:\n", encrypted, 1))
-    assert by_name(load())["plan encryption"].found.endswith("which jobs that approve and apply need")
-    assert by_name(load(RUNBOOK_AGE_KEY=str(key)))["plan encryption"].found.endswith("for 1, and this key reads them")
-    wrong = by_name(load(RUNBOOK_AGE_KEY=str(other)))["plan encryption"]
+    assert by_name(load())["encryption"].found.endswith("which jobs that approve and apply need")
+    assert by_name(load(RUNBOOK_AGE_KEY=str(key)))["encryption"].found.endswith("for 1, and this key reads them")
+    wrong = by_name(load(RUNBOOK_AGE_KEY=str(other)))["encryption"]
     assert (wrong.level, "can't be decrypted" in wrong.found) == (Level.MISSING, True)
 
 
