@@ -15,7 +15,7 @@ from .canonical import canonical, is_default_egress
 from .matching import identity, pair, pair_changed, value
 from .rules import is_id
 
-__all__ = ["Surveyed", "compare", "governed_groups", "with_drift"]
+__all__ = ["Surveyed", "compare", "governed_groups", "rule_key", "with_drift"]
 
 _REFERENCES: Final = {SourceKind.GROUP, SourceKind.PREFIX_LIST}
 
@@ -44,13 +44,14 @@ class Surveyed:
 
     `owned` are ids of those that the stack manages itself: it answers for every rule in them, also where it declares
     none. `gone` are ids of groups that AWS does not have any more. `elsewhere` are rules that other stacks keep, and
-    `names` the groups' names by their ids.
+    `names` the groups' names by their ids; `ids` are the cloud's own ids of the rules that it has, by `rule_key`.
     """
 
     owned: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
     elsewhere: tuple[Rule, ...] = ()
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    ids: Mapping[Hashable, str] = dataclasses.field(default_factory=dict)
 
 
 def governed_groups(repository: Iterable[Rule], state: Iterable[Rule]) -> tuple[str, ...]:
@@ -92,7 +93,7 @@ def compare(
         elif row.only_in_aws and row.aws is not None and identity(row.aws) in theirs:
             other_stacks += 1
         elif not (difference.kind is DifferenceKind.MISSING and difference.group in surveyed.gone):
-            differences.append(difference)
+            differences.append(difference.model_copy(update={"hint": _hint(row, surveyed.ids)}))
     named = (each.model_copy(update={"name": surveyed.names.get(each.group, "")}) for each in differences)
     return Verification(
         outcome=Outcome.BLOCKED if differences else Outcome.PASSED,
@@ -110,6 +111,22 @@ def with_drift(found: Verification, more: Iterable[Difference], checks: Iterable
         outcome = Outcome.BLOCKED if any(difference.wanted for difference in drift) else Outcome.WARNED
     differences = (*found.differences, *sorted(drift, key=lambda each: each.address))
     return found.model_copy(update={"outcome": outcome, "differences": differences, "checks": failing})
+
+
+def rule_key(rule: Rule) -> Hashable:
+    """What tells a rule from every other of its group, however it is written."""
+    return identity(canonical(rule))
+
+
+def _hint(row: _Row, ids: Mapping[Hashable, str]) -> str:
+    # Somebody made by hand what the repository wants to make: the cloud takes no second rule of the same content.
+    if row.state is not None or row.repository is None or row.aws is None:
+        return ""
+    said = "It is in AWS and not in the state, so that apply will fail."
+    address, known = row.repository.address, ids.get(identity(row.aws))
+    if "_rule." not in address or not known:
+        return f"{said} Import it, or take it away."
+    return f'{said} Import it: import {{ to = {address}, id = "{known}" }}'
 
 
 def _once(rules: Iterable[Rule]) -> list[Rule]:

@@ -28,6 +28,7 @@ class Difference(Model):
     Without a rule it is the group itself. `name` is the group's, where it is known.
     Of any other resource (`drifted`) `address` is Terraform's and `action` what Terraform wants to do or what was done
     outside; its `fields` are attributes. `wanted` says that Terraform wants to change something.
+    `hint` is what to do, where that is known.
     """
 
     kind: DifferenceKind
@@ -38,6 +39,7 @@ class Difference(Model):
     address: str = ""
     action: str = ""
     wanted: bool = False
+    hint: str = ""
 
 
 class Verification(Model):

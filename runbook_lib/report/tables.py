@@ -257,7 +257,8 @@ def differences(verification: Verification) -> Table:
             continue
         rule = describe_rule(difference.rule) if difference.rule else "the group itself"
         name = f"{difference.name} ({difference.group})" if difference.name else difference.group
-        rows.append((Badge(word, tone), Code(name), rule, _values(difference) or meaning))
+        said = " ".join(filter(None, (_values(difference) or meaning, difference.hint)))
+        rows.append((Badge(word, tone), Code(name), rule, said))
     caption = f"In sync: {verification.in_sync}. Different: {len(verification.differences)}."
     caption += f" Of other stacks: {verification.other_stacks}." if verification.other_stacks else ""
     records = [_difference_record(difference) for difference in verification.differences]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -16,7 +16,7 @@ from ..adapters.hcl_inline import read_inline_blocks
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_backend import backend_type
 from ..adapters.terraform_folder import ensure_initialised
-from ..domain.drift import Surveyed, compare, governed_groups, with_drift
+from ..domain.drift import Surveyed, compare, governed_groups, rule_key, with_drift
 from ..domain.plan import parse_plan
 from ..domain.resource_drift import drifted, failed_checks
 from ..domain.rules import (
@@ -112,16 +112,19 @@ def _state_and_aws(settings: Settings, stack: str, written: Written) -> tuple[di
     known = {group.id for group in groups}
     # A group in which the stack has rules, though nothing more is known of it.
     groups += tuple(Group(identity) for identity in governed_groups((), state) if identity not in known)
-    aws, names = _survey(groups, {str(rule.group) for rule in state})
+    aws, names, ids = _survey(groups, {str(rule.group) for rule in state})
     owned = frozenset(group.id for group in groups if group.owned)
     gone = frozenset(identity for identity in owned if identity not in names)
-    return document, Places((), state, aws, Surveyed(owned, gone, names=names))
+    return document, Places((), state, aws, Surveyed(owned, gone, names=names, ids=ids))
 
 
-def _survey(groups: Iterable[Group], with_rules: Collection[str]) -> tuple[tuple[Rule, ...], dict[str, str]]:
-    """What the clouds have of the groups that the stack owns or has rules in, each asked where it is."""
+def _survey(
+    groups: Iterable[Group], with_rules: Collection[str]
+) -> tuple[tuple[Rule, ...], dict[str, str], dict[Hashable, str]]:
+    """What the clouds have of the groups that the stack owns or has rules in, each asked where it is; and their ids."""
     rules: list[Rule] = []
     names: dict[str, str] = {}
+    ids: dict[Hashable, str] = {}
     by_place: dict[tuple[str, str], list[Group]] = {}
     for group in groups:
         cloud = next((cloud.name for cloud in CLOUDS.values() if group.id.startswith(cloud.ids)), "")
@@ -130,11 +133,17 @@ def _survey(groups: Iterable[Group], with_rules: Collection[str]) -> tuple[tuple
     # Who governs nothing in a cloud needs no credentials for it.
     for (cloud, region), found in sorted(by_place.items()):
         client: LiveClient = import_module(f"..adapters.{cloud}", __package__).live_client(region)
-        rules += CLOUDS[cloud].live_rules(client.rules([group.id for group in found]))
+        told = tuple(client.rules([group.id for group in found]))
+        here = CLOUDS[cloud].live_rules(told)
+        rules += here
+        if CLOUDS[cloud].rule_id:
+            # One rule an item: only then is it known which id is whose.
+            pairs = zip(here, told, strict=True)
+            ids |= {rule_key(rule): str(item.get(CLOUDS[cloud].rule_id, "")) for rule, item in pairs}
         owned = [group.id for group in found if group.owned]
         names |= {group.id: group.name for group in found if group.name and not group.owned}
         names |= client.group_names(owned) if owned else {}
-    return tuple(rules), names
+    return tuple(rules), names, ids
 
 
 def _strangers(places: Places) -> bool:

@@ -51,4 +51,11 @@ def _other(item: Mapping[str, Any]) -> tuple[SourceKind, str | Unknown, tuple[st
     return SourceKind.UNKNOWN, UNKNOWN, None
 
 
-AWS: Final = Cloud(name="aws", readers=READERS, live_rules=rules_from_aws, ids=("sg-", "pl-"), groups=GROUP_TYPES)
+AWS: Final = Cloud(
+    name="aws",
+    readers=READERS,
+    live_rules=rules_from_aws,
+    ids=("sg-", "pl-"),
+    groups=GROUP_TYPES,
+    rule_id="SecurityGroupRuleId",
+)

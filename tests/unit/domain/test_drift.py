@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runbook_lib.domain.drift import Surveyed, compare, governed_groups
+from runbook_lib.domain.drift import Surveyed, compare, governed_groups, rule_key
 from runbook_lib.models.base import UNKNOWN
 from runbook_lib.models.rules import Rule
 from runbook_lib.models.verification import Verification
@@ -78,6 +78,22 @@ def test_a_rule_gone_from_the_repository_is_state_only() -> None:
 
 def test_a_rule_made_by_hand_as_the_repository_wants_it_is_unmanaged_until_imported() -> None:
     assert kinds(compare([rule()], [], seen(rule()))) == ["unmanaged"]
+
+
+def test_how_to_import_such_a_rule_is_said_where_its_id_and_its_address_are_known() -> None:
+    wanted = rule(address='aws_vpc_security_group_ingress_rule.web["80"]')
+    ids = {rule_key(wanted): "sgr-0123456789abcdef0"}
+    (difference,) = compare([wanted], [], seen(wanted), surveyed=Surveyed(ids=ids)).differences
+    assert difference.hint == (
+        "It is in AWS and not in the state, so that apply will fail. Import it: import { to ="
+        ' aws_vpc_security_group_ingress_rule.web["80"], id = "sgr-0123456789abcdef0" }'
+    )
+    inline = rule(address="aws_security_group.web")
+    (difference,) = compare([inline], [], seen(inline), surveyed=Surveyed(ids=ids)).differences
+    assert difference.hint.endswith("Import it, or take it away.")
+    # A rule that the repository does not want is nothing to import.
+    (difference,) = compare([], [], seen(wanted), groups=[str(wanted.group)]).differences
+    assert difference.hint == ""
 
 
 def test_groups_that_the_stack_does_not_govern_are_not_looked_at() -> None:
