@@ -100,9 +100,10 @@ bench-hcl: setup
 bench-demo: setup
 	@$(BIN)/python benchmarks/bench_demo.py $(ARGS)
 
-fuzz: setup  ## 100,000 inputs for the readers of plans, HCL, policies and waivers; 2,000 changes to run folders
+fuzz: setup  ## 100,000 inputs for the readers, 2,000 changes to run folders, 2,000 expressions against Terraform
 	@$(BIN)/python -m benchmarks.fuzz $(ARGS)
 	@$(BIN)/python -m benchmarks.fuzz_runs
+	@$(BIN)/python -m benchmarks.fuzz_hcl
 
 mutants: setup  ## 300 small changes to what judges and words: the unit tests must notice 9 in 10; ARGS="--seed 7 --count 300"
 	@$(BIN)/python benchmarks/mutants.py $(ARGS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..models.base import UNKNOWN
 from .hcl_expression import Expression
-from .hcl_functions import iterate, to_text
+from .hcl_functions import call_function, iterate, to_text
 
 __all__ = ["apply_type"]
 
@@ -50,7 +50,7 @@ def _compound(name: str, arguments: tuple[Expression, ...], value: Any) -> Any:
         if name == "tuple" and inner is not None:
             return [apply_type(kind, part) for kind, part in zip(inner.parts, items, strict=True)]
         made = [apply_type(inner, part) for part in items]
-        return sorted(set(made)) if name == "set" and all(isinstance(part, str) for part in made) else made
+        return call_function("toset", [made]) if name == "set" else made
     if name == "map":
         return {key: apply_type(inner, part) for key, part in value.items()}
     if name == "object" and inner is not None:

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from ..models.base import UNKNOWN, Unknown
 from .hcl_expression import Expression
-from .hcl_functions import call_function, iterate, to_text
+from .hcl_functions import SetOf, call_function, is_number, iterate, to_text, unified
 
 __all__ = ["Scope", "evaluate", "references"]
 
@@ -36,7 +36,7 @@ def evaluate(tree: Expression, scope: Scope, names: _Locals) -> Any:
     """The value, UNKNOWN where it is not certain; `names` are each, count and the names that a for makes."""
     try:
         return _EVALUATORS[tree.kind](tree.parts, scope, names)
-    except (TypeError, ValueError, KeyError, IndexError, ArithmeticError, RecursionError):
+    except Exception:  # noqa: BLE001 - whatever goes wrong here, nothing is known of the value
         return UNKNOWN
 
 
@@ -96,8 +96,10 @@ def _get(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
 def _member(value: Any, key: Any) -> Any:
     if isinstance(value, dict):
         return value[to_text(key)]
-    if isinstance(value, list):
-        return value[int(key)]
+    if isinstance(value, list) and not isinstance(value, SetOf):
+        position = int(key) if isinstance(key, str) and key.isdigit() else key
+        if isinstance(position, int) and not isinstance(position, bool) and position >= 0:
+            return value[position]
     return UNKNOWN
 
 
@@ -110,6 +112,8 @@ def _splat(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     value = evaluate(parts[0], scope, names)
     if value is UNKNOWN:
         return UNKNOWN
+    if isinstance(value, dict) and parts[1].kind == "item":
+        return UNKNOWN  # an object is wrapped, a map is not, and here both look alike
     items = value if isinstance(value, list) else [] if value is None else [value]
     return [evaluate(parts[1], scope, {**names, "\0item": item}) for item in items]
 
@@ -165,6 +169,8 @@ def _for_object(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
         value = evaluate(value_tree, scope, inner)
         if grouped:
             result.setdefault(to_text(key), []).append(value)
+        elif to_text(key) in result:
+            return UNKNOWN  # Terraform refuses a key that comes twice
         else:
             result[to_text(key)] = value
     return result
@@ -175,23 +181,35 @@ def _choice(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     if condition is UNKNOWN:
         yes, no = evaluate(parts[1], scope, names), evaluate(parts[2], scope, names)
         return yes if yes == no else UNKNOWN
-    return evaluate(parts[1] if condition in (True, "true") else parts[2], scope, names)
+    chosen = _as_bool(condition)
+    if chosen is UNKNOWN:
+        return UNKNOWN
+    yes, no = evaluate(parts[1], scope, names), evaluate(parts[2], scope, names)
+    return unified(yes, no) if chosen else unified(no, yes)
 
 
 def _binary(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     sign, left_tree, right_tree = parts
     left = evaluate(left_tree, scope, names)
-    if (sign, left) in {("||", True), ("&&", False)} if isinstance(left, bool) else False:
-        return left
-    right = evaluate(right_tree, scope, names)
     if sign in {"||", "&&"}:
-        decided = right is (sign == "||")
-        return right if isinstance(left, bool) or decided else UNKNOWN
+        return _logical(sign, left, lambda: evaluate(right_tree, scope, names))
+    right = evaluate(right_tree, scope, names)
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return UNKNOWN
     if sign in {"==", "!="}:
+        if isinstance(left, list | dict) or isinstance(right, list | dict):
+            return UNKNOWN  # a list and a tuple of the same items are not equal to Terraform
         return (_equal(left, right)) is (sign == "==")
     return _arithmetic(sign, left, right)
+
+
+def _logical(sign: str, given: Any, right: Callable[[], Any]) -> Any:
+    left, deciding = given if given is UNKNOWN else _as_bool(given), sign == "||"
+    if left is deciding:
+        return left
+    other = _as_bool(right())
+    # What is not certain may be no boolean at all; but no value of it would change this answer.
+    return other if other is deciding or left is not UNKNOWN else UNKNOWN
 
 
 def _equal(left: Any, right: Any) -> bool:
@@ -199,19 +217,39 @@ def _equal(left: Any, right: Any) -> bool:
 
 
 def _arithmetic(sign: str, left: Any, right: Any) -> Any:
-    if isinstance(left, str | list) or isinstance(right, str | list):
+    if not (is_number(left) and is_number(right)):
         return UNKNOWN
-    if sign in {"/", "%"}:
-        result = left / right if sign == "/" else left % right
-        return int(result) if float(result).is_integer() else result
-    return _OPERATORS[sign](left, right)
+    if sign in {"<", ">", "<=", ">="}:
+        return _OPERATORS[sign](left, right)
+    if not (isinstance(left, int) and isinstance(right, int)):
+        return UNKNOWN  # Terraform reckons with more digits
+    if sign == "/":
+        result = left // right if left % right == 0 else UNKNOWN
+    elif sign == "%":
+        # The sign is that of what is divided.
+        result = abs(left) % abs(right) * (-1 if left < 0 else 1)
+    else:
+        result = _OPERATORS[sign](left, right)
+    # Terraform has a zero below zero, which it writes as -0.
+    return UNKNOWN if result == 0 and sign not in {"+", "-"} and min(left, right) < 0 else result
+
+
+def _as_bool(value: Any) -> Any:
+    return {"true": True, "false": False}.get(value, UNKNOWN) if isinstance(value, str) else _only_bool(value)
+
+
+def _only_bool(value: Any) -> Any:
+    return value if isinstance(value, bool) else UNKNOWN
 
 
 def _unary(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     value = evaluate(parts[1], scope, names)
     if value is UNKNOWN:
         return UNKNOWN
-    return (not value) if parts[0] == "!" else -value
+    if parts[0] == "!":
+        known = _as_bool(value)
+        return UNKNOWN if known is UNKNOWN else not known
+    return -value if is_number(value) and value else UNKNOWN
 
 
 def _call(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
@@ -222,7 +260,7 @@ def _call(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
         if tree.kind == "spread":
             if value is UNKNOWN:
                 return UNKNOWN
-            arguments += value
+            arguments += value if isinstance(value, list) else [UNKNOWN]
         else:
             arguments.append(value)
     return call_function(name, arguments)
