@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,11 +13,13 @@ from typing import Any
 import pyrage
 import pytest
 from base import Base
-from desk import Desk, ask, seal_anew, visible_errors
+from desk import Desk, ask, eventually, seal_anew, slack_threads, visible_errors
 
 from runbook_lib.adapters.age import decrypt, encrypt
+from runbook_lib.adapters.outbox import Outbox
 from runbook_lib.adapters.store import sha256_file
 from runbook_lib.cli.demo_repository import WHOLE_WORLD_SSH
+from runbook_lib.models.messages import Message
 from runbook_lib.runner.folder import ENVELOPE, MANIFEST
 from runbook_lib.settings import Settings
 from runbook_lib.workspace.clients import terraform_client
@@ -199,6 +202,57 @@ def test_a_link_in_the_place_of_what_apply_will_write_is_refused_before_anything
     (desk.store.dir / "04_apply/apply.txt").symlink_to(elsewhere)
     assert "04_apply/apply.txt" in refused(desk)
     assert elsewhere.read_text() == "not to be overwritten\n"
+
+
+@pytest.mark.parametrize("name", ["02_plan/note.txt", "03_approval/decisions/sam.json", "04_apply/outputs.json"])
+def test_a_file_planted_into_a_step_s_folder_is_refused_by_name(desk: Desk, name: str) -> None:
+    path = desk.store.dir / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("{}\n")
+    assert f"{name} was added" in refused(desk)
+
+
+def test_a_message_planted_in_the_outbox_is_never_sent(desk: Desk) -> None:
+    before = json.dumps(slack_threads(desk.lab))
+    waiting = sorted(approved_message(desk))
+    assert waiting
+    ended = desk.run("approval", *NOT_WAITING)
+    assert ended.returncode == 0, ended.stderr
+    after = json.dumps(slack_threads(desk.lab))
+    assert "Planted: approved by sam" not in after
+    assert len(after) > len(before)
+    assert any(name in ended.stderr for name in waiting), ended.stderr
+
+
+def approved_message(desk: Desk) -> list[str]:
+    """Put a message into the outbox as the run would; the names of the files."""
+    outbox = Outbox(desk.store)
+    outbox.add("planted", Message(text="Planted: approved by sam"))
+    return [path.name for path in (desk.store.dir / "outbox").glob("*.json")]
+
+
+def test_another_terraform_than_the_one_that_planned_applies_nothing(desk: Desk, tmp_path: Path) -> None:
+    with desk.inside():
+        binary = terraform_client(Settings.load(desk.root), "access").binary
+    other = tmp_path / "terraform"
+    if len(binary.command) == 1:
+        other.write_bytes(Path(binary.command[0]).read_bytes() + b"\n")
+    else:
+        command = " ".join(map(shlex.quote, binary.command))
+        other.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    other.chmod(0o755)
+    again = replace(desk, variables={"RUNBOOK_TERRAFORM": str(other)})
+    assert "The Terraform program is not the one that made the plan." in refused(again)
+
+
+def test_plan_and_apply_of_one_run_are_not_carried_out_at_once(desk: Desk) -> None:
+    process = desk.start("run", "plan", "--run-id", desk.run_id)
+    eventually(lambda: list(desk.outputs.glob(f".{desk.run_id}.lock")), "the run is carried out")
+    try:
+        assert f"run {desk.run_id} is being carried out by process {process.pid}" in refused(desk, status=2)
+    finally:
+        process.terminate()
+        process.communicate(timeout=120)
 
 
 def test_a_run_goes_on_with_its_own_commit_alone(desk: Desk) -> None:

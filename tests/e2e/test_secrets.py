@@ -13,7 +13,8 @@ from desk import Desk, slack_threads
 SECRET = "known-to-terraform-alone"
 # Nothing but its name says what it is.
 CALLED = "called-a-s3cret"
-SECRETS = (SECRET, CALLED)
+CONNECTED = "inside-a-connection-7"
+SECRETS = (SECRET, CALLED, CONNECTED)
 # Put together by Terraform, so that it stands in no file of the repository.
 SENSITIVE = """
 resource "terraform_data" "database" {
@@ -31,15 +32,20 @@ output "admin_password" {
   value = terraform_data.site.output.admin_password
 }
 
+output "connection" {
+  value = "Server=db.internal;Uid=app;Pwd=${join("-", ["inside", "a", "connection", "7"])};Pooling=true"
+}
+
 output "database" {
   value     = { password = terraform_data.database.output }
   sensitive = true
 }
 """
 STATE = "from runbook_lib.workspace.states import read_state\nprint(read_state(step.settings, step.run.stack))"
-# What each notebook prints by itself before its decision; apply executes no notebook of one's own.
+# What each notebook prints by itself before its decision.
 PRINTED = {
     "02_plan": "print([found.after for found in change.plan.changes if found.type == 'terraform_data'])",
+    "04_apply": STATE,
     "05_verification": STATE,
 }
 
