@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -46,11 +47,14 @@ class Teller:
     def start(self) -> Delivery:
         """Open the run's thread: its parent is the status board."""
         self._outbox.add(BOARD, self._board())
-        return self._outbox.deliver(self._slack)
+        return self.deliver()
 
     def deliver(self) -> Delivery:
-        """Send what still waits."""
-        return self._outbox.deliver(self._slack)
+        """Send what still waits; what is never sent, as somebody else put it there, is told by name."""
+        delivery = self._outbox.deliver(self._slack)
+        if delivery.refused and delivery.error:
+            print(f"warning: {delivery.error.message}", file=sys.stderr)  # noqa: T201 - nobody else hears of it
+        return delivery
 
     def tell_step(self, result: StepResult) -> Delivery:
         """Reply with a step's result and renew the board; the same result twice is told once."""
@@ -69,7 +73,7 @@ class Teller:
             BOARD,
             broadcast=True,
         )
-        delivery = self._outbox.deliver(self._slack)
+        delivery = self.deliver()
         if self._slack is None and self._settings.environment.in_ci:
             raise ConfigError(
                 "the approval request reached nobody: Slack is not configured",
@@ -86,12 +90,12 @@ class Teller:
         decided = ",".join(f"{item.user}@{item.at.isoformat()}" for item in record.decisions)
         key = f"decision:{record.plan_sha256[:16]}:{record.approved}:{decided}"
         self._outbox.add(key, messages.decision(record), BOARD)
-        return self._outbox.deliver(self._slack)
+        return self.deliver()
 
     def tell_began(self, record: DecisionRecord) -> Delivery:
         """Reply that the approval is being used: Terraform begins to apply the plan."""
         self._outbox.add(f"began:{record.plan_sha256[:16]}", messages.apply_began(record), BOARD)
-        return self._outbox.deliver(self._slack)
+        return self.deliver()
 
     def tell_failure(self, result: StepResult) -> Delivery:
         """Tell the channel, not only the thread, that the run stopped, with the pipeline's link."""
@@ -102,7 +106,7 @@ class Teller:
 
     def _renew_board(self) -> Delivery:
         self._outbox.add_update(BOARD, self._board())
-        return self._outbox.deliver(self._slack)
+        return self.deliver()
 
     def _board(self) -> Message:
         return messages.status_board(self._run, self._store.results())
