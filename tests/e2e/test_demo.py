@@ -81,7 +81,12 @@ def test_a_demo_that_was_killed_half_way_is_in_nobody_s_way(clone: Path) -> None
         COMMAND, cwd=clone, env=environment(clone, killed), stderr=subprocess.PIPE, text=True
     ) as first:
         assert first.stderr is not None
-        assert any(line.startswith("plan │ ") for line in first.stderr)
+        told: list[str] = []
+        for line in first.stderr:
+            told.append(line)
+            if line.startswith("plan │ "):
+                break
+        assert told[-1].startswith("plan │ "), "".join(told)[-3000:]
         first.kill()
     check_told(demo(clone, mark), clone)
     assert list(marked(mark)) == []
