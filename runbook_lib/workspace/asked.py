@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from ..adapters.approvals.gitlab_comment import ask_in_comment, asked_in_comment
 from ..adapters.gitlab import GitLab
-from ..adapters.gitlab_data import GitLabCommit
+from ..adapters.gitlab_data import GitLabCommit, GitLabJob
 from ..domain.people import addresses
 from ..errors import ApprovalError, GitLabError
 from ..models.approval import ApprovalRequest
@@ -71,9 +71,11 @@ def as_gitlab_says(context: StepContext, request: ApprovalRequest) -> ApprovalRe
     request = request.model_copy(update={"authors": authors, "unknown_authors": unknown})
     pipeline = settings.environment.pipeline_id
     if pipeline:
-        _check_asked(settings, gitlab, int(pipeline), request, request_file(context.store))
-        began = _approval_began(gitlab, int(pipeline)) or request.created_at
-        return _dated(request, gitlab.pipeline_user(int(pipeline)), began)
+        asking = _approval_job(gitlab, int(pipeline))
+        if asking:
+            _check_asked(settings, gitlab, asking, request, request_file(context.store))
+        began = asking.started_at if asking else None
+        return _dated(request, gitlab.pipeline_user(int(pipeline)), began or request.created_at)
     note = asked_in_comment(gitlab, request)
     if note is None:
         raise ApprovalError(
@@ -106,11 +108,17 @@ def _addresses(gitlab: GitLab, commit: GitLabCommit) -> tuple[str, ...]:
     return tuple(address for address in found if address == commit.author_email or not gitlab.is_own_address(address))
 
 
-def _approval_began(gitlab: GitLab, pipeline: int) -> datetime | None:
+def _approval_job(gitlab: GitLab, pipeline: int) -> GitLabJob | None:
+    """The job that asked, the last of its name; ApprovalError without one. None where a job's token can't tell."""
     if not gitlab.has_token:
-        return None
+        return None  # runbook.yml accepts that by name: gitlab.accept
     jobs = [job for job in gitlab.pipeline_jobs(pipeline) if job.name == APPROVAL]
-    return jobs[-1].started_at if jobs else None
+    if not jobs or jobs[-1].started_at is None:
+        raise ApprovalError(
+            f"pipeline {pipeline} has no job {APPROVAL} that ran, so GitLab can't say when and for what it was asked",
+            f"Name the job {APPROVAL} that runs the approval step, and start a new pipeline.",
+        )
+    return jobs[-1]
 
 
 def check_own_pipeline(settings: Settings) -> None:
@@ -132,12 +140,9 @@ def kept_by_job(settings: Settings, gitlab: GitLab, job_id: int, run_id: str, na
     return gitlab.artifact(job_id, f"{folder}/{run_id}/{name}")
 
 
-def _check_asked(settings: Settings, gitlab: GitLab, pipeline: int, request: ApprovalRequest, name: str) -> None:
+def _check_asked(settings: Settings, gitlab: GitLab, job: GitLabJob, request: ApprovalRequest, name: str) -> None:
     # Who plays a job of a pipeline approves what its approval job showed, and nothing else.
-    asking = [job for job in gitlab.pipeline_jobs(pipeline) if job.name == APPROVAL] if gitlab.has_token else []
-    if not asking:
-        return
-    kept = kept_by_job(settings, gitlab, asking[-1].id, request.run_id, name)
+    pipeline, kept = job.pipeline_id, kept_by_job(settings, gitlab, job.id, request.run_id, name)
     if kept is None:
         raise ApprovalError(
             f"what the approval job of pipeline {pipeline} asked of run {request.run_id} is not among its artifacts",
