@@ -114,7 +114,8 @@ def decide(context: StepContext, change: Planned) -> ResultView:
     summary = change.summary
     counts = {"to add": summary.create, "to change": summary.update, "to destroy": summary.delete}
     rare = {"to forget": summary.forget, "to import": summary.import_, "to move": summary.move}
-    what = describe({**counts, **rare, "outputs to change": summary.outputs}) or "nothing to change"
+    outputs = "output to change" if summary.outputs == 1 else "outputs to change"
+    what = describe({**counts, **rare, outputs: summary.outputs}) or "nothing to change"
     context.metrics |= {"create": summary.create, "update": summary.update, "delete": summary.delete}
     context.metrics |= {"plan_sha256": summary.plan_sha256, "exposure": change.exposure.sentence}
     outcome = change.report.outcome
