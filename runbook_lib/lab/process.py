@@ -14,14 +14,15 @@ from typing import Any
 
 from ..errors import AdapterError, UsageError
 from .addresses import LabAddresses
-from .statefile import LOG, READY, alive, end_strays, find_lab, sweep
+from .statefile import LOG, READY, STATE, alive, end_strays, find_lab, read_addresses, sweep
 
 __all__ = ["control", "give_faults", "running_lab", "start_process", "stop_process"]
 
 LOCK = "lock"
 # The servers take three seconds to import; a busy machine ten times as long.
 START_SECONDS = 120
-STOP_SECONDS = 10
+# It ends in half a second; on a machine whose every core is taken, in many.
+STOP_SECONDS = 60
 
 
 def start_process(folder: Path, root: Path) -> LabAddresses:
@@ -62,7 +63,9 @@ def stop_process(folder: Path) -> LabAddresses | None:
     if process is not None:
         family = [process, *process.children(recursive=True)]
         process.terminate()
-        _reap(family)
+        if _killed(family) and lab == read_addresses(folder):
+            # It could not put its state away by itself. What another lab wrote there meanwhile is that one's.
+            (folder / STATE).unlink(missing_ok=True)
     if folder.is_dir():
         end_strays(folder)
     return lab
@@ -126,12 +129,14 @@ def _said_ready(process: subprocess.Popen[bytes]) -> bool:
         return bool(readable) and stream.readline().decode().strip() == READY
 
 
-def _reap(family: list[Any]) -> None:
+def _killed(family: list[Any]) -> bool:
     import psutil
 
-    for process in psutil.wait_procs(family, timeout=STOP_SECONDS)[1]:
+    left = psutil.wait_procs(family, timeout=STOP_SECONDS)[1]
+    for process in left:
         process.kill()
-    psutil.wait_procs(family, timeout=STOP_SECONDS)
+    psutil.wait_procs(left, timeout=STOP_SECONDS)
+    return bool(left)
 
 
 def _last_line(path: Path) -> str:

@@ -10,7 +10,18 @@ from pydantic import ValidationError
 
 from .addresses import REPOSITORY, LabAddresses, ProcessId
 
-__all__ = ["LOG", "READY", "STATE", "alive", "end_strays", "find_lab", "process_id", "sweep", "write_addresses"]
+__all__ = [
+    "LOG",
+    "READY",
+    "STATE",
+    "alive",
+    "end_strays",
+    "find_lab",
+    "process_id",
+    "read_addresses",
+    "sweep",
+    "write_addresses",
+]
 
 STATE = "state.json"
 LOG = "lab.log"
@@ -44,13 +55,18 @@ def write_addresses(lab: LabAddresses) -> None:
     temporary.replace(path)
 
 
-def find_lab(folder: Path) -> LabAddresses | None:
-    """The lab that runs in this folder; None if there is none, or what is left of one that was killed."""
+def read_addresses(folder: Path) -> LabAddresses | None:
+    """What state.json says, of a lab that may have been killed since; None without a whole one."""
     try:
-        lab = LabAddresses.model_validate_json((folder / STATE).read_bytes())
+        return LabAddresses.model_validate_json((folder / STATE).read_bytes())
     except (OSError, ValidationError):
         return None
-    return lab if alive(lab.process) else None
+
+
+def find_lab(folder: Path) -> LabAddresses | None:
+    """The lab that runs in this folder; None if there is none, or what is left of one that was killed."""
+    lab = read_addresses(folder)
+    return lab if lab is not None and alive(lab.process) else None
 
 
 def sweep(folder: Path) -> None:

@@ -80,6 +80,17 @@ def test_every_part_answers_as_soon_as_it_is_started_and_none_after_it_was_stopp
     assert not (folder / STATE).exists()
 
 
+def test_a_lab_that_does_not_end_when_asked_is_killed_and_leaves_no_state(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runbook_lib.lab.process.STOP_SECONDS", 1)
+    lab = start_process(folder, ROOT)
+    psutil.Process(lab.process.pid).suspend()
+    assert stop_process(folder) == lab
+    assert not psutil.pid_exists(lab.process.pid)
+    assert not (folder / STATE).exists()
+
+
 def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="can't be used: Not a directory") as caught:
