@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, Final
 
 from ..errors import AwsError
 from ..models.services import Member
+from ..models.verification import Carrier
 from .heard import hear
 
 __all__ = ["Aws", "assume_role", "live_client", "map_error", "mapped"]
 
 _CALLER: Final = "GetCallerIdentity"
 _FILTER_VALUES: Final = 200  # the most that AWS takes in one filter
+_NO_LIST: Final = "pl-00000000000000000"
+_LIST_GONE: Final = "InvalidPrefixListID.NotFound"
 _KINDS: Final = {
     "interface": "interface",
     "network_load_balancer": "load balancer",
@@ -27,10 +31,11 @@ _KINDS: Final = {
 }
 
 
-def assume_role(arn: str) -> dict[str, str]:
+def assume_role(arn: str, external_id: str = "") -> dict[str, str]:
     """The keys of a role, for an hour, by the names of the variables that hold such."""
-    with mapped("taking on a role"):
-        held = _client("sts").assume_role(RoleArn=arn, RoleSessionName="runbook")["Credentials"]
+    more = {"ExternalId": external_id} if external_id else {}
+    with mapped(f"taking on the role {arn}"):
+        held = _client("sts").assume_role(RoleArn=arn, RoleSessionName="runbook", **more)["Credentials"]
     return {
         "AWS_ACCESS_KEY_ID": str(held["AccessKeyId"]),
         "AWS_SECRET_ACCESS_KEY": str(held["SecretAccessKey"]),
@@ -53,6 +58,27 @@ class Aws:
         with mapped("asking who we are"):
             return str(self._client("sts").get_caller_identity()["Arn"])
 
+    def account(self) -> str:
+        """The account that the credentials are of."""
+        with mapped("asking who we are"):
+            return str(self._client("sts").get_caller_identity()["Account"])
+
+    def try_reading(self) -> None:
+        """Make each call that the verification makes, on nothing; the AwsError names the one that is refused."""
+        from botocore.exceptions import ClientError
+
+        client = self._client("ec2")
+        with mapped("a call that verification needs"):
+            for call in (client.describe_security_group_rules, client.describe_security_groups,
+                         client.describe_network_interfaces, client.describe_instances):  # fmt: skip
+                call(MaxResults=5)
+            try:
+                client.get_managed_prefix_list_entries(PrefixListId=_NO_LIST, DryRun=True)
+            except ClientError as error:
+                # Whoever may ask is told that this was no question, or that there is no such list.
+                if error.response["Error"]["Code"] in _DENIED:
+                    raise
+
     def rules(self, group_ids: Iterable[str]) -> list[dict[str, Any]]:
         """All rules of these groups, as describe_security_group_rules tells them."""
         found: list[dict[str, Any]] = []
@@ -73,15 +99,41 @@ class Aws:
                 found |= {str(group["GroupId"]): str(group["GroupName"]) for group in pages}
         return found
 
+    def carriers(self, group_ids: Iterable[str]) -> tuple[Carrier, ...]:
+        """Every interface that carries one of these groups, one entry a group of it."""
+        wanted = frozenset(group_ids)
+        interfaces = self._interfaces(sorted(wanted))
+        found = (carrier for item in interfaces for carrier in _carriers(item) if carrier.group in wanted)
+        return tuple(sorted(set(found), key=lambda carrier: (carrier.group, carrier.id)))
+
+    def list_entries(self, list_id: str) -> dict[str, str]:
+        """The descriptions of a managed prefix list's entries, by network; of a list that is gone there are none."""
+        from botocore.exceptions import ClientError
+
+        with mapped("reading the entries of a prefix list"):
+            try:
+                pages = list(self._pages("get_managed_prefix_list_entries", "Entries", PrefixListId=list_id))
+            except ClientError as error:
+                if error.response["Error"]["Code"] != _LIST_GONE:
+                    raise
+                pages = []
+        return {str(entry["Cidr"]): str(entry.get("Description") or "") for entry in pages}
+
     def members(self, group_id: str) -> tuple[Member, ...]:
         """Everything with a network interface in the group, one entry an address."""
-        # describe_instances filtered by group misses load balancers, endpoints and functions.
-        with mapped("reading the members of a security group"):
-            filters = [{"Name": "group-id", "Values": [group_id]}]
-            interfaces = list(self._pages("describe_network_interfaces", "NetworkInterfaces", Filters=filters))
+        interfaces = self._interfaces([group_id])
         names = self._instance_names({_owner(item)[0] for item in interfaces if _owner(item)[1] == "instance"})
         members = (member for item in interfaces for member in _members(item, names))
         return tuple(sorted(members, key=lambda member: (member.id, member.address, member.private_address)))
+
+    def _interfaces(self, group_ids: Sequence[str]) -> list[dict[str, Any]]:
+        # describe_instances filtered by group misses load balancers, endpoints and functions.
+        found: list[dict[str, Any]] = []
+        with mapped("reading the members of security groups"):
+            for chunk in _chunks(group_ids):
+                filters = [{"Name": "group-id", "Values": chunk}]
+                found += self._pages("describe_network_interfaces", "NetworkInterfaces", Filters=filters)
+        return found
 
     def _instance_names(self, ids: set[str]) -> dict[str, str]:
         names: dict[str, str] = {}
@@ -105,19 +157,20 @@ class Aws:
         return self._clients[service]
 
 
-def live_client(region: str = "") -> Aws:
-    """What the comparison asks for the rules that there are, in this region or the environment's."""
-    return Aws(lambda service: _client(service, region))
+def live_client(region: str = "", keys: Mapping[str, str] | None = None) -> Aws:
+    """What the comparison asks for what there is, in this region and with these keys or with the environment's."""
+    return Aws(lambda service: _client(service, region, keys or {}))
 
 
-def _client(service: str, region: str = "") -> Any:
+def _client(service: str, region: str = "", keys: Mapping[str, str] = MappingProxyType({})) -> Any:
     import boto3
     from botocore.config import Config
 
     config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
     # Of all that AWS makes boto3 alone looks for AWS_DEFAULT_REGION only; Terraform, in the same job, for AWS_REGION.
     where = region or os.environ.get("AWS_REGION") or None
-    client = boto3.session.Session(region_name=where).client(service, config=config)
+    given = {f"aws_{name.removeprefix('AWS_').lower()}": value for name, value in keys.items()}
+    client = boto3.session.Session(region_name=where, **given).client(service, config=config)
     client.meta.events.register(f"after-call.{service}", _hear_call)
     return client
 
@@ -149,6 +202,26 @@ def _members(interface: dict[str, Any], names: dict[str, str]) -> Iterator[Membe
             address=str(association.get("PublicIp") or ""),
             private_address=str(private.get("PrivateIpAddress") or ""),
             name=name,
+        )
+
+
+def _carriers(interface: dict[str, Any]) -> Iterator[Carrier]:
+    owner, kind = _owner(interface)
+    own = str(interface["NetworkInterfaceId"])
+    attachment = interface.get("Attachment") or {}
+    # A balancer's interface has the end of its ARN in the description; its state has the ARN's end as well.
+    ids = {own, owner, str(attachment.get("AttachmentId") or own)}
+    service = str(interface.get("InterfaceType") or "interface") != "interface" or kind == "load balancer"
+    service = service or bool(interface.get("RequesterManaged"))
+    service = service or str(attachment.get("InstanceOwnerId") or "").startswith("amazon-")
+    for group in interface.get("Groups") or ():
+        yield Carrier(
+            group=str(group.get("GroupId")),
+            id=own if owner == own or kind != "instance" else owner,
+            kind=kind,
+            name=_name(interface.get("TagSet")),
+            ids=frozenset(ids),
+            by_service=service,
         )
 
 
@@ -209,7 +282,7 @@ _CODES: Final = {
     "OptInRequired": "Enable this region, or correct AWS_REGION.",
     "InvalidGroup.NotFound": "The group is gone: run the plan step again.",
     "InvalidGroupId.Malformed": "Correct the group's id in runbook.yml.",
-    "InvalidPrefixListID.NotFound": "The prefix list is gone: run the plan step again.",
+    _LIST_GONE: "The prefix list is gone: run the plan step again.",
 }
 _DENIED: Final = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Client.UnauthorizedOperation"}
 _THROTTLED: Final = {
@@ -245,7 +318,7 @@ def _refusal(what: str, error: dict[str, Any], operation: str) -> AwsError:
     code = str(error.get("Code") or "no error code")
     message = _first_line(str(error.get("Message") or "no message"))
     if code in _DENIED:
-        service = "sts" if operation == _CALLER else "ec2"
+        service = "sts" if operation in {_CALLER, "AssumeRole"} else "ec2"
         action = f"{service}:{operation}" if operation else "this action"
         return AwsError(f"AWS refused {what}: {message}", f"Allow {action} to the role that runs this.")
     if code in _THROTTLED:

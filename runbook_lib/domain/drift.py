@@ -5,18 +5,25 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 from runbook_lib.models.base import UNKNOWN, Outcome
+from runbook_lib.models.findings import WaiverReference
 from runbook_lib.models.rules import COMPARED_FIELDS, Direction, Rule, SourceKind
-from runbook_lib.models.verification import Difference, DifferenceKind, Verification
+from runbook_lib.models.verification import AcceptedDifference, Difference, DifferenceKind, Verification
+from runbook_lib.wording import describe_rule
 
 from .canonical import canonical, is_default_egress
 from .matching import identity, pair, pair_changed, value
 from .rules import is_id
+from .same_access import same_access
+from .waivers import fits
 
-__all__ = ["Surveyed", "compare", "governed_groups", "rule_key", "with_drift"]
+__all__ = ["Surveyed", "accept", "compare", "concluded", "governed_groups", "rule_key"]
 
+# What is there in the cloud otherwise than the repository wants it.
+_DIFFERS: Final = {DifferenceKind.CHANGED, DifferenceKind.MISSING, DifferenceKind.UNMANAGED}
 _REFERENCES: Final = {SourceKind.GROUP, SourceKind.PREFIX_LIST}
 
 
@@ -94,28 +101,70 @@ def compare(
             other_stacks += 1
         elif not (difference.kind is DifferenceKind.MISSING and difference.group in surveyed.gone):
             differences.append(difference.model_copy(update={"hint": _hint(row, surveyed.ids)}))
+    differences = _same_access(differences, in_repository, [rule for rule in in_aws if identity(rule) not in theirs])
     named = (each.model_copy(update={"name": surveyed.names.get(each.group, "")}) for each in differences)
-    return Verification(
-        outcome=Outcome.BLOCKED if differences else Outcome.PASSED,
-        in_sync=in_sync,
-        differences=tuple(sorted(named, key=_order)),
-        other_stacks=other_stacks,
-    )
+    return concluded(Verification(outcome=Outcome.PASSED, in_sync=in_sync, other_stacks=other_stacks), named)
 
 
-def with_drift(found: Verification, more: Iterable[Difference], checks: Iterable[str]) -> Verification:
-    """The verification with what else differs: what Terraform wants to change blocks, all else is a warning."""
-    drift, failing = tuple(more), tuple(checks)
-    outcome = found.outcome
-    if outcome is Outcome.PASSED and (drift or failing):
-        outcome = Outcome.BLOCKED if any(difference.wanted for difference in drift) else Outcome.WARNED
-    differences = (*found.differences, *sorted(drift, key=lambda each: each.address))
-    return found.model_copy(update={"outcome": outcome, "differences": differences, "checks": failing})
+def concluded(found: Verification, differences: Iterable[Difference], checks: Iterable[str] = ()) -> Verification:
+    """The verification with these differences and failing checks besides: blocked by what blocks, else warned."""
+    every = (*found.differences, *sorted(differences, key=_order))
+    failing = (*found.checks, *checks)
+    if any(difference.blocks for difference in every):
+        outcome = Outcome.BLOCKED
+    else:
+        told = failing or any(difference.accepted is None for difference in every)
+        outcome = Outcome.WARNED if told else Outcome.PASSED
+    return found.model_copy(update={"outcome": outcome, "differences": every, "checks": failing})
+
+
+def accept(found: Verification, accepted: Iterable[AcceptedDifference], today: date) -> Verification:
+    """The verification in which what somebody answers for does not block; the last day still counts."""
+    in_force = [each for each in accepted if each.expires >= today]
+
+    def marked(difference: Difference) -> Difference:
+        hit = next((each for each in in_force if _answers_for(each, difference)), None)
+        if hit is None:
+            return difference
+        by = WaiverReference(owner=hit.owner, reason=hit.reason, expires=hit.expires.isoformat())
+        return difference.model_copy(update={"accepted": by, "blocks": False})
+
+    return concluded(found.model_copy(update={"differences": ()}), map(marked, found.differences))
 
 
 def rule_key(rule: Rule) -> Hashable:
     """What tells a rule from every other of its group, however it is written."""
     return identity(canonical(rule))
+
+
+def _answers_for(accepted: AcceptedDifference, difference: Difference) -> bool:
+    where = {difference.group, difference.name, difference.address, difference.rule.address if difference.rule else ""}
+    if difference.kind is not accepted.kind or not any(fits(accepted.where, name) for name in where - {""}):
+        return False
+    what = describe_rule(difference.rule) if difference.rule else difference.subject
+    if difference.kind is DifferenceKind.DRIFTED:
+        # Each attribute that differs has to be one that is accepted.
+        return bool(accepted.attributes) and set(difference.fields) <= set(accepted.attributes)
+    return fits(accepted.what, what)
+
+
+def _same_access(differences: list[Difference], wanted: list[Rule], there: list[Rule]) -> list[Difference]:
+    """Mark where rules differ and yet the group lets the same through: split, merged, or made by somebody else."""
+    sides = {(each.group, each.rule.direction) for each in differences if each.rule and each.kind in _DIFFERS}
+
+    def of(rules: list[Rule], side: Hashable) -> list[Rule]:
+        return [rule for rule in rules if (rule.group, rule.direction) == side]
+
+    same = {side for side in sides if same_access(of(wanted, side), of(there, side))}
+    return [
+        each.model_copy(update={"same_access": True, "blocks": False})
+        if each.rule
+        and each.kind in _DIFFERS
+        and (each.group, each.rule.direction) in same
+        and set(each.fields) != {"description"}
+        else each
+        for each in differences
+    ]
 
 
 def _hint(row: _Row, ids: Mapping[Hashable, str]) -> str:
@@ -241,4 +290,4 @@ def _differing(places: dict[str, Rule]) -> dict[str, dict[str, Any]]:
 
 def _order(difference: Difference) -> tuple[str, str, str]:
     rule = difference.rule
-    return difference.group, difference.kind.value, rule.model_dump_json() if rule else ""
+    return difference.group, difference.kind.value, rule.model_dump_json() if rule else difference.address

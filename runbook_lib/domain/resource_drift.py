@@ -15,27 +15,36 @@ __all__ = ["drifted", "failed_checks"]
 # What a group's own resource repeats of rules: those are compared one by one.
 _RULES: Final = frozenset({"ingress", "egress"})
 _REPOSITORY, _STATE, _CLOUD = "repository", "state", "aws"
+_TAGS: Final = frozenset({"tags", "tags_all"})
 _PASSED: Final = frozenset({"pass"})
 
 
-def drifted(plan: Plan, told: Collection[str] = ()) -> Iterator[Difference]:
+def drifted(plan: Plan, told: Collection[str] = (), there: Mapping[str, str] | None = None) -> Iterator[Difference]:
     """A difference for every resource and output that Terraform wants to change, or that was changed outside.
 
     `plan` was made with a refresh, its sensitive values masked. `told` are the addresses, and the groups'
-    ids, of which a rule is told to differ already: nothing more is said of their rules.
+    ids, of which a rule is told to differ already: nothing more is said of their rules. `there` are, by the addresses
+    of rules that the cloud has with the very same content, its ids of them.
     """
+    there = there or {}
     wanted: set[str] = set()
     for change in plan.changes:
         if change.mode == "managed" and _does(change):
             wanted.add(change.address)
             fields = _fields(change, (_CLOUD, _REPOSITORY))
-            if not _said_already(change, fields, told):
-                yield _difference(change, "+".join(_does(change)), _worth(change, fields), wanted=True)
+            if _said_already(change, fields, told):
+                continue
+            difference = _difference(change, "+".join(_does(change)), _worth(change, fields), wanted=True)
+            if change.address in there and _does(change) == ("create",) and change.type not in GROUP_TYPES:
+                difference = _made_anew(difference, there[change.address])
+            yield difference
     for change in plan.drift:
-        # A rule that was changed outside is found by asking the cloud.
-        if change.address in wanted or (change.type in RULE_TYPES and change.type not in GROUP_TYPES):
+        if change.address in wanted:
             continue
         fields = {name: each for name, each in _fields(change, (_STATE, _CLOUD)).items() if not _is_rule(change, name)}
+        if change.type in RULE_TYPES and change.type not in GROUP_TYPES:
+            # A rule that was changed outside is found by asking the cloud; its tags are not.
+            fields = {name: each for name, each in fields.items() if name in _TAGS}
         if fields:
             action = "deleted outside" if change.after is None else "changed outside"
             yield _difference(change, action, fields, wanted=False)
@@ -58,8 +67,18 @@ def _does(change: ResourceChange) -> tuple[str, ...]:
 
 
 def _difference(change: ResourceChange, action: str, fields: dict[str, dict[str, Any]], *, wanted: bool) -> Difference:
-    known = {"address": change.address, "action": action, "fields": fields, "wanted": wanted}
+    known = {"address": change.address, "action": action, "fields": fields, "wanted": wanted, "blocks": wanted}
     return Difference(kind=DifferenceKind.DRIFTED, group="", rule=None, **known)
+
+
+def _made_anew(difference: Difference, identity: str) -> Difference:
+    address = difference.address
+    hint = (
+        f"AWS has a rule of the same content as {identity or 'another one'}, which apply can't make twice. "
+        f"Take that one away and apply, or forget the old one (terraform state rm '{address}') and import it"
+    )
+    hint += f': import {{ to = {address}, id = "{identity}" }}' if identity else "."
+    return difference.model_copy(update={"same_access": True, "blocks": False, "hint": hint})
 
 
 def _said_already(change: ResourceChange, fields: Mapping[str, Any], told: Collection[str]) -> bool:

@@ -9,7 +9,7 @@ from datetime import date
 from runbook_lib.models.compliance import Waiver, WaiverState, WaiverStatus
 from runbook_lib.models.findings import Finding, Verdict, WaiverReference
 
-__all__ = ["apply_waivers", "matches"]
+__all__ = ["apply_waivers", "fits", "matches"]
 
 
 def apply_waivers(
@@ -29,10 +29,11 @@ def apply_waivers(
 def matches(waiver: Waiver, finding: Finding) -> bool:
     """Whether the waiver speaks of this finding, expired or not."""
     policy = finding.policy if finding.tool == "runbook" else f"{finding.tool}:{finding.policy}"
-    return waiver.policy == policy and _fits(waiver.address, finding.address)
+    return waiver.policy == policy and fits(waiver.address, finding.address)
 
 
-def _fits(pattern: str, text: str) -> bool:
+def fits(pattern: str, text: str) -> bool:
+    """Whether the text is as the pattern says, of which a star stands for any characters."""
     # Only the star is special: addresses hold brackets and quotes that other patterns would take for their own.
     first, *middle = pattern.split("*")
     if not middle:

@@ -15,6 +15,7 @@ from .base import Model
 from .findings import Action, Severity
 from .steps import BUILT_IN, CHANGE, STEP_NAME, Step, find_step
 from .variables import NEVER_FOR_TERRAFORM, reason_against
+from .verification import AcceptedDifference
 
 __all__ = [
     "ApprovalConfig",
@@ -303,6 +304,7 @@ class StackConfig(Model):
     region: str = ""
     environment: dict[str, str] = {}
     roles: RolesConfig = RolesConfig()
+    accepted_differences: tuple[AcceptedDifference, ...] = ()
 
     @field_validator("environment")
     @classmethod

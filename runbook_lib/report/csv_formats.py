@@ -12,13 +12,14 @@ from .table import Table
 __all__ = ["differences_csv", "services_csv"]
 
 _RESULT = ("passed", "status", "seconds", "attempts", "error", "at")
+_BESIDES = ("subject", "blocks", "same_access", "accepted_by")
 _TEST = ("name", "address", "url", "member", "method")
 
 
 def differences_csv(verification: Verification) -> str:
     """A line a difference; `fields` is JSON."""
     rows = [_difference(each) for each in verification.differences]
-    return Table(("kind", "group", *EXPORTED_FIELDS, "fields"), rows).csv()
+    return Table(("kind", "group", *EXPORTED_FIELDS, "fields", *_BESIDES), rows).csv()
 
 
 def services_csv(report: ServiceReport) -> str:
@@ -32,7 +33,8 @@ def _difference(difference: Difference) -> tuple[object, ...]:
     shown = difference.model_dump(mode="json")
     rule = shown["rule"] or {"address": shown["address"]}
     fields = json.dumps(shown["fields"], sort_keys=True) if shown["fields"] else ""
-    return shown["kind"], shown["group"], *(rule.get(name) for name in EXPORTED_FIELDS), fields
+    rest = (shown["subject"], shown["blocks"], shown["same_access"], (shown["accepted"] or {}).get("owner", ""))
+    return shown["kind"], shown["group"], *(rule.get(name) for name in EXPORTED_FIELDS), fields, *rest
 
 
 def _result(result: ServiceResult) -> tuple[object, ...]:

@@ -85,7 +85,15 @@ _EXPOSURE: Final[Schema] = {
     "target_kind": TEXT,
     **_PORTS,
 }
-_DIFFERENCE: Final[Schema] = {"kind": TEXT, **_RULE, "fields": TEXT}
+_DIFFERENCE: Final[Schema] = {
+    "kind": TEXT,
+    **_RULE,
+    "fields": TEXT,
+    "subject": TEXT,
+    "blocks": FLAG,
+    "same_access": FLAG,
+    "accepted_by": TEXT,
+}
 _SERVICE: Final[Schema] = {
     "name": TEXT,
     "address": TEXT,
@@ -251,20 +259,34 @@ def differences(verification: Verification) -> Table:
     rows = []
     for difference in verification.differences:
         word, tone, meaning = _KINDS[difference.kind]
+        badge = Badge(word, tone if difference.blocks else "quiet" if difference.accepted else "warn")
+        said = _what_differs(difference, meaning)
         if difference.kind is DifferenceKind.DRIFTED:
-            badge = Badge(word, tone if difference.wanted else "warn")
-            rows.append((badge, Code(difference.address), difference.action, _values(difference) or meaning))
+            rows.append((badge, Code(difference.address), difference.action, said))
             continue
-        rule = describe_rule(difference.rule) if difference.rule else "the group itself"
+        subject = describe_rule(difference.rule) if difference.rule else difference.subject or "the group itself"
         name = f"{difference.name} ({difference.group})" if difference.name else difference.group
-        said = " ".join(filter(None, (_values(difference) or meaning, difference.hint)))
-        rows.append((Badge(word, tone), Code(name), rule, said))
+        rows.append((badge, Code(name), subject, said))
+    accepted = sum(1 for difference in verification.differences if difference.accepted)
     caption = f"In sync: {verification.in_sync}. Different: {len(verification.differences)}."
+    caption += f" Accepted: {accepted}." if accepted else ""
     caption += f" Of other stacks: {verification.other_stacks}." if verification.other_stacks else ""
     records = [_difference_record(difference) for difference in verification.differences]
     caption += "".join(f" {sentence}." for sentence in verification.checks)
     columns = ("", "Group or resource", "Rule or action", "What differs")
     return Table(columns, rows, caption, "Repository, state and AWS agree.", records=records, schema=_DIFFERENCE)
+
+
+def _what_differs(difference: Difference, meaning: str) -> str:
+    values = "" if difference.subject else _values(difference)
+    said = [values or meaning]
+    if difference.same_access:
+        said.append("Same access: other rules in AWS let the same through.")
+    said.append(difference.hint)
+    if difference.accepted:
+        by = difference.accepted
+        said.append(f"Accepted by {by.owner} until {by.expires}: {by.reason}")
+    return ". ".join(part.rstrip(".") for part in said if part)
 
 
 def _difference_record(difference: Difference) -> Record:
@@ -273,7 +295,9 @@ def _difference_record(difference: Difference) -> Record:
     rule = {**(_rule_record(difference.rule) if difference.rule else nothing)}
     if difference.address:
         rule["address"] = difference.address
-    return {"kind": shown["kind"], **rule, "fields": json.dumps(shown["fields"], sort_keys=True)}
+    rest = {name: shown[name] for name in ("subject", "blocks", "same_access")}
+    rest["accepted_by"] = (shown["accepted"] or {}).get("owner", "")
+    return {"kind": shown["kind"], **rule, "fields": json.dumps(shown["fields"], sort_keys=True), **rest}
 
 
 def services(report: ServiceReport | Iterable[ServiceResult]) -> Table:

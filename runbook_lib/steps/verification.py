@@ -46,16 +46,24 @@ def compare_all(context: StepContext) -> Verification:
 @recorded
 def decide(context: StepContext, found: Verification) -> ResultView:
     """End the step: blocked by any difference, and by whatever else Terraform still wants to change."""
-    drifted = [difference for difference in found.differences if difference.kind is DifferenceKind.DRIFTED]
-    rules = [difference for difference in found.differences if difference.kind is not DifferenceKind.DRIFTED]
+    told = [difference for difference in found.differences if difference.accepted is None]
+    drifted = [difference for difference in told if difference.kind is DifferenceKind.DRIFTED]
+    rules = [difference for difference in told if difference.kind is not DifferenceKind.DRIFTED]
+    accepted = len(found.differences) - len(told)
     context.metrics |= {"in_sync": found.in_sync, "differences": len(rules), "drifted": len(drifted)}
-    line = _agreement(found, rules)
+    line = _agreement(found, [difference for difference in rules if not difference.subject])
     wanted = [difference.address for difference in drifted if difference.wanted]
     outside = [difference.address for difference in drifted if not difference.wanted]
-    for said, addresses in (("Terraform still wants to change", wanted), ("Changed outside of Terraform", outside)):
-        if addresses:
-            more = f" and {len(addresses) - _NAMED} more" if len(addresses) > _NAMED else ""
-            line += f" {said}: {', '.join(addresses[:_NAMED])}{more}."
+    beside = [difference.subject for difference in rules if difference.subject]
+    for said, what in (
+        ("Unknown to the state", beside),
+        ("Terraform still wants to change", wanted),
+        ("Changed outside of Terraform", outside),
+    ):
+        if what:
+            more = f" and {len(what) - _NAMED} more" if len(what) > _NAMED else ""
+            line += f" {said}: {', '.join(what[:_NAMED])}{more}."
+    line += f" Differences that somebody answers for: {accepted}." if accepted else ""
     if found.checks:
         line += f" Terraform's own checks do not all hold: {found.checks[0]}."
     return context.finish(found.outcome, line)
@@ -64,7 +72,10 @@ def decide(context: StepContext, found: Verification) -> ResultView:
 def _agreement(found: Verification, rules: Sequence[Difference]) -> str:
     if rules:
         kinds = sorted({difference.kind.value.replace("_", " ") for difference in rules})
-        return f"{len(rules)} rules differ ({', '.join(kinds)}), {found.in_sync} agree."
+        same = all(difference.same_access for difference in rules)
+        nevertheless = " They let the same through as the repository's." if same else ""
+        number = f"{len(rules)} rules differ" if len(rules) != 1 else "1 rule differs"
+        return f"{number} ({', '.join(kinds)}), {found.in_sync} agree.{nevertheless}"
     line = f"Repository, state and AWS agree on {found.in_sync} rules."
     line = line if found.in_sync else "Nothing to compare: the stack has no security-group rules."
     return line + (f" {found.other_stacks} more in the same groups are other stacks'." if found.other_stacks else "")

@@ -5,22 +5,31 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from importlib import import_module
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ..adapters.hcl_inline import read_inline_blocks
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_backend import backend_type
 from ..adapters.terraform_folder import ensure_initialised
-from ..domain.drift import Surveyed, compare, governed_groups, rule_key, with_drift
+from ..domain.drift import Surveyed, accept, compare, concluded, governed_groups, rule_key
+from ..domain.holders import (
+    LIST_TYPE,
+    OwnedList,
+    entries_elsewhere,
+    foreign_entries,
+    holders,
+    owned_lists,
+    strange_carriers,
+)
 from ..domain.plan import parse_plan
+from ..domain.provider_roles import provider_roles
 from ..domain.resource_drift import drifted, failed_checks
 from ..domain.rules import (
-    CLOUDS,
     GROUP_TYPES,
     Group,
     Written,
@@ -30,44 +39,46 @@ from ..domain.rules import (
     rules_from_state,
 )
 from ..domain.sensitive import mask_plan, plan_secrets
-from ..errors import RunbookError
+from ..errors import ConfigError, RunbookError
 from ..models.plan import Plan
 from ..models.rules import Rule
-from ..models.verification import DifferenceKind, Verification
+from ..models.verification import AcceptedDifference, Difference, DifferenceKind, Verification
 from ..settings import Settings
 from .clients import stack_config, terraform_client
 from .states import fetch_state, learn, learn_state
+from .survey import Found, role_keys, survey
 
-__all__ = ["LiveClient", "Places", "compare_places", "gather_places"]
-
-
-class LiveClient(Protocol):
-    """What the comparison needs of a cloud's adapter, which makes one with its `live_client(region)`."""
-
-    def rules(self, group_ids: Iterable[str]) -> Iterable[Mapping[str, Any]]:
-        """All rules of these groups, as the cloud tells them."""
-
-    def group_names(self, group_ids: Iterable[str]) -> Mapping[str, str]:
-        """The names of those groups that exist, by id."""
+__all__ = ["Places", "compare_places", "gather_places"]
 
 
 @dataclass(frozen=True)
 class Places:
-    """The rules as the repository wants them, as the state has them, and as AWS has them; and what of their groups."""
+    """The rules as the repository wants them, as the state has them, and as AWS has them; and what of their groups.
+
+    `besides` are differences that are not of rules: who carries the groups, what is in prefix lists.
+    """
 
     repository: tuple[Rule, ...]
     state: tuple[Rule, ...]
     aws: tuple[Rule, ...]
     surveyed: Surveyed = field(default_factory=Surveyed)
     plan: Plan = field(default_factory=Plan)
+    besides: tuple[Difference, ...] = ()
+    accepted: tuple[AcceptedDifference, ...] = ()
 
 
-def compare_places(places: Places) -> Verification:
+def compare_places(places: Places, today: date | None = None) -> Verification:
     """The three, rule by rule; then whatever else Terraform wants to change, or found changed outside."""
     groups = governed_groups(places.repository, places.state)
     found = compare(places.repository, places.state, places.aws, groups, places.surveyed)
     told = {name for each in found.differences for name in (each.group, each.rule and each.rule.address) if name}
-    return with_drift(found, drifted(places.plan, told), failed_checks(places.plan))
+    ids = places.surveyed.ids
+    there = {rule.address: ids[rule_key(rule)] for rule in places.repository if rule_key(rule) in ids}
+    names = places.surveyed.names
+    besides = (each.model_copy(update={"name": names.get(each.group, "")}) for each in places.besides)
+    more = (*besides, *drifted(places.plan, told, there))
+    found = concluded(found, more, failed_checks(places.plan))
+    return accept(found, places.accepted, today or datetime.now(UTC).date())
 
 
 def gather_places(
@@ -79,16 +90,48 @@ def gather_places(
     """Ask Terraform what the repository wants, the backend for the state, and AWS for what is there."""
     terraform = terraform_client(settings, stack, on_line, meanwhile)
     ensure_initialised(terraform)
-    written = read_inline_blocks(terraform.directory, GROUP_TYPES).written
+    written = read_inline_blocks(terraform.directory, GROUP_TYPES | {LIST_TYPE}).written
+    config = stack_config(settings, stack)
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Terraform stays in this thread: an interrupt comes here, and it must be the one to hear of it.
-        rest = pool.submit(_state_and_aws, settings, stack, written)
-        wanted, plan = _planned(settings, terraform, stack_config(settings, stack).plan_options)
-        document, places = rest.result()
-    learn_state(settings, document)
-    repository = places.state if wanted is None else declared_rules(wanted, written)
-    elsewhere = _rules_elsewhere(settings, stack) if _strangers(places) else ()
-    return replace(places, repository=repository, plan=plan, surveyed=replace(places.surveyed, elsewhere=elsewhere))
+        rest = pool.submit(_state_and_clouds, settings, stack, written)
+        wanted, plan = _planned(settings, terraform, config.plan_options)
+        managed, found = rest.result()
+    learn_state(settings, managed.document)
+    if found.left or found.left_lists:
+        roles = provider_roles(plan)
+        there = survey(
+            found.left, found.left_lists, managed.with_rules, lambda account: role_keys(settings, roles, account)
+        )
+        found.join(there)
+    repository = managed.rules if wanted is None else declared_rules(wanted, written)
+    owned = frozenset(group.id for group in managed.groups if group.owned)
+    gone = owned - set(found.names)
+    surveyed = Surveyed(owned, gone, names=found.names, ids=found.ids)
+    accepted = _accepted(settings, stack)
+    places = Places(repository, managed.rules, tuple(found.rules), surveyed, plan, accepted=accepted)
+    places = replace(places, besides=tuple(_besides(managed, found, owned)))
+    if not (places.besides or _strangers(places)):
+        return places
+    others = _other_states(settings, stack)
+    elsewhere = tuple(rule for document, rules in others for rule in rules)
+    documents = [document for document, _ in others]
+    besides = tuple(_besides(managed, found, owned, documents))
+    return replace(places, besides=besides, surveyed=replace(surveyed, elsewhere=elsewhere))
+
+
+@dataclass(frozen=True)
+class _Managed:
+    """What the stack's state has: the document, the rules that it declares, its groups and its prefix lists."""
+
+    document: dict[str, Any]
+    rules: tuple[Rule, ...]
+    groups: tuple[Group, ...]
+    lists: tuple[OwnedList, ...]
+
+    @property
+    def with_rules(self) -> frozenset[str]:
+        return frozenset(str(rule.group) for rule in self.rules)
 
 
 def _planned(
@@ -105,45 +148,40 @@ def _planned(
     return rules, parse_plan(mask_plan(document))
 
 
-def _state_and_aws(settings: Settings, stack: str, written: Written) -> tuple[dict[str, Any], Places]:
+def _state_and_clouds(settings: Settings, stack: str, written: Written) -> tuple[_Managed, Found]:
     document = fetch_state(settings, stack)
     state = declared_rules(rules_from_state(document), written) if document else ()
     groups = groups_of_state(document)
     known = {group.id for group in groups}
     # A group in which the stack has rules, though nothing more is known of it.
     groups += tuple(Group(identity) for identity in governed_groups((), state) if identity not in known)
-    aws, names, ids = _survey(groups, {str(rule.group) for rule in state})
-    owned = frozenset(group.id for group in groups if group.owned)
-    gone = frozenset(identity for identity in owned if identity not in names)
-    return document, Places((), state, aws, Surveyed(owned, gone, names=names, ids=ids))
+    managed = _Managed(document, state, groups, owned_lists(document, written))
+    return managed, survey(managed.groups, managed.lists, managed.with_rules)
 
 
-def _survey(
-    groups: Iterable[Group], with_rules: Collection[str]
-) -> tuple[tuple[Rule, ...], dict[str, str], dict[Hashable, str]]:
-    """What the clouds have of the groups that the stack owns or has rules in, each asked where it is; and their ids."""
-    rules: list[Rule] = []
-    names: dict[str, str] = {}
-    ids: dict[Hashable, str] = {}
-    by_place: dict[tuple[str, str], list[Group]] = {}
-    for group in groups:
-        cloud = next((cloud.name for cloud in CLOUDS.values() if group.id.startswith(cloud.ids)), "")
-        if cloud and (group.owned or group.id in with_rules):
-            by_place.setdefault((cloud, group.region), []).append(group)
-    # Who governs nothing in a cloud needs no credentials for it.
-    for (cloud, region), found in sorted(by_place.items()):
-        client: LiveClient = import_module(f"..adapters.{cloud}", __package__).live_client(region)
-        told = tuple(client.rules([group.id for group in found]))
-        here = CLOUDS[cloud].live_rules(told)
-        rules += here
-        if CLOUDS[cloud].rule_id:
-            # One rule an item: only then is it known which id is whose.
-            pairs = zip(here, told, strict=True)
-            ids |= {rule_key(rule): str(item.get(CLOUDS[cloud].rule_id, "")) for rule, item in pairs}
-        owned = [group.id for group in found if group.owned]
-        names |= {group.id: group.name for group in found if group.name and not group.owned}
-        names |= client.group_names(owned) if owned else {}
-    return tuple(rules), names, ids
+def _accepted(settings: Settings, stack: str) -> tuple[AcceptedDifference, ...]:
+    limit = settings.config.compliance.max_waiver_days
+    today = datetime.now(UTC).date()
+    every = stack_config(settings, stack).accepted_differences
+    for index, each in enumerate(every):
+        if (each.expires - today).days > limit:
+            raise ConfigError(
+                f"runbook.yml: stacks.{stack}.accepted_differences.{index} ends on {each.expires}, more than {limit} "
+                "days from now",
+                "Choose an earlier day; the limit is compliance.max_waiver_days in runbook.yml.",
+            )
+    return every
+
+
+def _besides(
+    managed: _Managed, found: Found, owned: Collection[str], others: Iterable[Mapping[str, Any]] = ()
+) -> Iterator[Difference]:
+    documents = tuple(others)
+    known = [holder for document in (managed.document, *documents) for holder in holders(document, owned)]
+    yield from strange_carriers(found.carriers, known)
+    for each in managed.lists:
+        theirs = [network for document in documents for network in entries_elsewhere(document, each.id)]
+        yield from foreign_entries(each, found.entries.get(each.id, {}), theirs)
 
 
 def _strangers(places: Places) -> bool:
@@ -151,12 +189,12 @@ def _strangers(places: Places) -> bool:
     return any(difference.kind is DifferenceKind.UNMANAGED for difference in found)
 
 
-def _rules_elsewhere(settings: Settings, stack: str) -> tuple[Rule, ...]:
-    """The rules that the other stacks of runbook.yml keep; without those of a stack whose state can't be read.
+def _other_states(settings: Settings, stack: str) -> list[tuple[dict[str, Any], tuple[Rule, ...]]]:
+    """The states of the other stacks of runbook.yml, with the rules that they keep; but those that can't be read.
 
-    And without those of a state that is a file beside the others: whoever can write one could name any rule his.
+    And without a state that is a file beside the others: whoever can write one could name any rule his.
     """
-    found: list[Rule] = []
+    found = []
     for other in settings.config.stacks:
         directory = settings.root / stack_config(settings, other).path
         with contextlib.suppress(RunbookError):
@@ -164,5 +202,5 @@ def _rules_elsewhere(settings: Settings, stack: str) -> tuple[Rule, ...]:
                 document = fetch_state(settings, other)
                 learn_state(settings, document)
                 written = read_inline_blocks(directory, GROUP_TYPES).written
-                found += declared_rules(rules_from_state(document), written) if document else ()
-    return tuple(found)
+                found.append((document, declared_rules(rules_from_state(document), written) if document else ()))
+    return found

@@ -283,7 +283,10 @@ def ask_aws() -> str:
     """Who we are to AWS."""
     from ..adapters.aws import Aws
 
-    return Aws().identity()
+    aws = Aws()
+    who = aws.identity()
+    aws.try_reading()
+    return who
 
 
 def _check_token(found: str, scopes: tuple[str, ...], role: int) -> None:

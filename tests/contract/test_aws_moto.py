@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+import requests
 from moto.server import ThreadedMotoServer
 
 from runbook_lib.adapters.aws import Aws
 from runbook_lib.domain.rules.aws import rules_from_aws
+from runbook_lib.errors import AwsError
 
 WORLD = "0.0.0.0/0"
 
@@ -68,3 +74,88 @@ def test_a_members_public_address_is_found(ec2: Any) -> None:
 
 def test_the_identity_is_an_arn(ec2: Any) -> None:
     assert Aws().identity().startswith("arn:aws:sts::")
+
+
+POLICY = Path(__file__).parents[2] / "docs/iam/verification.json"
+
+
+def use_policy(monkeypatch: pytest.MonkeyPatch, document: dict[str, Any]) -> None:
+    """Let moto hold us to this policy alone, as AWS would."""
+    iam = boto3.client("iam")
+    user = f"reader-{uuid.uuid4()}"  # moto remembers those of other tests
+    iam.create_user(UserName=user)
+    iam.put_user_policy(UserName=user, PolicyName="reader", PolicyDocument=json.dumps(document))
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    requests.post(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth", data=b"0", timeout=10).raise_for_status()
+
+
+@pytest.fixture
+def enforced(ec2: Any) -> Iterator[Any]:
+    yield ec2
+    requests.post(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth", data=b"inf", timeout=10)
+
+
+def ask_everything(web: str, prefix_list: str) -> None:
+    aws = Aws()
+    aws.identity()
+    aws.try_reading()
+    aws.rules([web])
+    aws.group_names([web])
+    aws.carriers([web])
+    aws.list_entries(prefix_list)
+    (member,) = aws.members(web)
+    assert member.name == "web-front", "without the permission names would be left out in silence"
+
+
+def world(ec2: Any) -> tuple[str, str]:
+    web, subnet = group(ec2)
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "web-front"}]}]
+    ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet, SecurityGroupIds=[web],
+                      TagSpecifications=tags)  # fmt: skip
+    made = ec2.create_managed_prefix_list(PrefixListName="x", MaxEntries=1, AddressFamily="IPv4")
+    return web, made["PrefixList"]["PrefixListId"]
+
+
+def test_what_is_documented_is_enough(enforced: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    web, prefix_list = world(enforced)
+    use_policy(monkeypatch, json.loads(POLICY.read_text()))
+    ask_everything(web, prefix_list)
+
+
+@pytest.mark.parametrize("action", json.loads(POLICY.read_text())["Statement"][0]["Action"])
+def test_each_permission_is_needed_and_its_lack_is_named(
+    enforced: Any, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    web, prefix_list = world(enforced)
+    document = json.loads(POLICY.read_text())
+    document["Statement"][0]["Action"].remove(action)
+    use_policy(monkeypatch, document)
+    with pytest.raises(AwsError) as caught:
+        ask_everything(web, prefix_list)
+    assert action in caught.value.remedy
+
+
+def test_who_carries_a_group_is_told_with_all_its_ids(ec2: Any) -> None:
+    web, subnet = group(ec2)
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet, SecurityGroupIds=[web])
+    instance = made["Instances"][0]["InstanceId"]
+    alone = ec2.create_network_interface(SubnetId=subnet, Groups=[web])["NetworkInterface"]["NetworkInterfaceId"]
+    found = {carrier.id: carrier for carrier in Aws().carriers([web])}
+    assert set(found) == {instance, alone}
+    assert (found[instance].kind, found[alone].kind) == ("instance", "interface")
+    assert instance in found[instance].ids
+    assert any(identity.startswith("eni-") for identity in found[instance].ids)
+    assert not any(carrier.by_service for carrier in found.values())
+
+
+def test_the_entries_of_a_prefix_list_are_told_and_of_one_that_is_gone_there_are_none(ec2: Any) -> None:
+    entries = [{"Cidr": "10.0.0.0/8", "Description": "office"}, {"Cidr": "10.1.0.0/16"}]
+    made = ec2.create_managed_prefix_list(
+        PrefixListName="offices", MaxEntries=5, AddressFamily="IPv4", Entries=entries
+    )["PrefixList"]["PrefixListId"]
+    assert Aws().list_entries(made) == {"10.0.0.0/8": "office", "10.1.0.0/16": ""}
+    assert Aws().account() == "123456789012"

@@ -22,13 +22,14 @@ Written = Callable[[tuple[str, ...], str, str], bool]
 class Group:
     """A security group that a state knows. `owned` says that the stack manages it, not only finds it.
 
-    `region` is empty where nothing tells it.
+    `region` and `account` are empty where nothing tells them.
     """
 
     id: str
     name: str = ""
     region: str = ""
     owned: bool = False
+    account: str = ""
 
 
 def groups_of_state(document: Mapping[str, Any]) -> tuple[Group, ...]:
@@ -46,6 +47,7 @@ def groups_of_state(document: Mapping[str, Any]) -> tuple[Group, ...]:
                     name=group.name or (known.name if known else ""),
                     region=group.region or (known.region if known else ""),
                     owned=group.owned or bool(known and known.owned),
+                    account=group.account or (known.account if known else ""),
                 )
     return tuple(found[identity] for identity in sorted(found))
 
@@ -76,11 +78,14 @@ def _instances(resource: Any) -> Iterable[Mapping[str, Any]]:
 def _group(resource: Mapping[str, Any], values: Mapping[str, Any]) -> Group | None:
     kind = str(resource.get("type"))
     # arn:partition:ec2:region:account:security-group/sg-1; a rule's has the same beginning.
-    region = _text(values, "region") or [*_text(values, "arn").split(":"), "", "", "", ""][3]
+    arn = [*_text(values, "arn").split(":"), "", "", "", "", ""]
+    region, account = _text(values, "region") or arn[3], _text(values, "owner_id") or arn[4]
     if kind in GROUP_TYPES:
-        return Group(_text(values, "id"), _text(values, "name"), region, resource.get("mode") != "data")
+        owned = resource.get("mode") != "data"
+        return Group(_text(values, "id"), _text(values, "name"), region, owned, account)
     if "security_group_id" in values and resource.get("mode") == "managed":
-        return Group(_text(values, "security_group_id"), "", region)
+        # Its own account is that of whoever made the rule; a shared network's group may be another's.
+        return Group(_text(values, "security_group_id"), "", region, account=account)
     return None
 
 

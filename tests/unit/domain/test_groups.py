@@ -34,10 +34,10 @@ def test_groups_are_owned_looked_up_or_only_named_by_a_rule() -> None:
         }
     )
     assert found == (
-        Group("sg-default", "default", "us-east-1", owned=True),
-        Group("sg-found", "found", "eu-west-2"),
-        Group("sg-named", "", "ap-south-1"),
-        Group("sg-own", "own", "eu-west-1", owned=True),
+        Group("sg-default", "default", "us-east-1", owned=True, account="123456789012"),
+        Group("sg-found", "found", "eu-west-2", account="123456789012"),
+        Group("sg-named", "", "ap-south-1", account="123456789012"),
+        Group("sg-own", "own", "eu-west-1", owned=True, account="123456789012"),
     )
 
 
@@ -45,7 +45,9 @@ def test_a_group_that_is_owned_stays_so_whatever_else_names_it() -> None:
     own = resource("aws_security_group", id="sg-1", name="web", arn=arn("eu-west-1"))
     rule = resource("aws_security_group_rule", security_group_id="sg-1")
     for order in ([own, rule], [rule, own]):
-        assert groups_of_state({"resources": order}) == (Group("sg-1", "web", "eu-west-1", owned=True),)
+        assert groups_of_state({"resources": order}) == (
+            Group("sg-1", "web", "eu-west-1", owned=True, account="123456789012"),
+        )
 
 
 def test_the_region_of_a_resource_wins_where_the_provider_tells_it() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runbook_lib.domain.drift import compare, with_drift
+from runbook_lib.domain.drift import compare, concluded
 from runbook_lib.domain.plan import parse_plan
 from runbook_lib.domain.resource_drift import drifted, failed_checks
 from runbook_lib.models.base import Outcome
@@ -88,8 +88,21 @@ def test_a_rule_is_told_as_a_rule_and_a_change_of_it_that_no_rule_shows_all_the_
     # A rule that only AWS has is in no resource of the repository, but in a group.
     inside = {"id": "sg-1", "ingress": [{"from_port": 22}]}
     assert found(entry("aws_security_group.web", ["update"], inside, {**inside, "ingress": []}), told=["sg-1"]) == []
-    # What was changed in a rule outside of Terraform is found by asking AWS.
-    assert found(drift=[entry(f"{RULE}.web", ["update"], {"from_port": 80}, {"from_port": 81})]) == []
+    # What was changed in a rule outside of Terraform is found by asking AWS; its tags, which nothing else tells, here.
+    before, after = {"from_port": 80, "tags": {"Owner": "web"}}, {"from_port": 81, "tags": {"Owner": "nobody"}}
+    assert found(drift=[entry(f"{RULE}.web", ["update"], before, before | {"from_port": 81})]) == []
+    (difference,) = found(drift=[entry(f"{RULE}.web", ["update"], before, after)])
+    assert list(difference.fields) == ["tags"]
+
+
+def test_a_rule_that_somebody_made_anew_with_the_same_content_opens_nothing_and_apply_would_fail_at_it() -> None:
+    change = entry(f"{RULE}.web", ["create"], None, {"from_port": 80})
+    document = {"format_version": "1.2", "resource_changes": [change]}
+    (difference,) = drifted(parse_plan(document), (), {f"{RULE}.web": "sgr-2"})
+    assert (difference.same_access, difference.blocks, difference.wanted) == (True, False, True)
+    assert f'import {{ to = {RULE}.web, id = "sgr-2" }}' in difference.hint
+    (difference,) = drifted(parse_plan(document), (), {f"{RULE}.other": "sgr-2"})
+    assert difference.blocks
 
 
 def test_data_that_is_read_and_resources_that_only_move_are_nothing_to_do() -> None:
@@ -122,7 +135,8 @@ def test_checks_that_do_not_hold_or_are_not_known_to_are_told() -> None:
 @pytest.mark.parametrize(("wanted", "outcome"), [(True, Outcome.BLOCKED), (False, Outcome.WARNED)])
 def test_what_terraform_wants_blocks_and_what_it_merely_saw_warns(wanted: bool, outcome: Outcome) -> None:
     nothing = compare((), (), ())
-    difference = Difference(kind=DifferenceKind.DRIFTED, group="", rule=None, address="a.b", wanted=wanted)
-    assert with_drift(nothing, [difference], []).outcome is outcome
-    assert with_drift(nothing, [], []).outcome is Outcome.PASSED
-    assert with_drift(nothing, [], ["check.a: fail"]).outcome is Outcome.WARNED
+    entry_of = entry("aws_instance.a", ["update"], {"a": 1}, {"a": 2})
+    differences = found(entry_of) if wanted else found(drift=[entry_of])
+    assert concluded(nothing, differences).outcome is outcome
+    assert concluded(nothing, [], []).outcome is Outcome.PASSED
+    assert concluded(nothing, [], ["check.a: fail"]).outcome is Outcome.WARNED

@@ -121,6 +121,26 @@ def test_differences_say_what_each_place_has() -> None:
     ]  # fmt: skip
 
 
+def test_what_a_difference_is_of_and_who_answers_for_it_is_said() -> None:
+    carries = Difference(
+        kind=DifferenceKind.UNMANAGED, group="sg-1", name="db", rule=None, subject="instance i-1 carries the group",
+        fields={"member": {"aws": "i-1"}}, blocks=False,
+    )  # fmt: skip
+    by = WaiverReference(owner="net", reason="CHG-1", expires="2026-12-31")
+    split = Difference(kind=DifferenceKind.CHANGED, group="sg-1", rule=RULE, same_access=True, blocks=False)
+    accepted = split.model_copy(update={"accepted": by, "same_access": False})
+    found = Verification(outcome=Outcome.WARNED, in_sync=3, differences=(carries, split, accepted))
+    table = tables.differences(found)
+    assert table.caption == "In sync: 3. Different: 3. Accepted: 1."
+    assert [[str(cell) for cell in row] for row in table.rows] == [
+        ["unmanaged", "db (sg-1)", "instance i-1 carries the group", "in AWS, unknown to the state"],
+        ["changed", "sg-1", "ingress tcp 80-90 from 0.0.0.0/0",
+         "not as the others have it. Same access: other rules in AWS let the same through"],
+        ["changed", "sg-1", "ingress tcp 80-90 from 0.0.0.0/0",
+         "not as the others have it. Accepted by net until 2026-12-31: CHG-1"],
+    ]  # fmt: skip
+
+
 def test_untested_and_failing_services_come_first() -> None:
     report = ServiceReport(
         outcome=Outcome.BLOCKED,

@@ -8,6 +8,7 @@ from step_fakes import NOW, FakeSlack, built_in
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.adapters.terraform_binary import TerraformBinary
 from runbook_lib.models.base import Outcome
+from runbook_lib.models.findings import WaiverReference
 from runbook_lib.models.rules import Direction, Rule
 from runbook_lib.models.run import Run
 from runbook_lib.models.verification import Difference, DifferenceKind, Verification
@@ -70,6 +71,9 @@ def test_the_three_are_compared_and_what_was_found_is_kept(
     assert "missing" in row
 
 
+BY = WaiverReference(owner="net", reason="CHG-1", expires="2026-12-31")
+
+
 def difference(kind: DifferenceKind) -> Difference:
     return Difference(kind=kind, group="sg-1", rule=rule(80))
 
@@ -126,11 +130,36 @@ def drift(address: str, *, wanted: bool = False) -> Difference:
             " down.",
             id="others drifted",
         ),
+        pytest.param(
+            Verification(
+                outcome=Outcome.WARNED,
+                in_sync=2,
+                differences=(
+                    Difference(kind=DifferenceKind.UNMANAGED, group="sg-1", rule=None, subject="i-1 carries the group"),
+                    difference(DifferenceKind.CHANGED).model_copy(update={"accepted": BY}),
+                ),
+            ),
+            Outcome.WARNED,
+            "Repository, state and AWS agree on 2 rules. Unknown to the state: i-1 carries the group. Differences that"
+            " somebody answers for: 1.",
+            id="a carrier, and a difference that is accepted",
+        ),
+        pytest.param(
+            Verification(
+                outcome=Outcome.WARNED,
+                in_sync=2,
+                differences=(difference(DifferenceKind.CHANGED).model_copy(update={"same_access": True}),),
+            ),
+            Outcome.WARNED,
+            "1 rule differs (changed), 2 agree. They let the same through as the repository's.",
+            id="the same access",
+        ),
     ],
 )
 def test_the_end_says_how_many_agree(context: StepContext, found: Verification, outcome: Outcome, summary: str) -> None:
     result = verification.decide(context, found).result
     assert (result.outcome, result.summary) == (outcome, summary)
-    rules = [each for each in found.differences if each.kind is not DifferenceKind.DRIFTED]
-    drifted = len(found.differences) - len(rules)
+    told = [each for each in found.differences if each.accepted is None]
+    rules = [each for each in told if each.kind is not DifferenceKind.DRIFTED]
+    drifted = len(told) - len(rules)
     assert result.metrics == {"in_sync": found.in_sync, "differences": len(rules), "drifted": drifted}

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runbook_lib.errors import AwsError, InputError, TerraformError
+from runbook_lib.errors import AwsError, ConfigError, InputError, TerraformError
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.config import GroupReference
+from runbook_lib.models.findings import WaiverReference
 from runbook_lib.models.services import Member
+from runbook_lib.models.verification import AcceptedDifference, Carrier
 from runbook_lib.settings import Settings
 from runbook_lib.steps import service_tests
 from runbook_lib.steps.service_tests import members_of
 from runbook_lib.workspace import comparison, states
 
+ACCOUNT = "123456789012"
 GROUP = "sg-0123456789abcdef0"
 RULE = "sgr-0123456789abcdef0"
 ADDRESS = "aws_vpc_security_group_ingress_rule.web"
@@ -69,6 +73,18 @@ class FakeAws:
         self.asked: list[str] = []
         self.gone: set[str] = set()
         self.regions: list[str] = []
+        self.keys: list[str] = []
+        self.carried: tuple[Carrier, ...] = ()
+        self.entries: dict[str, str] = {}
+
+    def account(self) -> str:
+        return ACCOUNT
+
+    def carriers(self, groups: Any) -> tuple[Carrier, ...]:
+        return tuple(carrier for carrier in self.carried if carrier.group in set(groups))
+
+    def list_entries(self, list_id: str) -> dict[str, str]:
+        return self.entries
 
     def rules(self, groups: Any) -> list[dict[str, Any]]:
         return [rule for rule in self._rules if rule["GroupId"] in set(groups)]
@@ -91,8 +107,9 @@ def outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Outside:
     def place(document: dict[str, Any], *rules: dict[str, Any]) -> tuple[FakeTerraform, FakeAws]:
         terraform, aws = FakeTerraform(tmp_path), FakeAws(list(rules))
 
-        def live_client(region: str) -> FakeAws:
+        def live_client(region: str, keys: dict[str, str] | None = None) -> FakeAws:
             aws.regions.append(region)
+            aws.keys += [keys["AWS_ACCESS_KEY_ID"]] if keys else []
             return aws
 
         monkeypatch.setattr(states, "fetch_state", lambda settings, stack: document)
@@ -326,3 +343,128 @@ def test_rules_of_another_stack_are_its_own_unless_anybody_could_have_written_it
     found = comparison.compare_places(comparison.gather_places(settings, "access", print))
     assert [difference.kind.value for difference in found.differences] == kinds
     assert found.other_stacks == 1 - len(kinds)
+
+
+def test_who_carries_a_group_of_ours_and_is_in_no_state_is_told_as_a_warning(
+    settings: Settings, outside: Outside, tmp_path: Path
+) -> None:
+    (tmp_path / "main.tf").write_text(GROUP_FILE)
+    _, aws = outside(with_group(state()), in_aws())
+    aws.carried = (Carrier(group=GROUP, id="i-1", kind="instance", ids=frozenset({"i-1"})),)
+    found = comparison.compare_places(comparison.gather_places(settings, "access", print))
+    assert (found.outcome, [each.subject for each in found.differences]) == (
+        Outcome.WARNED,
+        ["instance i-1 carries the group"],
+    )
+    assert found.differences[0].name == f"name of {GROUP}"
+
+
+def test_who_carries_it_by_another_stack_is_no_stranger(
+    settings: Settings, outside: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "main.tf").write_text(GROUP_FILE)
+    _, aws = outside(with_group(state()), in_aws())
+    aws.carried = (Carrier(group=GROUP, id="i-1", kind="instance", ids=frozenset({"i-1"})),)
+    instance = {"mode": "managed", "type": "aws_instance", "name": "x",
+                "instances": [{"attributes": {"id": "i-1", "vpc_security_group_ids": [GROUP]}}]}  # fmt: skip
+    documents = {"access": with_group(state()), "network": {**state(), "resources": [instance]}}
+    monkeypatch.setattr(comparison, "fetch_state", lambda settings, stack: documents[stack])
+    monkeypatch.setattr(comparison, "backend_type", lambda folder: "http")
+    assert differences(settings) == (Outcome.PASSED, [])
+
+
+def test_an_entry_that_somebody_put_into_a_prefix_list_of_ours_blocks(
+    settings: Settings, outside: Outside, tmp_path: Path
+) -> None:
+    (tmp_path / "main.tf").write_text('resource "aws_ec2_managed_prefix_list" "offices" {\n  name = "offices"\n}\n')
+    listed = {"mode": "managed", "type": "aws_ec2_managed_prefix_list", "name": "offices",
+              "instances": [{"attributes": {"id": "pl-1", "entry": [{"cidr": "0.0.0.0/0"}]}}]}  # fmt: skip
+    document = state()
+    _, aws = outside({**document, "resources": [listed, *document["resources"]]}, in_aws())
+    aws.entries = {"0.0.0.0/0": "for a test"}
+    found = comparison.compare_places(comparison.gather_places(settings, "access", print))
+    assert (found.outcome, [each.kind.value for each in found.differences]) == (Outcome.BLOCKED, ["unmanaged"])
+    assert "0.0.0.0/0" in found.differences[0].subject
+
+
+def in_account(account: str) -> dict[str, Any]:
+    document = with_group(state())
+    attributes = document["resources"][0]["instances"][0]["attributes"]
+    attributes["owner_id"] = account
+    return document
+
+
+def test_a_group_in_another_account_is_asked_for_with_the_provider_s_role(
+    settings: Settings, outside: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "main.tf").write_text(GROUP_FILE)
+    role = "arn:aws:iam::444455556666:role/reader"
+    terraform, aws = outside(in_account("444455556666"), in_aws())
+    block = {"expressions": {"assume_role": [{"role_arn": {"constant_value": role}}]}}
+    terraform.beside = {"configuration": {"provider_config": {"aws": block}}}
+    taken: list[tuple[str, str]] = []
+
+    def assume(arn: str, external_id: str) -> dict[str, str]:
+        taken.append((arn, external_id))
+        return {name: f"{name} of it" for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")}
+
+    monkeypatch.setattr("runbook_lib.adapters.aws.assume_role", assume)
+    assert differences(settings) == (Outcome.PASSED, [])
+    assert taken == [(role, "")]
+    assert aws.keys == ["AWS_ACCESS_KEY_ID of it"]
+    assert "SECRET" not in settings.redactor.mask("AWS_SECRET_ACCESS_KEY of it")
+
+
+def test_a_group_in_an_account_that_nobody_can_enter_is_an_error_and_never_gone(
+    settings: Settings, outside: Outside, tmp_path: Path
+) -> None:
+    (tmp_path / "main.tf").write_text(GROUP_FILE)
+    outside(in_account("444455556666"))
+    with pytest.raises(AwsError, match="in the account 444455556666") as caught:
+        differences(settings)
+    assert "assume_role" in caught.value.remedy
+
+
+def accepting(settings: Settings, **given: Any) -> Settings:
+    entry = {"owner": "net", "reason": "CHG-1", "expires": datetime.now(UTC).date() + timedelta(days=3)} | given
+    config = settings.config
+    stack = config.stacks["access"].model_copy(
+        update={"accepted_differences": (AcceptedDifference.model_validate(entry),)}
+    )
+    changed = config.model_copy(update={"stacks": {**config.stacks, "access": stack}})
+    settings.config = changed
+    return settings
+
+
+def test_a_difference_that_somebody_answers_for_is_told_and_does_not_block(
+    settings: Settings, outside: Outside
+) -> None:
+    outside(state(), in_aws(), in_aws(22, "sgr-added"))
+    accepted = accepting(settings, kind="unmanaged", where=GROUP, what="ingress tcp 22 from 0.0.0.0/0*")
+    found = comparison.compare_places(comparison.gather_places(accepted, "access", print))
+    assert (found.outcome, len(found.differences)) == (Outcome.PASSED, 1)
+    assert found.differences[0].accepted == WaiverReference(
+        owner="net", reason="CHG-1", expires=f"{datetime.now(UTC).date() + timedelta(days=3)}"
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"where": "sg-other"},
+        {"what": "ingress tcp 23 *"},
+        {"kind": "missing"},
+        {"expires": datetime.now(UTC).date() - timedelta(days=1)},
+    ],
+    ids=str,
+)
+def test_what_nobody_answers_for_blocks(settings: Settings, outside: Outside, given: dict[str, Any]) -> None:
+    outside(state(), in_aws(), in_aws(22, "sgr-added"))
+    assert differences(accepting(settings, **{"kind": "unmanaged", "where": GROUP, **given}))[0] is Outcome.BLOCKED
+
+
+def test_nobody_answers_for_ever(settings: Settings, outside: Outside) -> None:
+    outside(state(), in_aws())
+    late = datetime.now(UTC).date() + timedelta(days=91)
+    with pytest.raises(ConfigError, match=r"accepted_differences\.0 ends on"):
+        differences(accepting(settings, kind="unmanaged", where="*", expires=late))
