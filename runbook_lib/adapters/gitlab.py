@@ -19,6 +19,7 @@ from .gitlab_data import (
     GitLabBranch,
     GitLabCommit,
     GitLabDeployed,
+    GitLabIssue,
     GitLabJob,
     GitLabNote,
     GitLabPipeline,
@@ -292,6 +293,25 @@ class GitLab:
         if told is None:
             raise GitLabError(f"could not {doing}", f"Make the user of {TOKEN} a Developer of the project.")
         return told
+
+    def open_issues(self, label: str) -> tuple[GitLabIssue, ...]:
+        """The open issues with this label, the oldest first."""
+        query = {"state": "opened", "labels": label, "order_by": "created_at", "sort": "asc"}
+        return tuple(self._http.list(f"{self._path}/issues", "read the open issues", GitLabIssue.parse, query))
+
+    def open_issue(self, title: str, body: str, label: str) -> GitLabIssue:
+        """Open an issue that members alone may see."""
+        content = {"title": title, "description": body, "labels": label, "confidential": True}
+        return self._http.post(f"{self._path}/issues", f"open the issue {title!r}", GitLabIssue.parse, content)
+
+    def edit_issue(self, iid: int, body: str, *, close: bool = False) -> GitLabIssue:
+        """Replace what an issue says; `close` closes it with that."""
+        content = {"description": body} | ({"state_event": "close"} if close else {})
+        return self._http.put(f"{self._path}/issues/{iid}", f"edit the issue {iid}", GitLabIssue.parse, content)
+
+    def comment_issue(self, iid: int, body: str) -> None:
+        """Comment on an issue."""
+        self._http.post(f"{self._path}/issues/{iid}/notes", f"comment on the issue {iid}", dict, {"body": body})
 
     def _query(self, query: str, variables: dict[str, str], doing: str, parse: Callable[[dict[str, Any]], T]) -> T:
         project = self.project if "/" in self.project else self.project_path()

@@ -15,6 +15,7 @@ __all__ = [
     "GitLabBranch",
     "GitLabCommit",
     "GitLabDeployed",
+    "GitLabIssue",
     "GitLabJob",
     "GitLabNote",
     "GitLabPipeline",
@@ -202,6 +203,28 @@ def parse_notes(document: Mapping[str, Any], url: str) -> tuple[GitLabNote, ...]
         for note in document["notes"]
         if not note.get("system")
     )
+
+
+@dataclass(frozen=True)
+class GitLabIssue:
+    """An issue; `author` is the login of who opened it."""
+
+    iid: int
+    title: str
+    body: str
+    author: str
+    url: str
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> GitLabIssue:
+        """From the API's JSON."""
+        return cls(
+            iid=int(document["iid"]),
+            title=str(document["title"]),
+            body=str(document.get("description") or ""),
+            author=str(document["author"]["username"]),
+            url=str(document.get("web_url") or ""),
+        )
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,12 @@ class GitLabHttp:
         with gitlab_errors(doing, self.url, variable):
             return parse(_object(client.http_post(path, post_data=dict(body), max_retries=self._retries)))
 
+    def put(self, path: str, doing: str, parse: Callable[[dict[str, Any]], T], body: Mapping[str, Any]) -> T:
+        """Put JSON."""
+        client, variable = self._client(doing, as_job=False)
+        with gitlab_errors(doing, self.url, variable):
+            return parse(_object(client.http_put(path, post_data=dict(body), max_retries=self._retries)))
+
     def raw(self, path: str, doing: str, *, as_job: bool = False) -> bytes:
         """Get bytes, whatever they say they are; none for 204."""
         return self._raw(*self._client(doing, as_job), path, doing)

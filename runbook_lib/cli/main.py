@@ -13,7 +13,23 @@ import typer
 
 from .. import __version__
 from ..errors import InterruptedRunError, RunbookError
-from . import approve, check, demo, doctor, evidence, exposure, lab, new, notify, params, run, services, state, verify
+from . import (
+    approve,
+    check,
+    demo,
+    doctor,
+    drift,
+    evidence,
+    exposure,
+    lab,
+    new,
+    notify,
+    params,
+    run,
+    services,
+    state,
+    verify,
+)
 
 __all__ = ["app", "main"]
 
@@ -32,6 +48,7 @@ for command in (
     exposure,
     approve,
     verify,
+    drift,
     services,
     state,
     evidence,

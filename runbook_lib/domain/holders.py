@@ -18,6 +18,7 @@ __all__ = [
     "entries_elsewhere",
     "foreign_entries",
     "holders",
+    "managed_ids",
     "owned_lists",
     "strange_carriers",
 ]
@@ -80,13 +81,23 @@ def holders(document: Mapping[str, Any], groups: Collection[str]) -> tuple[Holde
     return tuple(found)
 
 
-def strange_carriers(carriers: Iterable[Carrier], known: Collection[Holder]) -> Iterator[Difference]:
+def managed_ids(document: Mapping[str, Any]) -> frozenset[str]:
+    """The ids of all that the state manages."""
+    return frozenset(str(values["id"]) for _, values in _managed(document) if values.get("id"))
+
+
+def strange_carriers(
+    carriers: Iterable[Carrier], known: Collection[Holder], own: Collection[str] = ()
+) -> Iterator[Difference]:
     """A difference for each interface in a group that no resource in a state gave it, as far as states can tell.
 
     A balancer's or a function's interfaces, and instances that a template starts, have ids that no state knows: where a
-    state has something that makes such with this group, they are taken to be its.
+    state has something that makes such with this group, they are taken to be its. What is among the stack's `own` ids
+    Terraform itself compares.
     """
     for carrier in carriers:
+        if not carrier.ids.isdisjoint(own):
+            continue
         of_group = [holder for holder in known if carrier.group in holder.texts]
         if not any(_accounts_for(holder, carrier) for holder in of_group):
             subject = f"{carrier.kind} {carrier.name or carrier.id}" + (f" ({carrier.id})" if carrier.name else "")

@@ -8,7 +8,10 @@ from typing import Any, Final
 from runbook_lib.models.plan import Plan, ResourceChange
 from runbook_lib.models.verification import Difference, DifferenceKind
 
+from .accounted import Accounts
+from .holders import LIST_TYPE
 from .rules import GROUP_TYPES, RULE_TYPES
+from .rules.references import Configuration
 
 __all__ = ["drifted", "failed_checks"]
 
@@ -38,6 +41,8 @@ def drifted(plan: Plan, told: Collection[str] = (), there: Mapping[str, str] | N
             if change.address in there and _does(change) == ("create",) and change.type not in GROUP_TYPES:
                 difference = _made_anew(difference, there[change.address])
             yield difference
+    written = Configuration(plan.configuration, ()).written
+    accounts = Accounts(plan)
     for change in plan.drift:
         if change.address in wanted:
             continue
@@ -45,6 +50,13 @@ def drifted(plan: Plan, told: Collection[str] = (), there: Mapping[str, str] | N
         if change.type in RULE_TYPES and change.type not in GROUP_TYPES:
             # A rule that was changed outside is found by asking the cloud; its tags are not.
             fields = {name: each for name, each in fields.items() if name in _TAGS}
+        if change.type == LIST_TYPE and str((change.after or {}).get("id")) in told:
+            fields = {name: each for name, each in fields.items() if name not in {"entry", "version"}}
+        fields = {
+            name: each
+            for name, each in fields.items()
+            if not name or written(change.address, name) or not accounts.explain(change, each[_STATE], each[_CLOUD])
+        }
         if fields:
             action = "deleted outside" if change.after is None else "changed outside"
             yield _difference(change, action, fields, wanted=False)
@@ -98,6 +110,10 @@ def _is_rule(change: ResourceChange, name: str) -> bool:
     return change.type in GROUP_TYPES and name in _RULES
 
 
+def _said(value: Any) -> Any:
+    return None if value in ("", [], {}) else value
+
+
 def _fields(change: ResourceChange, places: tuple[str, str]) -> dict[str, dict[str, Any]]:
     """The attributes that differ, by place; those of a resource that comes or goes are not listed."""
     sides = dict(zip(places, (change.before, change.after), strict=True))
@@ -105,5 +121,6 @@ def _fields(change: ResourceChange, places: tuple[str, str]) -> dict[str, dict[s
         return {"": {place: "none" if side is None else "there" for place, side in sides.items()}}
     before, after = dict(change.before or {}), dict(change.after or {})
     after |= {name: "known after apply" for name, unknown in change.after_unknown.items() if unknown is True}
-    names = [name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name)]
+    # A provider that looks again writes an empty set where it had written nothing.
+    names = [name for name in dict.fromkeys((*before, *after)) if _said(before.get(name)) != _said(after.get(name))]
     return {name: {places[0]: before.get(name), places[1]: after.get(name)} for name in names}

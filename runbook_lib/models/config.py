@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from .base import Model
 from .findings import Action, Severity
-from .steps import BUILT_IN, CHANGE, STEP_NAME, Step, find_step
+from .steps import ALWAYS, BUILT_IN, CHANGE, DRIFT, STEP_NAME, Step, find_step
 from .variables import NEVER_FOR_TERRAFORM, reason_against
 from .verification import AcceptedDifference
 
@@ -358,8 +358,8 @@ class RunbookConfig(Model):
 
     @property
     def runbook_names(self) -> tuple[str, ...]:
-        """All runbooks, `change` first."""
-        return (CHANGE, *(name for name in self.runbooks if name != CHANGE))
+        """All runbooks, `change` and `drift` first."""
+        return (CHANGE, DRIFT, *(name for name in self.runbooks if name not in {CHANGE, DRIFT}))
 
     @property
     def all_steps(self) -> tuple[Step, ...]:
@@ -371,8 +371,8 @@ class RunbookConfig(Model):
 
     def runbook(self, name: str, stack: str = "") -> tuple[Step, ...]:
         """The steps of a runbook, without those that the stack leaves out; KeyError if there is none of this name."""
-        if name == CHANGE and name not in self.runbooks:
-            steps = BUILT_IN
+        if name in ALWAYS and name not in self.runbooks:
+            steps = ALWAYS[name]
         else:
             steps = tuple(entry.step(index + 1) for index, entry in enumerate(self.runbooks[name].steps))
         without = self.stacks[stack].without if stack else ()

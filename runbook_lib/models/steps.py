@@ -9,11 +9,12 @@ from pydantic import Field
 
 from .base import Model
 
-__all__ = ["BUILT_IN", "CHANGE", "STEP_NAME", "RunStep", "Step", "find_step"]
+__all__ = ["ALWAYS", "BUILT_IN", "CHANGE", "DRIFT", "STEP_NAME", "RunStep", "Step", "find_step"]
 
 STEP_NAME = r"^[a-z][a-z0-9_]{0,39}$"
 # The runbook that there is without a word in runbook.yml.
 CHANGE = "change"
+DRIFT = "drift"
 
 
 class RunStep(Model):
@@ -95,3 +96,9 @@ BUILT_IN: tuple[Step, ...] = (
         6, "service_tests", "Service tests", ("boto3", "aiohttp", *_DRAWING), starts_run=True, own_pipeline=True,
     ),
 )  # fmt: skip
+
+# The runbooks that are there though runbook.yml says nothing of them.
+ALWAYS: dict[str, tuple[Step, ...]] = {
+    CHANGE: BUILT_IN,
+    DRIFT: tuple(step.model_copy(update={"number": 1}) for step in BUILT_IN if step.name == "verification"),
+}

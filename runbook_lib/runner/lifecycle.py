@@ -21,17 +21,20 @@ __all__ = ["Lifecycle"]
 class Lifecycle:
     """Called by the sequence as steps start and end.
 
-    Slack is told from another thread, one thing after the other, while the next step works already.
+    Slack is told from another thread, one thing after the other, while the next step works already; a `quiet` run is
+    told by whoever asked for it.
     """
 
-    def __init__(self, settings: Settings, store: RunStore, run: Run, signer: Signer | None = None) -> None:
+    def __init__(
+        self, settings: Settings, store: RunStore, run: Run, signer: Signer | None = None, *, quiet: bool = False
+    ) -> None:
         self._settings = settings
         self._store = store
         self._run = run
         self._sealer = Sealer(settings, store, signer or Signer.of(settings))
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="telling")
         self._told: list[Future[object]] = []
-        self._opened = False
+        self._opened = self._quiet = quiet
         self.applied = False
 
     def run_started(self, steps: Sequence[Step]) -> None:
@@ -55,7 +58,8 @@ class Lifecycle:
         """Tell the result, and digest what the step left."""
         self.applied = self.applied or apply_began(result)
         self._sealer.ended(result)
-        self._told.append(self._pool.submit(lambda: self._teller().tell_step(result)))
+        if not self._quiet:
+            self._told.append(self._pool.submit(lambda: self._teller().tell_step(result)))
 
     def step_resumed(self, step: Step) -> None:
         """Let a step that still stands be sealed after one that was made anew before it."""
@@ -70,7 +74,7 @@ class Lifecycle:
         try:
             self._wait()
             failed = failed_result(results)
-            if failed:
+            if failed and not self._quiet:
                 self._teller().tell_failure(failed)
         finally:
             self._pool.shutdown()

@@ -47,7 +47,7 @@ StepT = TypeVar("StepT", bound=RunStep)
 class RunRequest:
     """What was asked on the command line: steps by name, all of them if none is named, or those from `start` on.
 
-    `assignments` are texts STEP.NAME=VALUE.
+    `assignments` are texts STEP.NAME=VALUE. A `quiet` run tells no chat of its steps.
     """
 
     names: tuple[str, ...] = ()
@@ -58,6 +58,7 @@ class RunRequest:
     resume: bool = False
     assignments: tuple[str, ...] = ()
     parameter_file: Path | None = None
+    quiet: bool = False
 
 
 def execute(request: RunRequest, settings: Settings) -> Summary:
@@ -94,7 +95,7 @@ def execute(request: RunRequest, settings: Settings) -> Summary:
             fork_server=server,
         )
         with carries_out(settings.outputs, run.run_id):
-            lifecycle = Lifecycle(settings, store, run, signer)
+            lifecycle = Lifecycle(settings, store, run, signer, quiet=request.quiet)
             lifecycle.run_started(job.steps)
             try:
                 return run_sequence(job, lifecycle)

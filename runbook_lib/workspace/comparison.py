@@ -23,6 +23,7 @@ from ..domain.holders import (
     entries_elsewhere,
     foreign_entries,
     holders,
+    managed_ids,
     owned_lists,
     strange_carriers,
 )
@@ -71,7 +72,8 @@ def compare_places(places: Places, today: date | None = None) -> Verification:
     """The three, rule by rule; then whatever else Terraform wants to change, or found changed outside."""
     groups = governed_groups(places.repository, places.state)
     found = compare(places.repository, places.state, places.aws, groups, places.surveyed)
-    told = {name for each in found.differences for name in (each.group, each.rule and each.rule.address) if name}
+    differences = (*found.differences, *places.besides)
+    told = {name for each in differences for name in (each.group, each.rule and each.rule.address) if name}
     ids = places.surveyed.ids
     there = {rule.address: ids[rule_key(rule)] for rule in places.repository if rule_key(rule) in ids}
     names = places.surveyed.names
@@ -178,7 +180,7 @@ def _besides(
 ) -> Iterator[Difference]:
     documents = tuple(others)
     known = [holder for document in (managed.document, *documents) for holder in holders(document, owned)]
-    yield from strange_carriers(found.carriers, known)
+    yield from strange_carriers(found.carriers, known, managed_ids(managed.document))
     for each in managed.lists:
         theirs = [network for document in documents for network in entries_elsewhere(document, each.id)]
         yield from foreign_entries(each, found.entries.get(each.id, {}), theirs)

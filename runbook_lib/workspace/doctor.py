@@ -117,7 +117,7 @@ def _notebooks(settings: Settings) -> str:
         raise ConfigError(
             f"not there: {', '.join(missing)}", "Restore it, correct runbook.yml, or `runbook new notebook`."
         )
-    return ", ".join(f"{name} has {len(found)} steps" for name, found in steps.items())
+    return ", ".join(f"{name} has {len(found)} step{'s' * (len(found) != 1)}" for name, found in steps.items())
 
 
 def _commit(settings: Settings) -> str:

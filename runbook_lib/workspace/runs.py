@@ -17,7 +17,7 @@ from ..adapters.run_lock import is_carried_out
 from ..adapters.store import RunStore
 from ..errors import ApprovalError, InputError, UsageError
 from ..models.run import Run
-from ..models.steps import CHANGE, RunStep, Step, find_step
+from ..models.steps import CHANGE, DRIFT, RunStep, Step, find_step
 from ..settings import Settings
 from .clients import gitlab_client
 from .records import began_file
@@ -71,7 +71,8 @@ def latest_run_id(settings: Settings, stack: str) -> str:
     stack, found = settings.stack_name(stack), []
     for path in settings.outputs.glob(f"*/{RUN_FILE}"):
         run = RunStore(settings.outputs, path.parent.name).read_model(RUN_FILE, Run)
-        if run.stack == stack:
+        # A look at the drift is no change that anything goes on with.
+        if run.stack == stack and run.runbook != DRIFT:
             found.append((run.created_at, run.run_id))
     if not found:
         raise InputError(

@@ -259,3 +259,31 @@ def test_python_gitlab_itself_finds_its_way_about(lab: RunningGitLab) -> None:
     assert project.pipelines.get(pipeline.id).status == "canceled"
     pipeline.retry()
     assert project.jobs.get(lab.job(pipeline.id, "prepare")).status == "pending"
+
+
+def test_an_issue_is_opened_for_members_alone_edited_commented_and_closed(lab: RunningGitLab) -> None:
+    client = lab.client("riley")
+    made = client.open_issue("Drift: stack web", "one", "runbook-drift")
+    assert (made.title, made.body, made.author) == ("Drift: stack web", "one", "riley")
+    assert lab.client("sam").open_issues("runbook-drift") == (made,)
+    assert client.open_issues("another") == ()
+    answer = lab.call("GET", "/api/v4/projects/42/issues?labels=runbook-drift", "riley").json()
+    assert answer[0]["confidential"] is True
+    client.comment_issue(made.iid, "more")
+    assert client.edit_issue(made.iid, "two").body == "two"
+    assert [issue.body for issue in client.open_issues("runbook-drift")] == ["two"]
+    client.edit_issue(made.iid, "three", close=True)
+    assert client.open_issues("runbook-drift") == ()
+
+
+def test_all_open_issues_are_listed_over_all_pages(lab: RunningGitLab) -> None:
+    client = lab.client("riley")
+    for number in range(25):
+        client.open_issue(f"Drift: {number}", "", "runbook-drift")
+    assert [issue.title for issue in client.open_issues("runbook-drift")] == [f"Drift: {n}" for n in range(25)]
+
+
+def test_an_issue_that_may_not_be_opened_says_what_the_token_lacks(lab: RunningGitLab) -> None:
+    with pytest.raises(GitLabError, match="open the issue") as caught:
+        lab.client("project_42_bot").open_issue("Drift", "", "runbook-drift")
+    assert "api" in caught.value.remedy

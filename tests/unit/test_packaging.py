@@ -107,8 +107,33 @@ def pipeline(name: str = ".gitlab-ci.yml") -> dict[str, Any]:
 
 def test_each_job_of_the_pipeline_is_one_command_of_the_runbook() -> None:
     jobs = {name: job["script"] for name, job in pipeline().items() if isinstance(job, dict) and "script" in job}
-    assert list(jobs) == ["prepare", "compliance", "plan", "approval", "apply", "reject", "verification", "failure"]
+    assert list(jobs) == [
+        "prepare",
+        "compliance",
+        "plan",
+        "approval",
+        "apply",
+        "reject",
+        "verification",
+        "drift",
+        "failure",
+    ]
     assert all(len(script) == 1 and script[0].startswith("runbook ") for script in jobs.values())
+
+
+def test_a_schedule_looks_for_drift_and_nothing_else() -> None:
+    jobs = pipeline()
+    never = {"if": '$CI_PIPELINE_SOURCE == "schedule"', "when": "never"}
+
+    def rules(job: dict[str, Any]) -> list[dict[str, Any]]:
+        above = job.get("extends", [])
+        inherited = [jobs[name] for name in ([above] if isinstance(above, str) else above)]
+        return list(job.get("rules") or next((rules(each) for each in reversed(inherited) if rules(each)), []))
+
+    kinds = {name: rules(job) for name, job in jobs.items() if isinstance(job, dict) and "stage" in job}
+    assert kinds.pop("drift") == [{"if": never["if"]}]
+    assert {name for name, found in kinds.items() if not found or found[0] != never} == set()
+    assert jobs["drift"]["allow_failure"] == {"exit_codes": [1]}
 
 
 def test_stages_stand_in_the_runbooks_order() -> None:
@@ -121,7 +146,7 @@ def test_stages_stand_in_the_runbooks_order() -> None:
 
 def test_apply_waits_for_a_person_and_can_neither_be_cancelled_nor_repeated() -> None:
     apply = pipeline()["apply"]
-    (rule,) = apply["rules"]
+    _, rule = apply["rules"]
     assert (rule["when"], rule["allow_failure"]) == ("manual", False)
     assert '$CI_COMMIT_REF_PROTECTED == "true"' in rule["if"]
     assert (apply["interruptible"], apply["retry"], apply["environment"]["name"]) == (
@@ -134,7 +159,7 @@ def test_apply_waits_for_a_person_and_can_neither_be_cancelled_nor_repeated() ->
 
 def test_a_no_has_a_job_of_its_own_that_holds_up_nothing() -> None:
     apply, reject = pipeline()["apply"], pipeline()["reject"]
-    (rule,), (of_apply,) = reject["rules"], apply["rules"]
+    (_, rule), (_, of_apply) = reject["rules"], apply["rules"]
     assert (rule["when"], rule["allow_failure"]) == ("manual", True)
     assert rule["if"] == of_apply["if"]
     assert (reject["stage"], reject["dependencies"]) == (apply["stage"], ["approval"])

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from . import control, deployments, graphql, jobs, merge_requests, orders, pages, people, pipelines, repository, state
+from . import (
+    control,
+    deployments,
+    graphql,
+    issues,
+    jobs,
+    merge_requests,
+    orders,
+    pages,
+    people,
+    pipelines,
+    repository,
+    state,
+)
 from .config import GitLabLabConfig, default_config
 from .data import GitLabData
 from .errors import add_error_handlers
@@ -26,6 +39,7 @@ def create_app(config: GitLabLabConfig | None = None) -> FastAPI:
         people,
         repository,
         merge_requests,
+        issues,
         pipelines,
         jobs,
         deployments,

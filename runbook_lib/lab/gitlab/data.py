@@ -13,6 +13,7 @@ __all__ = [
     "Commit",
     "Deployment",
     "GitLabData",
+    "Issue",
     "Job",
     "MergeRequest",
     "Note",
@@ -135,6 +136,22 @@ class MergeRequest:
 
 
 @dataclass
+class Issue:
+    """An issue, open until it has a time at which it was closed."""
+
+    iid: int
+    author: LabUser
+    title: str
+    description: str
+    created_at: datetime
+    updated_at: datetime
+    labels: tuple[str, ...] = ()
+    confidential: bool = False
+    closed_at: datetime | None = None
+    notes: list[Note] = field(default_factory=list)
+
+
+@dataclass
 class State:
     """A Terraform state: all versions by serial, the highest serial, and the lock, if held."""
 
@@ -172,6 +189,7 @@ class GitLabData:
         self.states: dict[str, State] = {}
         self.deployments: dict[int, Deployment] = {}
         self.merge_requests: dict[int, MergeRequest] = {}
+        self.issues: dict[int, Issue] = {}
         self.commits: dict[str, Commit] = {}
         self.refs: dict[str, str] = {}
         self.faults: list[dict[str, Any]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .approval import apply_began, approval_request, decision
 from .board import status_board
+from .drift import drift_news
 from .steps import failure, step_result
 
-__all__ = ["apply_began", "approval_request", "decision", "failure", "status_board", "step_result"]
+__all__ = ["apply_began", "approval_request", "decision", "drift_news", "failure", "status_board", "step_result"]

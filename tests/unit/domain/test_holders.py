@@ -10,6 +10,7 @@ from runbook_lib.domain.holders import (
     entries_elsewhere,
     foreign_entries,
     holders,
+    managed_ids,
     owned_lists,
     strange_carriers,
 )
@@ -72,6 +73,12 @@ def test_an_interface_that_no_resource_gave_the_group_is_told(
     for difference in told:
         assert (difference.kind.value, difference.group, difference.blocks) == ("unmanaged", GROUP, False)
         assert found.id in difference.subject
+
+
+def test_what_is_on_the_stack_s_own_interface_terraform_compares_itself() -> None:
+    document = state(OTHER)
+    assert list(strange_carriers([carrier()], holders(document, [GROUP]), managed_ids(document))) == []
+    assert len(list(strange_carriers([carrier("i-2", ids=frozenset({"i-2"}))], (), managed_ids(document)))) == 1
 
 
 def test_a_carrier_is_told_by_its_name_and_its_id() -> None:

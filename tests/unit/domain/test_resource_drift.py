@@ -62,6 +62,23 @@ def test_what_was_changed_outside_and_the_repository_says_nothing_of_is_told_and
     assert difference.action == "deleted outside"
 
 
+@pytest.mark.parametrize("empty", [{}, [], ""], ids=repr)
+def test_nothing_and_something_empty_are_the_same(empty: Any) -> None:
+    assert found(drift=[entry("aws_instance.web", ["update"], {"tags": None}, {"tags": empty})]) == []
+    (difference,) = found(
+        drift=[entry("aws_instance.web", ["update"], {"n": 0, "tags": None}, {"n": 1, "tags": empty})]
+    )
+    assert list(difference.fields) == ["n"]
+    assert len(found(drift=[entry("aws_instance.web", ["update"], {"monitoring": None}, {"monitoring": False})])) == 1
+
+
+def test_a_prefix_list_s_entries_are_told_once() -> None:
+    before, after = {"id": "pl-1", "entry": [], "version": 1}, {"id": "pl-1", "entry": [{"cidr": "::/0"}], "version": 2}
+    drift = [entry("aws_ec2_managed_prefix_list.x", ["update"], before, after)]
+    assert found(drift=drift, told=["pl-1"]) == []
+    assert len(found(drift=drift, told=["pl-2"])) == 1
+
+
 def test_what_terraform_puts_right_again_is_told_once() -> None:
     change = entry("aws_instance.web", ["update"], {"a": 2}, {"a": 1})
     drift = entry("aws_instance.web", ["update"], {"a": 1}, {"a": 2})

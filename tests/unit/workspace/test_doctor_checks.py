@@ -364,7 +364,7 @@ def test_where_all_is_well_everything_is_told(load: Callable[..., Settings], cle
     assert {diagnosis.level for diagnosis in found} == {Level.OK}
     assert [(diagnosis.name, diagnosis.found) for diagnosis in found if diagnosis.name != "policies"] == [
         ("runbook.yml", "2 stacks: network, access"),
-        ("notebooks", "change has 6 steps"),
+        ("notebooks", "change has 6 steps, drift has 1 step"),
         ("git", "4dc7a74dc7a7 of main"),
         ("signing key", f"ed25519 key {signer_id(KEY)[:12]}"),
         ("encryption", "plans are kept as they are, for Developers alone (terraform.encrypt_to)"),
