@@ -18,6 +18,7 @@ __all__ = ["drifted", "failed_checks"]
 # What a group's own resource repeats of rules: those are compared one by one.
 _RULES: Final = frozenset({"ingress", "egress"})
 _REPOSITORY, _STATE, _CLOUD = "repository", "state", "aws"
+_ENTRIES: Final = frozenset({"entry", "version"})
 _TAGS: Final = frozenset({"tags", "tags_all"})
 _PASSED: Final = frozenset({"pass"})
 
@@ -41,17 +42,19 @@ def drifted(plan: Plan, told: Collection[str] = (), there: Mapping[str, str] | N
             if change.address in there and _does(change) == ("create",) and change.type not in GROUP_TYPES:
                 difference = _made_anew(difference, there[change.address])
             yield difference
+    yield from _outside(plan, wanted, told)
+    for name in plan.outputs:
+        yield Difference(
+            kind=DifferenceKind.DRIFTED, group="", rule=None, address=f"output.{name}", action="update", wanted=True
+        )
+
+
+def _outside(plan: Plan, wanted: Collection[str], told: Collection[str]) -> Iterator[Difference]:
     written = Configuration(plan.configuration, ()).written
     accounts = Accounts(plan)
     for change in plan.drift:
-        if change.address in wanted:
-            continue
-        fields = {name: each for name, each in _fields(change, (_STATE, _CLOUD)).items() if not _is_rule(change, name)}
-        if change.type in RULE_TYPES and change.type not in GROUP_TYPES:
-            # A rule that was changed outside is found by asking the cloud; its tags are not.
-            fields = {name: each for name, each in fields.items() if name in _TAGS}
-        if change.type == LIST_TYPE and str((change.after or {}).get("id")) in told:
-            fields = {name: each for name, each in fields.items() if name not in {"entry", "version"}}
+        fields = {} if change.address in wanted else _fields(change, (_STATE, _CLOUD))
+        fields = {name: each for name, each in fields.items() if not _told_elsewhere(change, name, told)}
         fields = {
             name: each
             for name, each in fields.items()
@@ -60,10 +63,15 @@ def drifted(plan: Plan, told: Collection[str] = (), there: Mapping[str, str] | N
         if fields:
             action = "deleted outside" if change.after is None else "changed outside"
             yield _difference(change, action, fields, wanted=False)
-    for name in plan.outputs:
-        yield Difference(
-            kind=DifferenceKind.DRIFTED, group="", rule=None, address=f"output.{name}", action="update", wanted=True
-        )
+
+
+def _told_elsewhere(change: ResourceChange, name: str, told: Collection[str]) -> bool:
+    if change.type in GROUP_TYPES:
+        return name in _RULES
+    if change.type in RULE_TYPES:
+        # A rule that was changed outside is found by asking the cloud; its tags are not.
+        return name not in _TAGS
+    return change.type == LIST_TYPE and name in _ENTRIES and str((change.after or {}).get("id")) in told
 
 
 def failed_checks(plan: Plan) -> Iterator[str]:
