@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -413,40 +413,63 @@ class Trial:
         return compare_places(gather_places(self.settings, "trial", lambda line: None))
 
 
-def clean(hand: Hand, trial: Trial) -> None:
-    """Take back what Terraform does not: whatever stands in no state."""
+def described(hand: Hand) -> dict[tuple[object, ...], tuple[Any, dict[str, Any]]]:
+    """AWS's rules by what they let through, with the client of their region."""
+    found = {}
+    for ec2 in (hand.ec2, hand.far):
+        for page in ec2.get_paginator("describe_security_group_rules").paginate():
+            for item in page["SecurityGroupRules"]:
+                key = tuple(str(value) for name, value in sorted(item.items()) if name not in {"SecurityGroupRuleId",
+                            "SecurityGroupRuleArn", "Tags"})  # fmt: skip
+                found[key] = (ec2, item)
+    return found
+
+
+def clean(hand: Hand, trial: Trial, before: Container[object]) -> None:
+    """Take back what Terraform does not: whatever stands in no state; `before` are the rules of the base."""
     for reservation in hand.ec2.describe_instances(Filters=[{"Name": "vpc-id", "Values": [hand.vpc]}])["Reservations"]:
         for each in reservation["Instances"]:
             hand.ec2.terminate_instances(InstanceIds=[each["InstanceId"]])
-    document = trial.terraform.state_pull()
-    known = {
-        one["attributes"].get("id")
-        for each in document["resources"]
-        for one in each["instances"]
-        if "attributes" in one
-    }
-    for each in hand.ec2.describe_network_interfaces(Filters=[{"Name": "vpc-id", "Values": [hand.vpc]}])[
-        "NetworkInterfaces"
-    ]:
+    resources = trial.terraform.state_pull()["resources"]
+    known = {one["attributes"].get("id") for each in resources for one in each["instances"]}
+    filters = [{"Name": "vpc-id", "Values": [hand.vpc]}]
+    for each in hand.ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]:
         if each["NetworkInterfaceId"] not in known:
             hand.ec2.delete_network_interface(NetworkInterfaceId=each["NetworkInterfaceId"])
-    for ec2, groups in ((hand.ec2, ["bare", "worker", "default"]), (hand.far, ["far"])):
-        for name in groups:
-            try:
-                group = hand.default if name == "default" else hand.group(name, ec2)
-            except IndexError:
-                continue
-            for item in ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])[
-                "SecurityGroupRules"
-            ]:
-                call = ec2.revoke_security_group_egress if item["IsEgress"] else ec2.revoke_security_group_ingress
-                call(GroupId=group, SecurityGroupRuleIds=[item["SecurityGroupRuleId"]])
-    offices = hand.offices
-    entries = hand.ec2.get_managed_prefix_list_entries(PrefixListId=offices["PrefixListId"])["Entries"]
+    for key, (ec2, item) in described(hand).items():
+        if key not in before:
+            call = ec2.revoke_security_group_egress if item["IsEgress"] else ec2.revoke_security_group_ingress
+            call(GroupId=item["GroupId"], SecurityGroupRuleIds=[item["SecurityGroupRuleId"]])
+    entries = hand.ec2.get_managed_prefix_list_entries(PrefixListId=hand.offices["PrefixListId"])["Entries"]
     foreign = [{"Cidr": each["Cidr"]} for each in entries if each["Cidr"] != "192.0.2.0/24"]
     if foreign:
         entry(hand, RemoveEntries=foreign)
     trial.apply()
+
+
+def try_style(style: str, only: str) -> tuple[int, int]:
+    """On a lab of its own: how many changes were tried, and how many were not told as they should be."""
+    settings = Settings.load(Path(__file__).resolve().parents[1])
+    bad = tried = 0
+    with tempfile.TemporaryDirectory() as folder:
+        lab = lab_up(settings, Path(folder) / "lab", lambda line: print(f"lab: {line}", file=sys.stderr))
+        try:
+            trial, hand = Trial(Path(folder) / style, lab, STYLES[style]), Hand(lab)
+            trial.apply()
+            before = described(hand)
+            said = wrong(trial.verify(), "passed", ())
+            print(f"{style}: nothing was changed: {said or 'right'}", flush=True)
+            bad += bool(said)
+            for change in (change for change in CHANGES if only in change.name):
+                began = time.monotonic()
+                change.do(hand)
+                said = wrong(trial.verify(), *change.expected(style))
+                print(f"{style}: {change.name}: {said or 'right'} ({time.monotonic() - began:.1f} s)", flush=True)
+                tried, bad = tried + 1, bad + bool(said)
+                clean(hand, trial, before)
+        finally:
+            lab_down(lab.folder)
+    return tried, bad
 
 
 def main() -> int:
@@ -454,31 +477,8 @@ def main() -> int:
     parser.add_argument("--style", choices=STYLES, action="append")
     parser.add_argument("--only", default="", help="changes whose name has this in it")
     arguments = parser.parse_args()
-    settings = Settings.load(Path(__file__).resolve().parents[1])
-    bad = tried = 0
-    with tempfile.TemporaryDirectory() as folder:
-        lab = lab_up(settings, Path(folder) / "lab", lambda line: print(f"lab: {line}", file=sys.stderr))
-        try:
-            for style in arguments.style or STYLES:
-                trial = Trial(Path(folder) / style, lab, STYLES[style])
-                trial.apply()
-                hand = Hand(lab)
-                said = wrong(trial.verify(), "passed", ())
-                print(f"{style}: nothing was changed: {said or 'right'}", flush=True)
-                bad += bool(said)
-                for change in CHANGES:
-                    if arguments.only not in change.name:
-                        continue
-                    began = time.monotonic()
-                    change.do(hand)
-                    said = wrong(trial.verify(), *change.expected(style))
-                    seconds = time.monotonic() - began
-                    print(f"{style}: {change.name}: {said or 'right'} ({seconds:.1f} s)", flush=True)
-                    tried, bad = tried + 1, bad + bool(said)
-                    clean(hand, trial)
-                trial.terraform.run("destroy", "-auto-approve", "-input=false", "-no-color")
-        finally:
-            lab_down(lab.folder)
+    found = [try_style(style, arguments.only) for style in arguments.style or STYLES]
+    tried, bad = (sum(each[position] for each in found) for position in (0, 1))
     print(f"{tried} changes by hand, {bad} not told as they should be")
     return int(bool(bad))
 

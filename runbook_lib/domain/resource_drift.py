@@ -32,11 +32,13 @@ def drifted(plan: Plan, told: Collection[str] = (), there: Mapping[str, str] | N
     """
     there = there or {}
     wanted: set[str] = set()
+    # The id of what is gone stands with what was seen outside alone.
+    gone = {change.address: str((change.before or {}).get("id")) for change in plan.drift if change.after is None}
     for change in plan.changes:
         if change.mode == "managed" and _does(change):
             wanted.add(change.address)
             fields = _fields(change, (_CLOUD, _REPOSITORY))
-            if _said_already(change, fields, told):
+            if _said_already(change, fields, told) or (change.type in RULE_TYPES and gone.get(change.address) in told):
                 continue
             difference = _difference(change, "+".join(_does(change)), _worth(change, fields), wanted=True)
             if change.address in there and _does(change) == ("create",) and change.type not in GROUP_TYPES:

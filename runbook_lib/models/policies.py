@@ -79,7 +79,8 @@ class SourceMatch(Model):
 class RuleMatch(Model):
     """A rule that the policy objects to: every condition that is given holds of it.
 
-    `reaches`: it opens at least one of these ports; `reaches_beyond`: it opens something else than these;
+    `reaches`: it opens at least one of these ports; `reaches_beyond`: it opens another port than these, `unless_only`:
+    anything else at all, of ICMP too;
     `all_ports`: every port of a protocol; `all_protocols`: protocol -1; `described: false`: nothing says why it is
     there; `default_group`: it belongs to a VPC's default group.
     """
@@ -88,6 +89,7 @@ class RuleMatch(Model):
     source: SourceMatch | None = None
     reaches: tuple[PortMatch, ...] | None = None
     reaches_beyond: tuple[PortMatch, ...] | None = None
+    unless_only: tuple[PortMatch, ...] | None = None
     all_ports: Literal[True] | None = None
     all_protocols: Literal[True] | None = None
     described: Literal[False] | None = None

@@ -252,8 +252,11 @@ def test_two_halves_of_the_world_are_the_internet_and_say_so() -> None:
     assert exposure([], halves).sentence == "The internet can newly reach web on tcp 22; nobody loses access."
     world = EVERY_INGRESS.model_copy(update={"rule": RuleMatch.model_validate({"source": {"world": True}})})
     report = judge(RuleChanges(after=halves, touched=frozenset({0})), [world])
+    assert [finding.message for finding in report.findings] == ["No ingress: ingress tcp 22 from 0.0.0.0/1"]
+    parts = (rule("tcp", 22, 22, source="8.0.0.0/8"), rule("tcp", 22, 22, source="9.0.0.0/8"))
+    report = judge(RuleChanges(after=parts, touched=frozenset({0})), [world])
     assert [finding.message for finding in report.findings] == [
-        "No ingress: ingress tcp 22 from 0.0.0.0/1, which is the world together with other rules of the group"
+        "No ingress: ingress tcp 22 from 8.0.0.0/8, which is the world together with other rules of the group"
     ]
 
 

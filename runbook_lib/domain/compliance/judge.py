@@ -20,6 +20,7 @@ from .expression import compile_expression
 from .logic import Truth
 from .match import Matcher
 from .together import Slice, world_together
+from .uncovered import uncovered
 
 __all__ = ["combine", "judge", "outcome_of"]
 
@@ -36,7 +37,7 @@ def judge(
     """Judge what a change adds or alters, or with `Scope.ALL` all that stands after it; waivers count on `today`."""
     options = options or JudgeOptions()
     everything = options.scope is Scope.ALL
-    indexes = range(len(changes.after)) if everything else sorted(changes.touched)
+    indexes = range(len(changes.after)) if everything else sorted(changes.touched | uncovered(changes))
     findings = [*_rule_findings(changes, indexes, policies, options), *_resource_findings(changes, policies, options)]
     findings.sort(key=lambda f: (_ORDER.index(f.severity), f.verdict is not Verdict.FAILED, f.address, f.policy))
     checked = Checked(resources=changes.resources, rules=len(indexes), policies=len(policies))

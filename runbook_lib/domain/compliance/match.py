@@ -11,7 +11,7 @@ from runbook_lib.models.rules import Rule
 
 from .logic import Truth, all_of, any_of
 from .networks import is_outside, is_unknown, is_wide, is_world
-from .ports import Opening, opening_of, opens_all_ports, opens_all_protocols, opens_any, opens_beyond
+from .ports import Opening, opening_of, opens_all_ports, opens_all_protocols, opens_any, opens_beyond, opens_more_than
 from .together import Slice
 
 __all__ = ["Matcher"]
@@ -70,7 +70,7 @@ class Matcher:
 
 def _opening_conditions(match: RuleMatch) -> list[_OfOpening]:
     found: list[_OfOpening] = []
-    reaches, beyond = match.reaches, match.reaches_beyond
+    reaches, beyond, only = match.reaches, match.reaches_beyond, match.unless_only
     if match.all_protocols is not None:
         found.append(opens_all_protocols)
     if match.all_ports is not None:
@@ -79,6 +79,8 @@ def _opening_conditions(match: RuleMatch) -> list[_OfOpening]:
         found.append(lambda opening: opens_any(opening, reaches))
     if beyond is not None:
         found.append(lambda opening: opens_beyond(opening, beyond))
+    if only is not None:
+        found.append(lambda opening: opens_more_than(opening, only))
     return found
 
 

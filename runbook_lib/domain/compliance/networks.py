@@ -9,14 +9,27 @@ from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.policies import Width
 from runbook_lib.models.rules import Rule, SourceKind
 
-from ..intervals import PRIVATE, PUBLIC, Interval, Intervals, contains, network_interval, union
+from ..intervals import PRIVATE, PUBLIC, Interval, Intervals, contains, network_interval, size, subtract, union
 from .logic import Truth, any_of
 
-__all__ = ["Network", "is_outside", "is_public", "is_unknown", "is_wide", "is_world", "networks_of"]
+__all__ = [
+    "WORLD",
+    "Network",
+    "is_outside",
+    "is_public",
+    "is_unknown",
+    "is_wide",
+    "is_world",
+    "networks_of",
+    "public_parts",
+]
 
 Network = tuple[int, Interval, int]
 """IP version, first and last address, prefix length."""
 
+# Whoever lets in more public addresses than these lets in the world: as many as a /8, which is a 256th of IPv4, or a
+# /32 of IPv6. Nobody means one organisation by more, and nobody gets around it by leaving a few out.
+WORLD: Final = {4: 2**24, 6: 2**96}
 # Multicast and reserved addresses never are a source on the internet.
 _SILENT: Final[dict[int, Intervals]] = {
     version: union((*PRIVATE[version], *(network_interval(text)[1] for text in texts)))
@@ -63,8 +76,14 @@ def _networks(texts: tuple[str | Unknown, ...]) -> tuple[Network, ...] | Unknown
     return known if len(known) == len(found) else UNKNOWN
 
 
+def public_parts(networks: tuple[Network, ...], version: int) -> Intervals:
+    """The public addresses of one family that the networks hold."""
+    held = union(interval for found, interval, _ in networks if found == version)
+    return subtract(held, subtract(held, PUBLIC[version])) if held else ()
+
+
 def is_world(rule: Rule) -> Truth:
-    """Whether the source holds the whole public internet of one family."""
+    """Whether the source holds more of the public addresses of one family than `WORLD` allows."""
     networks = networks_of(rule)
     if isinstance(networks, Unknown):
         return None
@@ -73,11 +92,7 @@ def is_world(rule: Rule) -> Truth:
 
 @lru_cache(maxsize=65536)
 def _is_world(networks: tuple[Network, ...]) -> bool:
-    for version in (4, 6):
-        held = union(interval for found, interval, _ in networks if found == version)
-        if held and contains(held, PUBLIC[version]):
-            return True
-    return False
+    return any(size(public_parts(networks, version)) > WORLD[version] for version in (4, 6))
 
 
 def is_public(network: Network) -> bool:

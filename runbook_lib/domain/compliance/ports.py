@@ -11,7 +11,15 @@ from runbook_lib.models.rules import Rule
 from ..intervals import contains, union
 from .logic import Truth, any_of
 
-__all__ = ["Opening", "opening_of", "opens_all_ports", "opens_all_protocols", "opens_any", "opens_beyond"]
+__all__ = [
+    "Opening",
+    "opening_of",
+    "opens_all_ports",
+    "opens_all_protocols",
+    "opens_any",
+    "opens_beyond",
+    "opens_more_than",
+]
 
 _WITH_PORTS = {"tcp", "udp"}
 _ICMP = {"icmp", "icmpv6"}
@@ -59,6 +67,14 @@ def opens_beyond(opening: Opening, allowed: tuple[PortMatch, ...]) -> Truth:
     # Whatever the other end is, a known one is open.
     known = [end for end in (low, high) if isinstance(end, int)]
     return any(not contains(permitted, ((end, end),)) for end in known) or None
+
+
+def opens_more_than(opening: Opening, allowed: tuple[PortMatch, ...]) -> Truth:
+    """Whether it opens anything but the allowed ports; whatever has no ports is something else."""
+    if opening.protocol is UNKNOWN:
+        # Ports that are not allowed are not, whichever protocol they are of; and no other protocol has any that are.
+        return opens_beyond(opening._replace(protocol="tcp"), allowed) or None
+    return opening.protocol not in _WITH_PORTS or opens_beyond(opening, allowed)
 
 
 def opens_all_ports(opening: Opening) -> Truth:

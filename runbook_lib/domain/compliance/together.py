@@ -1,29 +1,35 @@
-"""Rules that are the world only together: halves, quarters, everything but the private networks.
+"""Rules that are the world only together: quarters of it, many narrow networks, everything but the private ones.
 
-Rules of one group add up. A rule counts as part of the world where it lies, with others of its group and direction that
-open the same port, in a union that holds all public addresses.
+Rules of one group add up. On each port the sources of a group's rules have a union; where that holds more of the public
+addresses than `WORLD` allows, each rule with a part in it that counts is part of the world. A rule that is the world by
+itself is judged by itself: it needs no help, and hides nothing that others do.
 """
 
 from __future__ import annotations
 
-import sys
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.rules import Direction, Rule
 
-from ..intervals import PUBLIC, Interval, Intervals, contains, size, subtract, union
-from .networks import Network, is_public, networks_of
+from ..intervals import Interval, Intervals, size, union
+from .covered import Covered
+from .networks import WORLD, networks_of, public_parts
 from .ports import Opening
 
 __all__ = ["Slice", "world_together"]
 
-# A list of which nothing is known may hold many networks, but a part of the world narrower than this needs so many
-# others that no group has room for them.
-_UNKNOWN_LIST: Final = 8
+# What is narrower than this part of a world makes none with the others, unless there are many of them.
+_NARROW: Final = 64
+# Beside a list of which nothing is known a network counts that is at least this part of what makes a world. A narrower
+# one is not what would make the list one.
+_SHARE: Final = 16
+_PORTS: Final = (0, 65535)
+_WITH_PORTS: Final = frozenset({"tcp", "udp"})
+_ANY: Final = "any"
 
 
 class Slice(NamedTuple):
@@ -34,160 +40,224 @@ class Slice(NamedTuple):
 
 
 class _Member(NamedTuple):
+    """A rule with networks that are a part of the world and not all of it; not `sure` of group, way or ports."""
+
     position: int
     rule: Rule
-    networks: tuple[Network, ...] | None
+    spans: Intervals
+    addresses: int
+    group: str
     sure: bool
+
+
+class _Blank(NamedTuple):
+    """A rule of whose networks nothing is known."""
+
+    rule: Rule
+    group: str
 
 
 def world_together(rules: Sequence[Rule]) -> dict[int, list[Slice]]:
     """By index into `rules`, the openings through which a rule is part of the world."""
     found: dict[int, list[Slice]] = {}
     for direction in Direction:
-        for members in _groups(rules, direction):
-            for version in (4, 6):
-                for member in _candidates(members, version):
-                    slices = list(_slices(member, members, version))
-                    if slices:
-                        found.setdefault(member.position, []).extend(slices)
+        for version in (4, 6):
+            members, blanks = _gathered(rules, direction, version)
+            for position, part in _Together(members, blanks, WORLD[version]).slices():
+                found.setdefault(position, []).append(part)
     return found
 
 
-def _groups(rules: Sequence[Rule], direction: Direction) -> Iterator[list[_Member]]:
-    groups: dict[str, list[_Member]] = defaultdict(list)
-    floating: list[_Member] = []
+def _gathered(rules: Sequence[Rule], direction: Direction, version: int) -> tuple[list[_Member], list[_Blank]]:
+    members, blanks = [], []
     for index, rule in enumerate(rules):
         if rule.direction is not direction and rule.direction is not UNKNOWN:
             continue
-        networks = networks_of(rule)
-        if networks == ():
-            continue
+        # Which of several groups it is, or which at all, is not known: it may be any.
         fixed = isinstance(rule.group, str) and not rule.group.endswith("[*]")
-        opening_known = UNKNOWN not in (rule.protocol, rule.from_port, rule.to_port)
-        sure = fixed and rule.direction is direction and opening_known
-        member = _Member(index, rule, None if isinstance(networks, Unknown) else networks, sure)
-        if fixed:
-            groups[str(rule.group)].append(member)
-        else:
-            floating.append(member)
-    for members in groups.values():
-        yield [*members, *floating]
-    if floating and not groups:
-        yield floating
-
-
-def _candidates(members: list[_Member], version: int) -> Iterator[_Member]:
-    held = [m for m in members if m.networks is not None]
-    blank = len(held) < len(members)
-    # One that is the whole world by itself needs no help, and gives none.
-    spans = union(n[1] for m in held for n in m.networks or () if n[0] == version and n[2] > 0)
-    complete = len(held) > 1 and size(spans) >= size(PUBLIC[version]) and contains(spans, PUBLIC[version])
-    if not blank and not complete:
-        return
-    for member in held:
-        narrowest = 128 if complete else _UNKNOWN_LIST
-        networks = [n for n in member.networks or () if n[0] == version and 0 < n[2] <= narrowest]
-        if any(map(is_public, networks)):
-            yield member
-
-
-def _slices(member: _Member, members: list[_Member], version: int) -> Iterator[Slice]:
-    own = _spans(member, version)
-    # Where another rule may let all of it in already, this one is no part that matters.
-    others = [
-        other
-        for other in members
-        if other.position != member.position
-        and _may_meet(member.rule, other.rule)
-        and (other.sure or not _swallows(_spans(other, version), own))
-    ]
-    if not member.sure:
-        if _possible(own, others, version):
-            yield Slice(Opening(member.rule.protocol, member.rule.from_port, member.rule.to_port), certain=False)
-        return
-    for opening in _openings(member.rule, others):
-        there = [other for other in others if not other.sure or _covers(other.rule, opening)]
-        spans = [_spans(other, version) for other in there if other.sure]
-        if any(_swallows(span, own) for span in spans):
+        group = str(rule.group) if fixed else ""
+        networks = networks_of(rule)
+        if isinstance(networks, Unknown):
+            blanks.append(_Blank(rule, group))
             continue
-        sure = union(interval for span in spans for interval in span)
-        if contains(union((*own, *sure)), PUBLIC[version]):
-            yield Slice(opening, certain=True)
-        elif _possible(own, there, version):
-            yield Slice(opening, certain=False)
+        spans = public_parts(networks, version) if networks else ()
+        addresses = size(spans)
+        if 0 < addresses <= WORLD[version]:
+            known = UNKNOWN not in (rule.protocol, rule.from_port, rule.to_port)
+            sure = fixed and rule.direction is direction and known
+            members.append(_Member(index, rule, spans, addresses, group, sure))
+    return members, blanks
 
 
-def _swallows(span: Intervals, own: Intervals) -> bool:
-    return span != own and contains(span, own)
+class _Together:
+    """All rules of one way and one family of addresses."""
+
+    def __init__(self, members: Iterable[_Member], blanks: Iterable[_Blank], limit: int) -> None:
+        self._limit = limit
+        self._sure: dict[str, list[_Member]] = defaultdict(list)
+        self._unsure: dict[str, list[_Member]] = defaultdict(list)
+        for member in members:
+            (self._sure if member.sure else self._unsure)[member.group].append(member)
+        self._blanks: dict[str, list[_Blank]] = defaultdict(list)
+        for blank in blanks:
+            self._blanks[blank.group].append(blank)
+        self._floating = _totals(self._unsure.get("", ()))
+        self._floating_blanks = _open_ports(self._blanks.get("", ()))
+        # The most that the sure rules of any one group hold of a protocol: a floating rule may be in that group.
+        self._most = _most(_totals(own) for own in self._sure.values())
+
+    def slices(self) -> Iterator[tuple[int, Slice]]:
+        """Index of a rule, and an opening of it."""
+        for group, members in self._sure.items():
+            yield from self._of_group(group, members)
+        for group, members in self._unsure.items():
+            around = _totals(self._sure.get(group, ())) if group else self._most
+            unsure = _added(_totals(self._unsure[group]), self._floating if group else {})
+            blanks = self._blanks if not group else {"": self._blanks.get("", []), group: self._blanks.get(group, [])}
+            ports = _open_ports(blank for each in blanks.values() for blank in each)
+            for member in members:
+                protocol = member.rule.protocol
+                possible = _of(around, protocol) + _of(unsure, protocol) > self._limit
+                listed = member.addresses * _SHARE > self._limit and _meets(ports, protocol)
+                if possible or listed:
+                    yield member.position, Slice(_opening(member.rule), certain=False)
+
+    def _of_group(self, group: str, members: list[_Member]) -> Iterator[tuple[int, Slice]]:
+        unsure = _added(_totals(self._unsure.get(group, ())), self._floating)
+        everywhere = [member for member in members if member.rule.protocol == "all"]
+        by_protocol: dict[str, list[_Member]] = defaultdict(list)
+        for member in members:
+            by_protocol[str(member.rule.protocol)].append(member)
+        told: dict[int, bool] = {}
+        # Every protocol at once first: what is the world in all of them need not be named in each.
+        for protocol in sorted(by_protocol, key=lambda name: (name != "all", name)):
+            there = self._that_count(everywhere if protocol == "all" else [*by_protocol[protocol], *everywhere])
+            extra = _of(unsure, protocol)
+            if sum(member.addresses for member in there) + extra <= self._limit:
+                continue
+            hot, warm = self._hot(there, protocol, extra)
+            for member in there:
+                if not told.get(member.position):
+                    own = _ports(member.rule, protocol)
+                    for ports, certain in (*((p, True) for p in _meeting(hot, own)),
+                                           *((p, False) for p in _meeting(warm, own))):  # fmt: skip
+                        told[member.position] = protocol == "all" and certain
+                        yield member.position, Slice(_part(member.rule, protocol, ports), certain=certain)
+        yield from self._beside_blanks(group, members)
+
+    def _that_count(self, members: Sequence[_Member]) -> Sequence[_Member]:
+        # One office beside a network that is nearly the world is not what makes it one; a thousand offices may be.
+        narrow = [member for member in members if member.addresses * _NARROW < self._limit]
+        if sum(member.addresses for member in narrow) * _NARROW >= self._limit:
+            return members
+        return [member for member in members if member.addresses * _NARROW >= self._limit]
+
+    def _hot(self, members: Sequence[_Member], protocol: str, extra: int) -> tuple[Intervals, Intervals]:
+        """The ports on which these members are the world, and those on which they may be one with what is unsure."""
+        covered = Covered(span for member in members for span in member.spans)
+        events: dict[int, list[tuple[int, _Member]]] = defaultdict(list)
+        for member in members:
+            low, high = _ports(member.rule, protocol)
+            events[low].append((1, member))
+            events[high + 1].append((-1, member))
+        hot, warm = [], []
+        marks = sorted(events)
+        for mark, following in zip(marks, [*marks[1:], _PORTS[1] + 1], strict=True):
+            for change, member in events[mark]:
+                for span in member.spans:
+                    covered.change(span, change)
+            if following > mark:
+                if covered.length > self._limit:
+                    hot.append((mark, following - 1))
+                elif extra and covered.length and covered.length + extra > self._limit:
+                    warm.append((mark, following - 1))
+        return union(hot), union(warm)
+
+    def _beside_blanks(self, group: str, members: Iterable[_Member]) -> Iterator[tuple[int, Slice]]:
+        ports = _joined(self._floating_blanks, _open_ports(self._blanks.get(group, ())))
+        for member in members if ports else ():
+            protocol = str(member.rule.protocol)
+            if member.addresses * _SHARE <= self._limit:
+                continue
+            names = [name for name in ports if protocol == "all" or name in {protocol, _ANY, "all"}]
+            for name in names:
+                shown = name if protocol == "all" and name not in {_ANY, "all"} else protocol
+                for found in _meeting(ports[name], _ports(member.rule, shown)):
+                    yield member.position, Slice(_part(member.rule, shown, found), certain=False)
 
 
-def _possible(own: Intervals, others: list[_Member], version: int) -> bool:
-    known = union([*own, *(span for other in others for span in _spans(other, version))])
-    missing = subtract(PUBLIC[version], known)
-    if not missing:
-        return True
-    free = sum(_UNKNOWN_LIST for other in others if other.networks is None)
-    return free > 0 and bool(own) and _blocks_needed(own, missing, version) <= free
+_Totals = dict[str, int]
 
 
-def _blocks_needed(own: Intervals, missing: Intervals, version: int) -> int:
-    # The rest of the world beside one network is one block at each prefix length above its own.
-    bits = 32 if version == 4 else 128
-    low, high = max(own, key=lambda span: span[1] - span[0])
-    width = (high - low + 1).bit_length() - 1
-    if width < bits - _UNKNOWN_LIST:
-        return sys.maxsize  # too narrow to be a part of the world that counts
-    needed = 0
-    for shift in range(width, bits):
-        start = ((low >> shift) ^ 1) << shift
-        end = start + (1 << shift) - 1
-        needed += any(first <= end and last >= start for first, last in missing)
-    return needed
+def _totals(members: Iterable[_Member]) -> _Totals:
+    """How many addresses the members hold together, by protocol; twice what two of them hold."""
+    found: _Totals = defaultdict(int)
+    for member in members:
+        protocol = member.rule.protocol
+        found[_ANY if isinstance(protocol, Unknown) else protocol] += member.addresses
+    return dict(found)
 
 
-def _openings(rule: Rule, others: list[_Member]) -> Iterator[Opening]:
-    """The rule's own ports, cut wherever another rule begins or ends; each protocol apart where it opens all."""
-    protocols = {str(other.rule.protocol) for other in others if other.sure} if rule.protocol == "all" else set()
-    for protocol in sorted({str(rule.protocol), *protocols}):
-        whole = _ports(rule, protocol)
-        cuts = {whole[0], whole[1] + 1}
-        for other in others:
-            if other.sure and other.rule.protocol in {protocol, "all"}:
-                low, high = _ports(other.rule, protocol)
-                cuts |= {cut for cut in (low, high + 1) if whole[0] <= cut <= whole[1] + 1}
-        marks = sorted(cuts)
-        for low, after in pairwise(marks):
-            yield Opening(protocol, low, after - 1) if protocol in {"tcp", "udp"} else _portless(rule, protocol)
+def _of(totals: _Totals, protocol: str | Unknown) -> int:
+    if isinstance(protocol, Unknown) or protocol == "all":
+        return sum(totals.values())
+    return totals.get(protocol, 0) + totals.get("all", 0) + totals.get(_ANY, 0)
 
 
-def _portless(rule: Rule, protocol: str) -> Opening:
-    return (
-        Opening(protocol, rule.from_port, rule.to_port) if rule.protocol == protocol else Opening(protocol, None, None)
-    )
+def _added(one: _Totals, other: _Totals) -> _Totals:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in one.keys() | other.keys()}
+
+
+def _most(every: Iterable[_Totals]) -> _Totals:
+    found: _Totals = {}
+    for totals in every:
+        for name, addresses in totals.items():
+            found[name] = max(found.get(name, 0), addresses)
+    return found
+
+
+def _open_ports(blanks: Iterable[_Blank]) -> dict[str, Intervals]:
+    """The ports that rules of unknown networks open, by protocol."""
+    found: dict[str, list[Interval]] = defaultdict(list)
+    for blank in blanks:
+        protocol = blank.rule.protocol
+        name = _ANY if isinstance(protocol, Unknown) else protocol
+        found[name].append(_ports(blank.rule, str(protocol)))
+    return {name: union(ports) for name, ports in found.items()}
+
+
+def _joined(one: dict[str, Intervals], other: dict[str, Intervals]) -> dict[str, Intervals]:
+    return {name: union((*one.get(name, ()), *other.get(name, ()))) for name in one.keys() | other.keys()}
+
+
+def _meets(ports: dict[str, Intervals], protocol: str | Unknown) -> bool:
+    if isinstance(protocol, Unknown) or protocol == "all":
+        return bool(ports)
+    return bool(ports.keys() & {protocol, "all", _ANY})
+
+
+def _meeting(intervals: Intervals, own: Interval) -> Iterator[Interval]:
+    """What of sorted intervals lies in this one."""
+    position = max(bisect_left(intervals, (own[0], own[0])) - 1, 0)
+    for low, high in intervals[position:]:
+        if low > own[1]:
+            return
+        if high >= own[0]:
+            yield max(low, own[0]), min(high, own[1])
 
 
 def _ports(rule: Rule, protocol: str) -> Interval:
-    if protocol in {"tcp", "udp"} and isinstance(rule.from_port, int) and isinstance(rule.to_port, int):
+    if protocol in _WITH_PORTS and isinstance(rule.from_port, int) and isinstance(rule.to_port, int):
         return rule.from_port, max(rule.from_port, rule.to_port)
-    return 0, 65535
+    return _PORTS
 
 
-def _covers(rule: Rule, opening: Opening) -> bool:
-    if rule.protocol == "all":
-        return True
-    if rule.protocol != opening.protocol:
-        return False
-    if not isinstance(opening.low, int) or not isinstance(opening.high, int) or opening.protocol not in {"tcp", "udp"}:
-        return True
-    low, high = _ports(rule, str(rule.protocol))
-    return low <= opening.low and opening.high <= high
+def _part(rule: Rule, protocol: str, ports: Interval) -> Opening:
+    if protocol in _WITH_PORTS:
+        return Opening(protocol, *ports)
+    # ICMP's type and code are no ports: the rule has them all, or none.
+    return _opening(rule) if rule.protocol == protocol else Opening(protocol, None, None)
 
 
-def _may_meet(one: Rule, other: Rule) -> bool:
-    if UNKNOWN in (one.protocol, other.protocol) or "all" in (one.protocol, other.protocol):
-        return True
-    return one.protocol == other.protocol
-
-
-def _spans(member: _Member, version: int) -> Intervals:
-    return union(span for found, span, _ in member.networks or () if found == version)
+def _opening(rule: Rule) -> Opening:
+    return Opening(rule.protocol, rule.from_port, rule.to_port)

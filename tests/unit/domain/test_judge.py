@@ -95,7 +95,7 @@ def test_findings_stand_by_severity_then_certainty_then_place_then_policy() -> N
 
 
 def test_parts_of_the_world_say_that_they_are_the_world_together() -> None:
-    halves = [network_rule(source=source, address=source) for source in ("0.0.0.0/1", "128.0.0.0/1")]
+    halves = [network_rule(source=source, address=source) for source in ("8.0.0.0/8", "9.0.0.0/8")]
     world = policy(rule={"direction": "ingress", "source": {"world": True}})
     found = judge(of_rules(*halves), [world]).findings
     ending = ", which is the world together with other rules of the group"

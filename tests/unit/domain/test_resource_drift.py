@@ -72,6 +72,13 @@ def test_nothing_and_something_empty_are_the_same(empty: Any) -> None:
     assert len(found(drift=[entry("aws_instance.web", ["update"], {"monitoring": None}, {"monitoring": False})])) == 1
 
 
+def test_a_group_that_is_told_to_be_gone_is_not_told_to_be_made_again() -> None:
+    change = entry("aws_security_group.bare", ["create"], None, {"name": "bare"})
+    drift = [entry("aws_security_group.bare", ["delete"], {"id": "sg-1", "name": "bare"}, None)]
+    assert found(change, drift=drift, told=["sg-1"]) == []
+    assert len(found(change, drift=drift, told=["sg-2"])) == 1
+
+
 def test_a_prefix_list_s_entries_are_told_once() -> None:
     before, after = {"id": "pl-1", "entry": [], "version": 1}, {"id": "pl-1", "entry": [{"cidr": "::/0"}], "version": 2}
     drift = [entry("aws_ec2_managed_prefix_list.x", ["update"], before, after)]

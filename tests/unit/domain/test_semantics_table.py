@@ -36,12 +36,17 @@ def rule(name: str, **fields: Any) -> dict[str, Any]:
         ("0:0:0:0:0:0:0:0/0", ["failed"]),
         ("1.2.3.4/0", ["failed"]),  # AWS cuts off what lies behind the prefix
         ("2000::/3", ["failed"]),
-        ("2000::/4", []),
+        ("2000::/4", ["failed"]),
+        ("0.0.0.0/1", ["failed"]),  # half of it is more than a 256th
+        ("8.0.0.0/7", ["failed"]),
+        ("8.0.0.0/8", []),
+        ("2600::/31", ["failed"]),
+        ("2600::/32", []),
         ("::ffff:0.0.0.0/96", ["failed"]),  # IPv4 in IPv6's spelling
         ("::ffff:0:0/96", ["failed"]),
         ("::ffff:10.0.0.0/104", []),
         ("fc00::/7", []),
-        ("10.0.0.0/7", []),  # wide and half public, but not the world
+        ("10.0.0.0/7", []),  # wide, and its public half is no more than a /8
         ("0.0.0.0", ["unknown"]),  # AWS takes none of these
         ("::", ["unknown"]),
         ("0/0", ["unknown"]),
@@ -85,20 +90,22 @@ def test_protocol_and_ports_open_ssh_or_may_open_it(fields: dict[str, Any], verd
 @pytest.mark.parametrize(
     ("others", "verdict"),
     [
-        ([{"cidr_ipv4": "128.0.0.0/1"}], ["failed", "failed"]),
-        ([{"cidr_ipv4": "128.0.0.0/1", "security_group_id": "sg-2"}], []),
-        ([{"cidr_ipv4": "128.0.0.0/1", "security_group_id": "unknown"}], ["unknown", "unknown"]),
-        ([{"cidr_ipv4": "128.0.0.0/1", "from_port": 20, "to_port": 25}], ["failed", "failed"]),
-        ([{"cidr_ipv4": "128.0.0.0/1", "from_port": 23, "to_port": 25}], []),
-        ([{"cidr_ipv4": "128.0.0.0/2"}, {"cidr_ipv4": "192.0.0.0/3"}], ["failed"] * 3),  # multicast is no source
-        ([{"cidr_ipv4": "128.0.0.0/2"}], []),
+        ([{"cidr_ipv4": "9.0.0.0/8"}], ["failed", "failed"]),
+        ([{"cidr_ipv4": "9.0.0.0/8", "security_group_id": "sg-2"}], []),
+        ([{"cidr_ipv4": "9.0.0.0/8", "security_group_id": "unknown"}], ["unknown", "unknown"]),
+        ([{"cidr_ipv4": "9.0.0.0/8", "from_port": 20, "to_port": 25}], ["failed", "failed"]),
+        ([{"cidr_ipv4": "9.0.0.0/8", "from_port": 23, "to_port": 25}], []),
+        ([{"cidr_ipv4": "9.0.0.0/9"}, {"cidr_ipv4": "9.128.0.0/10"}], ["failed"] * 3),
+        ([{"cidr_ipv4": "240.0.0.0/4"}], []),  # reserved addresses are no source
+        ([{"cidr_ipv4": "10.0.0.0/8"}], []),
         ([{"cidr_ipv4": "unknown"}], ["unknown", "unknown"]),
+        ([{"cidr_ipv4": "0.0.0.0/0"}], ["failed"]),  # the world by itself needs no help
     ],
 )
 def test_parts_of_the_world_add_up_in_one_group_and_at_one_port(
     others: list[dict[str, Any]], verdict: list[str]
 ) -> None:
-    found = ssh(rule("half", cidr_ipv4="0.0.0.0/1"), *(rule(f"r{i}", **fields) for i, fields in enumerate(others)))
+    found = ssh(rule("part", cidr_ipv4="8.0.0.0/8"), *(rule(f"r{i}", **fields) for i, fields in enumerate(others)))
     assert sorted(found) == verdict
 
 

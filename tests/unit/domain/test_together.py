@@ -11,7 +11,8 @@ from runbook_lib.domain.compliance.together import world_together
 from runbook_lib.models.base import UNKNOWN
 from runbook_lib.models.rules import Direction, Rule, SourceKind
 
-LOW, HIGH = "0.0.0.0/1", "128.0.0.0/1"
+# Each is as much as is no world yet.
+LOW, HIGH = "8.0.0.0/8", "9.0.0.0/8"
 SSH = ("tcp", 22, 22)
 
 
@@ -45,25 +46,36 @@ def found(*rules: Rule) -> dict[int, list[tuple[Any, ...]]]:
 @pytest.mark.parametrize(
     ("rules", "parts"),
     [
-        pytest.param([from_(LOW), from_(HIGH)], {0: sure(SSH), 1: sure(SSH)}, id="two halves"),
+        pytest.param([from_(LOW), from_(HIGH)], {0: sure(SSH), 1: sure(SSH)}, id="two halves of it"),
         pytest.param(
-            [from_(LOW), from_("128.0.0.0/2"), from_("192.0.0.0/3")],
-            {0: sure(SSH), 1: sure(SSH), 2: sure(SSH)},
-            id="up to where multicast begins",
+            [from_(f"{first}.0.0.0/12") for first in range(20, 37)],
+            {index: sure(SSH) for index in range(17)},
+            id="many parts of it",
         ),
         pytest.param(
-            [from_("2000::/4"), from_("3000::/4"), from_(LOW)], {0: sure(SSH), 1: sure(SSH)}, id="two halves of IPv6"
+            [from_("2600::/32"), from_("2600:1::/32"), from_(LOW)], {0: sure(SSH), 1: sure(SSH)}, id="of IPv6"
         ),
         pytest.param(
-            [from_("2000::/4"), from_("3000::/4"), from_(LOW), from_(HIGH)],
+            [from_("2600::/32"), from_("2600:1::/32"), from_(LOW), from_(HIGH)],
             {0: sure(SSH), 1: sure(SSH), 2: sure(SSH), 3: sure(SSH)},
             id="of both versions",
         ),
         pytest.param([from_(LOW), listed(HIGH)], {0: sure(SSH), 1: sure(SSH)}, id="half of it in a list"),
         pytest.param(
-            [from_(LOW), from_(HIGH), from_("0.0.0.0/2")],
+            [from_(LOW), from_(HIGH), from_("8.0.0.0/14")],
+            {0: sure(SSH), 1: sure(SSH), 2: sure(SSH)},
+            id="what lies in another is a part as well: the other may go",
+        ),
+        pytest.param(
+            [from_(LOW), from_(HIGH), from_("9.0.0.0/15"), from_("198.51.100.0/24")],
             {0: sure(SSH), 1: sure(SSH)},
-            id="what lies in another is no part",
+            id="what is narrow is no part that counts",
+        ),
+        pytest.param([from_(LOW), from_("9.0.0.0/15")], {}, id="something narrow beside what is no world yet"),
+        pytest.param(
+            [from_(LOW), *(from_(f"9.{second}.0.0/16") for second in range(4))],
+            dict.fromkeys(range(5), sure(SSH)),
+            id="many that are narrow",
         ),
         pytest.param(
             [from_(LOW), from_(HIGH), from_(LOW)],
@@ -74,12 +86,21 @@ def found(*rules: Rule) -> dict[int, list[tuple[Any, ...]]]:
             [from_(LOW), from_(HIGH), from_("10.0.0.0/8")], {0: sure(SSH), 1: sure(SSH)}, id="private is no part"
         ),
         pytest.param([from_("0.0.0.0/0"), from_(LOW)], {}, id="the whole world needs no help"),
-        pytest.param([from_("0.0.0.0/0"), from_(LOW), from_(HIGH)], {}, id="all is let in already"),
-        pytest.param([from_(LOW), from_("128.0.0.0/2")], {}, id="a quarter is missing"),
+        pytest.param([from_("0.0.0.0/1"), from_("128.0.0.0/1")], {}, id="each half of all is the world by itself"),
+        pytest.param(
+            [from_("0.0.0.0/0"), from_(LOW), from_(HIGH)],
+            {1: sure(SSH), 2: sure(SSH)},
+            id="what lets in all already hides nothing",
+        ),
+        pytest.param([from_("8.0.0.0/9"), from_("8.128.0.0/10")], {}, id="a quarter is missing"),
         pytest.param([from_(LOW)], {}, id="half of it"),
+        pytest.param([from_(LOW), from_(LOW), from_(LOW)], {}, id="the same half again and again"),
         pytest.param([], {}, id="nothing"),
-        pytest.param([from_(LOW), from_("3000::/4"), from_(HIGH, group="sg-2"), from_("2000::/4", group="sg-2")], {},
-                     id="of two groups"),
+        pytest.param(
+            [from_(LOW), from_("2600:1::/32"), from_(HIGH, group="sg-2"), from_("2600::/32", group="sg-2")],
+            {},
+            id="of two groups",
+        ),
         pytest.param([from_(LOW), from_(HIGH, direction=Direction.EGRESS)], {}, id="in and out"),
         pytest.param(
             [from_(half, direction=Direction.EGRESS) for half in (LOW, HIGH)], {0: sure(SSH), 1: sure(SSH)}, id="out"
@@ -147,10 +168,12 @@ def test_several_rules_for_the_other_half_are_each_met_on_their_own_ports() -> N
             [from_(half, group=UNKNOWN) for half in (LOW, HIGH)], {0: unsure(SSH), 1: unsure(SSH)}, id="both groups"
         ),
         pytest.param([from_(LOW), from_(HIGH, direction=UNKNOWN)], {0: unsure(SSH), 1: unsure(SSH)}, id="which way"),
-        pytest.param([from_(LOW), from_("10.0.0.0/8", group=UNKNOWN)], {}, id="the group, and the rest is not enough"),
+        pytest.param([from_(LOW), from_("10.0.0.0/8", group=UNKNOWN)], {}, id="the group, and the rest is private"),
         pytest.param([from_(LOW, on(22, 22, "udp")), from_(HIGH, on(UNKNOWN))], {}, id="ports of another protocol"),
-        pytest.param([from_("0.0.0.0/2"), from_(LOW, group=UNKNOWN), from_(HIGH)],
-                     {1: unsure(SSH), 2: unsure(SSH)}, id="the group: what may lie in another is no part"),
+        pytest.param([from_("8.0.0.0/9"), from_("8.128.0.0/9"), from_("9.192.0.0/10", group=UNKNOWN)],
+                     {0: unsure(SSH), 1: unsure(SSH), 2: unsure(SSH)}, id="the group of one of three"),
+        pytest.param([from_(LOW), from_(HIGH), from_("9.0.0.0/10", group=UNKNOWN)],
+                     {0: sure(SSH), 1: sure(SSH), 2: unsure(SSH)}, id="the group, and the others are enough"),
     ],
 )  # fmt: skip
 def test_what_is_not_known_of_one_makes_both_unsure(rules: list[Rule], parts: dict[int, Any]) -> None:
@@ -161,10 +184,10 @@ def test_what_is_not_known_of_one_makes_both_unsure(rules: list[Rule], parts: di
     ("rules", "parts"),
     [
         pytest.param([from_(LOW), listed()], {0: unsure(SSH)}, id="half of it"),
-        pytest.param([from_("1.0.0.0/8"), listed()], {0: unsure(SSH)}, id="the narrowest that counts"),
-        pytest.param([from_("1.0.0.0/9"), listed()], {}, id="too narrow"),
-        pytest.param([from_("2000::/8"), listed()], {0: unsure(SSH)}, id="the narrowest that counts of IPv6"),
-        pytest.param([from_("2000::/9"), listed()], {}, id="too narrow of IPv6"),
+        pytest.param([from_("8.0.0.0/11"), listed()], {0: unsure(SSH)}, id="the narrowest that counts"),
+        pytest.param([from_("8.0.0.0/12"), listed()], {}, id="too narrow"),
+        pytest.param([from_("2600::/35"), listed()], {0: unsure(SSH)}, id="the narrowest that counts of IPv6"),
+        pytest.param([from_("2600::/36"), listed()], {}, id="too narrow of IPv6"),
         pytest.param([from_("10.0.0.0/8"), listed()], {}, id="private"),
         pytest.param([from_("224.0.0.0/4"), listed()], {}, id="multicast"),
         pytest.param([from_("0.0.0.0/0"), listed()], {}, id="the world"),
@@ -179,9 +202,6 @@ def test_what_is_not_known_of_one_makes_both_unsure(rules: list[Rule], parts: di
             [from_(LOW, on(80)), from_(HIGH, on(80)), from_("203.0.113.0/24"), listed()],
             {0: sure(("tcp", 80, 80)), 1: sure(("tcp", 80, 80))},
             id="a narrow one beside the world on another port",
-        ),
-        pytest.param(
-            [from_(LOW), from_(HIGH), listed()], {0: sure(SSH), 1: sure(SSH)}, id="no list is needed for what is sure"
         ),
     ],
 )  # fmt: skip
