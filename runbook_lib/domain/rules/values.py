@@ -29,6 +29,8 @@ def join_unknown(known: Any, unknown: Any) -> Any:
         return UNKNOWN
     if not unknown:
         return known
+    if _disagrees(known, unknown):
+        return UNKNOWN
     if isinstance(unknown, dict):
         result = dict(known) if isinstance(known, dict) else {}
         for key, part in unknown.items():
@@ -42,6 +44,24 @@ def join_unknown(known: Any, unknown: Any) -> Any:
             join_unknown(value, part) for value, part in zip(padded, [*unknown, *[False] * len(padded)], strict=False)
         ]
     return known
+
+
+def _disagrees(known: Any, unknown: Any) -> bool:
+    """Whether what is said to be known of a value has not its form: whoever keeps plans may have blanked it."""
+    if isinstance(unknown, list):
+        held = len(known) if isinstance(known, list) else 0
+        # Elements that are unknown Terraform itself may leave out at the end.
+        return not all(map(_any_unknown, unknown[held:])) or not isinstance(known, list | None)
+    if not isinstance(unknown, dict) or isinstance(known, dict):
+        return False
+    # Of an object that is wholly unknown within, Terraform leaves the rest out.
+    return known is not None or not _any_unknown(unknown)
+
+
+def _any_unknown(unknown: Any) -> bool:
+    if isinstance(unknown, dict):
+        return any(map(_any_unknown, unknown.values()))
+    return any(map(_any_unknown, unknown)) if isinstance(unknown, list) else unknown is True
 
 
 def protocol(value: Any, where: str) -> str | Unknown:

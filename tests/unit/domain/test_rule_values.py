@@ -113,6 +113,13 @@ def test_a_field_of_another_kind_is_refused(read: Callable[..., Any], value: Any
         ([1, 2, 3], [True], [UNKNOWN, 2, 3]),
         (None, [True], [UNKNOWN]),
         ([{"a": 1}], [{"b": True}], [{"a": 1, "b": UNKNOWN}]),
+        # Whoever keeps plans may have blanked what is said to be known.
+        (None, [False, False], UNKNOWN),
+        ("(hidden)", [False], UNKNOWN),
+        ([1], [False, False], UNKNOWN),
+        ("(hidden)", {"a": False}, UNKNOWN),
+        ({"networks": None}, {"networks": [False, False]}, {"networks": UNKNOWN}),
+        ({"networks": None}, {"networks": []}, {"networks": None}),
     ],
 )
 def test_the_unknown_is_put_where_it_belongs(known: Any, unknown: Any, joined: Any) -> None:
