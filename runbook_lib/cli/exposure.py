@@ -37,7 +37,7 @@ def _exposure(
 
     parsed = parse_plan(read_bytes(plan))
     rules = rules_from_plan(parsed)
-    found = exposure(rules.before, rules.after, group_names(parsed))
+    found = exposure(rules.before, rules.after, group_names(parsed), rules.whole_groups)
     if form is Format.JSON:
         sys.stdout.write(found.model_dump_json(indent=2) + "\n")
         return

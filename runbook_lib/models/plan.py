@@ -42,6 +42,9 @@ class Plan(Model):
 
     `drift` is what Terraform found changed outside of it, `checks` its own checks of the configuration.
 
+    `local_values` are the references that each local value makes, by the names of the modules above it: the plan's JSON
+    leaves them out, and they are read from the plan file where there is one.
+
     `complete` is false for a plan of some resources alone (-target, deferred changes).
     """
 
@@ -52,6 +55,7 @@ class Plan(Model):
     planned_values: dict[str, Any] = {}
     configuration: dict[str, Any] = {}
     variables: dict[str, Any] = {}
+    local_values: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {}
     outputs: tuple[str, ...] = ()
     drift: tuple[ResourceChange, ...] = ()
     checks: tuple[CheckStatus, ...] = ()

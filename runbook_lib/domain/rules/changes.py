@@ -33,7 +33,8 @@ def _no_resources(_types: Collection[str]) -> Iterable[ResourceView]:
 class RuleChanges:
     """Every rule before and after; `touched` are indexes into `after` of the rules that the change adds or alters.
 
-    `default_groups` are the ids or addresses of VPC default groups. `resources_of(types)` gives the resources of
+    `default_groups` are the ids or addresses of VPC default groups, `whole_groups` those of groups of which every rule
+    is known, whoever made it: the stack's own. `resources_of(types)` gives the resources of
     these types as they will stand, for policies on other things than rules.
     """
 
@@ -41,6 +42,7 @@ class RuleChanges:
     after: tuple[Rule, ...] = ()
     touched: frozenset[int] = frozenset()
     default_groups: frozenset[str] = frozenset()
+    whole_groups: frozenset[str] = frozenset()
     resources: int = 0
     resources_of: Callable[[Collection[str]], Iterable[ResourceView]] = field(default=_no_resources, compare=False)
 
