@@ -10,7 +10,7 @@ from runbook_lib.models.verification import Difference, DifferenceKind
 
 from .rules import GROUP_TYPES, RULE_TYPES
 
-__all__ = ["drifted", "failed_checks"]
+__all__ = ["changed_outside", "drifted", "failed_checks"]
 
 # What a group's own resource repeats of rules: those are compared one by one.
 _RULES: Final = frozenset({"ingress", "egress"})
@@ -31,18 +31,21 @@ def drifted(plan: Plan, told: Collection[str] = ()) -> Iterator[Difference]:
             fields = _fields(change, (_CLOUD, _REPOSITORY))
             if not _said_already(change, fields, told):
                 yield _difference(change, "+".join(_does(change)), _worth(change, fields), wanted=True)
-    for change in plan.drift:
+    for change, fields in _outside(plan):
         # A rule that was changed outside is found by asking the cloud.
-        if change.address in wanted or (change.type in RULE_TYPES and change.type not in GROUP_TYPES):
-            continue
-        fields = {name: each for name, each in _fields(change, (_STATE, _CLOUD)).items() if not _is_rule(change, name)}
-        if fields:
-            action = "deleted outside" if change.after is None else "changed outside"
-            yield _difference(change, action, fields, wanted=False)
+        if change.address not in wanted and (change.type not in RULE_TYPES or change.type in GROUP_TYPES):
+            yield _difference(change, _how(change), fields, wanted=False)
     for name in plan.outputs:
         yield Difference(
             kind=DifferenceKind.DRIFTED, group="", rule=None, address=f"output.{name}", action="update", wanted=True
         )
+
+
+def changed_outside(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The address of every resource that was changed outside, and how; a group's rules alone are no change of it."""
+    for change, fields in _outside(plan):
+        names = ", ".join(filter(None, fields))
+        yield change.address, f"{_how(change)}: {names}" if names else _how(change)
 
 
 def failed_checks(plan: Plan) -> Iterator[str]:
@@ -51,6 +54,17 @@ def failed_checks(plan: Plan) -> Iterator[str]:
         if check.status not in _PASSED:
             problems = "; ".join(check.problems)
             yield f"{check.address}: {check.status}{': ' + problems if problems else ''}"
+
+
+def _outside(plan: Plan) -> Iterator[tuple[ResourceChange, dict[str, dict[str, Any]]]]:
+    for change in plan.drift:
+        fields = {name: each for name, each in _fields(change, (_STATE, _CLOUD)).items() if not _is_rule(change, name)}
+        if fields:
+            yield change, fields
+
+
+def _how(change: ResourceChange) -> str:
+    return "deleted outside" if change.after is None else "changed outside"
 
 
 def _does(change: ResourceChange) -> tuple[str, ...]:

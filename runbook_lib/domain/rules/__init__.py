@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .changes import ResourceView, RuleChanges
 from .declaration import Cloud
+from .exclusive import exclusives
 from .from_plan import rules_from_plan
 from .from_state import rules_from_state
 from .groups import Group, Written, declared_rules, groups_of_state
@@ -22,6 +23,7 @@ __all__ = [
     "RuleChanges",
     "Written",
     "declared_rules",
+    "exclusives",
     "groups_of_state",
     "hcl_changes",
     "is_id",

@@ -14,6 +14,7 @@ from runbook_lib.models.rules import IDENTITY_FIELDS, Direction, Rule
 from .aws_resources import GROUP_TYPES
 from .changes import ResourceView, RuleChanges, touched_rules
 from .declaration import Declaration
+from .exclusive import exclusives, without_unlisted
 from .origins import VPC_TYPES, Identities, configuration_of, state_resources
 from .prefix_lists import LIST_TYPES, PrefixLists
 from .readers import RULE_TYPES, build_rules
@@ -46,6 +47,12 @@ class _Standing:
     def written(self, declaration: Declaration, attribute: str) -> bool:
         return self.configuration.written(declaration.address, attribute)
 
+    def rule_ids(self) -> dict[str, str]:
+        """AWS's ids of the rules that have a resource of their own, by its address."""
+        separate = (each for each in self.declarations if each.type not in GROUP_TYPES)
+        found = {each.address: each.values.get("security_group_rule_id") or each.values.get("id") for each in separate}
+        return {address: identity for address, identity in found.items() if isinstance(identity, str)}
+
     def rules(self) -> tuple[Rule, ...]:
         return tuple(rule for declaration in self.declarations for rule in build_rules(declaration, self))
 
@@ -69,6 +76,7 @@ def rules_from_plan(plan: Plan) -> RuleChanges:
     rules_before, rules_after = before.rules(), after.rules()
     seen = _separate_keys(rules_before, before)
     rules_before, rules_after = _without_seen(rules_before, before, seen), _without_seen(rules_after, after, seen)
+    rules_after = without_unlisted(rules_after, after.rule_ids(), exclusives(managed))
     return RuleChanges(
         before=rules_before,
         after=rules_after,

@@ -68,6 +68,13 @@ def test_finding_names_file_and_line_of_its_block(app: typer.Typer) -> None:
     assert all(sources.values())
 
 
+@pytest.mark.parametrize("part", ['"complete": false', '"errored": true', '"deferred_action_invocations": [{}]'])
+def test_a_plan_that_is_not_whole_is_refused(app: typer.Typer, tmp_path: Path, part: str) -> None:
+    (tmp_path / "plan.json").write_text(GOOD.replace("}", f", {part}}}"))
+    with pytest.raises(InputError, match="whole"):
+        run(app, "--plan", "plan.json")
+
+
 def test_files_are_judged_without_a_plan(app: typer.Typer) -> None:
     status, answer = run(app, "--hcl", str(PLANS / "cases/inline_blocks"), "--format", "json")
     assert status == 1
