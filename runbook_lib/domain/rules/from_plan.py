@@ -85,6 +85,7 @@ def rules_from_plan(plan: Plan) -> RuleChanges:
         whole_groups=frozenset(_groups(managed)),
         resources=sum(1 for change in managed if _stands_after(change)),
         resources_of=lambda types: _views(managed, types),
+        leaving_of=lambda types: _leaving(managed, types),
     )
 
 
@@ -201,6 +202,21 @@ def _views(changes: Iterable[ResourceChange], types: Collection[str]) -> Iterato
             new = _after(change)
             if new is not None:
                 touched = change.actions not in {("no-op",), ("read",)}
-                yield ResourceView(change.address, change.type, new.values, touched)
+                yield ResourceView(change.address, change.type, new.values, touched, _action(change))
             if "forget" in change.actions and change.before is not None:
                 yield ResourceView(change.address, change.type, change.before, touched=False)
+
+
+def _leaving(changes: Iterable[ResourceChange], types: Collection[str]) -> Iterator[ResourceView]:
+    for change in changes:
+        for action in ("delete", "forget"):
+            replaced = action == "delete" and "create" in change.actions
+            if change.type in types and action in change.actions and not replaced and change.before is not None:
+                yield ResourceView(change.address, change.type, change.before, touched=True, action=action)
+
+
+def _action(change: ResourceChange) -> str:
+    if {"create", "delete"} <= set(change.actions):
+        return "replace"
+    # What is forgotten beside a new object is told apart from it.
+    return next((action for action in change.actions if action != "forget"), "no-op")
