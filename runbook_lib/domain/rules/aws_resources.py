@@ -9,7 +9,7 @@ from runbook_lib.errors import InputError
 from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.rules import UNKNOWABLE_FIELDS, Direction, Rule, SourceKind
 
-from .addresses import parse_address
+from .addresses import ONE_OF, parse_address
 from .declaration import Declaration, Reader, Surroundings
 from .values import boolean, ports, protocol, text, texts
 
@@ -185,8 +185,15 @@ def _one_of(candidates: tuple[str | Unknown, ...]) -> str | Unknown:
     """The one group or, marked as such, one of several that are all made here: none of those is a VPC's own."""
     if len(candidates) == 1:
         return candidates[0]
-    made = [c for c in candidates if isinstance(c, str) and parse_address(c).base.startswith("aws_security_group.")]
-    return f"{' or '.join(sorted(made))}[*]" if len(made) == len(candidates) else UNKNOWN
+    made = [c for c in candidates if isinstance(c, str) and _is_made(c)]
+    if len(made) < len(candidates):
+        return UNKNOWN
+    many = max((c for c in made if c.startswith(ONE_OF)), key=len, default="")
+    return many or f"{' or '.join(sorted(made))}[*]"
+
+
+def _is_made(candidate: str) -> bool:
+    return candidate.startswith(ONE_OF) or parse_address(candidate).base.startswith("aws_security_group.")
 
 
 def _unknown_rule(declaration: Declaration, direction: Direction, group: str) -> Rule:

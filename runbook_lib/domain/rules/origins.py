@@ -30,6 +30,7 @@ class Identities:
 
     addresses: set[str] = field(default_factory=set)
     ids: dict[str, str] = field(default_factory=dict)
+    _instances: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plan: Plan) -> Identities:
@@ -66,9 +67,14 @@ class Identities:
 
     def _instance(self, candidate: str) -> str:
         """The one that a name with a `[*]` can stand for; else the name, marked at its end as one of several."""
-        before, _, after = candidate.partition("[*]")
-        found = [a for a in self.addresses if a.startswith(f"{before}[") and a.endswith(after)]
-        return found[0] if len(found) == 1 else f"{candidate.removesuffix('[*]')}[*]"
+        if candidate.index("[*]") + 3 == len(candidate):
+            return candidate  # one of several instances of a resource that are known to be there
+        if candidate not in self._instances:
+            before, _, after = candidate.partition("[*]")
+            found = [a for a in self.addresses if a.startswith(f"{before}[") and a.endswith(after)]
+            one = found[0] if len(found) == 1 else f"{candidate.removesuffix('[*]')}[*]"
+            self._instances[candidate] = one
+        return self._instances[candidate]
 
 
 def configuration_of(plan: Plan, managed: Iterable[ResourceChange]) -> Configuration:

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from runbook_lib.models.base import UNKNOWN, Unknown
 
-from .addresses import parse_address, split_reference
+from .addresses import ONE_OF, parse_address, split_reference
 from .readers import is_id
 
 __all__ = ["Configuration", "Known"]
+
+_MOST: Final = 4
 
 _DEPTH: Final = 20
 _Steps = tuple[tuple[str, str], ...]
@@ -39,6 +41,7 @@ class Configuration:
     def __init__(self, configuration: Mapping[str, Any], instances: Iterable[str]) -> None:
         self._root = _mapping(configuration.get("root_module"))
         self._known: Known | None = None
+        self._below: dict[_Steps, tuple[str | Unknown, ...]] = {}
         self._anywhere: dict[_Steps, tuple[str | Unknown, ...]] = {}
         self._asked: set[_Steps] = set()
         self._modules: dict[tuple[str, ...], Mapping[str, Any]] = {}
@@ -51,6 +54,11 @@ class Configuration:
     def knowing(self, known: Known) -> Configuration:
         """The same, which answers from all that the plan knows."""
         self._known = known
+        below: dict[_Steps, dict[str | Unknown, None]] = defaultdict(dict)
+        for steps, origins in known.origins.items():
+            for depth in range(len(steps) + 1):
+                below[steps[:depth]] |= dict.fromkeys(origins)
+        self._below = {steps: _few(origins) for steps, origins in below.items()}
         return self
 
     def written(self, address: str, attribute: str) -> bool:
@@ -185,15 +193,12 @@ class Configuration:
         return found
 
     def _origins(self, modules: _Steps, depth: int) -> Iterator[str | Unknown]:
-        known = self._known
-        for steps, origins in known.origins.items() if known else ():
-            if steps[: len(modules)] == modules:
-                yield from origins
+        yield from self._below.get(modules, ())
         if modules:
             for name in _mapping(self._call(modules).get("expressions")):
                 yield from self._input(name, modules, depth)
-        elif known:
-            yield from _ids([_mapping(given).get("value") for given in known.variables.values()])
+        elif self._known:
+            yield from _ids([_mapping(given).get("value") for given in self._known.variables.values()])
 
     def _call(self, modules: _Steps) -> Mapping[str, Any]:
         above = self._module(tuple(name for name, _ in modules[:-1]))
@@ -252,6 +257,17 @@ def _references(expression: Any) -> list[str]:
     if isinstance(expression, list):
         return [found for part in expression for found in _references(part)]
     return []
+
+
+def _few(origins: Iterable[str | Unknown]) -> tuple[str | Unknown, ...]:
+    made: list[str | Unknown] = []
+    others: list[str | Unknown] = []
+    for origin in origins:
+        known = isinstance(origin, str) and parse_address(origin).base.startswith("aws_security_group.")
+        (made if known else others).append(origin)
+    if len(made) <= _MOST:
+        return *made, *others
+    return f"{ONE_OF}{len(made)} aws_security_group resources[*]", *others
 
 
 def _keyed(references: list[str]) -> bool:

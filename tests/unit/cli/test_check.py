@@ -123,6 +123,12 @@ def test_explain_shows_both_examples_and_the_controls(app: typer.Typer) -> None:
     assert all(word in answer for word in ("Offending:", "Good:", "0.0.0.0/0", "CIS AWS 3.0: 5.2", "blocks the run"))
 
 
+def test_explain_says_what_is_done_to_what_an_example_holds(app: typer.Typer) -> None:
+    _, answer = run(app, "--explain", "delete-stateful")
+    assert "Offending when it is destroyed:" in answer
+    assert "Offending:" in run(app, "--explain", "sg-world-ssh")[1]
+
+
 @pytest.mark.parametrize("folder", ["policies", "policies/examples"])
 def test_policies_pass_their_own_tests(app: typer.Typer, folder: str) -> None:
     status, answer = run(app, "--self-test", "--policies", str(ROOT / folder))

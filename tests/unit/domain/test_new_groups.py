@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import process_time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from runbook_lib.domain.exposure import exposure
 from runbook_lib.domain.group_names import group_names
 from runbook_lib.domain.plan import parse_plan
 from runbook_lib.domain.rules import RuleChanges, rules_from_plan
+from runbook_lib.models.base import UNKNOWN
 
 RULE = f"{KIND}.rule"
 DEFAULT = "sg-default-has-rules"
@@ -65,6 +67,31 @@ def test_one_of_two_that_are_made_is_named_as_such_and_is_no_default_group() -> 
     document = planned(group(), group("db"))
     assert verdicts(judged(read(document)), DEFAULT) == []
     assert told(document) == "203.0.113.0/24 can newly reach db (new) or web (new) on tcp 443; nobody loses access."
+
+
+def test_of_more_groups_than_anybody_would_read_their_number_is_said() -> None:
+    document = planned(*(group(f"g{number}") for number in range(5)))
+    assert verdicts(judged(read(document)), DEFAULT) == []
+    assert told(document) == (
+        "203.0.113.0/24 can newly reach one of 5 aws_security_group resources on tcp 443; nobody loses access."
+    )
+    assert of(read(planned(*(group(f"g{number}") for number in range(5)), VPC))) == [UNKNOWN]
+
+
+def test_the_time_that_it_takes_grows_as_the_plan_does() -> None:
+    def seconds(count: int) -> float:
+        groups = [group("g", address=f"module.m[{number}].aws_security_group.g") for number in range(count)]
+        rules = [rule(address=f"module.m[{number}].{RULE}") for number in range(count)]
+        inner = [{"address": "aws_security_group.g", "expressions": {}},
+                 {"address": RULE, "expressions": {"security_group_id": {"references": ["local.group"]}}}]  # fmt: skip
+        call = {"module": {"resources": inner}, "expressions": {"x": {"references": ["local.x"]}}}
+        plan = parse_plan(plan_of(*groups, *rules, configuration={"root_module": {"module_calls": {"m": call}}}))
+        start = process_time()
+        assert len(rules_from_plan(plan).after) == count
+        return process_time() - start
+
+    seconds(10)
+    assert seconds(2000) < 25 * max(seconds(200), 0.01)
 
 
 @pytest.mark.parametrize(

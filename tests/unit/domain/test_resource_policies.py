@@ -107,7 +107,10 @@ def test_an_object_that_is_left_from_a_replacement_goes_as_any_other() -> None:
 
 def test_files_do_not_tell_whether_what_is_not_in_them_is_destroyed() -> None:
     def module(*names: str, **values: Any) -> HclModule:
-        found = (HclResource(f"aws_s3_bucket.{n}", "aws_s3_bucket", {"bucket": n} | values, Source(file="m.tf", line=1)) for n in names)
+        found = (
+            HclResource(f"aws_s3_bucket.{n}", "aws_s3_bucket", {"bucket": n} | values, Source(file="m.tf", line=1))
+            for n in names
+        )
         return HclModule(tuple(found))
 
     changes = hcl_changes(module("a", "b"), module("b", "c"))
