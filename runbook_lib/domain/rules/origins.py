@@ -21,6 +21,7 @@ VPC_TYPES: Final = frozenset({"aws_vpc", "aws_default_vpc"})
 _DEFAULT: Final = "default_security_group_id"
 # What such attributes hold is whatever somebody made them return.
 _ANYTHING: Final = frozenset({"outputs", "result", "body", "response_body"})
+_IDS: Final = {**dict.fromkeys(GROUP_TYPES, ("id",)), **dict.fromkeys(VPC_TYPES, (_DEFAULT,))}
 _Origins = dict[tuple[tuple[str, str], ...], tuple[str | Unknown, ...]]
 
 
@@ -39,22 +40,23 @@ class Identities:
         for resource in state_resources(plan.prior_state):
             found._add(str(resource.get("address")), str(resource.get("type")), resource.get("values"))
         for change in (each for each in plan.changes if not each.deposed):
-            values = change.before if change.after is None else change.after
-            for name in _ids_of(change.type):
+            for name in _IDS.get(change.type, ()):
                 # Made anew, it has another id than in the state that the plan started from.
                 found.ids.pop(_at(change.address, name), None)
-            found._add(change.address, change.type, values)
+            found._add(change.address, change.type, change.before if change.after is None else change.after)
         return found
 
     def _add(self, address: str, kind: str, values: Any) -> None:
         self.addresses.add(address)
-        for name in _ids_of(kind):
+        for name in _IDS.get(kind, ()):
             identity = values.get(name) if isinstance(values, Mapping) else None
             if isinstance(identity, str):
                 self.ids[_at(address, name)] = identity
 
-    def named(self, candidates: Iterable[str | Unknown]) -> tuple[str | Unknown, ...]:
+    def named(self, candidates: tuple[str | Unknown, ...]) -> tuple[str | Unknown, ...]:
         """The candidates, each once and by its id where it has one, without groups of which a count of 0 makes none."""
+        if len(candidates) == 1 and isinstance(candidates[0], str) and "[*]" not in candidates[0]:
+            return (self.ids.get(candidates[0], candidates[0]),)
         held = tuple(self._instance(c) if isinstance(c, str) and "[*]" in c else c for c in candidates)
         if any(map(self._is_there, held)):
             held = tuple(c for c in held if self._is_there(c) or not _is_group(c))
@@ -111,7 +113,6 @@ def _origins(plan: Plan, configuration: Configuration) -> _Origins:
 
 
 def _of_change(change: ResourceChange, configuration: Configuration) -> Iterator[str | Unknown]:
-    unknown = {name for name, flag in change.after_unknown.items() if flag}
     if change.mode == "data":
         if "read" in change.actions:
             yield UNKNOWN
@@ -119,12 +120,12 @@ def _of_change(change: ResourceChange, configuration: Configuration) -> Iterator
         yield f"{change.address}.{_DEFAULT}"
     elif change.type in GROUP_TYPES:
         # The default group is one whether its id is known already or not.
-        if "id" in unknown or change.type == "aws_default_security_group":
+        if change.after_unknown.get("id") or change.type == "aws_default_security_group":
             yield change.address
     elif change.type not in RULE_TYPES:
-        for name in unknown:
+        for name, unknown in change.after_unknown.items():
             computed = "security_group" in name or name in _ANYTHING
-            if computed and not configuration.written(change.address, name):
+            if unknown and computed and not configuration.written(change.address, name):
                 yield UNKNOWN
 
 
@@ -133,12 +134,6 @@ def _is_group(candidate: str | Unknown) -> bool:
     if isinstance(candidate, Unknown) or candidate.endswith("[*]"):
         return False
     return parse_address(candidate).base.partition(".")[0] in GROUP_TYPES
-
-
-def _ids_of(kind: str) -> tuple[str, ...]:
-    if kind in GROUP_TYPES:
-        return ("id",)
-    return (_DEFAULT,) if kind in VPC_TYPES else ()
 
 
 def _at(address: str, name: str) -> str:

@@ -276,6 +276,8 @@ def _keyed(references: list[str]) -> bool:
 
 def _with_each(references: list[str], repeated: Mapping[str, Any]) -> list[str]:
     """The references, with those of what a resource or a call goes through in place of each.value."""
+    if not any(name.startswith("each.value") for name in references):
+        return references
     chosen = _references(repeated.get("for_each_expression"))
     return [found for name in references for found in (chosen if name.startswith("each.value") else [name])]
 
