@@ -8,6 +8,7 @@ from typing import Final
 from .models.base import UNKNOWN, Unknown
 from .models.exposure import ExposureEntry
 from .models.findings import Action
+from .models.plan import PlanSummary
 from .models.rules import Direction, Rule, SourceKind
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "other_end",
     "party",
     "party_in_full",
+    "rare_counts",
     "said_by",
 ]
 
@@ -92,6 +94,19 @@ def other_end(rule: Rule) -> str:
         return "the group itself"
     held = f" ({join(rule.entries)})" if isinstance(rule.entries, tuple) and rule.entries else ""
     return party(rule.source, rule.source_kind) + held
+
+
+def rare_counts(summary: PlanSummary) -> dict[str, int]:
+    """What seldom occurs in a plan, in the words that follow its count; zeros too."""
+    return {
+        "to forget": summary.forget,
+        "to import": summary.import_,
+        "to move": summary.move,
+        "left for later": summary.defer,
+        "actions to run" if summary.invoke != 1 else "action to run": summary.invoke,
+        "unlisted rules to remove" if summary.remove != 1 else "unlisted rule to remove": summary.remove,
+        "changed outside": summary.drift,
+    }
 
 
 def describe_rule(rule: Rule) -> str:

@@ -7,12 +7,16 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import InputError
-from .hcl_blocks import split_blocks
+from .hcl_blocks import is_override, split_blocks
+from .hcl_expression import Expression, convert
+from .hcl_json import json_blocks, read_json_file
+from .hcl_parse import inner_body, parse_text
 
-__all__ = ["removed_provisioners"]
+__all__ = ["local_references", "removed_provisioners"]
 
 _FOLDER = "tfconfig/m-"
 _PROVISIONER = re.compile(r"\bprovisioner\b")
@@ -20,15 +24,78 @@ _PROVISIONER = re.compile(r"\bprovisioner\b")
 
 def removed_provisioners(plan: bytes) -> tuple[tuple[str, str], ...]:
     """The provisioners of `removed` blocks, which run when their resource goes: where each stands, and its text."""
+    return tuple(found for name, text in _files(plan) for found in _found(name, text))
+
+
+def local_references(plan: bytes) -> dict[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """What each local value refers to, as the plan's JSON has it for attributes, by the names of the modules above.
+
+    A local value that can't be read is not there.
+    """
+    found: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {}
+    for name, text in sorted(_files(plan), key=lambda file: is_override(PurePosixPath(file[0]).name)):
+        if "locals" in text:
+            module, _, _ = name.rpartition("/")
+            found.setdefault(tuple(filter(None, module.split("."))), {}).update(_locals(name, text))
+    return found
+
+
+def _files(plan: bytes) -> list[tuple[str, str]]:
+    """The text of each file by its name: that of the module, as in `a.b`, before the file's own."""
     try:
         with zipfile.ZipFile(io.BytesIO(plan)) as archive:
             names = [name for name in archive.namelist() if name.startswith(_FOLDER)]
-            texts = {
-                name.removeprefix(_FOLDER).lstrip("/"): archive.read(name).decode(errors="replace") for name in names
-            }
+            return [
+                (name.removeprefix(_FOLDER).lstrip("/"), archive.read(name).decode(errors="replace")) for name in names
+            ]
     except zipfile.BadZipFile as error:
         raise InputError(f"the plan file can't be read: {error}", "Run the plan step again.") from error
-    return tuple(found for name, text in texts.items() for found in _found(name, text))
+
+
+def _locals(name: str, text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    try:
+        if name.endswith(".json"):
+            blocks = json_blocks(read_json_file(text, Path(name)), name)
+        else:
+            blocks = (
+                (block, inner_body(parse_text(block.text, name, block.source.line), block))
+                for block in split_blocks(text, name)
+                if block.kind == "locals"
+            )
+        for block, body in blocks:
+            if block.kind == "locals":
+                for key, value in body.items():
+                    if not key.startswith("__"):
+                        yield key, tuple(dict.fromkeys(_references(convert(value))))
+    except InputError:
+        return  # what nobody can read is as little known as it is without the file
+
+
+def _references(tree: Expression) -> Iterator[str]:
+    path = _traversal(tree)
+    if len(path) > 1:
+        yield ".".join(name + key for name, key in path)
+    for part in tree.parts:
+        for inner in part if isinstance(part, tuple) else (part,):
+            for leaf in inner if isinstance(inner, tuple) else (inner,):
+                # What a longer name begins with is no reference of its own.
+                if isinstance(leaf, Expression) and not (path and _traversal(leaf)):
+                    yield from _references(leaf)
+
+
+def _traversal(tree: Expression) -> tuple[tuple[str, str], ...]:
+    """The names of `a.b["c"].d`, each with the key behind it where that is a constant."""
+    if tree.kind == "root":
+        return ((tree.parts[0], ""),)
+    if tree.kind not in {"get", "index", "splat"}:
+        return ()
+    path = _traversal(tree.parts[0])
+    if tree.kind == "get":
+        return (*path, (tree.parts[1], "")) if path else ()
+    key = tree.parts[1].parts[0] if tree.kind == "index" and tree.parts[1].kind == "literal" else None
+    if not path or path[-1][1] or not isinstance(key, str | int):
+        return path
+    return *path[:-1], (path[-1][0], f'["{key}"]' if isinstance(key, str) else f"[{key}]")
 
 
 def _found(name: str, text: str) -> Iterator[tuple[str, str]]:

@@ -133,11 +133,11 @@ def _judge(files: PolicyFiles, request: Request) -> ComplianceReport:
 
 
 def _read_plan(path: Path) -> RuleChanges:
-    from ..domain.plan import parse_plan
+    from ..domain.plan import parse_plan, refuse_incomplete
     from ..domain.rules import rules_from_plan
 
     gc.disable()  # a plan makes a million objects, none of them in a cycle, in a process that ends with the answer
-    return rules_from_plan(parse_plan(read_bounded(path)))
+    return rules_from_plan(refuse_incomplete(parse_plan(read_bounded(path))))
 
 
 def _read_folder(folder: Path) -> RuleChanges:

@@ -31,13 +31,13 @@ def _exposure(
     """Say who can newly reach what through a plan, and who no longer can."""
     from ..domain.exposure import exposure
     from ..domain.group_names import group_names
-    from ..domain.plan import parse_plan
+    from ..domain.plan import parse_plan, refuse_incomplete
     from ..domain.rules import rules_from_plan
     from .inputs import read_bytes
 
-    parsed = parse_plan(read_bytes(plan))
+    parsed = refuse_incomplete(parse_plan(read_bytes(plan)))
     rules = rules_from_plan(parsed)
-    found = exposure(rules.before, rules.after, group_names(parsed))
+    found = exposure(rules.before, rules.after, group_names(parsed), rules.whole_groups)
     if form is Format.JSON:
         sys.stdout.write(found.model_dump_json(indent=2) + "\n")
         return

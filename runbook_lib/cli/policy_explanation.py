@@ -14,6 +14,8 @@ from ..workspace.policy_gate import PolicyFiles
 __all__ = ["explain_policy"]
 
 
+_DONE = {"update": " when it is changed", "delete": " when it is destroyed", "replace": " when it is replaced",
+         "forget": " when it is forgotten"}  # fmt: skip
 _DOES = {"block": "blocks the run", "approve": "is shown to the approver", "warn": "warns"}
 
 
@@ -42,9 +44,10 @@ def _lines(policy: Policy, files: PolicyFiles) -> Iterator[str]:
     yield ""
     yield from textwrap.wrap(f"What to do: {policy.remedy}", 110)
     if policy.examples:
-        yield "\nOffending:\n"
+        done = _DONE.get(policy.examples.action, "")
+        yield f"\nOffending{done}:\n"
         yield textwrap.indent(policy.examples.bad.rstrip(), "    ")
-        yield "\nGood:\n"
+        yield f"\nGood{done}:\n"
         yield textwrap.indent(policy.examples.good.rstrip(), "    ")
     if policy.controls:
         yield "\nControls:"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ..adapters.hcl import read_hcl
 from ..adapters.policies import check_policy_ids, load_policies, load_policy_tests
 from ..domain.compliance import judge
 from ..domain.plan import parse_plan
-from ..domain.rules import RuleChanges, hcl_changes, rules_from_plan
+from ..domain.rules import ResourceView, RuleChanges, hcl_changes, rules_from_plan
 from ..errors import RunbookError
 from ..models.compliance import JudgeOptions, Policy, Scope
 from ..models.findings import Verdict
@@ -39,7 +40,8 @@ def _examples(policies: tuple[Policy, ...]) -> Iterator[tuple[str, list[str]]]:
         if policy.examples is None:
             yield f"{policy.id}: examples", ["the policy has no examples"]
             continue
-        bad, good = (_verdicts(_from_text(text), policy) for text in (policy.examples.bad, policy.examples.good))
+        given = policy.examples
+        bad, good = (_verdicts(_acting(_from_text(text), given.action), policy) for text in (given.bad, given.good))
         yield f"{policy.id}: the bad example fails", [] if Verdict.FAILED in bad.values() else ["it does not fail"]
         yield f"{policy.id}: the good example passes", [f"{place} is {verdict}" for place, verdict in good.items()]
 
@@ -66,6 +68,17 @@ def _from_text(text: str) -> RuleChanges:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "example.tf").write_text(text, encoding="utf-8")
         return hcl_changes(read_hcl(Path(folder), base=Path(folder)))
+
+
+def _acting(changes: RuleChanges, action: str) -> RuleChanges:
+    """The same where this is done to every resource."""
+    if action == "create":
+        return changes
+
+    def views(types: Collection[str]) -> Iterator[ResourceView]:
+        return (replace(view, action=action) for view in changes.resources_of(types))
+
+    return replace(changes, resources_of=views)
 
 
 def _compare(changes: RuleChanges, policy: Policy, test: PolicyTest, expected: Expected) -> Iterator[str]:

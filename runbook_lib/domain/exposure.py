@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -12,6 +12,7 @@ from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource
 from runbook_lib.models.rules import Direction, Rule, SourceKind
 
+from .half_paths import whole_paths
 from .intervals import (
     PRIVATE,
     PUBLIC,
@@ -49,8 +50,15 @@ class _Party(NamedTuple):
     kind: ExposureSource
 
 
-def exposure(before: Iterable[Rule], after: Iterable[Rule], names: Mapping[str, str] | None = None) -> Exposure:
+def exposure(
+    before: Iterable[Rule],
+    after: Iterable[Rule],
+    names: Mapping[str, str] | None = None,
+    groups: Collection[str] = (),
+) -> Exposure:
     """Compare all rules before and after a change; `names` gives a group's name by id or address.
+
+    `groups` are those of which every rule is there: out of another one nobody reaches more of them than they let in.
 
     Exact on ports and networks, with two things said as people say them: whoever gains most of the internet through
     rules that span all addresses is the internet, even if some network had access before; and a group is taken to
@@ -62,6 +70,7 @@ def exposure(before: Iterable[Rule], after: Iterable[Rule], names: Mapping[str, 
     label = _labels((*old, *new), names or {})
     was, was_unknown = _by_target(old, entries)
     now, now_unknown = _by_target(new, entries)
+    was, now = whole_paths(was, was_unknown, groups), whole_paths(now, now_unknown, groups)
     opened: list[ExposureEntry] = []
     closed: list[ExposureEntry] = []
     for key in sorted(set(was) | set(now), key=lambda key: (label(key[1]), key)):
@@ -105,6 +114,8 @@ def _labels(rules: Iterable[Rule], names: Mapping[str, str]) -> _Labels:
     count = Counter(names[identity] for identity in ids if identity in names)
 
     def label(identity: str) -> str:
+        if identity.endswith("[*]"):  # one of several, which a reader can't tell apart by where a `[*]` stands
+            return " or ".join(label(one) for one in identity.removesuffix("[*]").split(" or "))
         name = names.get(identity, "")
         return f"{name} ({identity})" if name and count[name] > 1 else name or identity
 

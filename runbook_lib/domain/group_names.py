@@ -1,4 +1,7 @@
-"""What people call a security group: its Name tag, else its name, by AWS id and by Terraform address."""
+"""What people call a security group: its Name tag, else its name, by AWS id and by Terraform address.
+
+One that the plan makes has no id yet: it is called by the same, or its address, with `(new)` behind it.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..models.plan import Plan
+from .rules import GROUP_TYPES, VPC_TYPES
 
 __all__ = ["group_names"]
-
-GROUP_TYPES = {"aws_security_group", "aws_default_security_group"}
 
 
 def group_names(plan: Plan) -> dict[str, str]:
@@ -19,6 +21,13 @@ def group_names(plan: Plan) -> dict[str, str]:
         for resource in _resources(values.get("root_module") or {}):
             if resource.get("type") in GROUP_TYPES:
                 names |= _names(resource)
+    for change in plan.changes:
+        if change.type in VPC_TYPES and "create" in change.actions:
+            names[f"{change.address}.default_security_group_id"] = f"the default group of {change.address} (new)"
+        if change.type in GROUP_TYPES and change.after:
+            names |= _names({"address": change.address, "values": change.after})
+        if change.type in GROUP_TYPES and "create" in change.actions:
+            names[change.address] = f"{names.get(change.address) or change.address} (new)"
     return names
 
 

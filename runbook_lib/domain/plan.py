@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from runbook_lib.errors import InputError
-from runbook_lib.models.plan import CheckStatus, Plan, PlanSummary, ResourceChange
+from runbook_lib.models.plan import Aside, CheckStatus, Plan, PlanSummary, ResourceChange
 
+from .resource_drift import changed_outside
+from .rules import exclusives
 from .rules.addresses import parse_address
 from .strict_json import read_json
 
-__all__ = ["parse_plan", "summarise"]
+__all__ = ["parse_plan", "refuse_incomplete", "summarise", "why_incomplete"]
 
 _ACTIONS: Final = {
     ("no-op",), ("create",), ("read",), ("update",), ("delete",), ("forget",), ("delete", "create"),
@@ -22,6 +24,9 @@ _ACTIONS: Final = {
 # Terraform escapes these in keys; in an address they could forge a line of the report.
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _MODES: Final = {"managed", "data", "ephemeral"}
+# Before it is applied much of a plan can't be checked yet.
+_NO_FAILURE: Final = frozenset({"pass", "unknown"})
+_NAMED: Final = 5
 _REMEDY: Final = "Write it with `terraform show -json PLANFILE`."
 
 
@@ -33,12 +38,13 @@ def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
     _check_version(data)
     if data.get("errored") is True:
         raise InputError("Terraform ended this plan with an error, so it is not whole", "Make the plan succeed first.")
-    deferred = [_deferred(entry) for entry in _list(data, "deferred_changes")]
-    return Plan.model_construct(
+    deferred = tuple(_deferred(entry, index) for index, entry in enumerate(_list(data, "deferred_changes")))
+    waiting = _list(data, "deferred_action_invocations")
+    plan = Plan.model_construct(
         terraform_version=_text(data, "terraform_version"),
         # Terraform before 1.8 does not say it.
-        complete=data.get("complete") is not False and not deferred,
-        changes=_changes([*_list(data, "resource_changes"), *deferred], "resource_changes"),
+        complete=data.get("complete") is not False and not deferred and not waiting,
+        changes=(*_changes(_list(data, "resource_changes"), "resource_changes"), *deferred),
         prior_state=_object(data, "prior_state"),
         planned_values=_object(data, "planned_values"),
         configuration=_object(data, "configuration"),
@@ -47,6 +53,24 @@ def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
         drift=_changes(_list(data, "resource_drift"), "resource_drift"),
         checks=tuple(_check(entry) for entry in _list(data, "checks")),
     )
+    runs = [_invocation(entry, index) for index, entry in enumerate(_list(data, "action_invocations"))]
+    return plan.model_copy(update={"asides": (*runs, *_asides(plan))})
+
+
+def refuse_incomplete(plan: Plan) -> Plan:
+    """The plan; InputError where it is not of the whole stack, so that nothing can be concluded from it."""
+    if plan.complete:
+        return plan
+    raise InputError(f"the plan is not of the whole stack: {why_incomplete(plan)}", "Plan the whole stack.")
+
+
+def why_incomplete(plan: Plan) -> str:
+    """What an incomplete plan leaves out, as far as it says."""
+    waiting = [f"{change.address} ({change.deferred.replace('_', ' ')})" for change in plan.changes if change.deferred]
+    more = f" and {len(waiting) - _NAMED} more" if len(waiting) > _NAMED else ""
+    if waiting:
+        return f"it leaves for later {', '.join(waiting[:_NAMED])}{more}"
+    return "it leaves resources or actions out, as -target does"
 
 
 def summarise(plan: Plan) -> PlanSummary:
@@ -58,27 +82,31 @@ def summarise(plan: Plan) -> PlanSummary:
             continue
         for action in _counted(change):
             addresses[action].append(change.address)
-            counts[{"import": "import_"}.get(action, action)] += 1
+    for aside in plan.asides:
+        if aside.action != "check":
+            rule = f": {aside.name}" if aside.action == "remove" else ""
+            addresses[aside.action].append(f"{aside.address}{rule}")
+    for action, named in addresses.items():
+        counts[{"import": "import_"}.get(action, action)] = len(named)
     # A replacement destroys and creates, and GitLab's widget has no word of its own for it.
     counts["create"] += counts["replace"]
     counts["delete"] += counts["replace"]
     return PlanSummary(
         **counts,
         outputs=len(plan.outputs),
-        addresses={action: tuple(found) for action, found in addresses.items()},
+        addresses={action: tuple(named) for action, named in addresses.items()},
+        checks=tuple(f"{aside.address}: {aside.note}" for aside in plan.asides if aside.action == "check"),
         terraform_version=plan.terraform_version,
     )
 
 
 def _counted(change: ResourceChange) -> list[str]:
+    if change.deferred:
+        return ["defer"]
     actions = set(change.actions)
-    found = []
+    found: list[str] = [action for action in ("create", "update", "delete", "forget") if action in actions]
     if {"create", "delete"} <= actions:
-        found.append("replace")
-    elif {"create", "forget"} <= actions:
-        found += ["create", "forget"]
-    else:
-        found += [action for action in ("create", "update", "delete", "forget") if action in actions]
+        found = ["replace"]
     if change.importing:
         found.append("import")
     if change.previous_address and change.previous_address != change.address:
@@ -136,11 +164,7 @@ def _is_no_op(change: Any) -> bool:
 def _change(entry: Any, where: str) -> ResourceChange:
     if not isinstance(entry, dict):
         raise InputError(f"the plan's {where} is no object but {_kind(entry)}", _REMEDY)
-    address = entry.get("address")
-    if not isinstance(address, str) or not address:
-        raise InputError(f"the plan's {where} has no address", _REMEDY)
-    if _CONTROL.search(address):
-        raise InputError(f"the plan's {where} has control characters in its address: {address!r:.80}", _REMEDY)
+    address = _checked_address(entry, where)
     change = entry.get("change")
     if not isinstance(change, dict):
         raise InputError(f"the plan's {where} ({address}) has no change", _REMEDY)
@@ -157,6 +181,15 @@ def _change(entry: Any, where: str) -> ResourceChange:
         previous_address=_text(entry, "previous_address"),
         importing=bool(change.get("importing")),
     )
+
+
+def _checked_address(entry: Mapping[str, Any], where: str) -> str:
+    address = entry.get("address")
+    if not isinstance(address, str) or not address:
+        raise InputError(f"the plan's {where} has no address", _REMEDY)
+    if _CONTROL.search(address):
+        raise InputError(f"the plan's {where} has control characters in its address: {address!r:.80}", _REMEDY)
+    return address
 
 
 def _actions(change: Mapping[str, Any], where: str) -> tuple[str, ...]:
@@ -183,8 +216,44 @@ def _unknown(found: Any, where: str) -> dict[str, Any]:
     return found
 
 
-def _deferred(entry: Any) -> Any:
-    return entry.get("resource_change") if isinstance(entry, dict) else entry
+def _deferred(entry: Any, index: int) -> ResourceChange:
+    where = f"deferred_changes[{index}]"
+    change = _change(entry.get("resource_change") if isinstance(entry, dict) else entry, where)
+    return change.model_copy(update={"deferred": _text(entry, "reason", where) or "unknown"})
+
+
+def _invocation(entry: Any, index: int) -> Aside:
+    where = f"action_invocations[{index}]"
+    if not isinstance(entry, dict):
+        raise InputError(f"the plan's {where} is no object but {_kind(entry)}", _REMEDY)
+    address = _checked_address(entry, where)
+    trigger = entry.get("lifecycle_action_trigger")
+    known = trigger if isinstance(trigger, dict) else {}
+    event, resource = known.get("action_trigger_event"), known.get("triggering_resource_address")
+    return Aside(
+        action="invoke",
+        address=address,
+        type=_text(entry, "type", where),
+        name=_text(entry, "name", where),
+        note=f"{event} of {resource}" if resource else "",
+    )
+
+
+def _asides(plan: Plan) -> Iterator[Aside]:
+    for found in exclusives(plan.changes):
+        for rule in found.gone:
+            yield Aside(
+                action="remove",
+                address=found.address,
+                name=rule,
+                note=f"{rule} in {found.group}, which it doesn't list",
+            )
+    for address, how in changed_outside(plan):
+        yield Aside(action="drift", address=address, note=how)
+    for check in plan.checks:
+        if check.status not in _NO_FAILURE:
+            problems = "; ".join(check.problems)
+            yield Aside(action="check", address=check.address, note=": ".join(filter(None, (check.status, problems))))
 
 
 def _list(data: Mapping[str, Any], key: str) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from runbook_lib.models.plan import Plan, ResourceChange
@@ -13,7 +13,7 @@ from .holders import LIST_TYPE
 from .rules import GROUP_TYPES, RULE_TYPES
 from .rules.references import Configuration
 
-__all__ = ["drifted", "failed_checks"]
+__all__ = ["changed_outside", "drifted", "failed_checks"]
 
 # What a group's own resource repeats of rules: those are compared one by one.
 _RULES: Final = frozenset({"ingress", "egress"})
@@ -44,27 +44,45 @@ def drifted(plan: Plan, told: Collection[str] = (), there: Mapping[str, str] | N
             if change.address in there and _does(change) == ("create",) and change.type not in GROUP_TYPES:
                 difference = _made_anew(difference, there[change.address])
             yield difference
-    yield from _outside(plan, wanted, told)
+    for change, fields in _outside(plan, lambda change, name: _told_elsewhere(change, name, told)):
+        if change.address not in wanted:
+            yield _difference(change, _how(change), fields, wanted=False)
     for name in plan.outputs:
         yield Difference(
             kind=DifferenceKind.DRIFTED, group="", rule=None, address=f"output.{name}", action="update", wanted=True
         )
 
 
-def _outside(plan: Plan, wanted: Collection[str], told: Collection[str]) -> Iterator[Difference]:
+def changed_outside(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The address of every resource that was changed outside, and how; a group's rules alone are no change of it."""
+    for change, fields in _outside(plan, _is_rule):
+        names = ", ".join(filter(None, fields))
+        yield change.address, f"{_how(change)}: {names}" if names else _how(change)
+
+
+def failed_checks(plan: Plan) -> Iterator[str]:
+    """A sentence for every check, precondition and postcondition of the plan that is not known to hold."""
+    for check in plan.checks:
+        if check.status not in _PASSED:
+            problems = "; ".join(check.problems)
+            yield f"{check.address}: {check.status}{': ' + problems if problems else ''}"
+
+
+def _outside(
+    plan: Plan, hidden: Callable[[ResourceChange, str], bool]
+) -> Iterator[tuple[ResourceChange, dict[str, dict[str, Any]]]]:
+    """What was changed by nobody's files and no other resource of the stack, but the attributes that are `hidden`."""
     written = Configuration(plan.configuration, ()).written
     accounts = Accounts(plan)
     for change in plan.drift:
-        fields = {} if change.address in wanted else _fields(change, (_STATE, _CLOUD))
-        fields = {name: each for name, each in fields.items() if not _told_elsewhere(change, name, told)}
+        fields = {name: each for name, each in _fields(change, (_STATE, _CLOUD)).items() if not hidden(change, name)}
         fields = {
             name: each
             for name, each in fields.items()
             if not name or written(change.address, name) or not accounts.explain(change, each[_STATE], each[_CLOUD])
         }
         if fields:
-            action = "deleted outside" if change.after is None else "changed outside"
-            yield _difference(change, action, fields, wanted=False)
+            yield change, fields
 
 
 def _told_elsewhere(change: ResourceChange, name: str, told: Collection[str]) -> bool:
@@ -76,12 +94,8 @@ def _told_elsewhere(change: ResourceChange, name: str, told: Collection[str]) ->
     return change.type == LIST_TYPE and name in _ENTRIES and str((change.after or {}).get("id")) in told
 
 
-def failed_checks(plan: Plan) -> Iterator[str]:
-    """A sentence for every check, precondition and postcondition of the plan that is not known to hold."""
-    for check in plan.checks:
-        if check.status not in _PASSED:
-            problems = "; ".join(check.problems)
-            yield f"{check.address}: {check.status}{': ' + problems if problems else ''}"
+def _how(change: ResourceChange) -> str:
+    return "deleted outside" if change.after is None else "changed outside"
 
 
 def _does(change: ResourceChange) -> tuple[str, ...]:

@@ -48,7 +48,16 @@ def state_secrets(state: Mapping[str, Any]) -> frozenset[str]:
 def _plan(document: dict[str, Any], visit: _Visit) -> dict[str, Any]:
     seen = dict(document)
     for name in ("resource_changes", "resource_drift"):
-        seen[name] = [{**item, "change": _change(item.get("change") or {}, visit)} for item in document.get(name) or []]
+        seen[name] = [_resource(item, visit) for item in document.get(name) or []]
+    seen["deferred_changes"] = [
+        {**item, "resource_change": _resource(item.get("resource_change") or {}, visit)}
+        for item in document.get("deferred_changes") or []
+    ]
+    seen["action_invocations"] = [_invocation(item, visit) for item in document.get("action_invocations") or []]
+    seen["deferred_action_invocations"] = [
+        {**item, "action_invocation": _invocation(item.get("action_invocation") or {}, visit)}
+        for item in document.get("deferred_action_invocations") or []
+    ]
     changes = document.get("output_changes") or {}
     seen["output_changes"] = {name: _change(change, visit) for name, change in changes.items()}
     seen["variables"] = _variables(document, visit)
@@ -59,9 +68,19 @@ def _plan(document: dict[str, Any], visit: _Visit) -> dict[str, Any]:
     return {name: value for name, value in seen.items() if value or name in document}
 
 
+def _resource(item: dict[str, Any], visit: _Visit) -> dict[str, Any]:
+    return {**item, "change": _change(item.get("change") or {}, visit)}
+
+
 def _change(change: dict[str, Any], visit: _Visit) -> dict[str, Any]:
     sides = [side for side in ("before", "after") if side in change]
     return change | {side: visit(change[side], change.get(f"{side}_sensitive") or False) for side in sides}
+
+
+def _invocation(item: dict[str, Any], visit: _Visit) -> dict[str, Any]:
+    if "config_values" not in item:
+        return item
+    return {**item, "config_values": visit(item["config_values"], item.get("config_sensitive") or False)}
 
 
 def _variables(document: dict[str, Any], visit: _Visit) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from runbook_lib.models.base import UNKNOWN
 from runbook_lib.models.exposure import Exposure, ExposureEntry
 from runbook_lib.wording import INTERNET, NO_CHANGE, join, openings, party
 
@@ -19,7 +20,10 @@ def sentence(exposure: Exposure) -> str:
     closed = _statements(exposure.closed, "can no longer reach")
     if exposure.unknown:
         # What is not known can't be denied: no word on who gains or loses nothing.
-        return " ".join(f"{text}." for text in (opened, closed, _unknown(len(exposure.unknown))) if text)
+        unnamed = [entry for entry in exposure.unknown if _says_whom(entry)]
+        ways = _statements(unnamed, "may newly reach")
+        left = len(exposure.unknown) - len(unnamed)
+        return " ".join(f"{text}." for text in (opened, closed, ways, _unknown(left) if left else "") if text)
     if opened and closed:
         return f"{opened}. {closed}."
     if opened:
@@ -42,6 +46,12 @@ def _statements(entries: Iterable[ExposureEntry], verb: str) -> str:
     text = "; ".join(said)
     # A group's name keeps its spelling; only our own words start with a capital.
     return f"T{text[1:]}" if text.startswith(INTERNET) else text
+
+
+def _says_whom(entry: ExposureEntry) -> bool:
+    """Whether nothing but the target's name is missing: who gains access, and on what, is known all the same."""
+    known = (entry.source, entry.source_kind, entry.protocol, entry.from_port, entry.to_port)
+    return entry.target is UNKNOWN and UNKNOWN not in known
 
 
 def _unknown(count: int) -> str:

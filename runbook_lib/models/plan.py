@@ -6,14 +6,14 @@ from typing import Any
 
 from .base import Model
 
-__all__ = ["Plan", "PlanInputs", "PlanSummary", "ResourceChange"]
+__all__ = ["Aside", "CheckStatus", "Plan", "PlanInputs", "PlanSummary", "ResourceChange"]
 
 
 class ResourceChange(Model):
     """One entry of `resource_changes` in Terraform's plan JSON, as Terraform wrote it.
 
     `before` is None for a creation and `after` for a deletion. What is only known after apply is absent from `after`
-    and true in `after_unknown`, at any depth.
+    and true in `after_unknown`, at any depth. `deferred` is Terraform's reason to leave it for a later plan.
     """
 
     address: str
@@ -27,6 +27,21 @@ class ResourceChange(Model):
     deposed: str = ""
     previous_address: str = ""
     importing: bool = False
+    deferred: str = ""
+
+
+class Aside(Model):
+    """What a plan says besides its changes of resources: `address` with a `note` of what sets it off or what it is.
+
+    `action` is `invoke` (an action will run), `remove` (the rule `name` goes, because the resource that owns its group
+    doesn't list it), `drift` (changed outside) or `check` (one of Terraform's own checks doesn't hold).
+    """
+
+    action: str
+    address: str
+    type: str = ""
+    name: str = ""
+    note: str = ""
 
 
 class CheckStatus(Model):
@@ -42,6 +57,9 @@ class Plan(Model):
 
     `drift` is what Terraform found changed outside of it, `checks` its own checks of the configuration.
 
+    `local_values` are the references that each local value makes, by the names of the modules above it: the plan's JSON
+    leaves them out, and they are read from the plan file where there is one.
+
     `complete` is false for a plan of some resources alone (-target, deferred changes).
     """
 
@@ -52,9 +70,11 @@ class Plan(Model):
     planned_values: dict[str, Any] = {}
     configuration: dict[str, Any] = {}
     variables: dict[str, Any] = {}
+    local_values: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {}
     outputs: tuple[str, ...] = ()
     drift: tuple[ResourceChange, ...] = ()
     checks: tuple[CheckStatus, ...] = ()
+    asides: tuple[Aside, ...] = ()
 
 
 class PlanInputs(Model):
@@ -73,7 +93,11 @@ class PlanInputs(Model):
 
 
 class PlanSummary(Model):
-    """The counts that a person and GitLab's merge-request widget read. A replacement counts as create and delete."""
+    """The counts that a person and GitLab's merge-request widget read. A replacement counts as create and delete.
+
+    `invoke` are actions, `defer` resources left for a later plan, `remove` rules that a resource takes away because it
+    doesn't list them, `drift` resources that were changed outside. `checks` says which of Terraform's own don't hold.
+    """
 
     create: int = 0
     update: int = 0
@@ -82,8 +106,13 @@ class PlanSummary(Model):
     forget: int = 0
     import_: int = 0
     move: int = 0
+    invoke: int = 0
+    defer: int = 0
+    remove: int = 0
+    drift: int = 0
     outputs: int = 0
     addresses: dict[str, tuple[str, ...]] = {}
+    checks: tuple[str, ...] = ()
     plan_sha256: str = ""
     state_lineage: str = ""
     state_serial: int | None = None
@@ -91,10 +120,11 @@ class PlanSummary(Model):
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to apply: no resource is touched, and no output changes."""
+        """Whether there is nothing to apply: no resource is touched, no action runs, and no output changes."""
         return not (self.changes or self.outputs)
 
     @property
     def changes(self) -> int:
-        """How many resources the plan touches."""
-        return self.create + self.update + self.delete + self.forget + self.import_ + self.move
+        """How many resources the plan touches, and actions it runs."""
+        touched = self.create + self.update + self.delete + self.forget + self.import_ + self.move
+        return touched + self.invoke + self.defer

@@ -103,8 +103,9 @@ class RuleMatch(Model):
 
 
 class ResourceMatch(Model):
-    """A resource that the policy objects to: `when` is a CEL expression over `values`, `address` and `type`.
+    """A resource that the policy objects to: `when` is a CEL expression over `values`, `address`, `type` and `action`.
 
+    `action` is what is done to it: one that names it is asked of resources that are deleted or forgotten, too.
     Whatever it can't decide, because a value is unknown or a field is missing, is unknown and never passed.
     """
 
@@ -113,10 +114,11 @@ class ResourceMatch(Model):
 
 
 class Examples(Model):
-    """Two pieces of Terraform that show the policy better than words."""
+    """Two pieces of Terraform that show the policy better than words; `action` is what is done to what they hold."""
 
     bad: str
     good: str
+    action: Literal["create", "update", "delete", "replace", "forget"] = "create"
 
 
 class Policy(Model):

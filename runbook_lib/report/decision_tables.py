@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.services import ServiceTest
-from ..wording import NO_CHANGE, said_by
+from ..wording import NO_CHANGE, rare_counts, said_by
 from .records import FLAG, INTEGER, NUMBER, TEXT, TIME, Record, Schema, record
 from .table import Badge, Code, Table
 
@@ -65,9 +65,12 @@ def request(asked: ApprovalRequest) -> Table:
     """What an approver is asked, a line a fact."""
     until = f"{asked.expires_at:%Y-%m-%d %H:%M} UTC"
     counts = asked.summary
+    told = {"to add": counts.create, "to change": counts.update, "to destroy": counts.delete}
+    told |= {words: count for words, count in rare_counts(counts).items() if count}
     rows: list[tuple[object, ...]] = [
         ("What becomes reachable", asked.exposure.sentence or NO_CHANGE),
-        ("Changes", f"{counts.create} to add, {counts.update} to change, {counts.delete} to destroy"),
+        ("Changes", ", ".join(f"{count} {words}" for words, count in told.items())),
+        *(("Does not hold", check) for check in counts.checks),
         ("Findings", str(len(asked.findings)) if asked.findings else "none"),
         *(("Judged by", sentence) for sentence in asked.governance),
         *(("Code that will run", sentence) for sentence in asked.code),

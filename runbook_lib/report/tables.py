@@ -33,7 +33,15 @@ _SEVERITIES: Final = {
     Severity.LOW: "quiet",
 }
 _VERDICTS: Final = {Verdict.FAILED: "bad", Verdict.UNKNOWN: "warn", Verdict.WAIVED: "quiet", Verdict.PASSED: "good"}
-_ACTIONS: Final = {"create": "good", "update": "warn", "delete": "bad", "replace": "bad", "forget": "quiet"}
+_ACTIONS: Final = {
+    "create": "good",
+    "update": "warn",
+    "delete": "bad",
+    "replace": "bad",
+    "forget": "quiet",
+    "check": "bad",
+}
+_ASIDES: Final = {"invoke": "invoke", "remove": "remove", "drift": "changed outside", "check": "check"}
 _KINDS: Final = {
     DifferenceKind.CHANGED: ("changed", "bad", "not as the others have it"),
     DifferenceKind.MISSING: ("missing", "bad", "in the state, gone from AWS"),
@@ -76,6 +84,7 @@ _CHANGE: Final[Schema] = {
     "name": TEXT,
     "previous_address": TEXT,
     "importing": FLAG,
+    "note": TEXT,
 }
 _EXPOSURE: Final[Schema] = {
     "change": TEXT,
@@ -223,15 +232,26 @@ def plan_changes(plan: Plan) -> Table:
         (Badge(action, _ACTIONS.get(action, "info")), Code(change.address), _moved(change))
         for action, change in touched
     ]
-    records = [record(change, _CHANGE, action=action) for action, change in touched]
+    rows += [
+        (Badge(_ASIDES[aside.action], _ACTIONS.get(aside.action, "warn")), Code(aside.address), aside.note)
+        for aside in plan.asides
+    ]
+    records = [record(change, _CHANGE, action=action, note=_moved(change)) for action, change in touched]
+    records += [record(aside, _CHANGE, previous_address="", importing=False) for aside in plan.asides]
     return Table(("Action", "Resource", ""), rows, empty="The plan changes nothing.", records=records, schema=_CHANGE)
 
 
 def _touched(plan: Plan) -> Iterator[tuple[str, ResourceChange]]:
     for change in plan.changes:
         action = "replace" if {"create", "delete"} <= set(change.actions) else "/".join(change.actions)
-        if action not in {"no-op", "read", ""}:
+        if change.deferred:
+            yield "defer", change
+        elif action not in {"no-op", "read", ""}:
             yield action, change
+        elif change.importing:
+            yield "import", change
+        elif _previous(change):
+            yield "move", change
 
 
 def exposure(found: Exposure) -> Table:
@@ -349,6 +369,12 @@ def _values(difference: Difference) -> str:
     )
 
 
-def _moved(change: object) -> str:
-    previous = getattr(change, "previous_address", "")
-    return f"moved from {previous}" if previous else "imported" if getattr(change, "importing", False) else ""
+def _moved(change: ResourceChange) -> str:
+    told = [f"moved from {_previous(change)}"] if _previous(change) else []
+    told += ["imported"] if change.importing else []
+    told += [f"left for a later plan: {change.deferred.replace('_', ' ')}"] if change.deferred else []
+    return ", ".join(told)
+
+
+def _previous(change: ResourceChange) -> str:
+    return change.previous_address if change.previous_address != change.address else ""

@@ -14,14 +14,14 @@ from typing import Any
 from ..adapters.age import encrypt
 from ..adapters.private_copy import PrivateFolder
 from ..adapters.terraform_folder import ensure_initialised
-from ..domain.plan import parse_plan
+from ..domain.plan import parse_plan, why_incomplete
 from ..domain.sensitive import mask_plan, plan_secrets
 from ..models.base import Outcome
 from ..models.compliance import ComplianceReport
 from ..models.exposure import Exposure
 from ..models.plan import Plan, PlanSummary
 from ..report.result_view import ResultView
-from ..wording import NOTHING_TO_DO
+from ..wording import NOTHING_TO_DO, rare_counts
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, describe, open_step, recorded
 from ..workspace.kept import keep_governing
@@ -113,15 +113,18 @@ def decide(context: StepContext, change: Planned) -> ResultView:
     keep_governing(context)
     summary = change.summary
     counts = {"to add": summary.create, "to change": summary.update, "to destroy": summary.delete}
-    rare = {"to forget": summary.forget, "to import": summary.import_, "to move": summary.move}
     outputs = "output to change" if summary.outputs == 1 else "outputs to change"
-    what = describe({**counts, **rare, outputs: summary.outputs}) or "nothing to change"
+    what = describe({**counts, **rare_counts(summary), outputs: summary.outputs}) or "nothing to change"
     context.metrics |= {"create": summary.create, "update": summary.update, "delete": summary.delete}
     context.metrics |= {"plan_sha256": summary.plan_sha256, "exposure": change.exposure.sentence}
     outcome = change.report.outcome
     line = f"Plan: {what}. {change.exposure.sentence}"
     if outcome is Outcome.BLOCKED:
         line = f"{change.report.sentence} Plan: {what}."
+    if not change.plan.complete:
+        # Shown all the same, for whoever must find out why.
+        outcome = Outcome.BLOCKED
+        line = f"The plan is not of the whole stack: {why_incomplete(change.plan)}. Plan: {what}."
     ends = summary.empty and not outcome.stops
     if ends:
         line = f"Plan: {what}. {NOTHING_TO_DO}"

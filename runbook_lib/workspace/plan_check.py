@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..adapters.age import decrypt
-from ..adapters.plan_config import removed_provisioners
+from ..adapters.plan_config import local_references, removed_provisioners
 from ..adapters.plan_files import files_of_plan
 from ..adapters.private_copy import PrivateFolder
 from ..adapters.store import sha256_file
@@ -116,9 +116,9 @@ def _plain(context: StepContext, path: Path) -> Path:
 
 def judge_plan(context: StepContext, gate: PolicyGate, plan: Plan, path: Path, scope: str = "changed") -> Judged:
     """The verdict on a plan and its exposure; `path` is its file."""
-    changes = rules_from_plan(plan)
+    changes = rules_from_plan(plan.model_copy(update={"local_values": local_references(path.read_bytes())}))
     report = judge_changes(context, gate, changes, scope)
-    exposed = exposure(changes.before, changes.after, group_names(plan))
+    exposed = exposure(changes.before, changes.after, group_names(plan), changes.whole_groups)
     lineage, serial = read_lineage(path.read_bytes())
     summary = summarise(plan).model_copy(
         update={"plan_sha256": sha256_file(path), "state_lineage": lineage, "state_serial": serial}

@@ -13,9 +13,11 @@ from runbook_lib.models.base import UNKNOWN
 from ..rules import ResourceView
 from .logic import Truth
 
-__all__ = ["compile_expression", "evaluate"]
+__all__ = ["compile_expression", "evaluate", "sees_action"]
 
 _NAMES = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ACTION = re.compile(r"(?<![\w.])action\b")
+_TEXTS = re.compile(r"""\"(?:\\.|[^"\\])*\"|'(?:\\.|[^'\\])*'""")
 # Any use of `values` but `values.name` and `values["name"]` may look at every attribute.
 _WHOLE = re.compile(r"""\bvalues\b(?!\s*\.\s*\w+\b(?!\s*\()|\s*\[\s*["'])""")
 
@@ -30,15 +32,21 @@ def compile_expression(text: str) -> Callable[[ResourceView], Truth]:
         raise ConfigError(f"this is no CEL expression: {_first_line(error)}", "Correct the expression.") from error
     names = frozenset(_NAMES.findall(text))
     whole = bool(_WHOLE.search(text))
+    acts = sees_action(text)
 
     def judge(view: ResourceView) -> Truth:
         unknown = {path[0] for path in _unknown_paths(view.values)}
         # `has(values.x)` is false for an unknown x, too: an expression that so much as names one can't be decided.
-        if unknown & names or (unknown and whole):
+        if unknown & names or (unknown and whole) or (acts and view.action is UNKNOWN):
             return None
         return _run(program, view)
 
     return judge
+
+
+def sees_action(text: str) -> bool:
+    """Whether the expression asks what is done to a resource: then it is asked of those that go, too."""
+    return _ACTION.search(_TEXTS.sub("", text)) is not None
 
 
 def evaluate(text: str, view: ResourceView) -> Truth:
@@ -50,7 +58,12 @@ def _run(program: Any, view: ResourceView) -> Truth:
     import cel
 
     context = cel.Context(
-        variables={"values": _known(view.values), "address": view.address, "type": view.type},
+        variables={
+            "values": _known(view.values),
+            "address": view.address,
+            "type": view.type,
+            "action": str(view.action),
+        },
         functions={"parse_json": _parse_json, "as_list": _as_list},
     )
     try:

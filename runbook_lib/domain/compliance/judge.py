@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from itertools import chain
 from typing import Literal
 
 from runbook_lib.models.base import UNKNOWN, Outcome
@@ -16,7 +17,7 @@ from runbook_lib.wording import describe_rule
 
 from ..rules import RuleChanges
 from ..waivers import apply_waivers
-from .expression import compile_expression
+from .expression import compile_expression, sees_action
 from .logic import Truth
 from .match import Matcher
 from .together import Slice, world_together
@@ -92,10 +93,15 @@ def _resource_findings(changes: RuleChanges, policies: Sequence[Policy], options
     if not by_type:
         return
     programs = {p.id: compile_expression(p.resource.when) for p in policies if p.resource}
-    for view in changes.resources_of(by_type.keys()):
+    acting = {p.id for p in policies if p.resource and sees_action(p.resource.when)}
+    standing = ((view, False) for view in changes.resources_of(by_type.keys()))
+    leaving = ((view, True) for view in (changes.leaving_of(by_type.keys()) if acting else ()))
+    for view, leaves in chain(standing, leaving):
         if not view.touched and options.scope is not Scope.ALL:
             continue
         for policy in by_type[view.type]:
+            if leaves and policy.id not in acting:
+                continue
             truth = programs[policy.id](view)
             if truth is not False:
                 message = _message(policy, None, certain=truth is True)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from .changes import ResourceView, RuleChanges
 from .declaration import Cloud
+from .exclusive import exclusives
 from .from_plan import rules_from_plan
 from .from_state import rules_from_state
 from .groups import Group, Written, declared_rules, groups_of_state
 from .hcl import hcl_changes, rules_from_hcl
+from .origins import VPC_TYPES
 from .readers import CLOUDS, GROUP_TYPES, RULE_TYPES, is_id
 
 __all__ = [
     "CLOUDS",
     "GROUP_TYPES",
     "RULE_TYPES",
+    "VPC_TYPES",
     "Cloud",
     "Group",
     "ResourceView",
     "RuleChanges",
     "Written",
     "declared_rules",
+    "exclusives",
     "groups_of_state",
     "hcl_changes",
     "is_id",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-__all__ = ["ResourceAddress", "parse_address", "split_reference"]
+__all__ = ["ONE_OF", "ResourceAddress", "parse_address", "split_reference"]
+
+# Begins what stands in an address's place for more groups than anybody would read the names of.
+ONE_OF: Final = "one of "
 
 
 class ResourceAddress(NamedTuple):

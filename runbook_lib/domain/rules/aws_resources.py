@@ -9,6 +9,7 @@ from runbook_lib.errors import InputError
 from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.rules import UNKNOWABLE_FIELDS, Direction, Rule, SourceKind
 
+from .addresses import ONE_OF, parse_address
 from .declaration import Declaration, Reader, Surroundings
 from .values import boolean, ports, protocol, text, texts
 
@@ -160,8 +161,7 @@ def _groups(
     for source in sources:
         candidates = around.refers_to(declaration, attribute) if source is UNKNOWN else (source,)
         found = _of_type(candidates, *GROUP_TYPES, "default_security_group_id")
-        # Several groups can't be told apart, and need not be: none of them is a network.
-        others.append(_Other(SourceKind.GROUP, found[0] if len(found) == 1 else UNKNOWN))
+        others.append(_Other(SourceKind.GROUP, _one_of(found)))
     return others
 
 
@@ -178,7 +178,22 @@ def _group(declaration: Declaration, around: Surroundings) -> str | Unknown:
     if not isinstance(group, Unknown):
         return UNKNOWN if group is None else group
     found = _of_type(around.refers_to(declaration, "security_group_id"), *GROUP_TYPES, "default_security_group_id")
-    return found[0] if len(found) == 1 else UNKNOWN
+    return _one_of(found)
+
+
+def _one_of(candidates: tuple[str | Unknown, ...]) -> str | Unknown:
+    """The one group or, marked as such, one of several that are all made here: none of those is a VPC's own."""
+    if len(candidates) == 1:
+        return candidates[0]
+    made = [c for c in candidates if isinstance(c, str) and _is_made(c)]
+    if len(made) < len(candidates):
+        return UNKNOWN
+    many = max((c for c in made if c.startswith(ONE_OF)), key=len, default="")
+    return many or f"{' or '.join(sorted(made))}[*]"
+
+
+def _is_made(candidate: str) -> bool:
+    return candidate.startswith(ONE_OF) or parse_address(candidate).base.startswith("aws_security_group.")
 
 
 def _unknown_rule(declaration: Declaration, direction: Direction, group: str) -> Rule:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final
 
+from runbook_lib.models.base import Unknown
 from runbook_lib.models.rules import Rule
 
 __all__ = ["ResourceView", "RuleChanges", "touched_rules"]
@@ -17,12 +18,16 @@ _ALL_BUT_DESCRIPTION: Final = attrgetter(*(name for name in Rule.model_fields if
 
 @dataclass(frozen=True, slots=True)
 class ResourceView:
-    """One resource as it will stand: `values` with UNKNOWN in the place of what is not known."""
+    """One resource as it will stand: `values` with UNKNOWN in the place of what is not known.
+
+    `action` is what is done to it: create, update, delete, replace, forget or no-op; UNKNOWN where only a plan tells.
+    """
 
     address: str
     type: str
     values: Mapping[str, Any]
     touched: bool
+    action: str | Unknown = "no-op"
 
 
 def _no_resources(_types: Collection[str]) -> Iterable[ResourceView]:
@@ -33,16 +38,20 @@ def _no_resources(_types: Collection[str]) -> Iterable[ResourceView]:
 class RuleChanges:
     """Every rule before and after; `touched` are indexes into `after` of the rules that the change adds or alters.
 
-    `default_groups` are the ids or addresses of VPC default groups. `resources_of(types)` gives the resources of
-    these types as they will stand, for policies on other things than rules.
+    `default_groups` are the ids or addresses of VPC default groups, `whole_groups` those of groups of which every rule
+    is known, whoever made it: the stack's own. `resources_of(types)` gives the resources of these types as they will
+    stand, for policies on other things than rules; `leaving_of(types)` those that will stand no more, or be Terraform's
+    no more, as they stand now.
     """
 
     before: tuple[Rule, ...] = ()
     after: tuple[Rule, ...] = ()
     touched: frozenset[int] = frozenset()
     default_groups: frozenset[str] = frozenset()
+    whole_groups: frozenset[str] = frozenset()
     resources: int = 0
     resources_of: Callable[[Collection[str]], Iterable[ResourceView]] = field(default=_no_resources, compare=False)
+    leaving_of: Callable[[Collection[str]], Iterable[ResourceView]] = field(default=_no_resources, compare=False)
 
     def __iter__(self) -> Iterator[tuple[Rule, ...]]:
         return iter((self.before, self.after))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final
@@ -14,6 +14,8 @@ from runbook_lib.models.rules import IDENTITY_FIELDS, Direction, Rule
 from .aws_resources import GROUP_TYPES
 from .changes import ResourceView, RuleChanges, touched_rules
 from .declaration import Declaration
+from .exclusive import exclusives, without_unlisted
+from .origins import VPC_TYPES, Identities, configuration_of, state_resources
 from .prefix_lists import LIST_TYPES, PrefixLists
 from .readers import RULE_TYPES, build_rules
 from .references import Configuration
@@ -23,7 +25,7 @@ __all__ = ["rules_from_plan"]
 
 _ENTRY = "aws_ec2_managed_prefix_list_entry"
 _ALL_BUT_SOURCE: Final = attrgetter(*(name for name in IDENTITY_FIELDS if name not in {"source", "source_kind"}))
-_VPC_TYPES = {"aws_vpc", "aws_default_vpc", "aws_security_group"}
+_BESIDES: Final = LIST_TYPES | VPC_TYPES
 
 
 @dataclass
@@ -31,18 +33,25 @@ class _Standing:
     """What stands at one time, and answers what a rule must ask of it."""
 
     configuration: Configuration
+    identities: Identities
     declarations: list[Declaration] = field(default_factory=list)
     lists: PrefixLists = field(default_factory=PrefixLists)
     default_groups: set[str] = field(default_factory=set)
 
     def refers_to(self, declaration: Declaration, attribute: str) -> tuple[str | Unknown, ...]:
-        return self.configuration.refers_to(declaration.address, attribute)
+        return self.identities.named(self.configuration.refers_to(declaration.address, attribute))
 
     def entries(self, prefix_list: str | Unknown) -> tuple[tuple[str, ...] | Unknown | None, ...]:
         return self.lists.entries(prefix_list)
 
     def written(self, declaration: Declaration, attribute: str) -> bool:
         return self.configuration.written(declaration.address, attribute)
+
+    def rule_ids(self) -> dict[str, str]:
+        """AWS's ids of the rules that have a resource of their own, by its address."""
+        separate = (each for each in self.declarations if each.type not in GROUP_TYPES)
+        found = {each.address: each.values.get("security_group_rule_id") or each.values.get("id") for each in separate}
+        return {address: identity for address, identity in found.items() if isinstance(identity, str)}
 
     def rules(self) -> tuple[Rule, ...]:
         return tuple(rule for declaration in self.declarations for rule in build_rules(declaration, self))
@@ -51,14 +60,14 @@ class _Standing:
 def rules_from_plan(plan: Plan) -> RuleChanges:
     """Every security-group rule before and after the plan, and which of them the plan adds or alters."""
     managed = [change for change in plan.changes if change.mode == "managed"]
-    configuration = Configuration(plan.configuration, (change.address for change in managed))
-    before, after = _Standing(configuration), _Standing(configuration)
+    configuration, identities = configuration_of(plan, managed), Identities.of(plan)
+    before, after = _Standing(configuration, identities), _Standing(configuration, identities)
     for declaration in _untouched(plan):
         _add(before, declaration)
         _add(after, declaration)
     recreated = set()
     for change in managed:
-        if change.type in RULE_TYPES or change.type in LIST_TYPES or change.type in _VPC_TYPES:
+        if change.type in RULE_TYPES or change.type in _BESIDES:
             _add_change(change, before, after)
             # What is forgotten beside a new object stays as it was: that is no touching of it.
             if "create" in change.actions and "forget" not in change.actions:
@@ -67,13 +76,16 @@ def rules_from_plan(plan: Plan) -> RuleChanges:
     rules_before, rules_after = before.rules(), after.rules()
     seen = _separate_keys(rules_before, before)
     rules_before, rules_after = _without_seen(rules_before, before, seen), _without_seen(rules_after, after, seen)
+    rules_after = without_unlisted(rules_after, after.rule_ids(), exclusives(managed))
     return RuleChanges(
         before=rules_before,
         after=rules_after,
         touched=touched_rules(rules_before, rules_after, recreated),
         default_groups=frozenset(before.default_groups | after.default_groups),
+        whole_groups=frozenset(_groups(managed)),
         resources=sum(1 for change in managed if _stands_after(change)),
         resources_of=lambda types: _views(managed, types),
+        leaving_of=lambda types: _leaving(managed, types),
     )
 
 
@@ -105,7 +117,7 @@ def _add(standing: _Standing, declaration: Declaration) -> None:
         standing.declarations.append(declaration)
     if kind == "aws_default_security_group" or (kind == "aws_security_group" and values.get("name") == "default"):
         standing.default_groups.update((declaration.address, str(values.get("id"))))
-    elif kind in {"aws_vpc", "aws_default_vpc"}:
+    elif kind in VPC_TYPES:
         default = f"{declaration.address}.default_security_group_id"
         standing.default_groups.update((default, str(values.get("default_security_group_id"))))
     elif kind in LIST_TYPES and kind != _ENTRY:
@@ -159,10 +171,8 @@ def _content(rule: Rule) -> tuple[Any, ...]:
 def _untouched(plan: Plan) -> Iterator[Declaration]:
     """What the prior state holds and the plan says nothing of: data sources, and all that a -target left out."""
     changed = {change.address for change in plan.changes} | {change.previous_address for change in plan.changes}
-    values = plan.prior_state.get("values")
-    root = values.get("root_module") if isinstance(values, Mapping) else None
-    for resource in _state_resources(root):
-        if resource.get("address") not in changed and resource.get("type") in RULE_TYPES | LIST_TYPES | _VPC_TYPES:
+    for resource in state_resources(plan.prior_state):
+        if resource.get("address") not in changed and resource.get("type") in RULE_TYPES | _BESIDES:
             held = resource.get("values")
             if isinstance(held, dict):
                 kind = str(resource["type"])
@@ -175,16 +185,11 @@ def _untouched(plan: Plan) -> Iterator[Declaration]:
                     )
 
 
-def _state_resources(module: Any) -> Iterator[Mapping[str, Any]]:
-    stack = [module]
-    while stack:
-        current = stack.pop()
-        if isinstance(current, Mapping):
-            resources, children = current.get("resources"), current.get("child_modules")
-            yield from (
-                entry for entry in (resources if isinstance(resources, list) else ()) if isinstance(entry, Mapping)
-            )
-            stack.extend(children if isinstance(children, list) else ())
+def _groups(changes: Iterable[ResourceChange]) -> Iterator[str]:
+    for change in changes:
+        if change.type in GROUP_TYPES:
+            yield change.address
+            yield from (str(values["id"]) for values in (change.before, change.after) if values and values.get("id"))
 
 
 def _stands_after(change: ResourceChange) -> bool:
@@ -197,6 +202,21 @@ def _views(changes: Iterable[ResourceChange], types: Collection[str]) -> Iterato
             new = _after(change)
             if new is not None:
                 touched = change.actions not in {("no-op",), ("read",)}
-                yield ResourceView(change.address, change.type, new.values, touched)
+                yield ResourceView(change.address, change.type, new.values, touched, _action(change))
             if "forget" in change.actions and change.before is not None:
                 yield ResourceView(change.address, change.type, change.before, touched=False)
+
+
+def _leaving(changes: Iterable[ResourceChange], types: Collection[str]) -> Iterator[ResourceView]:
+    for change in changes:
+        for action in ("delete", "forget"):
+            replaced = action == "delete" and "create" in change.actions
+            if change.type in types and action in change.actions and not replaced and change.before is not None:
+                yield ResourceView(change.address, change.type, change.before, touched=True, action=action)
+
+
+def _action(change: ResourceChange) -> str:
+    if {"create", "delete"} <= set(change.actions):
+        return "replace"
+    # What is forgotten beside a new object is told apart from it.
+    return next((action for action in change.actions if action != "forget"), "no-op")

@@ -66,7 +66,15 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
             if resource.type in types:
                 known = standing.get(resource.address)
                 touched = known is None or known.values != resource.values
-                yield ResourceView(resource.address, resource.type, resource.values, touched=touched)
+                action = "create" if known is None else "update" if touched else "no-op"
+                yield ResourceView(resource.address, resource.type, resource.values, touched, action)
+
+    def leaving(types: Collection[str]) -> Iterator[ResourceView]:
+        there = {resource.address for resource in module.resources}
+        for address, resource in standing.items():
+            if resource.type in types and address not in there:
+                # Destroyed, moved or forgotten: the plan tells.
+                yield ResourceView(address, resource.type, resource.values, touched=True, action=UNKNOWN)
 
     return RuleChanges(
         before=earlier,
@@ -75,4 +83,5 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
         default_groups=frozenset(defaults | vpcs),
         resources=len(module.resources),
         resources_of=views,
+        leaving_of=leaving,
     )

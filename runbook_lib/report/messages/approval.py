@@ -9,7 +9,7 @@ from ...models.exposure import Exposure, ExposureEntry
 from ...models.findings import Finding, Verdict
 from ...models.messages import Message
 from ...models.plan import PlanSummary
-from ...wording import NO_CHANGE, opening, party_in_full, said_by
+from ...wording import NO_CHANGE, opening, party_in_full, rare_counts, said_by
 from .blocks import Block, actions, bullets, compose, context, fields, header, link_button, section
 from .text import code, line, moment, plural, prose
 from .words import attached, finding_line, sorted_findings, waiver_line
@@ -62,6 +62,9 @@ def _warnings(request: ApprovalRequest) -> list[Block]:
     told = []
     if request.dirty:
         told.append(":warning: Files differ from the commit: what is planned is in no repository as it is.")
+    told += [
+        f":warning: A check of Terraform's does not hold: {line(check, 300)}" for check in request.summary.checks[:4]
+    ]
     if not request.complete:
         told.append(":warning: The plan is not of the whole stack: it leaves resources out.")
     return [section("\n".join(told))] if told else []
@@ -97,9 +100,9 @@ def _entry(entry: ExposureEntry) -> str:
 
 
 def _counts(summary: PlanSummary) -> str:
-    rare = ((summary.replace, "of them replaced"), (summary.forget, "to forget"), (summary.import_, "to import"))
     parts = [f"*{summary.create}* to add", f"*{summary.update}* to change", f"*{summary.delete}* to destroy"]
-    parts += [f"*{count}* {words}" for count, words in (*rare, (summary.move, "to move")) if count]
+    parts += [f"*{summary.replace}* of them replaced"] if summary.replace else []
+    parts += [f"*{count}* {words}" for words, count in rare_counts(summary).items() if count]
     listed = [f"• {line(action, 30)} {code(a)}" for action, found in summary.addresses.items() for a in found]
     return ", ".join(parts) + ("\n" + bullets(listed, MOST_ADDRESSES) if listed else "")
 

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from runbook_lib.adapters.plan_config import removed_provisioners
+from runbook_lib.adapters.plan_config import local_references, removed_provisioners
 from runbook_lib.errors import InputError
 
 REMOVED = """
@@ -74,3 +74,41 @@ def test_what_the_plan_s_json_holds_and_blocks_without_one_are_not_named(text: s
 def test_what_is_no_plan_is_refused() -> None:
     with pytest.raises(InputError, match="can't be read"):
         removed_provisioners(b"no zip")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("aws_security_group.web.id", ("aws_security_group.web.id",)),
+        ('aws_security_group.web["a.b"].id', ('aws_security_group.web["a.b"].id',)),
+        ("aws_security_group.web[var.key].id", ("aws_security_group.web.id",)),
+        ('concat(aws_sg.a.*.id, aws_sg.b[*].id, [""])[0]', ("aws_sg.a", "aws_sg.b")),
+        ("var.made ? aws_sg.a[0].id : var.id", ("var.made", "aws_sg.a[0].id", "var.id")),
+        ("{ for k, m in module.db : k => m.group_id }", ("module.db", "m.group_id")),
+        ('module.db["a"].ids["z"]', ('module.db["a"].ids["z"]',)),
+        ('{ a = { b = ["${local.c}-x", data.aws_vpc.v.id] } }', ("local.c", "data.aws_vpc.v.id")),
+        ('"none"', ()),
+    ],
+)
+def test_what_a_local_value_refers_to_is_read_from_the_plan_file(written: str, expected: tuple[str, ...]) -> None:
+    found = local_references(plan(**{"/main.tf": f"locals {{\n  it = {written}\n}}\n"}))
+    references = found[()]["it"]
+    # Longer names come with what they begin with or without: the longest says it all.
+    assert set(expected) <= set(references)
+    assert all(any(one.startswith(name) for one in expected) for name in references), references
+
+
+def test_local_values_are_told_by_module_and_an_override_has_the_last_word() -> None:
+    found = local_references(
+        plan(**{
+            "/a_override.tf": "locals { x = aws_sg.b.id }",
+            "/main.tf": "# locals\nlocals { x = aws_sg.a.id }",
+            "a.b/x.tf.json": json.dumps({"locals": {"y": "${aws_sg.c.id}", "z": {"k": "${local.y}"}}}),
+            "c/empty.tf": "",
+        })
+    )  # fmt: skip
+    assert found == {(): {"x": ("aws_sg.b.id",)}, ("a", "b"): {"y": ("aws_sg.c.id",), "z": ("local.y",)}}
+
+
+def test_local_values_that_cannot_be_read_are_not_there() -> None:
+    assert local_references(plan(**{"/main.tf": "locals { x = ) }", "/x.tf.json": '"locals'})) == {(): {}}

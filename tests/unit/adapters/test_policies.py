@@ -15,7 +15,7 @@ PACK = Path(__file__).parents[3] / "policies"
 IDS = {
     "sg-world-ssh", "sg-world-rdp", "sg-world-high-risk-ports", "sg-world-unapproved-port", "sg-world-all-ports",
     "sg-all-protocols", "sg-wide-public-source", "sg-egress-open", "sg-default-has-rules",
-    "sg-rule-without-description", "sg-source-unknown",
+    "sg-rule-without-description", "sg-source-unknown", "delete-stateful",
 }  # fmt: skip
 GOOD = """policies:
   - id: a-b

@@ -46,13 +46,13 @@ def test_every_form_of_a_report_can_be_asked_for_and_no_other() -> None:
 def test_bad_plan_blocks_with_status_1_and_the_contract_on_stdout(app: typer.Typer) -> None:
     status, answer = run(app, "--plan", str(PLANS / "ports.json"), "--format", "json")
     data = json.loads(answer)
-    assert (status, data["outcome"], data["checked"]["policies"]) == (1, "blocked", 11)
+    assert (status, data["outcome"], data["checked"]["policies"]) == (1, "blocked", 12)
 
 
 def test_plan_without_changes_passes(app: typer.Typer, tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(GOOD)
     status, answer = run(app, "--plan", "p.json")
-    assert (status, answer) == (0, "Compliance passed: nothing found, in 0 rules under 11 policies.\n")
+    assert (status, answer) == (0, "Compliance passed: nothing found, in 0 rules under 12 policies.\n")
 
 
 def test_finding_names_file_and_line_of_its_block(app: typer.Typer) -> None:
@@ -66,6 +66,13 @@ def test_finding_names_file_and_line_of_its_block(app: typer.Typer) -> None:
         path.read_text().splitlines()[source["line"] - 1] == 'resource "aws_vpc_security_group_ingress_rule" "each" {'
     )
     assert all(sources.values())
+
+
+@pytest.mark.parametrize("part", ['"complete": false', '"errored": true', '"deferred_action_invocations": [{}]'])
+def test_a_plan_that_is_not_whole_is_refused(app: typer.Typer, tmp_path: Path, part: str) -> None:
+    (tmp_path / "plan.json").write_text(GOOD.replace("}", f", {part}}}"))
+    with pytest.raises(InputError, match="whole"):
+        run(app, "--plan", "plan.json")
 
 
 def test_files_are_judged_without_a_plan(app: typer.Typer) -> None:
@@ -114,6 +121,12 @@ def test_explain_shows_both_examples_and_the_controls(app: typer.Typer) -> None:
     status, answer = run(app, "--explain", "sg-world-ssh")
     assert status == 0
     assert all(word in answer for word in ("Offending:", "Good:", "0.0.0.0/0", "CIS AWS 3.0: 5.2", "blocks the run"))
+
+
+def test_explain_says_what_is_done_to_what_an_example_holds(app: typer.Typer) -> None:
+    _, answer = run(app, "--explain", "delete-stateful")
+    assert "Offending when it is destroyed:" in answer
+    assert "Offending:" in run(app, "--explain", "sg-world-ssh")[1]
 
 
 @pytest.mark.parametrize("folder", ["policies", "policies/examples"])

@@ -122,15 +122,15 @@ def test_a_list_of_which_the_id_is_known_needs_no_reference() -> None:
         (["aws_default_security_group.d"], "aws_default_security_group.d"),
         (["aws_vpc.v.default_security_group_id", "aws_vpc.v"], "aws_vpc.v.default_security_group_id"),
         (["aws_security_group.b", "aws_vpc.v"], "aws_security_group.b"),
-        (["aws_security_group.b", "aws_security_group.c"], UNKNOWN),
+        (["aws_security_group.b", "aws_security_group.c"], "aws_security_group.b or aws_security_group.c[*]"),
+        (["aws_security_group.b", "data.aws_security_group.c"], UNKNOWN),
+        (["aws_security_group.b", "aws_default_security_group.d"], UNKNOWN),
         (["aws_security_group.b", "var.x"], UNKNOWN),
         (["aws_vpc.v"], UNKNOWN),
         ([], UNKNOWN),
     ],
 )
-def test_a_group_whose_id_is_not_known_is_the_only_one_that_the_configuration_names(
-    references: list[str], group: Any
-) -> None:
+def test_a_group_whose_id_is_not_known_is_what_the_configuration_names(references: list[str], group: Any) -> None:
     after = values(cidr_ipv4=None)
     other = created({}, after, {"referenced_security_group_id": True}, referenced_security_group_id=references)
     assert other_ends(other) == {("group", group, None)}

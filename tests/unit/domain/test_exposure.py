@@ -157,7 +157,8 @@ def test_an_egress_rule_lets_the_group_out_to_its_target() -> None:
 def test_an_unknown_field_is_told_and_neither_opened_nor_denied(field: str) -> None:
     found = exposure([], [rule(WORLD).model_copy(update={field: UNKNOWN})], NAMES)
     assert (len(found.opened), len(found.unknown)) == (0, 1)
-    assert found.sentence == "Whom 1 rule lets in is known only after apply."
+    whom = "Whom 1 rule lets in is known only after apply."
+    assert found.sentence == (whom if field != "group" else "The internet may newly reach an unknown group on tcp 80.")
 
 
 def test_a_prefix_list_made_by_the_same_plan_is_unknown() -> None:
@@ -459,4 +460,57 @@ def test_those_who_gain_the_same_are_said_in_one_breath() -> None:
     given = [rule(source, ports=port) for source in ("8.0.0.0/8", "9.0.0.0/8", "11.0.0.0/8") for port in (80, 443)]
     assert exposure([], given, NAMES).sentence == (
         "8.0.0.0/7 and 11.0.0.0/8 can newly reach web on tcp 80 and 443; nobody loses access."
+    )
+
+
+def out_to(group: str, **fields: object) -> Rule:
+    return rule(group, source_kind="group", direction="egress", ports=5432, group="sg-web", **fields)
+
+
+def into(source: object, **fields: object) -> Rule:
+    return rule(source, ports=fields.pop("ports", (5000, 6000)), group="sg-db", **fields)
+
+
+FROM_WEB = {"source_kind": "group"}
+
+
+@pytest.mark.parametrize(
+    ("there", "reaches"),
+    [
+        pytest.param([], False, id="nobody is let in"),
+        pytest.param([into("sg-web", **FROM_WEB)], True, id="the group is let in"),
+        pytest.param([into("sg-other", **FROM_WEB)], False, id="another group is let in"),
+        pytest.param([into("10.0.0.0/8")], True, id="a network may hold its members"),
+        pytest.param([into("pl-1", source_kind="prefix_list", entries=UNKNOWN)], True, id="so may a list"),
+        pytest.param([into("sg-web", ports=443, **FROM_WEB)], False, id="let in elsewhere"),
+        pytest.param([into("sg-web", protocol="udp", **FROM_WEB)], False, id="let in by another protocol"),
+        pytest.param([into("sg-web", protocol="all", ports=None, **FROM_WEB)], True, id="let in by all"),
+        pytest.param([into(UNKNOWN)], True, id="nobody knows who is let in"),
+        pytest.param([into(WORLD, direction=UNKNOWN)], True, id="a rule that may let in"),
+        pytest.param([into(WORLD).model_copy(update={"group": UNKNOWN})], True, id="a rule that may be its own"),
+        pytest.param([into(WORLD, direction="egress")], False, id="a way out is no way in"),
+    ],
+)
+def test_out_of_one_group_nobody_reaches_more_of_another_than_it_lets_in(there: list[Rule], reaches: bool) -> None:
+    found = exposure(there, [*there, out_to("sg-db")], groups={"sg-db"})
+    assert [(e.source, e.target, e.from_port, e.to_port) for e in found.opened] == (
+        [("sg-web", "sg-db", 5432, 5432)] if reaches else []
+    )
+    assert len(exposure([*there, out_to("sg-db")], there, groups={"sg-db"}).closed) == reaches
+
+
+def test_of_a_group_that_is_somebody_else_s_it_is_not_known_whom_it_lets_in() -> None:
+    assert len(exposure([], [out_to("sg-db")], groups={"sg-other"}).opened) == 1
+
+
+def test_the_two_halves_of_a_path_together_are_one() -> None:
+    found = exposure([], [out_to("sg-db"), into("sg-web", ports=5432, **FROM_WEB)], groups={"sg-db"})
+    assert found.sentence == "sg-web can newly reach sg-db on tcp 5432; nobody loses access."
+
+
+def test_one_of_several_groups_is_called_by_all_of_their_names() -> None:
+    group = "aws_security_group.a or aws_security_group.b[*]"
+    found = exposure([], [rule(WORLD, group=group)], {"aws_security_group.a": "a (new)"})
+    assert found.sentence == (
+        "The internet can newly reach a (new) or aws_security_group.b on tcp 80; nobody loses access."
     )

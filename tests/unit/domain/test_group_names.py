@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runbook_lib.domain.group_names import group_names
-from runbook_lib.models.plan import Plan
+from runbook_lib.models.plan import Plan, ResourceChange
 
 
 def group(address: str = "aws_security_group.web", kind: str = "aws_security_group", **values: Any) -> dict[str, Any]:
@@ -61,3 +61,24 @@ def test_groups_of_modules_at_any_depth_are_known_and_other_resources_are_not() 
 
 def test_a_plan_that_knows_of_nothing_names_nothing() -> None:
     assert group_names(Plan()) == {}
+
+
+def made(address: str, kind: str = "aws_security_group", *actions: str) -> ResourceChange:
+    return ResourceChange(address=address, type=kind, name="x", actions=actions or ("create",))
+
+
+def test_a_group_that_the_plan_makes_is_called_by_its_name_or_address_and_new() -> None:
+    named = plan(group(name="web"), prior=(group(id="sg-1", name="web"),))
+    changes = (
+        made("aws_security_group.web", "aws_security_group", "delete", "create"),
+        made("aws_security_group.b"),
+        made("aws_security_group.kept", "aws_security_group", "update"),
+        made("aws_vpc.main", "aws_vpc"),
+        made("aws_instance.i", "aws_instance"),
+    )
+    assert group_names(named.model_copy(update={"changes": changes})) == {
+        "sg-1": "web",
+        "aws_security_group.web": "web (new)",
+        "aws_security_group.b": "aws_security_group.b (new)",
+        "aws_vpc.main.default_security_group_id": "the default group of aws_vpc.main (new)",
+    }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from compliance_samples import change, plan_of, values
 
-from runbook_lib.domain.plan import parse_plan, summarise
+from runbook_lib.domain.plan import parse_plan, refuse_incomplete, summarise
 from runbook_lib.errors import InputError
 
 WHOLE = json.dumps(plan_of(change(["create"], None, values())))
@@ -175,8 +176,8 @@ def whole(entry: object = None, **fields: object) -> dict[str, object]:
         (whole(variables=3), "the plan's variables is no object but a number", SHOW),
         (whole(terraform_version={}), "the plan's terraform_version is no text but an object", SHOW),
         (whole(deferred_changes={}), "the plan's deferred_changes is no list but an object", SHOW),
-        (whole(deferred_changes=[None]), "the plan's resource_changes[1] is no object but null", SHOW),
-        (whole(deferred_changes=[{}]), "the plan's resource_changes[1] is no object but null", SHOW),
+        (whole(deferred_changes=[None]), "the plan's deferred_changes[0] is no object but null", SHOW),
+        (whole(deferred_changes=[{}]), "the plan's deferred_changes[0] is no object but null", SHOW),
         (whole([]), "the plan's resource_changes[0] is no object but a list", SHOW),
         (whole({"address": ""}), "the plan's resource_changes[0] has no address", SHOW),
         (whole({"address": 3}), "the plan's resource_changes[0] has no address", SHOW),
@@ -288,3 +289,86 @@ def test_outputs_that_change_are_something_to_apply() -> None:
     found = summarise(parse_plan(document))
     assert (found.outputs, found.changes, found.empty) == (3, 0, False)
     assert summarise(parse_plan({**document, "output_changes": {"a": {"actions": ["no-op"]}}})).empty
+
+
+def invoked(**fields: Any) -> dict[str, Any]:
+    return {"address": "action.aws_lambda_invoke.warm", "type": "aws_lambda_invoke", "name": "warm"} | fields
+
+
+def test_actions_that_run_are_something_to_apply_though_no_resource_changes() -> None:
+    trigger = {"triggering_resource_address": "aws_vpc.v", "action_trigger_event": "AfterCreate"}
+    actions = [invoked(lifecycle_action_trigger=trigger), invoked(invoke_action_trigger={})]
+    plan = parse_plan({"format_version": "1.2", "planned_values": {}, "action_invocations": actions})
+    assert [(aside.action, aside.address, aside.note) for aside in plan.asides] == [
+        ("invoke", "action.aws_lambda_invoke.warm", "AfterCreate of aws_vpc.v"),
+        ("invoke", "action.aws_lambda_invoke.warm", ""),
+    ]
+    found = summarise(plan)
+    assert (found.invoke, found.empty, found.addresses["invoke"]) == (2, False, ("action.aws_lambda_invoke.warm",) * 2)
+
+
+@pytest.mark.parametrize("entry", [None, {}, {"address": "a\nb"}, {"address": 3}])
+def test_an_action_that_can_not_be_read_is_refused_by_its_place(entry: Any) -> None:
+    with pytest.raises(InputError, match=r"action_invocations\[0\]"):
+        parse_plan(whole(action_invocations=[entry]))
+
+
+def test_what_is_left_for_a_later_plan_is_counted_as_that_and_the_plan_is_not_whole() -> None:
+    later = {"reason": "provider_config_unknown", "resource_change": change(["create"], None, values(), address="a.b")}
+    plan = parse_plan(plan_of(deferred_changes=[later]))
+    found = summarise(plan)
+    assert (found.create, found.defer, found.empty, found.addresses) == (0, 1, False, {"defer": ("a.b",)})
+    with pytest.raises(InputError) as caught:
+        refuse_incomplete(plan)
+    assert caught.value.message == (
+        "the plan is not of the whole stack: it leaves for later a.b (provider config unknown)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "whole_stack"),
+    [
+        ({"complete": False}, False),
+        ({"deferred_action_invocations": [{"reason": "unknown", "action_invocation": {}}]}, False),
+        ({"complete": True}, True),
+        ({}, True),
+    ],
+)
+def test_a_plan_of_a_part_of_the_stack_is_refused(parts: dict[str, Any], whole_stack: bool) -> None:
+    plan = parse_plan(plan_of(**parts))
+    assert plan.complete is whole_stack
+    if whole_stack:
+        assert refuse_incomplete(plan) is plan
+    else:
+        with pytest.raises(InputError, match="it leaves resources or actions out, as -target does"):
+            refuse_incomplete(plan)
+
+
+def test_what_was_changed_outside_and_checks_that_do_not_hold_are_told() -> None:
+    def outside(address: str, kind: str, before: Any, after: Any) -> dict[str, Any]:
+        return change(["update" if after else "delete"], before, after, address=address, type=kind)
+
+    drift = [
+        outside("aws_instance.web", "aws_instance", {"size": 1}, {"size": 2}),
+        outside("aws_eip.web", "aws_eip", {"id": "e"}, None),
+        outside("aws_security_group.web", "aws_security_group", {"ingress": []}, {"ingress": [{}]}),
+    ]
+    checks = [
+        {"address": {"to_display": f"check.{status}"}, "status": status, "instances": []}
+        for status in ("pass", "unknown", "fail", "error")
+    ]
+    checks[2]["instances"] = [{"problems": [{"message": "down"}]}]
+    found = summarise(parse_plan(plan_of(resource_drift=drift, checks=checks)))
+    assert (found.drift, found.addresses) == (2, {"drift": ("aws_instance.web", "aws_eip.web")})
+    assert found.checks == ("check.fail: fail: down", "check.error: error")
+    assert found.empty
+
+
+def test_rules_that_a_resource_takes_away_are_counted_by_their_ids() -> None:
+    kind = "aws_vpc_security_group_rules_exclusive"
+    before, after = (
+        {"security_group_id": "sg-1", "ingress_rule_ids": ids, "egress_rule_ids": []}
+        for ids in (["sgr-1", "sgr-2"], ["sgr-1"])
+    )
+    found = summarise(parse_plan(plan_of(change(["update"], before, after, address=f"{kind}.x", type=kind))))
+    assert (found.update, found.remove, found.addresses["remove"]) == (1, 1, (f"{kind}.x: sgr-2",))

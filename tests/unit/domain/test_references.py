@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runbook_lib.domain.rules.references import Configuration
+from runbook_lib.domain.rules.references import Configuration, Known
 from runbook_lib.models.base import UNKNOWN
 
 RULE = "aws_vpc_security_group_ingress_rule.r"
@@ -25,8 +25,18 @@ def root(*resources: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {"root_module": {"resources": list(resources), **fields}}
 
 
-def found(configuration: dict[str, Any], address: str = RULE, instances: tuple[str, ...] = ()) -> tuple[Any, ...]:
-    return Configuration(configuration, instances).refers_to(address, "security_group_id")
+def found(
+    configuration: dict[str, Any], address: str = RULE, instances: tuple[str, ...] = (), known: Known | None = None
+) -> tuple[Any, ...]:
+    asked = Configuration(configuration, instances)
+    return (asked.knowing(known) if known else asked).refers_to(address, "security_group_id")
+
+
+def knows(
+    local_values: dict[tuple[str, ...], dict[str, tuple[str, ...]]] | None = None, **fields: dict[Any, Any]
+) -> Known:
+    origins = fields.get("origins") or {}
+    return Known(fields.get("variables") or {}, local_values or {}, origins)
 
 
 @pytest.mark.parametrize(
@@ -200,3 +210,109 @@ def test_a_module_that_is_not_repeated_has_no_key_of_its_own() -> None:
 def test_an_output_that_there_is_not_says_nothing(name: str) -> None:
     configuration = root(rule(name), **calls("m", outputs={"id": {"expression": refers(GROUP)}}))
     assert found(configuration) == (UNKNOWN,)
+
+
+SELF = ("m", "")
+
+
+def test_a_local_value_is_what_the_files_say() -> None:
+    known = knows({(): {"group": ("local.other",), "other": ("aws_security_group.web.id",)}})
+    assert found(root(rule("local.group")), known=known) == (GROUP,)
+
+
+def test_a_local_value_of_a_module_is_its_own() -> None:
+    known = knows({("m",): {"group": ("var.group", "aws_security_group.web[0].id")}, (): {"group": ("aws_vpc.x",)}})
+    configuration = root(**calls("m", rule("local.group"), expressions={"group": refers("aws_security_group.b")}))
+    assert found(configuration, f"module.m.{RULE}", known=known) == ("aws_security_group.b", f"module.m.{GROUP}[0]")
+
+
+def test_a_local_value_of_many_is_paired_by_the_key_that_chooses_from_it() -> None:
+    instances = (f'{GROUP}["a"]', f'{GROUP}["b"]')
+    known = knows({(): {"groups": ("aws_security_group.web",)}})
+    paired = root(rule("local.groups", "each.key"))
+    assert found(paired, f'{RULE}["b"]', instances, known) == (f'{GROUP}["b"]',)
+    assert found(root(rule("local.groups")), f'{RULE}["b"]', instances, known) == (f"{GROUP}[*]",)
+
+
+@pytest.mark.parametrize(
+    ("origins", "expected"),
+    [
+        pytest.param({(): (GROUP,)}, (GROUP,), id="the only group that is made"),
+        pytest.param({(): (GROUP,), (SELF,): ("module.m.aws_security_group.x",)},
+                     (GROUP, "module.m.aws_security_group.x"), id="a module's output may be it"),
+        pytest.param({(): (GROUP, "aws_vpc.v.default_security_group_id")},
+                     (GROUP, "aws_vpc.v.default_security_group_id"), id="a VPC's own may be it"),
+        pytest.param({(): (GROUP, UNKNOWN)}, (GROUP, UNKNOWN), id="something from outside may be it"),
+        pytest.param({}, (UNKNOWN,), id="nothing is known"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("reference", ["local.group", "each.value"])
+def test_what_no_file_says_is_one_of_all_that_the_plan_makes(
+    reference: str, origins: dict[Any, Any], expected: tuple[Any, ...]
+) -> None:
+    configuration = root(
+        rule("local.group") if reference == "local.group" else rule("each.value", for_each_expression=refers("local.x"))
+    )
+    assert found(configuration, known=knows(origins=origins)) == expected
+
+
+def test_within_a_module_it_is_one_of_its_own_or_of_what_it_is_given() -> None:
+    module = ("m", '["a"]')
+    origins = {
+        (): (GROUP,),
+        (module,): ('module.m["a"].aws_security_group.x',),
+        (("m", '["b"]'),): ('module.m["b"].aws_security_group.x',),
+    }
+    inner, address = rule("local.group"), f'module.m["a"].{RULE}'
+    own = 'module.m["a"].aws_security_group.x'
+    for given, expected in (
+        ({}, (own,)),
+        ({"vpc": refers("aws_vpc.v.id"), "name": {"constant_value": "n"}}, (own, "aws_vpc.v")),
+        ({"ids": {"constant_value": ["sg-1"]}}, (own, "sg-1")),
+        ({"group": refers("local.other")}, (own, GROUP, 'module.m["b"].aws_security_group.x')),
+    ):
+        configuration = root(**calls("m", inner, expressions=given))
+        assert set(found(configuration, address, known=knows(origins=origins))) == set(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("sg-1", (GROUP, "sg-1")), (["a", {"b": "sg-2"}], (GROUP, "sg-2")), (None, (GROUP,)), ("web", (GROUP,))],
+)
+def test_a_variable_of_the_stack_counts_where_its_value_is_an_id(value: Any, expected: tuple[Any, ...]) -> None:
+    known = knows(variables={"group": {"value": value}}, origins={(): (GROUP,)})
+    assert found(root(rule(GROUP, "var.group")), known=known) == expected
+    assert set(found(root(rule("local.any")), known=known)) == set(expected)
+
+
+def test_a_variable_of_a_module_that_nobody_gives_is_its_default() -> None:
+    def of(default: dict[str, Any]) -> tuple[Any, ...]:
+        module = {"resources": [rule("var.group", GROUP)], "variables": {"group": default}}
+        return found({"root_module": {"module_calls": {"m": {"module": module}}}}, f"module.m.{RULE}")
+
+    assert of({"default": None}) == (f"module.m.{GROUP}",)
+    assert of({"default": "sg-1"}) == ("sg-1", f"module.m.{GROUP}")
+    assert of({}) == (UNKNOWN, f"module.m.{GROUP}")
+
+
+def test_modules_that_are_given_each_other_s_values_end() -> None:
+    def module(other: str) -> dict[str, Any]:
+        outputs = {"id": {"expression": refers("local.id")}}
+        return {
+            "module": {"resources": [rule("local.id")], "outputs": outputs},
+            "expressions": {"x": refers(f"module.{other}.id")},
+        }
+
+    configuration = {"root_module": {"module_calls": {"a": module("b"), "b": module("a")}}}
+    groups = {(("a", ""),): ("module.a.g",), (("b", ""),): ("module.b.g",)}
+    asked = Configuration(configuration, ()).knowing(knows(origins=groups))
+    for name in "ab":
+        assert set(asked.refers_to(f"module.{name}.{RULE}", "security_group_id")) == {"module.a.g", "module.b.g"}
+
+
+def test_a_module_is_repeated_where_its_instances_say_so() -> None:
+    outputs = {"id": {"expression": refers("aws_security_group.web.id")}}
+    instances = (f'module.m["a"].{GROUP}', f'module.m["b"].{GROUP}')
+    keyed = root(rule("module.m", "each.key"), **calls("m", outputs=outputs))
+    assert found(keyed, f'{RULE}["b"]', instances) == (f'module.m["b"].{GROUP}',)
+    assert found(root(rule("module.m"), **calls("m", outputs=outputs)), RULE, instances) == (f"module.m[*].{GROUP}",)

@@ -195,3 +195,9 @@ def test_a_vpc_s_own_group_is_known_by_its_type_or_its_name(kind: str, name: str
     changes = changes_of(change(["create"], None, {"id": "sg-1", "name": name}, **entry))
     assert ("sg-1" in changes.default_groups) is default
     assert (f"{kind}.g" in changes.default_groups) is default
+
+
+def test_a_region_of_its_own_makes_no_other_rule_of_it() -> None:
+    plain = changes_of(change(["create"], None, values()))
+    regional = changes_of(change(["create"], None, values(region="eu-west-1")))
+    assert (regional.after, regional.touched) == (plain.after, plain.touched)

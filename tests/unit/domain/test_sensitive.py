@@ -203,3 +203,17 @@ def test_marks_fit_what_they_mark(document: Any, marks: Any, masked: Any, secret
 def test_every_text_of_a_tree_is_found_but_no_key_and_no_number() -> None:
     assert strings_in({"a": ["x", 1, None, {"b": "y", "c": [["z"]]}], "d": True}) == {"x", "y", "z"}
     assert strings_in(1) == strings_in(None) == set()
+
+
+def test_what_is_left_for_later_and_what_actions_are_given_is_masked_as_well() -> None:
+    later = {"change": {"actions": ["create"], "after": {"x": "hush-one"}, "after_sensitive": {"x": True}}}
+    action = {"address": "action.a.b", "config_values": {"x": "hush-two"}, "config_sensitive": {"x": True}}
+    other = {**action, "config_values": {"x": "hush-three"}}
+    document = {
+        "deferred_changes": [{"reason": "unknown", "resource_change": later}],
+        "action_invocations": [action, {"address": "action.a.c"}],
+        "deferred_action_invocations": [{"reason": "unknown", "action_invocation": other}],
+    }
+    assert plan_secrets(document) >= {"hush-one", "hush-two", "hush-three"}
+    assert "hush" not in json.dumps(mask_plan(document))
+    assert mask_plan(document)["action_invocations"][1] == {"address": "action.a.c"}

@@ -211,7 +211,17 @@ def test_a_request_counts_everything_that_the_plan_does() -> None:
         "*What changes*\n*1* to add, *2* to change, *3* to destroy, *4* of them replaced, *5* to forget, *6* to import,"
         " *7* to move\n• create `a.b`\n• forget `c.d`\n• forget `e.f`"
     )
+    rare = PlanSummary(invoke=1, defer=2, remove=3, drift=4, addresses={"invoke": ("action.aws_x.y",)})
+    assert request_words(summary=rare)[4] == (
+        "*What changes*\n*0* to add, *0* to change, *0* to destroy, *2* left for later, *1* action to run,"
+        " *3* unlisted rules to remove, *4* changed outside\n• invoke `action.aws_x.y`"
+    )
     assert request_words(summary=PlanSummary())[4] == "*What changes*\n*0* to add, *0* to change, *0* to destroy"
+
+
+def test_a_request_tells_of_checks_that_do_not_hold() -> None:
+    said = request_words(summary=PlanSummary(checks=("check.health: fail: down",)))
+    assert ":warning: A check of Terraform's does not hold: check.health: fail: down" in said
 
 
 def test_a_request_that_changes_no_access_says_so() -> None:

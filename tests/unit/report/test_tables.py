@@ -4,6 +4,7 @@ import csv
 import io
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from message_samples import REQUEST
 
@@ -11,7 +12,7 @@ from runbook_lib.errors import ConfigError
 from runbook_lib.models.base import UNKNOWN, Outcome
 from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource
 from runbook_lib.models.findings import Finding, Severity, Verdict, WaiverReference
-from runbook_lib.models.plan import Plan, ResourceChange
+from runbook_lib.models.plan import Aside, Plan, PlanSummary, ResourceChange
 from runbook_lib.models.rules import Rule, SourceKind
 from runbook_lib.models.services import ServiceReport, ServiceResult, ServiceTest
 from runbook_lib.models.verification import Difference, DifferenceKind, Verification
@@ -158,6 +159,47 @@ def test_a_replacement_is_one_line_and_untouched_resources_are_none() -> None:
     )
     table = tables.plan_changes(Plan(changes=changes))
     assert [[str(cell) for cell in row] for row in table.rows] == [["replace", "a.b", ""]]
+
+
+def test_imports_moves_and_what_is_left_for_later_are_lines_though_nothing_else_happens() -> None:
+    def changed(name: str, action: str, **more: Any) -> ResourceChange:
+        return ResourceChange(address=f"a.{name}", type="a", name=name, actions=(action,), **more)
+
+    changes = (
+        changed("b", "no-op", importing=True),
+        changed("c", "no-op", previous_address="a.old"),
+        changed("d", "no-op", previous_address="a.d"),
+        changed("e", "create", deferred="instance_count_unknown"),
+        changed("f", "update", importing=True, previous_address="a.g"),
+        changed("h", "forget"),
+    )
+    assert [[str(cell) for cell in row] for row in tables.plan_changes(Plan(changes=changes)).rows] == [
+        ["import", "a.b", "imported"],
+        ["move", "a.c", "moved from a.old"],
+        ["defer", "a.e", "left for a later plan: instance count unknown"],
+        ["update", "a.f", "moved from a.g, imported"],
+        ["forget", "a.h", ""],
+    ]
+
+
+def test_what_a_plan_says_besides_its_changes_is_in_its_table() -> None:
+    asides = (
+        Aside(action="invoke", address="action.x.y", note="after_create of a.b"),
+        Aside(action="drift", address="a.c", note="changed outside: size"),
+    )
+    table = tables.plan_changes(Plan(asides=asides))
+    assert [[str(cell) for cell in row] for row in table.rows] == [
+        ["invoke", "action.x.y", "after_create of a.b"],
+        ["changed outside", "a.c", "changed outside: size"],
+    ]
+    assert table.frame["note"].tolist() == ["after_create of a.b", "changed outside: size"]
+
+
+def test_a_request_names_what_seldom_occurs_and_checks_that_do_not_hold() -> None:
+    summary = PlanSummary(create=1, move=2, invoke=1, checks=("check.a: fail",))
+    said = [row[:2] for row in decision_tables.request(REQUEST.model_copy(update={"summary": summary})).rows]
+    assert ("Changes", "1 to add, 0 to change, 0 to destroy, 2 to move, 1 action to run") in said
+    assert ("Does not hold", "check.a: fail") in said
 
 
 def test_rules_name_the_other_end() -> None:

@@ -321,6 +321,38 @@ def test_the_end_says_what_would_be_done_and_who_could_reach_what(context: StepC
     assert result.findings == given.report.findings
 
 
+def test_a_plan_of_a_part_of_the_stack_is_shown_and_refused(context: StepContext, terraform: FakeTerraform) -> None:
+    terraform.found = document() | {"complete": False}
+    made = plan.make_plan(context)
+    result = plan.decide(context, made).result
+    assert (result.outcome, made.summary.create) == (Outcome.BLOCKED, 1)
+    assert result.summary.startswith("The plan is not of the whole stack: it leaves resources or actions out")
+
+
+def test_a_local_value_leads_to_the_group_that_the_plan_file_s_files_name(
+    context: StepContext, terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("tfstate", json.dumps({"lineage": "l-1", "serial": 12}))
+        archive.writestr("tfconfig/m-/main.tf", "locals { group = aws_security_group.db.id }")
+    monkeypatch.setattr("test_step_plan.PLAN_FILE", file.getvalue())
+    found = document()
+    rule = found["resource_changes"][0]
+    del rule["change"]["after"]["security_group_id"]
+    rule["change"]["after_unknown"] = {"security_group_id": True}
+    for name in ("web", "db"):
+        made = {"actions": ["create"], "before": None, "after": {"name": name}, "after_unknown": {"id": True}}
+        group = {"address": f"aws_security_group.{name}", "mode": "managed", "type": "aws_security_group"}
+        found["resource_changes"].append({**group, "name": name, "change": made})
+    written = {"address": RULE.partition("[")[0], "expressions": {"security_group_id": {"references": ["local.group"]}}}
+    found["configuration"] = {"root_module": {"resources": [written]}}
+    terraform.found = found
+    assert plan.make_plan(context).exposure.sentence == (
+        "The internet can newly reach db (new) on tcp 443; nobody loses access."
+    )
+
+
 def test_a_plan_without_a_change_says_so(context: StepContext) -> None:
     result = plan.decide(context, planned(sentence="")).result
     assert result.summary == "Plan: nothing to change. Nobody is asked, and nothing is applied."
@@ -332,6 +364,7 @@ def test_a_plan_without_a_change_says_so(context: StepContext) -> None:
     [
         (Outcome.PASSED, {"outputs": 1}),
         (Outcome.PASSED, {"move": 1}),
+        (Outcome.PASSED, {"invoke": 1}),
         (Outcome.WARNED, {"update": 1}),
         (Outcome.BLOCKED, {}),
     ],
