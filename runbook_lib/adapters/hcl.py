@@ -12,6 +12,7 @@ from ..models.base import UNKNOWN
 from ..models.hcl import HclModule, HclResource
 from .hcl_blocks import Block, index_blocks, is_override, module_files, read_source, split_blocks
 from .hcl_expression import convert, parse_expression
+from .hcl_inline import installed_modules
 from .hcl_json import json_blocks, json_values, read_json_file
 from .hcl_parse import inner_body, merge_bodies, parse_text
 from .hcl_scope import ModuleScope, ResourceBlock, Variable, body_values
@@ -24,32 +25,36 @@ _MAX_DEPTH: Final = 10
 _IN_KEYS: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
-def read_hcl(
+def read_hcl(  # noqa: PLR0913 - what Terraform takes too
     folder: Path,
     *,
     var_files: Iterable[Path] = (),
     variables: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     base: Path | None = None,
+    installed: Path | None = None,
 ) -> HclModule:
-    """Read a root module, with the modules that it calls from local folders.
+    """Read a root module, with the modules that it calls from local folders or that `terraform init` has laid down.
 
+    Those are looked for where init was run: in `folder`, unless `installed` names another root module.
     `variables` are given as text, as in TF_VAR_…; `progress` is told how many bytes are read of how many; sources are
     named relative to `base`. InputError names file and line.
     """
-    reader = _Reader((base or Path.cwd()).resolve(), progress or (lambda _done, _total: None))
+    laid = installed_modules(installed or folder)
+    reader = _Reader((base or Path.cwd()).resolve(), progress or (lambda _done, _total: None), laid)
     given = {name: _from_text(text) for name, text in (variables or {}).items()}
     for path in (*_automatic_var_files(folder), *var_files):
         given |= reader.var_file(path)
     root = ModuleScope(given=given)
     reader.load(folder, root)
-    resources = tuple(reader.resources(folder, root, 0))
+    resources = tuple(reader.resources(folder, root, ()))
     return HclModule(resources, tuple(reader.unread))
 
 
 class _Reader:
-    def __init__(self, base: Path, progress: Progress) -> None:
+    def __init__(self, base: Path, progress: Progress, installed: Mapping[tuple[str, ...], Path]) -> None:
         self._base = base
+        self._installed = installed
         self._progress = progress
         self._done = self._total = 0
         self._parsed: dict[Path, list[tuple[Block, dict[str, Any]]]] = {}
@@ -69,11 +74,11 @@ class _Reader:
         for block, body in self._blocks(folder.resolve()):
             self._take(block, body, scope)
 
-    def resources(self, folder: Path, scope: ModuleScope, depth: int) -> Iterator[HclResource]:
-        """The resource instances of a module and of those below it."""
+    def resources(self, folder: Path, scope: ModuleScope, path: tuple[str, ...]) -> Iterator[HclResource]:
+        """The resource instances of the module at this path of calls, and of those below it."""
         for call in scope.calls:
             scope.children[call.name] = ModuleScope(prefix=f"{scope.prefix}module.{call.name}.")
-        below = [found for call in scope.calls for found in self._call(call, folder, scope, depth)]
+        below = [found for call in scope.calls for found in self._call(call, folder, scope, path)]
         for block in scope.resources:
             yield from _instances(block, scope)
         yield from below
@@ -120,10 +125,14 @@ class _Reader:
             nullable = body.get("nullable", old.nullable if old else True) is not False
             scope.variables[labels[0]] = Variable(kind, default, nullable)
 
-    def _call(self, call: ResourceBlock, folder: Path, scope: ModuleScope, depth: int) -> Iterator[HclResource]:
+    def _call(
+        self, call: ResourceBlock, folder: Path, scope: ModuleScope, above: tuple[str, ...]
+    ) -> Iterator[HclResource]:
+        path = (*above, call.name)
         source = evaluate(convert(call.body.get("source")), scope, {})
-        target = (folder / source).resolve() if isinstance(source, str) and source.startswith(("./", "../")) else None
-        if target is None or not target.is_dir() or depth >= _MAX_DEPTH:
+        local = isinstance(source, str) and source.startswith(("./", "../"))
+        target = (folder / source).resolve() if local else self._installed.get(path)
+        if target is None or not target.is_dir() or len(path) > _MAX_DEPTH:
             self.unread.append(f"{scope.prefix}module.{call.name}")
             scope.children.pop(call.name, None)
             return
@@ -139,7 +148,7 @@ class _Reader:
                     child.given_references[name] = tuple(dict.fromkeys(references(tree, scope, names)))
             scope.children[call.name] = child
             self.load(target, child)
-            yield from self.resources(target, child, depth + 1)
+            yield from self.resources(target, child, path)
 
 
 def _put(blocks: list[ResourceBlock], block: ResourceBlock, *, overrides: bool) -> None:

@@ -17,7 +17,7 @@ from ..errors import InputError
 from .hcl_blocks import Block, module_files, read_source, split_blocks, without_comments
 from .hcl_json import json_blocks, read_json_file
 
-__all__ = ["InlineBlocks", "read_inline_blocks"]
+__all__ = ["InlineBlocks", "installed_modules", "read_inline_blocks"]
 
 _WRITTEN: Final = re.compile(r'(?m)^\s*(?:dynamic\s+"?(?P<dynamic>\w+)"?\s*\{|(?P<plain>\w+)\s*(?:=(?!=)|\{))')
 _MODULES: Final = ".terraform/modules/modules.json"
@@ -41,7 +41,7 @@ def read_inline_blocks(folder: Path, types: frozenset[str]) -> InlineBlocks:
     A module or a file that can't be read leaves its resources out.
     """
     found: dict[tuple[tuple[str, ...], str], frozenset[str]] = {}
-    for path, module in _modules(folder):
+    for path, module in {(): folder, **installed_modules(folder)}.items():
         try:
             for base, names in _resources(module, types):
                 found[path, base] = found.get((path, base), frozenset()) | names
@@ -50,15 +50,16 @@ def read_inline_blocks(folder: Path, types: frozenset[str]) -> InlineBlocks:
     return InlineBlocks(found)
 
 
-def _modules(folder: Path) -> Iterator[tuple[tuple[str, ...], Path]]:
-    yield (), folder
+def installed_modules(folder: Path) -> dict[tuple[str, ...], Path]:
+    """The folders of all modules that `terraform init` laid down for this root module, by their path of calls."""
+    found: dict[tuple[str, ...], Path] = {}
     try:
-        listed = json.loads((folder / _MODULES).read_text(encoding="utf-8"))["Modules"]
-        for module in listed:
+        for module in json.loads((folder / _MODULES).read_text(encoding="utf-8"))["Modules"]:
             if module["Key"]:
-                yield tuple(str(module["Key"]).split(".")), folder / str(module["Dir"])
+                found[tuple(str(module["Key"]).split("."))] = folder / str(module["Dir"])
     except (OSError, ValueError, KeyError, TypeError):
-        return
+        return found
+    return found
 
 
 def _resources(module: Path, types: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:

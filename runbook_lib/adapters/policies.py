@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..models.compliance import Policy, PolicyFile, Waiver, WaiverFile
+from ..models.compliance import NOT_JUDGED, Policy, PolicyFile, Waiver, WaiverFile
 from ..models.policies import PolicyTest, PolicyTestFile
 from .yaml_file import YamlDocument, load_yaml, validate
 
@@ -54,7 +54,7 @@ def load_waivers(path: Path, policies: Sequence[Policy], today: date, max_days: 
     """
     document = load_yaml(path)
     loaded = validate(document, _whole(document, "waivers"), WaiverFile)
-    known = [policy.id for policy in policies]
+    known = [*(policy.id for policy in policies), *NOT_JUDGED]
     for index, waiver in enumerate(loaded.waivers):
         if ":" not in waiver.policy and waiver.policy not in known:
             line = document.line("waivers", index, "policy")

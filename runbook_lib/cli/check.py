@@ -147,8 +147,6 @@ def _read_folder(folder: Path) -> RuleChanges:
 
     with Progress("read") as progress:
         module = read_hcl(folder, progress=progress)
-    for call in module.unread:
-        sys.stderr.write(f"{call} comes from elsewhere and is not read: only a plan shows its rules.\n")
     return hcl_changes(module)
 
 

@@ -98,6 +98,6 @@ def _verdicts(changes: RuleChanges, policy: Policy, scope: Scope = Scope.CHANGED
     except RunbookError as error:
         raise type(error)(f"{policy.id}: {error.message}", error.remedy) from error
     for finding in report.findings:
-        if found.get(finding.address) is not Verdict.FAILED:
+        if finding.policy == policy.id and found.get(finding.address) is not Verdict.FAILED:
             found[finding.address] = finding.verdict
     return found

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
@@ -15,6 +15,7 @@ from .findings import Action, Finding, Severity
 from .policies import Policy, PolicyFile
 
 __all__ = [
+    "NOT_JUDGED",
     "Checked",
     "ComplianceReport",
     "JudgeOptions",
@@ -87,8 +88,12 @@ class JudgeOptions(Model):
     early: bool = False
 
 
+# What is told of the judging itself; a waiver may name it like a policy.
+NOT_JUDGED: Final = ("module-not-read", "type-not-judged")
+
+
 class Checked(Model):
-    """How much was judged."""
+    """How much was judged: `resources` are those of which some policy looked at what they are."""
 
     resources: int = 0
     rules: int = 0

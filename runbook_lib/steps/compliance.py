@@ -68,7 +68,11 @@ def validate(context: StepContext) -> Files:
         reading = pool.submit(_declared, context)
         findings = tuple(_finding(context, error) for error in _errors(context))
     # What is no valid Terraform is not judged any further: it declares nothing that could be believed.
-    return Files(findings, RuleChanges() if findings else reading.result())
+    if findings:
+        return Files(findings, RuleChanges())
+    changes = reading.result()
+    # Modules from elsewhere may have been laid down only meanwhile.
+    return Files(findings, _declared(context) if changes.unread else changes)
 
 
 @recorded
@@ -107,10 +111,8 @@ def _errors(context: StepContext) -> tuple[Diagnostic, ...]:
 def _declared(context: StepContext) -> RuleChanges:
     root = context.settings.root
     module = _read(context, root)
-    for call in module.unread:
-        print(f"{call} comes from elsewhere and is not read: the plan step judges it.")  # noqa: T201 - the notebook's own
     before = before_change(context).base
-    print(f"Compared with {before}.")  # noqa: T201 - the same
+    print(f"Compared with {before}.")  # noqa: T201 - the notebook's own
     commit = scope_commit(context.settings, before)
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder).resolve()
@@ -124,7 +126,9 @@ def _declared(context: StepContext) -> RuleChanges:
 
 def _read(context: StepContext, root: Path) -> HclModule:
     stack = root / context.stack.path
-    return read_hcl(stack, var_files=[stack / name for name in context.stack.var_files], base=root)
+    files = [stack / name for name in context.stack.var_files]
+    # What stood before called modules that nobody has laid down for it: those of now stand in their place.
+    return read_hcl(stack, var_files=files, base=root, installed=context.stack_dir)
 
 
 def _finding(context: StepContext, error: Diagnostic) -> Finding:

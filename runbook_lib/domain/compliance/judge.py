@@ -15,13 +15,14 @@ from runbook_lib.models.policies import Policy
 from runbook_lib.models.rules import UNKNOWABLE_FIELDS, Rule
 from runbook_lib.wording import describe_rule
 
-from ..rules import RuleChanges
+from ..rules import LIST_TYPES, RULE_TYPES, RuleChanges
 from ..waivers import apply_waivers
 from .expression import compile_expression, sees_action
 from .logic import Truth
 from .match import Matcher
 from .together import Slice, world_together
 from .uncovered import uncovered
+from .unjudged import unjudged_types, unread_modules
 
 __all__ = ["combine", "judge", "outcome_of"]
 
@@ -39,11 +40,26 @@ def judge(
     options = options or JudgeOptions()
     everything = options.scope is Scope.ALL
     indexes = range(len(changes.after)) if everything else sorted(changes.touched | uncovered(changes))
-    findings = [*_rule_findings(changes, indexes, policies, options), *_resource_findings(changes, policies, options)]
+    looked_at = _looked_at(policies)
+    standing = [(address, kind) for address, kind, touched in changes.standing() if touched or everything]
+    findings = [
+        *_rule_findings(changes, indexes, policies, options),
+        *_resource_findings(changes, policies, options),
+        *unjudged_types(standing, looked_at),
+        *unread_modules(changes.unread),
+    ]
     findings.sort(key=lambda f: (_ORDER.index(f.severity), f.verdict is not Verdict.FAILED, f.address, f.policy))
-    checked = Checked(resources=changes.resources, rules=len(indexes), policies=len(policies))
+    judged = sum(1 for _, kind in standing if kind in looked_at)
+    checked = Checked(resources=judged, rules=len(indexes), policies=len(policies))
     found, states = apply_waivers(findings, waivers, today or date.min)
     return ComplianceReport(outcome=outcome_of(found), checked=checked, findings=found, waivers=states)
+
+
+def _looked_at(policies: Sequence[Policy]) -> frozenset[str]:
+    """The types of resources of which some policy judges what they are; whether they may go is another matter."""
+    kinds = {kind for p in policies if p.resource and "values" in p.resource.when for kind in p.resource.types}
+    rules = RULE_TYPES | LIST_TYPES if any(policy.rule for policy in policies) else frozenset()
+    return frozenset(kinds | rules)
 
 
 def combine(

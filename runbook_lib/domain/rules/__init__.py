@@ -10,11 +10,13 @@ from .from_state import rules_from_state
 from .groups import Group, Written, declared_rules, groups_of_state
 from .hcl import hcl_changes, rules_from_hcl
 from .origins import VPC_TYPES
+from .prefix_lists import LIST_TYPES
 from .readers import CLOUDS, GROUP_TYPES, RULE_TYPES, is_id
 
 __all__ = [
     "CLOUDS",
     "GROUP_TYPES",
+    "LIST_TYPES",
     "RULE_TYPES",
     "VPC_TYPES",
     "Cloud",

@@ -86,6 +86,11 @@ def rules_from_plan(plan: Plan) -> RuleChanges:
         resources=sum(1 for change in managed if _stands_after(change)),
         resources_of=lambda types: _views(managed, types),
         leaving_of=lambda types: _leaving(managed, types),
+        standing=lambda: (
+            (change.address, change.type, change.actions not in {("no-op",), ("read",)})
+            for change in managed
+            if _stands_after(change)
+        ),
     )
 
 

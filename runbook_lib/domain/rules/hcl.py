@@ -76,6 +76,11 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
                 # Destroyed, moved or forgotten: the plan tells.
                 yield ResourceView(address, resource.type, resource.values, touched=True, action=UNKNOWN)
 
+    def every() -> Iterator[tuple[str, str, bool]]:
+        for resource in module.resources:
+            known = standing.get(resource.address)
+            yield resource.address, resource.type, known is None or known.values != resource.values
+
     return RuleChanges(
         before=earlier,
         after=rules,
@@ -84,4 +89,6 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
         resources=len(module.resources),
         resources_of=views,
         leaving_of=leaving,
+        standing=every,
+        unread=module.unread,
     )

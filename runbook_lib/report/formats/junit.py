@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterable
 
 from runbook_lib.models.compliance import ComplianceReport
 from runbook_lib.models.findings import Action, Finding, Verdict
@@ -11,8 +13,13 @@ __all__ = ["to_junit"]
 
 
 def to_junit(report: ComplianceReport) -> str:
-    """Findings that block are failures; those that only warn, and the waived ones, are skipped tests with a message."""
+    """Findings that block are failures; those that only warn, and the waived ones, are skipped tests with a message.
+
+    GitLab keeps one of several test cases with the same suite, class and name, and shows a failure's text alone: each
+    case has a name of its own, and the text says what was found.
+    """
     cases = [_case(finding) for finding in report.findings]
+    _name_apart(cases)
     failures = sum(case.find("failure") is not None for case in cases)
     skipped = sum(case.find("skipped") is not None for case in cases)
     whole = ET.Element("testcase", {"classname": "compliance", "name": report.sentence})
@@ -35,10 +42,19 @@ def _case(finding: Finding) -> ET.Element:
         ET.SubElement(case, "skipped", message=_clean(told))
     elif finding.action is Action.BLOCK:
         node = ET.SubElement(case, "failure", message=_clean(finding.message), type=str(finding.verdict))
-        node.text = _clean(finding.remedy)
+        node.text = _clean(f"{finding.message}\n\n{finding.remedy}".strip())
     else:
         ET.SubElement(case, "skipped", message=_clean(f"{finding.verdict}, which only warns: {finding.message}"))
     return case
+
+
+def _name_apart(cases: Iterable[ET.Element]) -> None:
+    taken: Counter[tuple[str, str]] = Counter()
+    for case in cases:
+        key = case.get("classname", ""), case.get("name", "")
+        taken[key] += 1
+        if taken[key] > 1:
+            case.set("name", f"{key[1]} (finding {taken[key]})")
 
 
 def _clean(text: str) -> str:

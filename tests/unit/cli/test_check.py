@@ -146,10 +146,28 @@ def test_severity_and_action_of_the_repository_win(app: typer.Typer, tmp_path: P
     assert {(f["severity"], f["action"]) for f in ssh} == {("low", "warn")}
 
 
-def test_module_that_is_not_read_is_named_on_stderr(app: typer.Typer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["table", "text", "json", "junit", "sarif", "codequality", "markdown"])
+def test_module_that_is_not_read_is_named_in_every_format_and_never_passed(
+    app: typer.Typer, tmp_path: Path, form: str
+) -> None:
     (tmp_path / "main.tf").write_text('module "sg" {\n  source = "terraform-aws-modules/security-group/aws"\n}\n')
-    result = CliRunner().invoke(app, ["check", "--hcl", "."])
-    assert (result.exit_code, result.stderr) == (
-        0,
-        "module.sg comes from elsewhere and is not read: only a plan shows its rules.\n",
+    result = CliRunner().invoke(app, ["check", "--hcl", ".", "--format", form])
+    assert result.exit_code == 0
+    assert "module.sg" in result.stdout.replace("\\", "")
+    assert "Compliance passed" not in result.stdout
+
+
+def test_a_module_that_terraform_laid_down_is_read(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text('module "sg" {\n  source = "team/sg/aws"\n  port = 22\n}\n')
+    inside = tmp_path / ".terraform/modules/sg"
+    inside.mkdir(parents=True)
+    (inside / "main.tf").write_text(
+        'variable "port" {}\nresource "aws_vpc_security_group_ingress_rule" "r" {\n  security_group_id = "sg-1"\n'
+        '  ip_protocol = "tcp"\n  from_port = var.port\n  to_port = var.port\n  cidr_ipv4 = "0.0.0.0/0"\n}\n'
     )
+    listed = {"Modules": [{"Key": "", "Source": "", "Dir": "."}, {"Key": "sg", "Dir": ".terraform/modules/sg"}]}
+    (tmp_path / ".terraform/modules/modules.json").write_text(json.dumps(listed))
+    result = CliRunner().invoke(app, ["check", "--hcl", "."])
+    assert result.exit_code == 1
+    assert "module.sg.aws_vpc_security_group_ingress_rule.r" in result.stdout
+    assert "module-not-read" not in result.stdout

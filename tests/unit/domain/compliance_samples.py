@@ -70,4 +70,6 @@ def verdicts(report: ComplianceReport, policy: str) -> list[str]:
 
 def of_rules(*rules: Rule, **fields: Any) -> RuleChanges:
     """A change that adds these rules."""
-    return RuleChanges(after=rules, touched=frozenset(range(len(rules))), resources=len(rules), **fields)
+    touched = frozenset(range(len(rules)))
+    standing = [(rule.address, "aws_vpc_security_group_ingress_rule", True) for rule in rules]
+    return RuleChanges(after=rules, touched=touched, resources=len(rules), standing=lambda: standing, **fields)

@@ -105,6 +105,16 @@ def test_junit_fails_what_blocks_and_skips_what_is_waived_or_warns() -> None:
     assert root.attrib | {"tests": "4", "failures": "1", "skipped": "2"} == root.attrib
 
 
+def test_junit_keeps_each_of_two_findings_at_one_address_apart_and_says_what_was_found() -> None:
+    both = (finding(message="SSH: tcp 22 from a"), finding(message="SSH: tcp 22 from b"))
+    report = REPORT.model_copy(update={"findings": both})
+    cases = ET.fromstring(render(report, "junit")).findall(".//testcase")
+    # GitLab takes the first of several with one suite, class and name.
+    assert len({(case.get("classname"), case.get("name")) for case in cases}) == len(cases) == 3
+    texts = [node.text or "" for case in cases for node in case.findall("failure")]
+    assert [text.split("\n\n") for text in texts] == [[f.message, f.remedy] for f in both]
+
+
 def test_markdown_table_is_not_broken_by_an_address() -> None:
     rows = [line for line in render(REPORT, "markdown").splitlines() if line.startswith("|")]
     assert len(rows) == 2 + len(REPORT.findings)

@@ -170,15 +170,13 @@ def test_the_stack_s_variable_files_say_what_is_declared(context: StepContext) -
 
 
 @pytest.mark.usefixtures("terraform", "before")
-def test_a_module_from_elsewhere_is_said_not_to_be_read(
-    context: StepContext, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_module_from_elsewhere_is_said_not_to_be_read(context: StepContext) -> None:
     (context.stack_dir / "more.tf").write_text('module "vpc" {\n  source = "terraform-aws-modules/vpc/aws"\n}\n')
-    compliance.validate(context)
-    assert capsys.readouterr().out == (
-        "module.vpc comes from elsewhere and is not read: the plan step judges it.\n"
-        "Compared with abc123 (the commit before).\n"
-    )
+    files = compliance.validate(context)
+    assert files.changes.unread == ("module.vpc",)
+    report = compliance.judge(context, files)
+    assert ("module-not-read", "module.vpc") in {(finding.policy, finding.address) for finding in report.findings}
+    assert report.outcome is not Outcome.PASSED
 
 
 @pytest.mark.usefixtures("before")

@@ -1,0 +1,67 @@
+"""What was not read or not judged is told, and never passed."""
+
+from __future__ import annotations
+
+import pytest
+from compliance_samples import ROOT, judged, plan_of
+
+from runbook_lib.domain.compliance.unjudged import reaches_the_network, unjudged_types, unread_modules
+from runbook_lib.domain.plan import parse_plan
+from runbook_lib.domain.rules import rules_from_plan
+from runbook_lib.models.base import Outcome
+from runbook_lib.models.compliance import Scope
+
+assert ROOT
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "aws_network_acl_rule", "aws_lb_listener", "aws_db_instance", "aws_rds_cluster", "aws_eks_cluster",
+        "aws_lightsail_instance_public_ports", "aws_vpn_connection", "awscc_ec2_security_group",
+        "azurerm_network_security_rule", "google_compute_firewall",
+    ],
+)  # fmt: skip
+def test_what_reaches_the_network_is_known_by_its_type(kind: str) -> None:
+    assert reaches_the_network(kind)
+    (found,) = unjudged_types([(f"{kind}.a", kind)], ())
+    assert (found.policy, found.address, str(found.verdict), str(found.action)) == (
+        "type-not-judged",
+        kind,
+        "unknown",
+        "warn",
+    )
+    assert list(unjudged_types([(f"{kind}.a", kind)], {kind})) == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["aws_instance", "aws_subnet", "random_id", "aws_security_group", "aws_cloudwatch_alarm"]
+)
+def test_what_opens_nothing_by_itself_is_not_told(kind: str) -> None:
+    assert list(unjudged_types([(f"{kind}.a", kind)], ())) == []
+
+
+def test_many_of_a_type_are_one_finding() -> None:
+    (found,) = unjudged_types([(f"aws_db_instance.d[{number}]", "aws_db_instance") for number in range(9)], ())
+    assert "aws_db_instance.d[0], aws_db_instance.d[1], aws_db_instance.d[2] and 6 more" in found.message
+
+
+def test_each_module_that_is_not_here_is_a_finding() -> None:
+    assert [found.address for found in unread_modules(["module.a", "module.b.module.c"])] == [
+        "module.a",
+        "module.b.module.c",
+    ]
+
+
+def test_a_plan_of_which_nothing_is_judged_is_not_passed_and_counts_nothing() -> None:
+    def entry(address: str, actions: list[str]) -> dict[str, object]:
+        kind, name = address.split(".")
+        change = {"actions": actions, "before": None, "after": {}, "after_unknown": {}}
+        return {"address": address, "mode": "managed", "type": kind, "name": name, "change": change}
+
+    plan = plan_of(entry("aws_network_acl.open", ["create"]), entry("aws_lb.old", ["no-op"]))
+    report = judged(rules_from_plan(parse_plan(plan)), Scope.CHANGED)
+    assert (report.outcome, report.checked.resources) == (Outcome.WARNED, 0)
+    assert [(found.policy, found.address) for found in report.findings] == [("type-not-judged", "aws_network_acl")]
+    everything = judged(rules_from_plan(parse_plan(plan)), Scope.ALL)
+    assert [found.address for found in everything.findings] == ["aws_lb", "aws_network_acl"]
