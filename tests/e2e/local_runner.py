@@ -134,10 +134,15 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
 
 
+SCHEDULED = {"if": '$CI_PIPELINE_SOURCE == "schedule"'}
+
+
 def declared_jobs(repository: Path) -> list[dict[str, Any]]:
     """The jobs of a repository's pipeline file, by stage, as far as the lab's GitLab asks for them."""
     whole = YAML().load((repository / ".gitlab-ci.yml").read_text())
     jobs = {name: job for name, job in whole.items() if not name.startswith(".") and "stage" in job}
+    # This is the pipeline of a push.
+    jobs = {name: job for name, job in jobs.items() if job.get("rules") != [SCHEDULED]}
     return [
         {
             "name": name,

@@ -30,6 +30,13 @@ NOT_WAITING = ("-p", "approval.wait=false")
 PLAN, REQUEST, INPUTS = "02_plan/plan.tfplan", "03_approval/request.json", "02_plan/inputs.json"
 
 
+# What nobody found.
+FINDING = {
+    "policy": "sg-wide-public-source", "verdict": "failed", "severity": "medium", "address": "a.b", "message": "Wide",
+    "action": "warn",
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def approved(session_base: Base, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A run by riley at a desk, whose plan alex approved."""
@@ -121,7 +128,7 @@ def test_such_a_plan_can_not_even_be_asked_for(desk: Desk, forbidden: Desk) -> N
     "said",
     [
         {"exposure": {"opened": [], "closed": [], "unknown": [], "sentence": ""}},
-        {"findings": []},
+        {"findings": [FINDING]},
         {"governance": ["This change was looked at by sam."]},
         {"quorum": 0, "approvers": ["riley", "alex"]},
         {"complete": True, "dirty": True},

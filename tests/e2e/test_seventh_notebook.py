@@ -187,7 +187,7 @@ def test_a_notebook_that_blocks_ends_the_run_before_anybody_is_asked(desk: Desk)
     ended = desk.run("plan", "cost", "approval", *PRICES, *NOT_WAITING, RUNBOOK_PARAM_COST_BUDGET="50")
     assert ended.returncode == 1
     assert visible_errors(ended)["error"] == "step cost blocked: This change adds 60 USD a month."
-    assert desk.outcomes() == {"plan": Outcome.WARNED, "cost": Outcome.BLOCKED}
+    assert desk.outcomes() == {"plan": Outcome.PASSED, "cost": Outcome.BLOCKED}
     assert not desk.store.exists("04_approval/request.json")
 
 
