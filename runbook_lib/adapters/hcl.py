@@ -52,7 +52,7 @@ def read_hcl(  # noqa: PLR0913 - what Terraform takes too
 
 
 class _Reader:
-    def __init__(self, base: Path, progress: Progress, installed: Mapping[tuple[str, ...], Path]) -> None:
+    def __init__(self, base: Path, progress: Progress, installed: Mapping[tuple[str, ...], tuple[Path, str]]) -> None:
         self._base = base
         self._installed = installed
         self._progress = progress
@@ -125,13 +125,18 @@ class _Reader:
             nullable = body.get("nullable", old.nullable if old else True) is not False
             scope.variables[labels[0]] = Variable(kind, default, nullable)
 
+    def _laid_down(self, path: tuple[str, ...], source: object) -> Path | None:
+        # What was laid down for another source than the call names now is a module of before.
+        folder, known = self._installed.get(path, (None, ""))
+        return folder if isinstance(source, str) and f"/{known}".endswith(f"/{source}") else None
+
     def _call(
         self, call: ResourceBlock, folder: Path, scope: ModuleScope, above: tuple[str, ...]
     ) -> Iterator[HclResource]:
         path = (*above, call.name)
         source = evaluate(convert(call.body.get("source")), scope, {})
         local = isinstance(source, str) and source.startswith(("./", "../"))
-        target = (folder / source).resolve() if local else self._installed.get(path)
+        target = (folder / source).resolve() if local else self._laid_down(path, source)
         if target is None or not target.is_dir() or len(path) > _MAX_DEPTH:
             self.unread.append(f"{scope.prefix}module.{call.name}")
             scope.children.pop(call.name, None)

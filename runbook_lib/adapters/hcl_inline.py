@@ -41,7 +41,8 @@ def read_inline_blocks(folder: Path, types: frozenset[str]) -> InlineBlocks:
     A module or a file that can't be read leaves its resources out.
     """
     found: dict[tuple[tuple[str, ...], str], frozenset[str]] = {}
-    for path, module in {(): folder, **installed_modules(folder)}.items():
+    laid = {path: found for path, (found, _) in installed_modules(folder).items()}
+    for path, module in {(): folder, **laid}.items():
         try:
             for base, names in _resources(module, types):
                 found[path, base] = found.get((path, base), frozenset()) | names
@@ -50,13 +51,14 @@ def read_inline_blocks(folder: Path, types: frozenset[str]) -> InlineBlocks:
     return InlineBlocks(found)
 
 
-def installed_modules(folder: Path) -> dict[tuple[str, ...], Path]:
-    """The folders of all modules that `terraform init` laid down for this root module, by their path of calls."""
-    found: dict[tuple[str, ...], Path] = {}
+def installed_modules(folder: Path) -> dict[tuple[str, ...], tuple[Path, str]]:
+    """The modules that `terraform init` laid down for this root module, by their path of calls: folder and source."""
+    found: dict[tuple[str, ...], tuple[Path, str]] = {}
     try:
         for module in json.loads((folder / _MODULES).read_text(encoding="utf-8"))["Modules"]:
             if module["Key"]:
-                found[tuple(str(module["Key"]).split("."))] = folder / str(module["Dir"])
+                path = tuple(str(module["Key"]).split("."))
+                found[path] = folder / str(module["Dir"]), str(module.get("Source", ""))
     except (OSError, ValueError, KeyError, TypeError):
         return found
     return found

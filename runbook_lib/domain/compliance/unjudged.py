@@ -21,19 +21,29 @@ _REACHING: Final = (
     "aws_lambda_function_url", "aws_lb", "aws_lightsail_", "aws_mq_broker", "aws_msk_cluster", "aws_neptune_cluster",
     "aws_network_acl", "aws_networkfirewall_", "aws_opensearch_domain", "aws_rds_cluster", "aws_redshift_cluster",
     "aws_s3_bucket_acl", "aws_s3_bucket_policy", "aws_s3_bucket_public_access_block", "aws_transfer_server",
-    "aws_vpc_endpoint", "aws_vpc_peering_connection", "aws_vpn_", "awscc_", "alicloud_security_group",
+    "aws_vpc_endpoint", "aws_vpc_peering_connection", "aws_vpn_", "awscc_ec2_", "awscc_eks_",
+    "awscc_elasticache_", "awscc_elasticloadbalancing", "awscc_iam_", "awscc_lightsail_", "awscc_opensearch",
+    "awscc_rds_",
+    "awscc_redshift", "aws_dms_replication_instance", "aws_iam_group_policy", "aws_memorydb_cluster",
+    "aws_redshiftserverless_workgroup", "azurerm_mssql_firewall_rule", "azurerm_postgresql_f",
+    "alicloud_security_group",
     "azurerm_firewall", "azurerm_lb", "azurerm_network_security_", "azurerm_public_ip", "digitalocean_firewall",
     "google_compute_firewall", "google_compute_forwarding_rule", "google_compute_global_forwarding_rule",
     "google_container_cluster", "google_sql_database_instance", "hcloud_firewall", "kubernetes_ingress",
     "kubernetes_network_policy", "oci_core_security_list", "oci_core_network_security_group",
     "openstack_networking_secgroup",
 )  # fmt: skip
+# Parts of such things that open nothing by themselves.
+_QUIET: Final = (
+    "_attachment", "_association", "_parameter_group", "_subnet_group", "_target_group", "_option_group", "_user",
+    "_user_group", "_stickiness_policy",
+)  # fmt: skip
 _NAMED: Final = 3
 
 
 def reaches_the_network(kind: str) -> bool:
     """Whether resources of this type open something to a network, or decide who is let in."""
-    return kind.startswith(_REACHING)
+    return kind.startswith(_REACHING) and not kind.endswith(_QUIET)
 
 
 def unjudged_types(touched: Iterable[tuple[str, str]], judged: Collection[str]) -> Iterator[Finding]:

@@ -165,9 +165,13 @@ def test_a_module_that_terraform_laid_down_is_read(app: typer.Typer, tmp_path: P
         'variable "port" {}\nresource "aws_vpc_security_group_ingress_rule" "r" {\n  security_group_id = "sg-1"\n'
         '  ip_protocol = "tcp"\n  from_port = var.port\n  to_port = var.port\n  cidr_ipv4 = "0.0.0.0/0"\n}\n'
     )
-    listed = {"Modules": [{"Key": "", "Source": "", "Dir": "."}, {"Key": "sg", "Dir": ".terraform/modules/sg"}]}
+    listed = {"Modules": [{"Key": "", "Source": "", "Dir": "."},
+        {"Key": "sg", "Source": "registry.terraform.io/team/sg/aws", "Dir": ".terraform/modules/sg"},
+    ]}  # fmt: skip
     (tmp_path / ".terraform/modules/modules.json").write_text(json.dumps(listed))
     result = CliRunner().invoke(app, ["check", "--hcl", "."])
     assert result.exit_code == 1
     assert "module.sg.aws_vpc_security_group_ingress_rule.r" in result.stdout
     assert "module-not-read" not in result.stdout
+    (tmp_path / "main.tf").write_text('module "sg" {\n  source = "other/sg/aws"\n  port = 22\n}\n')
+    assert "module-not-read" in CliRunner().invoke(app, ["check", "--hcl", "."]).stdout

@@ -35,7 +35,7 @@ def test_what_reaches_the_network_is_known_by_its_type(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["aws_instance", "aws_subnet", "random_id", "aws_security_group", "aws_cloudwatch_alarm"]
+    "kind", ["aws_instance", "aws_subnet", "aws_lb_target_group", "aws_iam_policy_attachment", "awscc_logs_log_group"]
 )
 def test_what_opens_nothing_by_itself_is_not_told(kind: str) -> None:
     assert list(unjudged_types([(f"{kind}.a", kind)], ())) == []
