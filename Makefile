@@ -105,6 +105,9 @@ fuzz: setup  ## 100,000 inputs for the readers, 2,000 changes to run folders, 2,
 	@$(BIN)/python -m benchmarks.fuzz_runs
 	@$(BIN)/python -m benchmarks.fuzz_hcl
 
+manual-changes: setup  ## 39 changes by hand in AWS on three styles of writing: verification names each, and no more
+	@$(BIN)/python -m benchmarks.manual_changes $(ARGS)
+
 mutants: setup  ## 300 small changes to what judges and words: the unit tests must notice 9 in 10; ARGS="--seed 7 --count 300"
 	@$(BIN)/python benchmarks/mutants.py $(ARGS)
 

@@ -15,7 +15,9 @@ PACK = Path(__file__).parents[3] / "policies"
 IDS = {
     "sg-world-ssh", "sg-world-rdp", "sg-world-high-risk-ports", "sg-world-unapproved-port", "sg-world-all-ports",
     "sg-all-protocols", "sg-wide-public-source", "sg-egress-open", "sg-default-has-rules",
-    "sg-rule-without-description", "sg-source-unknown", "delete-stateful",
+    "sg-rule-without-description", "sg-source-unknown", "delete-stateful", "nacl-admin-ports-open",
+    "nacl-inline-admin-ports-open", "database-publicly-accessible", "eks-endpoint-open", "search-endpoint-public",
+    "listener-without-tls", "s3-public-access-not-blocked", "iam-everything-allowed",
 }  # fmt: skip
 GOOD = """policies:
   - id: a-b

@@ -49,14 +49,14 @@ def test_what_is_no_expression_is_refused() -> None:
 
 
 def test_iam_policy_of_which_the_document_is_unknown_is_unknown() -> None:
-    policies = load_policies(ROOT / "policies/examples")
+    policies = (*load_policies(ROOT / "policies"), *load_policies(ROOT / "policies/examples"))
     iam = {"address": "aws_iam_policy.p", "type": "aws_iam_policy", "name": "p"}
     changes = changes_of(change(["create"], None, {"name": "p"}, unknown={"policy": True}, **iam))
     assert [str(finding.verdict) for finding in judge(changes, policies).findings] == ["unknown"]
 
 
 def test_untouched_resource_is_judged_only_when_all_are() -> None:
-    policies = load_policies(ROOT / "policies/examples")
+    policies = (*load_policies(ROOT / "policies"), *load_policies(ROOT / "policies/examples"))
     acl = {"address": "aws_s3_bucket_acl.a", "type": "aws_s3_bucket_acl", "name": "a"}
     same = {"acl": "public-read"}
     assert judge(changes_of(change(["no-op"], same, same, **acl)), policies).findings == ()

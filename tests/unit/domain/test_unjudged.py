@@ -59,9 +59,9 @@ def test_a_plan_of_which_nothing_is_judged_is_not_passed_and_counts_nothing() ->
         change = {"actions": actions, "before": None, "after": {}, "after_unknown": {}}
         return {"address": address, "mode": "managed", "type": kind, "name": name, "change": change}
 
-    plan = plan_of(entry("aws_network_acl.open", ["create"]), entry("aws_lb.old", ["no-op"]))
+    plan = plan_of(entry("aws_vpn_connection.open", ["create"]), entry("aws_lb.old", ["no-op"]))
     report = judged(rules_from_plan(parse_plan(plan)), Scope.CHANGED)
     assert (report.outcome, report.checked.resources) == (Outcome.WARNED, 0)
-    assert [(found.policy, found.address) for found in report.findings] == [("type-not-judged", "aws_network_acl")]
+    assert [(found.policy, found.address) for found in report.findings] == [("type-not-judged", "aws_vpn_connection")]
     everything = judged(rules_from_plan(parse_plan(plan)), Scope.ALL)
-    assert [found.address for found in everything.findings] == ["aws_lb", "aws_network_acl"]
+    assert [found.address for found in everything.findings] == ["aws_lb", "aws_vpn_connection"]
