@@ -7,7 +7,7 @@ import signal
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no reason to fail: no test of what holds for all inputs has a time to keep.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 # A shell starts its background jobs with SIGINT ignored, nohup ignores SIGHUP, and all their children inherit that: the
