@@ -174,8 +174,8 @@ def test_a_run_of_one_s_own_at_a_desk_is_not_approved_by_who_played_a_pipeline_s
 def test_a_request_that_the_approval_job_did_not_make_is_refused(pipeline: Pipeline, copy: Path) -> None:
     path = copy / str(pipeline.id) / "03_approval/request.json"
     request = json.loads(path.read_text())
-    path.write_text(json.dumps({**request, "findings": []}))
-    assert request["findings"]
+    assert request["quorum"] == 1
+    path.write_text(json.dumps({**request, "quorum": 0}))
     seal_anew(replace(pipeline.desk, outputs=copy))
     said = refused(pipeline, copy)
     assert f"the request is not the one that the approval job of pipeline {pipeline.id} made" in said

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -127,6 +129,21 @@ def test_explain_says_what_is_done_to_what_an_example_holds(app: typer.Typer) ->
     _, answer = run(app, "--explain", "delete-stateful")
     assert "Offending when it is destroyed:" in answer
     assert "Offending:" in run(app, "--explain", "sg-world-ssh")[1]
+
+
+def test_an_output_that_is_a_pipe_or_a_link_stays_one(app: typer.Typer, tmp_path: Path) -> None:
+    pipe, file, link = tmp_path / "pipe", tmp_path / "file.json", tmp_path / "link.json"
+    os.mkfifo(pipe)
+    link.symlink_to(file)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
+    reader.start()
+    for output in (pipe, link):
+        run(app, "--plan", str(PLANS / "ports.json"), "--format", "json", "--output", str(output))
+    reader.join(timeout=30)
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert json.loads(read[0]) == json.loads(file.read_text())
 
 
 @pytest.mark.parametrize("folder", ["policies", "policies/examples"])
