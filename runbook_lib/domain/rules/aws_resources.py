@@ -189,7 +189,7 @@ def _one_of(candidates: tuple[str | Unknown, ...]) -> str | Unknown:
     if len(made) < len(candidates):
         return UNKNOWN
     many = max((c for c in made if c.startswith(ONE_OF)), key=len, default="")
-    return many or f"{' or '.join(sorted(made))}[*]"
+    return many or f"{' or '.join(sorted({c.removesuffix('[*]') for c in made}))}[*]"
 
 
 def _is_made(candidate: str) -> bool:

@@ -123,6 +123,7 @@ def test_a_list_of_which_the_id_is_known_needs_no_reference() -> None:
         (["aws_vpc.v.default_security_group_id", "aws_vpc.v"], "aws_vpc.v.default_security_group_id"),
         (["aws_security_group.b", "aws_vpc.v"], "aws_security_group.b"),
         (["aws_security_group.b", "aws_security_group.c"], "aws_security_group.b or aws_security_group.c[*]"),
+        (["aws_security_group.b[*]", "aws_security_group.c[*]"], "aws_security_group.b or aws_security_group.c[*]"),
         (["aws_security_group.b", "data.aws_security_group.c"], UNKNOWN),
         (["aws_security_group.b", "aws_default_security_group.d"], UNKNOWN),
         (["aws_security_group.b", "var.x"], UNKNOWN),
