@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from runbook_lib.models.base import UNKNOWN, Unknown
@@ -23,17 +24,17 @@ def canonical(rule: Rule) -> Rule:
     protocol = rule.protocol if rule.protocol is UNKNOWN else protocol_name(str(rule.protocol))
     from_port, to_port = _ports(protocol, rule)
     kind, source = _source(rule)
-    return rule.model_copy(
-        update={
-            "protocol": protocol,
-            "from_port": from_port,
-            "to_port": to_port,
-            "source": source,
-            "source_kind": kind,
-            "entries": None,
-            "description": rule.description or None,
-        }
-    )
+    spelt = {
+        "protocol": protocol,
+        "from_port": from_port,
+        "to_port": to_port,
+        "source": source,
+        "source_kind": kind,
+        "entries": None,
+        "description": rule.description or None,
+    }
+    # Copies cost: most rules are spelt so already.
+    return rule if spelt == {field: getattr(rule, field) for field in spelt} else rule.model_copy(update=spelt)
 
 
 def is_default_egress(rule: Rule) -> bool:
@@ -67,6 +68,7 @@ def _source(rule: Rule) -> tuple[SourceKind, str | Unknown]:
     return (rule.source_kind, "self") if rule.source_kind is SourceKind.SELF else (rule.source_kind, source)
 
 
+@lru_cache(maxsize=1 << 16)  # each of three places has it, and it is asked for more than once
 def _network(text: str) -> str:
     try:
         version, interval = network_interval(text)

@@ -15,7 +15,7 @@ from runbook_lib.models.verification import AcceptedDifference, Difference, Diff
 from runbook_lib.wording import describe_rule
 
 from .canonical import canonical, is_default_egress
-from .matching import identity, pair, pair_changed, value
+from .matching import compared, identity, pair, pair_changed, value
 from .rules import is_id
 from .same_access import same_access
 from .waivers import fits
@@ -182,9 +182,7 @@ def _once(rules: Iterable[Rule]) -> list[Rule]:
     # A group's own resource repeats, in the state, the rules that other resources gave it: the latter say more.
     found: dict[Hashable, Rule] = {}
     for rule in rules:
-        key = (
-            identity(rule) if UNKNOWN not in {value(rule, field) for field in COMPARED_FIELDS} else (rule.address, rule)
-        )
+        key = identity(rule) if UNKNOWN not in compared(rule) else (rule.address, rule)
         if key not in found or ("_rule." in rule.address and "_rule." not in found[key].address):
             found[key] = rule
     return list(found.values())
@@ -280,7 +278,9 @@ def _kind(row: _Row, fields: dict[str, dict[str, Any]]) -> DifferenceKind | None
 
 
 def _differing(places: dict[str, Rule]) -> dict[str, dict[str, Any]]:
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
+    if len({compared(rule) for rule in places.values()}) == 1:
+        return found
     for field in COMPARED_FIELDS:
         values = {place: value(rule, field) for place, rule in places.items()}
         if len({known for known in values.values() if known is not UNKNOWN}) > 1:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from operator import attrgetter
+from typing import Final
 
 from runbook_lib.models.base import UNKNOWN
 from runbook_lib.models.rules import COMPARED_FIELDS, IDENTITY_FIELDS, Rule, SourceKind
 
-__all__ = ["compatible", "identity", "pair", "pair_changed", "value"]
+__all__ = ["compared", "compatible", "identity", "pair", "pair_changed", "value"]
+
+_COMPARED: Final = attrgetter(*COMPARED_FIELDS)
+_IDENTITY: Final = attrgetter(*IDENTITY_FIELDS)
 
 Key = Callable[[Rule], Hashable]
 Pair = tuple[Rule | None, Rule | None]
@@ -21,12 +26,24 @@ def value(rule: Rule, field: str) -> Hashable:
 
 def identity(rule: Rule) -> Hashable:
     """What makes two rules one to AWS: everything but the description."""
-    return tuple(value(rule, field) for field in IDENTITY_FIELDS)
+    return _known(_IDENTITY(rule))
+
+
+def compared(rule: Rule) -> tuple[Hashable, ...]:
+    """The values of all fields that are compared, in the order of COMPARED_FIELDS."""
+    return _known(_COMPARED(rule))
+
+
+def _known(values: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
+    # As `value` of each; but stacks have tens of thousands of rules, and each is asked for many times.
+    if SourceKind.UNKNOWN in values:
+        return tuple(UNKNOWN if found is SourceKind.UNKNOWN else found for found in values)
+    return values
 
 
 def compatible(left: Rule, right: Rule) -> bool:
     """Whether every field that both know is the same."""
-    values = ((value(left, field), value(right, field)) for field in COMPARED_FIELDS)
+    values = zip(compared(left), compared(right), strict=True)
     return all(UNKNOWN in both or both[0] == both[1] for both in values)
 
 

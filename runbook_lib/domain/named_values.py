@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from .redaction import MASK
 from .secret_names import is_telling, may_be_secret, names_secret
 from .secret_patterns import CONNECTION_STRING
 
-__all__ = ["mask_event", "mask_named", "named_secrets_in"]
+__all__ = ["mask_event", "mask_named", "mask_named_learning", "named_secrets_in"]
 
 # Where Terraform's documents keep the value of what they name.
 _VALUES: Final = frozenset({"value", "before", "after", "default", "constant_value", "expression"})
@@ -31,11 +32,24 @@ _STORED: Final = frozenset({"input", "output", "triggers_replace"})
 
 # Gets a secret, and gives what is to stand in its place.
 _Give = Callable[[str], str]
+_SHORT: Final = 256
+_NUMBERS: Final = frozenset({int, float, bool})
 
 
 def mask_named(document: Any) -> Any:
     """A copy in which every value whose name says that it is a secret is masked, at any depth and in JSON texts."""
     return _walk(document, lambda secret: MASK)
+
+
+def mask_named_learning(document: Any) -> tuple[Any, frozenset[str]]:
+    """The same copy, and what `named_secrets_in` gives, at once."""
+    found: set[str] = set()
+
+    def mask(secret: str) -> str:
+        found.add(secret)
+        return MASK
+
+    return _walk(document, mask), frozenset(filter(is_telling, found))
 
 
 def named_secrets_in(document: Any) -> frozenset[str]:
@@ -63,19 +77,29 @@ def _all(document: Any) -> set[str]:
 
 
 def _walk(node: Any, give: _Give) -> Any:
-    if isinstance(node, Mapping):
-        named, generated = _paired(node), _generated(node.get("type"), node.get("name"))
+    # Exact types first: a large plan has millions of values, and what JSON makes of them are just these.
+    kind = type(node)
+    if kind is dict or isinstance(node, Mapping):
+        shape = _shape(tuple(node))
+        named = shape.secret | _paired(node, shape) if shape.by_values else shape.secret
+        generated = _generated(node.get("type"), node.get("name")) if shape.is_resource else None
+        if generated:
+            return {
+                key: _secret(value, give) if key in named else _of_a_resource(value, generated, give)
+                for key, value in node.items()
+            }
         return {
-            key: _secret(value, give)
-            if key in named or names_secret(str(key))
-            else _of_a_resource(value, generated, give)
-            if generated
-            else _walk(value, give)
+            key: _secret(value, give) if key in named else value if _is_leaf(value) else _walk(value, give)
             for key, value in node.items()
         }
-    if isinstance(node, list | tuple):
-        return [_walk(part, give) for part in node]
+    if kind is list or isinstance(node, list | tuple):
+        return [part if _is_leaf(part) else _walk(part, give) for part in node]
     return _text(node, give) if isinstance(node, str) else node
+
+
+def _is_leaf(node: Any) -> bool:
+    """Whether nothing can be in it: nothing at all, a number, or a short text of no kind that is looked into."""
+    return not node or (len(node) <= _SHORT and _is_plain(node) if type(node) is str else type(node) in _NUMBERS)
 
 
 def _secret(node: Any, give: _Give, *, whole: bool = False) -> Any:
@@ -105,6 +129,12 @@ def _inside(node: Mapping[str, Any], give: _Give, whole: bool) -> Any:
     }
 
 
+@lru_cache(maxsize=1 << 16)
+def _is_plain(text: str) -> bool:
+    """Whether there is nothing to look for in a short text; a plan repeats each of its texts several times."""
+    return _json(text) is None and not CONNECTION_STRING.secrets(text)
+
+
 def _text(text: str, give: _Give) -> str:
     inner = _json(text)
     if inner is not None:
@@ -129,11 +159,33 @@ def _dumped(text: str, before: Any, after: Any) -> str:
     return text if after == before else json.dumps(after, ensure_ascii=False, separators=(",", ":"))
 
 
-def _paired(node: Mapping[str, Any]) -> set[str]:
-    lower = {str(key).lower(): key for key in node}
-    if str(node.get(lower.get("type", ""))) in _LOOKED_UP:
+class _Shape(NamedTuple):
+    """What the keys of a mapping say, whatever its values: a plan has few kinds of mappings, and many of each."""
+
+    secret: frozenset[str]
+    pairs: tuple[tuple[str, str], ...]
+    type_key: str
+    by_values: bool
+    is_resource: bool
+
+
+@lru_cache(maxsize=1 << 13)
+def _shape(keys: tuple[str, ...]) -> _Shape:
+    lower = {str(key).lower(): key for key in keys}
+    pairs = tuple((lower[name], lower[of]) for name, of in _PAIRS if name in lower and of in lower)
+    return _Shape(
+        secret=frozenset(key for key in keys if names_secret(str(key))),
+        pairs=pairs,
+        type_key=lower.get("type", ""),
+        by_values=bool(pairs) or "resource" in keys,
+        is_resource="type" in keys and "name" in keys,
+    )
+
+
+def _paired(node: Mapping[str, Any], shape: _Shape) -> set[str]:
+    if str(node.get(shape.type_key)) in _LOOKED_UP:
         return set()
-    found = {lower[of] for name, of in _PAIRS if name in lower and of in lower and _says(node[lower[name]])}
+    found = {of for name, of in shape.pairs if _says(node[name])}
     hook = node.get("resource")
     if isinstance(hook, Mapping) and _generated(hook.get("resource_type"), hook.get("resource_name")):
         found.add("id_value")

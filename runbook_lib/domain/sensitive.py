@@ -5,31 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .named_values import mask_named, named_secrets_in
+from .named_values import mask_named_learning, named_secrets_in
 from .redaction import mask_sensitive, sensitive_values, strings_in
 
-__all__ = ["mask_plan", "plan_secrets", "state_secrets"]
+__all__ = ["mask_plan", "masked_plan", "plan_secrets", "state_secrets"]
 
 # Gets a value and what marks parts of it as sensitive, and gives what is to stand in its place.
 _Visit = Callable[[Any, Any], Any]
 
 
+def masked_plan(document: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+    """A copy of Terraform's plan JSON with all that is marked or called sensitive masked, at any depth; and the texts.
+
+    They are what a Redactor has to learn so that nothing prints them. Once through a large plan gives both.
+    """
+    found: set[str] = set()
+
+    def mask(value: Any, marks: Any) -> Any:
+        found.update(sensitive_values(value, marks))
+        return mask_sensitive(value, marks)
+
+    masked, named = mask_named_learning(_plan(document, mask))
+    return masked, frozenset(found) | named
+
+
 def mask_plan(document: dict[str, Any]) -> dict[str, Any]:
-    """A copy of Terraform's plan JSON with all that is marked or called sensitive masked, at any depth."""
-    masked: dict[str, Any] = mask_named(_plan(document, mask_sensitive))
-    return masked
+    """The masked copy alone."""
+    return masked_plan(document)[0]
 
 
 def plan_secrets(document: dict[str, Any]) -> frozenset[str]:
-    """The texts that a plan's JSON marks or calls so: what a Redactor has to learn so that nothing prints them."""
-    found = set(named_secrets_in(document))
-
-    def collect(value: Any, marks: Any) -> Any:
-        found.update(sensitive_values(value, marks))
-        return value
-
-    _plan(document, collect)
-    return frozenset(found)
+    """The texts alone."""
+    return masked_plan(document)[1]
 
 
 def state_secrets(state: Mapping[str, Any]) -> frozenset[str]:

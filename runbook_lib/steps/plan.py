@@ -15,7 +15,7 @@ from ..adapters.age import encrypt
 from ..adapters.private_copy import PrivateFolder
 from ..adapters.terraform_folder import ensure_initialised
 from ..domain.plan import parse_plan, why_incomplete
-from ..domain.sensitive import mask_plan, plan_secrets
+from ..domain.sensitive import masked_plan
 from ..models.base import Outcome
 from ..models.compliance import ComplianceReport
 from ..models.exposure import Exposure
@@ -100,10 +100,11 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
             reading = pool.submit(open_gate, context)
             text = terraform.plan(path, *_options(context, lock))
         document = json.loads(terraform.show_plan(path))
-        learn(context.settings, plan_secrets(document))
+        masked, secrets = masked_plan(document)
+        learn(context.settings, secrets)
     context.store.write_json(inputs_file(context.store), inputs)
     context.store.write_text(context.file("plan.txt"), NOISE.sub("", text).lstrip("\n"))
-    _keep(context, path, mask_plan(document))
+    _keep(context, path, masked)
     return _judge(context, parse_plan(document), (reading.result(), scope), path)
 
 

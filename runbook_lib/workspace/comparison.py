@@ -16,6 +16,7 @@ from ..adapters.hcl_inline import read_inline_blocks
 from ..adapters.terraform import Terraform
 from ..adapters.terraform_backend import backend_type
 from ..adapters.terraform_folder import ensure_initialised
+from ..domain.canonical import canonical, is_default_egress
 from ..domain.drift import Surveyed, accept, compare, concluded, governed_groups, rule_key
 from ..domain.holders import (
     LIST_TYPE,
@@ -39,11 +40,11 @@ from ..domain.rules import (
     rules_from_plan,
     rules_from_state,
 )
-from ..domain.sensitive import mask_plan, plan_secrets
+from ..domain.sensitive import masked_plan
 from ..errors import ConfigError, RunbookError
 from ..models.plan import Plan
 from ..models.rules import Rule
-from ..models.verification import AcceptedDifference, Difference, DifferenceKind, Verification
+from ..models.verification import AcceptedDifference, Difference, Verification
 from ..settings import Settings
 from .clients import stack_config, terraform_client
 from .states import fetch_state, learn, learn_state
@@ -145,9 +146,10 @@ def _planned(
         # It only reads, so it takes no lock: who verifies may be a Developer.
         differs = terraform.plan_differs(path, "-lock=false", *options)
         document = json.loads(terraform.show_plan(path))
-    learn(settings, plan_secrets(document))
+    masked, secrets = masked_plan(document)
+    learn(settings, secrets)
     rules = rules_from_plan(parse_plan(document)).after if differs else None
-    return rules, parse_plan(mask_plan(document))
+    return rules, parse_plan(masked)
 
 
 def _state_and_clouds(settings: Settings, stack: str, written: Written) -> tuple[_Managed, Found]:
@@ -187,8 +189,10 @@ def _besides(
 
 
 def _strangers(places: Places) -> bool:
-    found = compare_places(replace(places, repository=places.state)).differences
-    return any(difference.kind is DifferenceKind.UNMANAGED for difference in found)
+    """Whether AWS may have rules that are not the stack's: too many a yes costs no more than a look elsewhere."""
+    known = {rule_key(rule) for rule in places.state}
+    there = (canonical(rule) for rule in places.aws)
+    return any(rule_key(rule) not in known for rule in there if not is_default_egress(rule))
 
 
 def _other_states(settings: Settings, stack: str) -> list[tuple[dict[str, Any], tuple[Rule, ...]]]:
