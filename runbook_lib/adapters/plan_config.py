@@ -49,6 +49,11 @@ def _files(plan: bytes) -> list[tuple[str, str]]:
                 (name.removeprefix(_FOLDER).lstrip("/"), archive.read(name).decode(errors="replace")) for name in names
             ]
     except zipfile.BadZipFile as error:
+        if plan.lstrip()[:1] == b"{":  # what HCP Terraform leaves here is the name of a plan that it keeps
+            raise InputError(
+                "the plan was made elsewhere: its file only names it, so that no digest binds what is applied",
+                "Set the execution mode of the workspace to Local, then run the plan step again.",
+            ) from error
         raise InputError(f"the plan file can't be read: {error}", "Run the plan step again.") from error
 
 

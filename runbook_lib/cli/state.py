@@ -36,7 +36,7 @@ def unlock(
 
     settings, stack = _enter(stack)
     _refuse_living(settings, stack)
-    if settings.state_project or not lock_id:
+    if states.keeper(settings, stack) or not lock_id:
         # Of a backend that is not GitLab's nobody tells which lock is held.
         lock_id = _held(settings, stack, lock_id)
     if not lock_id:

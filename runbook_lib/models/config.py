@@ -287,14 +287,15 @@ class RolesConfig(Model):
 
 
 class StackConfig(Model):
-    """One Terraform root module, the name of its state in GitLab, and what is otherwise for it than for the others.
+    """One Terraform root module, and what is otherwise for it than for the others.
 
-    What is left out here is as runbook.yml says for all stacks. `without` are steps that runs of this stack leave out;
-    `environment` are variables for its steps, and for Terraform in them.
+    `state` is the name of its state in GitLab; where another backend keeps that, it needs none. What is left out here
+    is as runbook.yml says for all stacks. `without` are steps that runs of this stack leave out; `environment` are
+    variables for its steps, and for Terraform in them.
     """
 
     path: str
-    state: str
+    state: str = ""
     var_files: tuple[str, ...] = ()
     approvers: tuple[str, ...] | None = None
     quorum: int | None = Field(default=None, ge=1)

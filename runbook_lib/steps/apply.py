@@ -115,7 +115,7 @@ def apply_plan(context: StepContext, record: DecisionRecord) -> Applied:
         raise ApprovalError("the plan file is not the one that was approved", "Run the plan step again.")
     done = _carry_out(context, path, record)
     if done.status:
-        with holder_named(context.settings, context.stack.state):
+        with holder_named(context.settings, context.run.stack):
             raise _failure(done, _kept_state(context))
     with contextlib.suppress(RunbookError):
         # Nothing of the new state is needed, but what it calls sensitive must not be shown by a later cell either.

@@ -95,7 +95,7 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
     # Before it is made: what changes while Terraform reads it must not look as if it had been read.
     inputs = plan_inputs(context, terraform)
     with told.held():
-        with ThreadPoolExecutor(max_workers=1) as pool, holder_named(context.settings, context.stack.state):
+        with ThreadPoolExecutor(max_workers=1) as pool, holder_named(context.settings, context.run.stack):
             # The policies are read while Terraform is at work.
             reading = pool.submit(open_gate, context)
             text = terraform.plan(path, *_options(context, lock))

@@ -142,7 +142,7 @@ def slack_client(settings: Settings, stack: str) -> Slack | None:
 
 
 def _state_environment(settings: Settings, config: StackConfig) -> dict[str, str]:
-    if not settings.state_project:
+    if not (settings.state_project and config.state):
         return {}
     from ..adapters.gitlab import state_address
 

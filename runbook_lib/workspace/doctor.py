@@ -12,24 +12,24 @@ from ..adapters.gitlab import GitLab
 from ..adapters.terraform_folder import ensure_initialised, provider_versions
 from ..errors import ConfigError, RunbookError
 from ..settings import Settings
-from .clients import enter_stack, gitlab_client, slack_client, stack_config, state_client, terraform_client
+from .clients import enter_stack, gitlab_client, slack_client, stack_config, terraform_client
 from .policy_gate import PolicyFiles, PolicyGate
 from .preflight import Check, CheckResult, run_checks
 from .project_settings import remedy, unsafe_settings
-from .states import holder_named
+from .states import KEPT_BY_GITLAB, backend_of, holder_named, keeper
 
 __all__ = [
     "Diagnosis",
     "DoubtError",
     "Level",
     "ask_aws",
+    "ask_backend",
     "ask_clock",
     "ask_gitlab",
     "ask_people",
     "ask_project_settings",
     "ask_slack",
     "ask_state",
-    "ask_state_project",
     "examine",
 ]
 
@@ -85,7 +85,7 @@ def _terraform(settings: Settings, stack: str) -> Sequence[CheckResult]:
     found: list[CheckResult] = []
     for check in (
         Check("terraform", lambda: _binary(settings, stack)),
-        Check("state project", lambda: ask_state_project(settings)),
+        Check("backend", lambda: ask_backend(settings, stack)),
         Check("provider", lambda: _provider(settings, stack)),
         Check("state", lambda: ask_state(settings, stack)),
     ):
@@ -240,19 +240,39 @@ def ask_people(settings: Settings, stack: str) -> str:
     return found
 
 
-def ask_state_project(settings: Settings) -> str:
-    """Which GitLab project keeps the states."""
+def ask_backend(settings: Settings, stack: str) -> str:
+    """What keeps the stack's state: a project in GitLab, or the backend that its files name."""
+    backend = backend_of(settings, stack)
+    if backend == "local" and settings.state_project:
+        raise ConfigError(
+            f"a file beside the files of {stack}: it is gone when a job ends, and the next one begins without it",
+            'Let GitLab keep it (backend "http" {}), or name another backend.',
+        )
+    if backend in {"remote", "cloud"}:
+        # What is planned there stays there: the file that an approval is bound to would only name it.
+        raise DoubtError(
+            f"{backend}: an approval is bound to a plan file, which Terraform makes here only if it runs here",
+            "Set the workspace's execution mode to Local.",
+        )
+    if backend not in KEPT_BY_GITLAB:
+        return f"backend {backend}"
+    if stack_config(settings, stack).environment.get("TF_WORKSPACE"):
+        raise ConfigError(
+            "TF_WORKSPACE is set, and GitLab keeps one state under a name",
+            "Make a stack of it, with a state of its own.",
+        )
     if not settings.state_project:
         raise ConfigError("no GitLab project keeps the state", "Set gitlab.project in runbook.yml.")
-    return f"{settings.state_project} of {settings.gitlab_url}"
+    keeper(settings, stack)
+    return f"GitLab, {settings.state_project} of {settings.gitlab_url}"
 
 
 def ask_state(settings: Settings, stack: str) -> str:
     """Whether the stack's state can be read, its serial, and who holds its lock."""
-    name = stack_config(settings, stack).state
-    with holder_named(settings, name):
+    name = stack_config(settings, stack).state or stack
+    with holder_named(settings, stack):
         state = terraform_client(settings, stack).state_pull()
-    gitlab = state_client(settings)
+    gitlab = keeper(settings, stack)
     lock = gitlab.state_lock(name) if gitlab and gitlab.has_token else None
     if lock:
         since = f" since {lock.since:%Y-%m-%d %H:%M} UTC" if lock.since else ""

@@ -14,17 +14,50 @@ from ..adapters.terraform_backend import backend_type
 from ..adapters.terraform_errors import unlock_remedy
 from ..adapters.terraform_folder import ensure_initialised
 from ..domain.sensitive import state_secrets
-from ..errors import GitLabError, StateLockedError, UsageError
+from ..errors import ConfigError, GitLabError, StateLockedError, UsageError
 from ..settings import Settings
 from .clients import stack_config, state_client, terraform_client
 
 if TYPE_CHECKING:
     from ..adapters.gitlab import GitLab
 
-__all__ = ["fetch_state", "holder_named", "learn", "learn_state", "lock_of", "push", "read_state", "unlock"]
+__all__ = [
+    "KEPT_BY_GITLAB",
+    "backend_of",
+    "fetch_state",
+    "holder_named",
+    "keeper",
+    "learn",
+    "learn_state",
+    "lock_of",
+    "push",
+    "read_state",
+    "unlock",
+]
 
 # Without any files, as where only services are tested, runbook.yml's `state` is all that there is.
 KEPT_BY_GITLAB = ("http", "")
+
+
+def backend_of(settings: Settings, stack: str) -> str:
+    """The type of backend that the stack's files name; empty where there are none."""
+    return backend_type(settings.root / stack_config(settings, stack).path)
+
+
+def keeper(settings: Settings, stack: str) -> GitLab | None:
+    """GitLab's API where it is GitLab that keeps this stack's state; None where another backend does, or no project.
+
+    ConfigError if runbook.yml does not say under which name.
+    """
+    if backend_of(settings, stack) not in KEPT_BY_GITLAB:
+        return None
+    client = state_client(settings)
+    if client is not None and not stack_config(settings, stack).state:
+        raise ConfigError(
+            f"runbook.yml: stacks.{stack}.state is missing, and GitLab keeps this stack's state",
+            "Give it the state's name in GitLab.",
+        )
+    return client
 
 
 def read_state(settings: Settings, stack: str) -> dict[str, Any]:
@@ -40,8 +73,7 @@ def fetch_state(settings: Settings, stack: str) -> dict[str, Any]:
     From GitLab itself, where no Terraform files are needed and which takes a hundredth of the time, if it keeps the
     state; from any other backend by Terraform.
     """
-    backend = backend_type(settings.root / stack_config(settings, stack).path)
-    client = state_client(settings) if backend in KEPT_BY_GITLAB else None
+    client = keeper(settings, stack)
     if client is None:
         terraform = terraform_client(settings, stack)
         ensure_initialised(terraform)
@@ -68,19 +100,19 @@ def learn(settings: Settings, secrets: Iterable[str]) -> None:
 
 
 @contextmanager
-def holder_named(settings: Settings, state: str) -> Iterator[None]:
+def holder_named(settings: Settings, stack: str) -> Iterator[None]:
     """Let a StateLockedError say who locked the state and since when, where GitLab tells."""
     try:
         yield
     except StateLockedError as error:
-        named = _named(settings, state, error)
+        named = _named(settings, stack, error)
         if named is error:
             raise
         raise named from error
 
 
-def _named(settings: Settings, state: str, error: StateLockedError) -> StateLockedError:
-    gitlab = state_client(settings)
+def _named(settings: Settings, stack: str, error: StateLockedError) -> StateLockedError:
+    gitlab, state = keeper(settings, stack), stack_config(settings, stack).state
     if gitlab is None or not gitlab.has_token:
         return error
     try:
@@ -91,7 +123,6 @@ def _named(settings: Settings, state: str, error: StateLockedError) -> StateLock
     if lock is None:
         return error
     since = f"{lock.since:%Y-%m-%d %H:%M} UTC" if lock.since else "an unknown time"
-    stack = next((name for name, config in settings.config.stacks.items() if config.state == state), "")
     message = f"the state {state} is locked by {lock.user} since {since}"
     lock_id = _held_id(gitlab, state) or error.lock_id
     return StateLockedError(message, unlock_remedy(stack, lock_id), lock_id)
@@ -111,7 +142,7 @@ def lock_of(settings: Settings, stack: str) -> HeldLock | None:
 
     UsageError where no GitLab tells.
     """
-    client = state_client(settings)
+    client = keeper(settings, stack)
     if client is None:
         raise UsageError(
             "no GitLab project keeps the state, so nobody tells which lock is held",
@@ -122,7 +153,7 @@ def lock_of(settings: Settings, stack: str) -> HeldLock | None:
 
 def unlock(settings: Settings, stack: str, lock_id: str) -> None:
     """Take this very lock away, and no other that was taken meanwhile."""
-    client, state = state_client(settings), stack_config(settings, stack).state
+    client, state = keeper(settings, stack), stack_config(settings, stack).state
     if client is None:
         terraform = terraform_client(settings, stack)
         ensure_initialised(terraform)
@@ -136,5 +167,5 @@ def push(settings: Settings, stack: str, file: Path) -> None:
     """Upload a state that Terraform could not."""
     terraform = terraform_client(settings, stack)
     ensure_initialised(terraform)
-    with holder_named(settings, stack_config(settings, stack).state):
+    with holder_named(settings, stack):
         terraform.state_push(file)

@@ -13,7 +13,7 @@ from desk import Desk
 from runbook_lib.lab.addresses import LabAddresses
 
 NAMES = [
-    "runbook.yml", "notebooks", "git", "policies", "signing key", "encryption", "terraform", "state project",
+    "runbook.yml", "notebooks", "git", "policies", "signing key", "encryption", "terraform", "backend",
     "provider", "state", "gitlab", "protection", "clock", "approvers", "slack", "aws",
 ]  # fmt: skip
 
@@ -70,7 +70,7 @@ def test_what_is_needed_and_not_there_is_exit_status_2(lab: LabAddresses, desk: 
     said = dict.fromkeys(("CI_PROJECT_ID", "CI_PROJECT_PATH", "SLACK_BOT_TOKEN"), "")
     status, found = doctor(lab, **said)
     assert status == 2
-    assert found["state project"][0] == "missing"
+    assert found["backend"][0] == "missing"
     assert found["slack"][0] == "warning"
 
 

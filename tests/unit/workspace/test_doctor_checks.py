@@ -66,7 +66,7 @@ def gitlab(monkeypatch: pytest.MonkeyPatch) -> Answers:
     def place(user: str, *scopes: str) -> FakeGitLab:
         fake = FakeGitLab(user, *scopes)
         monkeypatch.setattr(doctor, "gitlab_client", lambda settings: fake)
-        monkeypatch.setattr(doctor, "state_client", lambda settings: fake)
+        monkeypatch.setattr(doctor, "keeper", lambda settings, stack: fake)
         return fake
 
     return place
@@ -231,12 +231,49 @@ def test_who_is_an_approver_needs_enough_others(settings: Settings, gitlab: Answ
 
 def test_the_project_of_the_states_is_named(load: Callable[..., Settings]) -> None:
     given = load(project="42", url="https://gitlab.example")
-    assert doctor.ask_state_project(given) == "42 of https://gitlab.example"
-    assert trouble(lambda: doctor.ask_state_project(load(url="https://gitlab.com"))) == (
+    assert doctor.ask_backend(given, "access") == "GitLab, 42 of https://gitlab.example"
+    assert trouble(lambda: doctor.ask_backend(load(url="https://gitlab.com"), "access")) == (
         ConfigError,
         "no GitLab project keeps the state",
         "Set gitlab.project in runbook.yml.",
     )
+
+
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        ('backend "s3" {}', "backend s3"),
+        ('backend "http" {\n    address = "https://states.example"\n  }', "backend http elsewhere"),
+        ('backend "local" {}', ConfigError),
+        ("", ConfigError),
+        ('cloud {\n    organization = "example"\n  }', DoubtError),
+        ('backend "remote" {}', DoubtError),
+        ('backend "http" {}', ConfigError),
+    ],
+)
+def test_a_backend_is_told_and_one_that_would_not_do_is_refused(
+    load: Callable[..., Settings], root: Path, block: str, said: Any
+) -> None:
+    given = load(project="42", url="https://gitlab.example", GITLAB_TOKEN="glpat-1")
+    stack = given.config.stacks["access"].model_copy(update={"state": ""})
+    given.config = given.config.model_copy(update={"stacks": {**given.config.stacks, "access": stack}})
+    folder = root / stack.path
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.glob("*.tf"):
+        file.unlink()
+    (folder / "main.tf").write_text(f"terraform {{\n  {block}\n}}\n")
+    if isinstance(said, str):
+        assert doctor.ask_backend(given, "access") == said
+    else:
+        assert trouble(lambda: doctor.ask_backend(given, "access"))[0] is said
+
+
+def test_gitlab_keeps_no_state_of_another_workspace(load: Callable[..., Settings]) -> None:
+    given = load(project="42", url="https://gitlab.example")
+    stack = given.config.stacks["access"].model_copy(update={"environment": {"TF_WORKSPACE": "prod"}})
+    given.config = given.config.model_copy(update={"stacks": {"access": stack}})
+    error = trouble(lambda: doctor.ask_backend(given, "access"))
+    assert error[:2] == (ConfigError, "TF_WORKSPACE is set, and GitLab keeps one state under a name")
 
 
 @pytest.fixture
@@ -369,7 +406,7 @@ def test_where_all_is_well_everything_is_told(load: Callable[..., Settings], cle
         ("signing key", f"ed25519 key {signer_id(KEY)[:12]}"),
         ("encryption", "plans are kept as they are, for Developers alone (terraform.encrypt_to)"),
         ("terraform", "Terraform 1.11.4, at least 1.5.0 is needed"),
-        ("state project", "42 of https://gitlab.example"),
+        ("backend", "GitLab, 42 of https://gitlab.example"),
         ("provider", "hashicorp/aws 5.99.1, hashicorp/random 3.7.2"),
         ("state", "access, serial 8"),
         ("gitlab", "platform/network-access as alex, Maintainer, scopes api"),
@@ -436,13 +473,13 @@ def test_after_a_terraform_that_fails_no_more_is_asked_of_it(
     monkeypatch.setattr(doctor, "terraform_client", fail)
     found = by_name(settings)
     assert found["terraform"] == Diagnosis("terraform", Level.FAILED, "it does not start", "Install another.")
-    assert not {"state project", "provider", "state"} & set(found)
+    assert not {"backend", "provider", "state"} & set(found)
     assert found["aws"].level is Level.OK
 
 
 def test_what_is_not_configured_is_missing_and_all_else_is_still_looked_at(settings: Settings, clean: Any) -> None:
     found = by_name(settings)
-    assert found["state project"].level is Level.MISSING
+    assert found["backend"].level is Level.MISSING
     assert "provider" not in found
     assert found["slack"].level is Level.OK
 
