@@ -289,13 +289,14 @@ class RolesConfig(Model):
 class StackConfig(Model):
     """One Terraform root module, and what is otherwise for it than for the others.
 
-    `state` is the name of its state in GitLab; where another backend keeps that, it needs none. What is left out here
-    is as runbook.yml says for all stacks. `without` are steps that runs of this stack leave out; `environment` are
-    variables for its steps, and for Terraform in them.
+    `state` is the name of its state in GitLab; where another backend keeps that, it needs none, and `workspace` is the
+    backend's own if not the default one. What is left out here is as runbook.yml says for all stacks. `without` are
+    steps that runs of this stack leave out; `environment` are variables for its steps, and for Terraform in them.
     """
 
     path: str
     state: str = ""
+    workspace: str = Field(default="", pattern=r"^[A-Za-z0-9_.~-]*$")
     var_files: tuple[str, ...] = ()
     approvers: tuple[str, ...] | None = None
     quorum: int | None = Field(default=None, ge=1)

@@ -80,6 +80,8 @@ def terraform_client(
     listed = (*settings.config.environment.accept, *settings.config.terraform.environment, *config.environment)
     environment = {**terraform_variables(os.environ, listed), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
     environment |= _state_environment(settings, config)
+    if config.workspace:
+        environment["TF_WORKSPACE"] = config.workspace
     if settings.environment.in_ci and "TF_PLUGIN_CACHE_DIR" not in environment and _plugins(settings).is_dir():
         environment["TF_PLUGIN_CACHE_DIR"] = str(_plugins(settings))
     environment |= cli_configuration(_cache(settings), settings.environment.provider_mirror, environment)

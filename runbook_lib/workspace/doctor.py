@@ -256,9 +256,9 @@ def ask_backend(settings: Settings, stack: str) -> str:
         )
     if backend not in KEPT_BY_GITLAB:
         return f"backend {backend}"
-    if stack_config(settings, stack).environment.get("TF_WORKSPACE"):
+    if stack_config(settings, stack).workspace:
         raise ConfigError(
-            "TF_WORKSPACE is set, and GitLab keeps one state under a name",
+            f"stacks.{stack}.workspace is set, and GitLab keeps one state under a name",
             "Make a stack of it, with a state of its own.",
         )
     if not settings.state_project:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -120,11 +121,14 @@ class OtherStack:
         self.write_port(port)
         self.terraform().run("apply", "-auto-approve", "-input=false", "-no-color")
 
-    def verify(self) -> tuple[int, dict[str, Any]]:
-        command = [sys.executable, "-m", "runbook_lib.cli", "verify", "--format", "json"]
-        done = subprocess.run(
+    def runbook(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "runbook_lib.cli", *arguments]
+        return subprocess.run(
             command, env=self.environment, cwd=self.root, capture_output=True, text=True, timeout=240, check=False
         )
+
+    def verify(self) -> tuple[int, dict[str, Any]]:
+        done = self.runbook("verify", "--format", "json")
         assert done.returncode in {0, 1}, done.stderr
         return done.returncode, json.loads(done.stdout)
 
@@ -221,3 +225,23 @@ def test_a_stack_without_any_group_has_nothing_to_compare_and_passes(
     terraform.run("apply", "-auto-approve", "-input=false", "-no-color")
     status, found = stack.verify()
     assert (status, found["outcome"], found["in_sync"], found["differences"]) == (0, "passed", 0, [])
+
+
+def test_the_workspace_that_a_stack_names_is_planned_and_verified(
+    session_base: Base, settings: Settings, tmp_path: Path
+) -> None:
+    text = 'output "name" {\n  value = terraform.workspace\n}\n'
+    stack = OtherStack(tmp_path / "repository", session_base.lab, settings, text)
+    shutil.copytree(settings.root / "policies", stack.root / "policies")
+    config = stack.root / "runbook.yml"
+    config.write_text(config.read_text().replace("state: payments", "workspace: prod"))
+    terraform = stack.terraform()
+    terraform.init()
+    terraform.run("apply", "-auto-approve", "-input=false", "-no-color")
+    assert (stack.root / "stack/terraform.tfstate.d/prod/terraform.tfstate").is_file()
+    status, found = stack.verify()
+    assert (status, found["outcome"], found["differences"]) == (0, "passed", [])
+    ended = stack.runbook("run", "compliance", "plan", "--run-id", "again")
+    assert ended.returncode == 0, ended.stderr
+    summary = json.loads((stack.root / "outputs/again/02_plan/summary.json").read_text())
+    assert (summary["outputs"], summary["create"]) == (0, 0)

@@ -270,10 +270,10 @@ def test_a_backend_is_told_and_one_that_would_not_do_is_refused(
 
 def test_gitlab_keeps_no_state_of_another_workspace(load: Callable[..., Settings]) -> None:
     given = load(project="42", url="https://gitlab.example")
-    stack = given.config.stacks["access"].model_copy(update={"environment": {"TF_WORKSPACE": "prod"}})
+    stack = given.config.stacks["access"].model_copy(update={"workspace": "prod"})
     given.config = given.config.model_copy(update={"stacks": {"access": stack}})
     error = trouble(lambda: doctor.ask_backend(given, "access"))
-    assert error[:2] == (ConfigError, "TF_WORKSPACE is set, and GitLab keeps one state under a name")
+    assert error[:2] == (ConfigError, "stacks.access.workspace is set, and GitLab keeps one state under a name")
 
 
 @pytest.fixture
