@@ -1,4 +1,4 @@
-"""Terraform files read without Terraform, by python-hcl2: one block at a time, so that memory stays bounded."""
+"""Terraform files read without Terraform: one block at a time, so that memory stays bounded."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, Final
 from ..models.base import UNKNOWN
 from ..models.hcl import HclModule, HclResource
 from .hcl_blocks import Block, index_blocks, is_override, module_files, read_source, split_blocks
-from .hcl_expression import convert, parse_expression
+from .hcl_expression import Expression, convert, parse_expression
 from .hcl_inline import installed_modules
 from .hcl_json import json_blocks, json_values, read_json_file
-from .hcl_parse import inner_body, merge_bodies, parse_text
+from .hcl_parse import merge_bodies, parse_text, read_blocks
 from .hcl_scope import ModuleScope, ResourceBlock, Variable, body_values
 from .hcl_values import evaluate, references
 
@@ -98,10 +98,9 @@ class _Reader:
             self._done += len(text)
             return
         for block in split_blocks(text, name):
-            parsed = parse_text(block.text, name, block.source.line)
+            yield from read_blocks(block)
             self._done += len(block.text)
             self._progress(self._done, self._total)
-            yield block, inner_body(parsed, block)
 
     def _name(self, path: Path) -> str:
         resolved = path.resolve()
@@ -122,7 +121,7 @@ class _Reader:
             old = scope.variables.get(labels[0]) if overrides else None
             kind = convert(body["type"]) if "type" in body else old.type if old else None
             default = convert(body["default"]) if "default" in body else old.default if old else None
-            nullable = body.get("nullable", old.nullable if old else True) is not False
+            nullable = _flag(body["nullable"]) if "nullable" in body else old.nullable if old else True
             scope.variables[labels[0]] = Variable(kind, default, nullable)
 
     def _laid_down(self, path: tuple[str, ...], source: object) -> Path | None:
@@ -179,14 +178,25 @@ def _instances(block: ResourceBlock, scope: ModuleScope) -> Iterator[HclResource
         yield HclResource(address, block.type, values, block.source, named)
 
 
+def _flag(part: Any) -> bool:
+    return evaluate(convert(part), ModuleScope(), {}) not in {False, "false"}
+
+
 def _ignored(body: Mapping[str, Any], values: Mapping[str, Any]) -> Iterable[str]:
     """The attributes that lifecycle.ignore_changes names."""
     for block in body.get("lifecycle") or ():
-        named = block.get("ignore_changes") if isinstance(block, dict) else None
-        if isinstance(named, str):
+        named = convert(block["ignore_changes"]) if "ignore_changes" in block else Expression("list")
+        if named.kind != "list":
             yield from list(values)  # all
-        for name in named if isinstance(named, list) else ():
-            yield re.split(r"[.\[]", str(name).strip('${}"'))[0]
+            continue
+        for tree in named.parts:
+            yield _first_name(tree)
+
+
+def _first_name(tree: Expression) -> str:
+    while tree.kind in {"get", "index", "splat"}:
+        tree = tree.parts[0]
+    return re.split(r"[.\[]", str(tree.parts[0]))[0] if tree.parts else ""
 
 
 def _repetition(block: ResourceBlock, scope: ModuleScope) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -14,11 +14,12 @@ from ..models.findings import Source
 __all__ = ["Block", "index_blocks", "is_override", "module_files", "read_source", "split_blocks", "without_comments"]
 
 # Possessive throughout: a text that is no header after all must not be tried in every way that it could be cut.
-_HEADER: Final = re.compile(r'([A-Za-z_][\w-]*+)\s*+((?:"(?:[^"\\]|\\.)*+"\s*+|[A-Za-z_][\w-]*+\s*+)*+)\{', re.DOTALL)
-_LABEL: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([A-Za-z_][\w-]*)')
-_STOP: Final = re.compile(r'["{}#]|//|/\*|<<[-~]?[A-Za-z_]')
+_NAME: Final = r"[A-Za-z_\u00aa-\U0010ffff][\w\u00aa-\U0010ffff-]*+"
+_HEADER: Final = re.compile(rf'({_NAME})\s*+((?:"(?:[^"\\]|\\.)*+"\s*+|{_NAME}\s*+)*+)\{{', re.DOTALL)
+_LABEL: Final = re.compile(rf'"((?:[^"\\]|\\.)*)"|({_NAME})')
+_STOP: Final = re.compile(r'["{}#]|//|/\*|<<-?[A-Za-z_\u00aa-\U0010ffff]')
 _IN_STRING: Final = re.compile(r'\\.|"|[$%]\{|[$%]{2}\{', re.DOTALL)
-_HEREDOC: Final = re.compile(r"<<[-~]?([A-Za-z_][\w-]*)[^\n]*\n")
+_HEREDOC: Final = re.compile(rf"<<-?({_NAME})\r?\n")
 _LOCAL_SOURCE: Final = re.compile(r'^\s*source\s*=\s*"(\.{1,2}/[^"]*)"', re.MULTILINE)
 _MAX_BYTES: Final = 50_000_000
 _ENDINGS: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")

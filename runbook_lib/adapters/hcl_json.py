@@ -1,9 +1,8 @@
-"""Terraform's JSON syntax, in the shape that python-hcl2 gives to the native one."""
+"""Terraform's JSON syntax, in the shape that the native one is read in."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +10,7 @@ from typing import Any, Final
 from ..errors import InputError
 from ..models.findings import Source
 from .hcl_blocks import Block
+from .hcl_expression import Expression, parse_expression, parse_template
 
 __all__ = ["json_blocks", "json_values", "read_json_file"]
 
@@ -19,18 +19,27 @@ _NESTED: Final = {"ingress", "egress", "entry", "lifecycle"}
 
 def json_blocks(data: Any, file: str) -> Iterator[tuple[Block, dict[str, Any]]]:
     """The blocks of one .tf.json file; their line is not known, and given as 1."""
-    if not isinstance(data, dict):
+    documents = data if isinstance(data, list) else [data]
+    if not all(isinstance(document, dict) for document in documents):
         raise InputError(f"{file}, line 1: an object is expected", "Write it as Terraform's JSON syntax.")
     source = Source(file=file, line=1)
     depths = {"resource": 2, "module": 1, "variable": 1, "output": 1, "locals": 0}
     for kind, depth in depths.items():
-        for part in data[kind] if isinstance(data.get(kind), list) else [data.get(kind)]:
-            for labels, body in _json_bodies(part, depth, ()):
+        for document in documents:
+            for labels, body in _json_bodies(document.get(kind), depth, ()):
                 if any(not label.isprintable() for label in labels):
                     raise InputError(
                         f"{file}: a label is no name: {labels!r:.80}", "Give it one of letters and digits."
                     )
-                yield Block(kind, labels, "", source), _with_blocks(_from_json(body))
+                yield Block(kind, labels, "", source), _variable(body) if kind == "variable" else _with_blocks(body)
+
+
+def _variable(body: dict[str, Any]) -> dict[str, Any]:
+    """Its type is an expression in quotes, and no text in its default is a template."""
+    found = {key: Expression("literal", (part,)) for key, part in body.items()}
+    if isinstance(body.get("type"), str):
+        found["type"] = parse_expression(body["type"])
+    return dict(found)
 
 
 def _json_bodies(part: Any, depth: int, labels: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -44,12 +53,17 @@ def _json_bodies(part: Any, depth: int, labels: tuple[str, ...]) -> Iterator[tup
 
 def _with_blocks(body: dict[str, Any]) -> dict[str, Any]:
     """The body with nested blocks as lists, which JSON may write as one object."""
-    result = {key: [part] if key in _NESTED and isinstance(part, dict) else part for key, part in body.items()}
-    dynamic = body.get("dynamic")
-    if dynamic is not None:
+    result = {
+        key: [_with_blocks(inner) for inner in _listed(part) if isinstance(inner, dict)]
+        if key in _NESTED and isinstance(part, dict)
+        else _from_json(part)
+        for key, part in body.items()
+        if key != "dynamic"
+    }
+    if body.get("dynamic") is not None:
         result["dynamic"] = [
-            {label: {**block, "content": _listed(block.get("content"))}}
-            for labelled in _listed(dynamic)
+            {label: _with_blocks({**block, "content": None}) | {"content": _contents(block.get("content"))}}
+            for labelled in _listed(body["dynamic"])
             for label, blocks in (labelled.items() if isinstance(labelled, dict) else ())
             for block in _listed(blocks)
             if isinstance(block, dict)
@@ -57,15 +71,18 @@ def _with_blocks(body: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def _contents(part: Any) -> list[dict[str, Any]]:
+    return [_with_blocks(inner) for inner in _listed(part) if isinstance(inner, dict)]
+
+
 def _listed(part: Any) -> list[Any]:
     return part if isinstance(part, list) else [part]
 
 
 def _from_json(value: Any) -> Any:
-    # In JSON every string is a template, which python-hcl2 shows in quotes.
+    # In JSON every text is a template.
     if isinstance(value, str):
-        escaped = re.sub(r'(["\\])', r"\\\1", value) if "${" not in value else value
-        return f'"{escaped}"'.replace("\n", "\\n")
+        return parse_template(value)
     if isinstance(value, list):
         return [_from_json(item) for item in value]
     if isinstance(value, dict):

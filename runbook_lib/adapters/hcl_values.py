@@ -120,8 +120,6 @@ def _splat(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
 
 def _template(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     values = [evaluate(part, scope, names) for part in parts]
-    if len(values) == 1:
-        return values[0]
     return UNKNOWN if UNKNOWN in values else "".join(map(to_text, values))
 
 
