@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ..models.base import UNKNOWN
 from ..models.hcl import HclModule, HclResource
-from .hcl_blocks import Block, index_blocks, is_override, module_files, read_source, split_blocks
+from .hcl_blocks import Block, doubtful_files, index_blocks, is_override, module_files, read_source, split_blocks
 from .hcl_expression import Expression, convert, parse_expression
 from .hcl_inline import installed_modules
 from .hcl_json import json_blocks, json_values, read_json_file
@@ -33,27 +33,33 @@ def read_hcl(  # noqa: PLR0913 - what Terraform takes too
     progress: Progress | None = None,
     base: Path | None = None,
     installed: Path | None = None,
+    product: str = "",
 ) -> HclModule:
     """Read a root module, with the modules that it calls from local folders or that `terraform init` has laid down.
 
     Those are looked for where init was run: in `folder`, unless `installed` names another root module.
     `variables` are given as text, as in TF_VAR_…; `progress` is told how many bytes are read of how many; sources are
-    named relative to `base`. InputError names file and line.
+    named relative to `base`. `product` is who will read the files, `Terraform` or `OpenTofu`, if that is known.
+    InputError names file and line.
     """
     laid = installed_modules(installed or folder)
-    reader = _Reader((base or Path.cwd()).resolve(), progress or (lambda _done, _total: None), laid)
+    reader = _Reader((base or Path.cwd()).resolve(), progress or (lambda _done, _total: None), laid, product)
     given = {name: _from_text(text) for name, text in (variables or {}).items()}
     for path in (*_automatic_var_files(folder), *var_files):
         given |= reader.var_file(path)
     root = ModuleScope(given=given)
     reader.load(folder, root)
     resources = tuple(reader.resources(folder, root, ()))
-    return HclModule(resources, tuple(reader.unread))
+    return HclModule(resources, tuple(reader.unread), tuple(dict.fromkeys(reader.doubtful)))
 
 
 class _Reader:
-    def __init__(self, base: Path, progress: Progress, installed: Mapping[tuple[str, ...], tuple[Path, str]]) -> None:
+    def __init__(
+        self, base: Path, progress: Progress, installed: Mapping[tuple[str, ...], tuple[Path, str]], product: str
+    ) -> None:
         self._base = base
+        self._product = product
+        self.doubtful: list[str] = []
         self._installed = installed
         self._progress = progress
         self._done = self._total = 0
@@ -62,7 +68,7 @@ class _Reader:
 
     def var_file(self, path: Path) -> dict[str, Any]:
         """The values of one tfvars file."""
-        text = read_source(path)
+        text = read_source(path, self._name(path))
         if path.name.endswith(".json"):
             return json_values(read_json_file(text, path), path)
         data = parse_text(text, self._name(path), 1)
@@ -86,7 +92,9 @@ class _Reader:
     def _blocks(self, folder: Path) -> Iterable[tuple[Block, dict[str, Any]]]:
         # A module that is called many times is parsed once.
         if folder not in self._parsed:
-            texts = [(path, read_source(path)) for path in module_files(folder)]
+            files = module_files(folder, self._product)
+            texts = [(path, read_source(path, self._name(path))) for path in files]
+            self.doubtful += [] if self._product else map(self._name, doubtful_files(folder))
             self._total += sum(len(text) for _, text in texts)
             self._parsed[folder] = [found for path, text in texts for found in self._file(path, text)]
         return self._parsed[folder]

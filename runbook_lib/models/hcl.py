@@ -27,7 +27,11 @@ class HclResource:
 
 @dataclass(frozen=True)
 class HclModule:
-    """A root module with all that it calls from local folders; `unread` are the calls that were not followed."""
+    """A root module with all that it calls from local folders; `unread` are the calls that were not followed.
+
+    `doubtful` are the .tofu files that OpenTofu reads in place of others, where it is not known whether it is used.
+    """
 
     resources: tuple[HclResource, ...] = ()
     unread: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()

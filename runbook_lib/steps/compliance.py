@@ -127,8 +127,9 @@ def _declared(context: StepContext) -> RuleChanges:
 def _read(context: StepContext, root: Path) -> HclModule:
     stack = root / context.stack.path
     files = [stack / name for name in context.stack.var_files]
+    product = terraform_client(context.settings, context.run.stack).binary.product
     # What stood before called modules that nobody has laid down for it: those of now stand in their place.
-    return read_hcl(stack, var_files=files, base=root, installed=context.stack_dir)
+    return read_hcl(stack, var_files=files, base=root, installed=context.stack_dir, product=product)
 
 
 def _finding(context: StepContext, error: Diagnostic) -> Finding:
