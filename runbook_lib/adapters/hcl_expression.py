@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -226,13 +226,13 @@ class Parser(Lexer):
         kind, token = self.kind, self.token
         if kind == "number":
             self.next()
-            return Expression("literal", (_number(token),))
+            return _number(token)
         if kind == "template":
             tree = self.tree
             self.next()
             return tree
         if kind == "name":
-            return self._named()
+            return self._named(self.name())
         if self.takes("("):
             tree = self.expression()
             self.expect(")")
@@ -243,8 +243,7 @@ class Parser(Lexer):
             return self._object()
         raise NotUnderstoodError
 
-    def _named(self) -> Expression:
-        name = self.name()
+    def _named(self, name: str) -> Expression:
         if self.takes("("):
             return Expression("call", (name, *self._items(")")))
         constants = {"true": True, "false": False, "null": None}
@@ -284,7 +283,7 @@ class Parser(Lexer):
         pairs = []
         self._lines()
         while not self.takes("}"):
-            key = Expression("literal", (self.name(),)) if self.kind == "name" else self._unary()
+            key = self._key()
             if not self.takes("="):
                 self.expect(":")
             pairs.append((key, self.expression()))
@@ -293,6 +292,14 @@ class Parser(Lexer):
                 break
             self._lines()
         return Expression("object", tuple(pairs))
+
+    def _key(self) -> Expression:
+        if self.kind != "name":
+            return self._unary()
+        name = self.name()
+        # A name alone is meant as it stands; one with something behind it is looked up.
+        alone = self.kind == "mark" and self.token in {"=", ":"}
+        return Expression("literal", (name,)) if alone else self._postfix(self._named(name))
 
     def _lines(self) -> bool:
         found = False
@@ -312,11 +319,9 @@ class Parser(Lexer):
         return tuple(names), collection
 
 
-def _number(text: str) -> int | float:
-    if text.isdigit() and len(text) <= _MAX_DIGITS:
-        return int(text)
-    number = float(text)
+def _number(text: str) -> Expression:
+    number = Decimal(text)
+    if number == number.to_integral_value() and number.adjusted() < _MAX_DIGITS:
+        return Expression("literal", (int(number),))
     # Terraform reckons with more digits than Python has.
-    if not math.isfinite(number) or abs(number) >= 2**53 or len(text) > _MAX_FLOAT:
-        raise NotUnderstoodError
-    return int(number) if number.is_integer() else number
+    return Expression("literal", (float(text),)) if len(text) <= _MAX_FLOAT else _NOT_UNDERSTOOD

@@ -11,11 +11,15 @@ from typing import Any, Final
 
 from ..models.base import UNKNOWN
 
-__all__ = ["SetOf", "call_function", "is_number", "iterate", "to_text", "unified"]
+__all__ = ["Refused", "SetOf", "call_function", "has_unknown", "is_number", "iterate", "to_text", "unified"]
 
 
 class SetOf(list[Any]):
     """A set in Terraform's order. It has no indexes: a for expression gives each item as its own key."""
+
+
+class Refused(Exception):  # noqa: N818 - not an error here, but what Terraform says
+    """Terraform refuses this for certain: only `try` and `can` go on."""
 
 
 class _Doubt(Exception):  # noqa: N818 - not an error, but the answer
@@ -23,12 +27,14 @@ class _Doubt(Exception):  # noqa: N818 - not an error, but the answer
 
 
 def call_function(name: str, arguments: list[Any]) -> Any:
-    """The result, or UNKNOWN where the function, an argument or the outcome is not certain."""
+    """The result, or UNKNOWN where the function, an argument or the outcome is not certain; Refused for no result."""
     function = _FUNCTIONS.get(name)
-    if function is None or (name not in _LENIENT and any(_has_unknown(argument) for argument in arguments)):
+    if function is None or (name not in _LENIENT and any(has_unknown(argument) for argument in arguments)):
         return UNKNOWN
     try:
         return function(*arguments)
+    except Refused:
+        raise
     except Exception:  # noqa: BLE001 - whatever goes wrong here, nothing is known of the value
         return UNKNOWN
 
@@ -76,11 +82,12 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _has_unknown(value: Any) -> bool:
+def has_unknown(value: Any) -> bool:
+    """Whether any part of it is not certain."""
     if isinstance(value, dict):
-        return any(_has_unknown(part) for part in value.values())
+        return any(has_unknown(part) for part in value.values())
     if isinstance(value, list):
-        return any(_has_unknown(part) for part in value)
+        return any(has_unknown(part) for part in value)
     return value is UNKNOWN
 
 
@@ -211,6 +218,8 @@ def _distinct(items: Any) -> list[Any]:
 
 
 def _coalesce(*values: Any) -> Any:
+    if all(value is None or (isinstance(value, str) and not value) for value in values):
+        raise Refused
     given = [value for value in values if value is not None]
     return next(value for value in _alike(given) if value != "")
 
