@@ -105,10 +105,11 @@ _KINDS = {
         'formatlist("%s", <S>)', "[for v in <S> : v]", "[for k, v in <S> : k]", "[for k, v in <M> : v if <B>]", "<S>[*]",
         "<A>[*]", "jsondecode(<T>)", "[for größe in <S> : größe]", "[{ a = <A> }, { a = <A> }][*].a", "[<M>, <M>].*.a",
         "[<C><A><C>,<C><A>,<C>]", "[<S>, <S>].*[0]", "[<S>, <S>][*][0]", "concat([<S>, <S>]...)", "try(<S>, [])",
+        "(<B> ? <S> : <S>)", "[<M>, <M>]", "(<B> ? <A> : <A>)",
         "[for<C>v in<C><S><C>:<C>v<C>if<C><B><C>]",
     ],
     "M": [
-        "merge(<M>, <M>)", "tomap(<M>)", "zipmap(<S>, <S>)", "{ for v in <S> : v => v }", "{ for v in <S> : v => 1... }",
+        "merge(<M>, <M>)", "tomap(<M>)", "(<B> ? <M> : <M>)", "zipmap(<S>, <S>)", "{ for v in <S> : v => v }", "{ for v in <S> : v => 1... }",
         "{ for k, v in <M> : k => v }", "{ a = <A>, b = <A> }", "{ for v in <S> : v => v... }", "{ (<T>) = <A>, <N> = 1 }",
         "{<C>a = <A>\n<C>(\"b\") = <A>\n}", "{ for v in <S> :<C>\"k${v}\" => <N>...<C> }", "merge([<M>, <M>]...)",
         "{ \"${<T>}\" : <A> }", "{ for k, v in <M> : k => { c = v\n (k) = 1 } }",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from ..models.base import UNKNOWN
+from ..models.base import UNKNOWN, Unknown
 
 __all__ = ["Refused", "SetOf", "call_function", "has_unknown", "is_number", "iterate", "to_text", "unified"]
 
@@ -69,10 +69,10 @@ def unified(chosen: Any, other: Any) -> Any:
     if chosen is None or other is None or chosen is UNKNOWN:
         return chosen
     if other is UNKNOWN:
-        return chosen if compound or isinstance(chosen, str) else UNKNOWN  # a number beside a text becomes one
-    if isinstance(chosen, list) and isinstance(other, list):
-        return chosen if len(_kinds((*chosen, *other))) <= 1 else UNKNOWN
-    if compound or len(_kinds((chosen, other))) <= 1:
+        return chosen if _scalars(chosen) <= {str, Unknown} else UNKNOWN  # a number beside a text becomes one
+    if compound:
+        return chosen if _unconverted((chosen, other)) else UNKNOWN
+    if len(_kinds((chosen, other))) <= 1:
         return chosen
     return to_text(chosen) if isinstance(chosen, str) or isinstance(other, str) else UNKNOWN
 
@@ -93,6 +93,38 @@ def has_unknown(value: Any) -> bool:
 
 def _kinds(values: Iterable[Any]) -> set[type]:
     return {float if is_number(value) else type(value) for value in values}
+
+
+def _scalars(value: Any) -> set[type]:
+    """The kinds of all scalars in it; null is of any."""
+    if isinstance(value, dict | list):
+        return {kind for part in (value.values() if isinstance(value, dict) else value) for kind in _scalars(part)}
+    return set() if value is None else _kinds([value])
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _shape(part) for key, part in sorted(value.items())}
+    return [_shape(part) for part in value] if isinstance(value, list) else next(iter(_kinds([value])))
+
+
+def _unconverted(values: Iterable[Any]) -> bool:
+    """Whether values stay what they are as elements of one type: lists or maps of such, or scalars of one kind.
+
+    Tuples and lists look alike here, and so do objects and maps: what would be converted in either is in doubt.
+    """
+    found = [value for value in values if value is not None]
+    if len({repr(_shape(value)) for value in found}) <= 1 or _all_text(found):
+        return True
+    if all(isinstance(value, dict) for value in found):
+        return _unconverted(part for value in found for part in value.values())
+    if all(isinstance(value, list) for value in found) and len({isinstance(value, SetOf) for value in found}) == 1:
+        return _unconverted(part for value in found for part in value)
+    return False
+
+
+def _all_text(values: list[Any]) -> bool:
+    return all(value is UNKNOWN or isinstance(value, str) for value in values)
 
 
 def _alike(values: Iterable[Any]) -> list[Any]:
@@ -262,7 +294,7 @@ def _tobool(value: Any) -> Any:
 
 
 def _tomap(values: Any) -> dict[str, Any]:
-    if not isinstance(values, dict) or len(_kinds(values.values())) > 1:
+    if not isinstance(values, dict) or not _unconverted(values.values()):
         raise _Doubt
     return dict(values)
 
@@ -271,7 +303,7 @@ def _tolist(items: Any) -> Any:
     if items is UNKNOWN:
         return UNKNOWN
     found = _as_list(items)
-    if len(_kinds(found)) > 1:
+    if not _unconverted(found):
         raise _Doubt
     return found
 
