@@ -12,6 +12,7 @@ from ..models.base import UNKNOWN
 from ..models.hcl import HclModule, HclResource
 from .hcl_blocks import Block, doubtful_files, index_blocks, is_override, module_files, read_source, split_blocks
 from .hcl_expression import Expression, convert, parse_expression
+from .hcl_functions import call_function
 from .hcl_inline import installed_modules
 from .hcl_json import json_blocks, json_values, read_json_file
 from .hcl_parse import merge_bodies, parse_text, read_blocks
@@ -219,7 +220,7 @@ def _repetition(block: ResourceBlock, scope: ModuleScope) -> Iterator[tuple[str,
         for key, value in sorted(collection.items()):
             yield f'["{key.translate(_IN_KEYS)}"]', {"each": {"key": key, "value": value}}
     elif "count" in block.body:
-        count = evaluate(convert(block.body["count"]), scope, {})
+        count = call_function("tonumber", [evaluate(convert(block.body["count"]), scope, {})])
         if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= 100_000:
             yield "[*]", {"count": UNKNOWN}
             return

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["Expression", "NotUnderstoodError", "Parser", "convert", "parse_expression", "parse_template", "unquoted"]
+__all__ = [
+    "Expression",
+    "NotUnderstoodError",
+    "Parser",
+    "convert",
+    "number_in",
+    "parse_expression",
+    "parse_template",
+    "unquoted",
+]
 
 _NAME: Final = r"[A-Za-z_\u00aa-\U0010ffff][\w\u00aa-\U0010ffff-]*"
 _TOKEN: Final = re.compile(
@@ -126,13 +136,14 @@ class Lexer:
 
     def _nest(self) -> None:
         """Which line ends count from here on: in brackets none, and none after the `for` of an object."""
-        if self.kind == "mark" and self.token in {"(", "[", "{"}:
-            self._within.append(self.token)
-        elif self.kind == "mark" and self.token in {")", "]", "}", "~}"} and self._within:
+        found = self.token
+        if self.kind == "mark" and found in {"(", "[", "{"}:
+            self._within.append(found)
+        elif self.kind == "mark" and found in {")", "]", "}", "~}"} and self._within:
             self._within.pop()
-        elif self._object_begins and self.token == "for":
+        elif self._object_begins and found == "for":
             self._within[-1] = "("
-        self._object_begins = self.token == "{" or (self._object_begins and self.token == "\n")
+        self._object_begins = found == "{" or (self._object_begins and found == "\n")
 
     def takes(self, token: str) -> bool:
         """Go on if this is the token."""
@@ -226,7 +237,8 @@ class Parser(Lexer):
         kind, token = self.kind, self.token
         if kind == "number":
             self.next()
-            return _number(token)
+            number = number_in(token)
+            return _NOT_UNDERSTOOD if number is None else Expression("literal", (number,))
         if kind == "template":
             tree = self.tree
             self.next()
@@ -319,9 +331,13 @@ class Parser(Lexer):
         return tuple(names), collection
 
 
-def _number(text: str) -> Expression:
-    number = Decimal(text)
-    if number == number.to_integral_value() and number.adjusted() < _MAX_DIGITS:
-        return Expression("literal", (int(number),))
-    # Terraform reckons with more digits than Python has.
-    return Expression("literal", (float(text),)) if len(text) <= _MAX_FLOAT else _NOT_UNDERSTOOD
+def number_in(text: str) -> int | float | None:
+    """The number; None where Terraform has more digits than Python."""
+    try:
+        exact = Decimal(text)
+        if abs(exact.adjusted()) < _MAX_DIGITS and exact == exact.to_integral_value():
+            return int(exact)
+    except InvalidOperation:
+        return None
+    number = float(text)
+    return number if math.isfinite(number) and len(text) <= _MAX_FLOAT else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .hcl_blocks import Block
-from .hcl_expression import parse_expression, unquoted
+from .hcl_expression import Expression, parse_expression, unquoted
 from .hcl_syntax import parse_syntax
 
 if TYPE_CHECKING:
@@ -81,14 +81,17 @@ def _body(tree: Tree[Any], text: str, file: str, line: int) -> dict[str, Any]:
         name = str(item.children[0])
         is_block = item.data == "block"
         if name in found and not (is_block and isinstance(found[name], list)):
-            raise InputError(
-                f"{file}, line {line + item.meta.line - 1}: {name} is set twice", "Keep one of the two."
-            )
+            raise InputError(f"{file}, line {line + item.meta.line - 1}: {name} is set twice", "Keep one of the two.")
         if is_block:
             found.setdefault(name, []).append(_block(item.children[1:], text, file, line))
         else:
-            found[name] = parse_expression(text[item.children[1].end_pos : item.meta.end_pos])
+            found[name] = _value(item, text)
     return found
+
+
+def _value(attribute: Tree[Any], text: str) -> Expression:
+    equals: Any = attribute.children[1]
+    return parse_expression(text[equals.end_pos : attribute.meta.end_pos])
 
 
 def _block(parts: list[Tree[Any] | Token], text: str, file: str, line: int) -> dict[str, Any]:
@@ -102,7 +105,7 @@ def _block(parts: list[Tree[Any] | Token], text: str, file: str, line: int) -> d
         elif part.data == "body":
             body = _body(part, text, file, line)
         else:  # an attribute in the same line
-            body = {str(part.children[0]): parse_expression(text[part.children[1].end_pos : part.meta.end_pos])}
+            body = {str(part.children[0]): _value(part, text)}
     body["__is_block__"] = True
     for label in reversed(labels):
         body = {label: body}

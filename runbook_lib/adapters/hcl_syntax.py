@@ -54,7 +54,7 @@ def _check(name: Token) -> None:
 
     # A name is made as Python's are, of Unicode's letters and digits, apart from the hyphen.
     if not name.replace("-", "").isidentifier():
-        raise UnexpectedToken(name, {"NAME"})
+        raise UnexpectedToken(name, {"NAME"})  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=1)

@@ -117,9 +117,10 @@ class _Reader:
                 self.parts[-1].text = self.parts[-1].text.rstrip()
         parser = Parser(self._text, start)
         self.parts.append(_Part("value", tree=parser.expression()) if value else _directive(parser))
-        if parser.kind != "mark" or parser.token not in {"}", "~}"}:
+        end = parser.token
+        if parser.kind != "mark" or end not in {"}", "~}"}:
             raise NotUnderstoodError
-        self._trim = parser.token == "~}"
+        self._trim = end == "~}"
         self.position = parser.position
 
 

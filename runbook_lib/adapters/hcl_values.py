@@ -198,8 +198,8 @@ def _choice(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     chosen = _as_bool(condition)
     if chosen is UNKNOWN:
         return UNKNOWN
-    result, other = _evaluate(parts[1 if chosen else 2], scope, names), evaluate(parts[2 if chosen else 1], scope, names)
-    return unified(result, other)
+    result = _evaluate(parts[1 if chosen else 2], scope, names)
+    return unified(result, evaluate(parts[2 if chosen else 1], scope, names))
 
 
 def _binary(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
