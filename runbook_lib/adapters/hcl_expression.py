@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = [
-    "Expression",
-    "NotUnderstoodError",
-    "Parser",
-    "convert",
-    "number_in",
-    "parse_expression",
-    "parse_template",
-    "unquoted",
-]
+from .hcl_template import read_template
+from .hcl_tree import NOT_UNDERSTOOD, Expression, NotUnderstoodError, number_in
+
+__all__ = ["Expression", "Parser", "convert", "parse_expression", "parse_template", "unquoted"]
 
 _NAME: Final = r"[A-Za-z_\u00aa-\U0010ffff][\w\u00aa-\U0010ffff-]*"
 _TOKEN: Final = re.compile(
@@ -32,23 +23,6 @@ _BLANKS: Final = re.compile(rf"(?:\s|{_COMMENT})*+", re.DOTALL)
 _BLANKS_IN_LINE: Final = re.compile(rf"(?:[ \t\r]|{_COMMENT})*+", re.DOTALL)
 _LEVELS: Final = (("||",), ("&&",), ("==", "!="), ("<", ">", "<=", ">="), ("+", "-"), ("*", "/", "%"))
 _MAX_DEPTH: Final = 60
-_MAX_DIGITS: Final = 100
-_MAX_FLOAT: Final = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """A node: `kind` says what `parts` are; `unknown` is the kind of all that is not understood."""
-
-    kind: str
-    parts: tuple[Any, ...] = ()
-
-
-_NOT_UNDERSTOOD: Final = Expression("unknown")
-
-
-class NotUnderstoodError(Exception):
-    """The text is outside this grammar, or nested out of all proportion."""
 
 
 def convert(value: Any) -> Expression:
@@ -71,19 +45,17 @@ def parse_expression(text: str) -> Expression:
         tree = parser.expression()
         parser.expect_end()
     except (NotUnderstoodError, RecursionError):
-        return _NOT_UNDERSTOOD
+        return NOT_UNDERSTOOD
     return tree
 
 
 @lru_cache(maxsize=8192)
 def parse_template(text: str) -> Expression:
     """The tree of a text as JSON has it, in which nothing is escaped but a `${`."""
-    from .hcl_template import read_template
-
     try:
-        return read_template(text, 0)[0]
+        return read_template(text, 0, Parser)[0]
     except (NotUnderstoodError, RecursionError):
-        return _NOT_UNDERSTOOD
+        return NOT_UNDERSTOOD
 
 
 def unquoted(text: str) -> str:
@@ -105,7 +77,7 @@ class Lexer:
         self._object_begins = False
         self.depth = 0
         self.kind = self.token = ""
-        self.tree = _NOT_UNDERSTOOD
+        self.tree = NOT_UNDERSTOOD
         self.next()
 
     def next(self) -> None:
@@ -126,12 +98,10 @@ class Lexer:
         self._nest()
 
     def _template(self) -> None:
-        from .hcl_template import read_template
-
-        quoted = self.kind == "string"
-        marker = "" if quoted else self.token.strip().lstrip("<-")
-        flush = self.token.startswith("<<-")
-        self.tree, self.position = read_template(self._text, self.position, quoted=quoted, marker=marker, flush=flush)
+        heredoc = self.token if self.kind == "heredoc" else ""
+        self.tree, self.position = read_template(
+            self._text, self.position, Parser, quoted=not heredoc, heredoc=heredoc.strip()
+        )
         self.kind, self.token = "template", ""
 
     def _nest(self) -> None:
@@ -238,7 +208,7 @@ class Parser(Lexer):
         if kind == "number":
             self.next()
             number = number_in(token)
-            return _NOT_UNDERSTOOD if number is None else Expression("literal", (number,))
+            return NOT_UNDERSTOOD if number is None else Expression("literal", (number,))
         if kind == "template":
             tree = self.tree
             self.next()
@@ -329,15 +299,3 @@ class Parser(Lexer):
         if end:
             self.expect(end)
         return tuple(names), collection
-
-
-def number_in(text: str) -> int | float | None:
-    """The number; None where Terraform has more digits than Python."""
-    try:
-        exact = Decimal(text)
-        if abs(exact.adjusted()) < _MAX_DIGITS and exact == exact.to_integral_value():
-            return int(exact)
-    except InvalidOperation:
-        return None
-    number = float(text)
-    return number if math.isfinite(number) and len(text) <= _MAX_FLOAT else None

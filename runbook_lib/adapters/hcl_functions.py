@@ -239,6 +239,8 @@ def _setunion(*sets: Any) -> SetOf:
 
 def _setproduct(*sets: Any) -> list[list[Any]]:
     found = [_alike(_as_list(one)) for one in sets]
+    if any(isinstance(one, SetOf) for one in sets) and max(map(len, found), default=0) > 1:
+        raise _Doubt  # then the result is a set, and the order of lists in one is Terraform's own
     if any(len(_toset(one)) < len(one) for one in found):
         raise _Doubt  # of lists each item counts, of sets each value
     return [list(group) for group in itertools.product(*found)]

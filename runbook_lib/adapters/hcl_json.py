@@ -11,12 +11,12 @@ from typing import Any, Final
 from ..errors import InputError
 from ..models.findings import Source
 from .hcl_blocks import Block
-from .hcl_expression import Expression, number_in, parse_expression, parse_template
+from .hcl_expression import parse_expression, parse_template
+from .hcl_tree import NOT_UNDERSTOOD, Expression, number_in
 
 __all__ = ["json_blocks", "json_values", "read_json_file"]
 
 _NESTED: Final = {"ingress", "egress", "entry", "lifecycle"}
-_UNKNOWN: Final = Expression("unknown")
 _MAX_FLOAT: Final = 15
 
 
@@ -43,7 +43,7 @@ def json_blocks(data: Any, file: str) -> Iterator[tuple[Block, dict[str, Any]]]:
 
 def _variable(body: dict[str, Any]) -> dict[str, Any]:
     """Its type is an expression in quotes, and no text in its default is a template."""
-    found = {key: _UNKNOWN if _repeats(part) else Expression("literal", (part,)) for key, part in body.items()}
+    found = {key: NOT_UNDERSTOOD if _repeats(part) else Expression("literal", (part,)) for key, part in body.items()}
     if isinstance(body.get("type"), str):
         found["type"] = parse_expression(body["type"])
     return dict(found)
@@ -99,7 +99,7 @@ def _from_json(value: Any) -> Any:
     if isinstance(value, str):
         return parse_template(value)
     if isinstance(value, Repeated) or (isinstance(value, float) and len(repr(value)) > _MAX_FLOAT):
-        return _UNKNOWN  # Terraform reckons with more digits
+        return NOT_UNDERSTOOD  # Terraform reckons with more digits
     if isinstance(value, list):
         return [_from_json(item) for item in value]
     if isinstance(value, dict):

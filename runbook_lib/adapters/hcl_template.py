@@ -6,9 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from .hcl_expression import Expression, NotUnderstoodError, Parser
+from .hcl_tree import Expression, NotUnderstoodError
 
 __all__ = ["read_template"]
 
@@ -18,6 +18,25 @@ _LINE: Final = re.compile(r"[^\n]*")
 _PLAIN: Final = re.compile(r'[^"\\\n$%]+')
 _EMPTY: Final = Expression("literal", ("",))
 _LAST_CODE: Final = 0x10FFFF
+
+
+class ExpressionParser(Protocol):
+    """Reads the expression that begins somewhere in a text, and stands at the token behind it."""
+
+    kind: str
+    token: str
+    position: int
+
+    def __init__(self, text: str, position: int) -> None: ...
+
+    def name(self) -> str:
+        """Go on; it must be a name, which is given."""
+
+    def expression(self) -> Expression:
+        """The tree of the next expression."""
+
+    def for_head(self) -> tuple[tuple[str, ...], Expression]:
+        """The names that a `for` makes, and what it goes through."""
 
 
 @dataclass(slots=True)
@@ -31,16 +50,21 @@ class _Part:
 
 
 def read_template(
-    text: str, position: int, *, quoted: bool = False, marker: str = "", flush: bool = False
+    text: str,
+    position: int,
+    parser: type[ExpressionParser],
+    *,
+    quoted: bool = False,
+    heredoc: str = "",
 ) -> tuple[Expression, int]:
     """The tree of the template that begins there, and where the text goes on.
 
-    It ends at a quote, at the line that is the heredoc's `marker`, or else with the text; `flush` (`<<-`) takes the
-    least margin away. Only between quotes is anything escaped by a backslash.
+    It ends at a quote, at the line that is the heredoc's marker (`heredoc` is its first line), or else with the text.
+    Only between quotes is anything escaped by a backslash.
     """
-    reader = _Reader(text, position, quoted=quoted, marker=marker)
+    reader = _Reader(text, position, parser, quoted=quoted, marker=heredoc.lstrip("<-"))
     reader.read()
-    if flush:
+    if heredoc.startswith("<<-"):
         _without_margin(reader.parts)
     if len(reader.parts) == 1 and reader.parts[0].kind == "value":
         return reader.parts[0].tree, reader.position
@@ -51,8 +75,9 @@ def read_template(
 
 
 class _Reader:
-    def __init__(self, text: str, position: int, *, quoted: bool, marker: str) -> None:
+    def __init__(self, text: str, position: int, parser: type[ExpressionParser], *, quoted: bool, marker: str) -> None:
         self._text = text
+        self._parser = parser
         self.position = position
         self._quoted = quoted
         self._marker = marker
@@ -115,7 +140,7 @@ class _Reader:
             start += 1
             if self.parts and self.parts[-1].kind == "text":
                 self.parts[-1].text = self.parts[-1].text.rstrip()
-        parser = Parser(self._text, start)
+        parser = self._parser(self._text, start)
         self.parts.append(_Part("value", tree=parser.expression()) if value else _directive(parser))
         end = parser.token
         if parser.kind != "mark" or end not in {"}", "~}"}:
@@ -124,7 +149,7 @@ class _Reader:
         self.position = parser.position
 
 
-def _directive(parser: Parser) -> _Part:
+def _directive(parser: ExpressionParser) -> _Part:
     kind = parser.name()
     if kind == "if":
         return _Part(kind, tree=parser.expression())
