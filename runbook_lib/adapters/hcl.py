@@ -51,7 +51,7 @@ def read_hcl(  # noqa: PLR0913 - what Terraform takes too
     root = ModuleScope(given=given)
     reader.load(folder, root)
     resources = tuple(reader.resources(folder, root, ()))
-    return HclModule(resources, tuple(reader.unread), tuple(dict.fromkeys(reader.doubtful)))
+    return HclModule(resources, tuple(reader.unread), tuple(dict.fromkeys(reader.doubtful)), product)
 
 
 class _Reader:

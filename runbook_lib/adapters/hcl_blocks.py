@@ -135,18 +135,20 @@ def without_comments(text: str) -> str:
     return "".join([*parts, text[start:]])
 
 
-def index_blocks(folder: Path, base: Path) -> dict[tuple[tuple[str, ...], str], Source]:
+def index_blocks(folder: Path, base: Path, product: str = "") -> dict[tuple[tuple[str, ...], str], Source]:
     """Where each resource and module block stands, by the names of the modules above it and `type.name`.
 
     Files are named relative to `base` where they lie below it.
     """
     found: dict[tuple[tuple[str, ...], str], Source] = {}
-    _index(folder.resolve(), base.resolve(), (), found)
+    _index(folder.resolve(), base.resolve(), (), found, product)
     return found
 
 
-def _index(folder: Path, base: Path, path: tuple[str, ...], found: dict[tuple[tuple[str, ...], str], Source]) -> None:
-    for file in module_files(folder):
+def _index(
+    folder: Path, base: Path, path: tuple[str, ...], found: dict[tuple[tuple[str, ...], str], Source], product: str
+) -> None:
+    for file in module_files(folder, product):
         if file.name.endswith(".json"):
             continue
         name = str(file.relative_to(base)) if file.is_relative_to(base) else str(file)
@@ -158,7 +160,7 @@ def _index(folder: Path, base: Path, path: tuple[str, ...], found: dict[tuple[tu
                 local = _LOCAL_SOURCE.search(block.text)
                 child = (folder / local[1]).resolve() if local else None
                 if child and child.is_dir() and len(path) < 20:
-                    _index(child, base, (*path, block.labels[0]), found)
+                    _index(child, base, (*path, block.labels[0]), found, product)
 
 
 def _after_token(text: str, match: re.Match[str]) -> int:

@@ -188,6 +188,8 @@ def _concat(*lists: Any) -> Any:
     found = [item for items in lists for item in _list(items)]
     if len(_kinds(item for item in found if not isinstance(item, list | dict))) > 1:
         raise _Doubt  # lists are converted to one type, tuples are not, and here both look alike
+    if not all(lists) and any(isinstance(item, int | float) for item in found):
+        raise _Doubt  # an empty list may be one of texts
     return found
 
 

@@ -29,9 +29,11 @@ class HclResource:
 class HclModule:
     """A root module with all that it calls from local folders; `unread` are the calls that were not followed.
 
-    `doubtful` are the .tofu files that OpenTofu reads in place of others, where it is not known whether it is used.
+    `product` says who reads the files, if that is known; else `doubtful` are those that OpenTofu alone reads, in place of
+    others.
     """
 
     resources: tuple[HclResource, ...] = ()
     unread: tuple[str, ...] = ()
     doubtful: tuple[str, ...] = ()
+    product: str = ""

@@ -92,4 +92,5 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
         standing=every,
         unread=module.unread,
         doubtful=module.doubtful,
+        product=module.product,
     )
