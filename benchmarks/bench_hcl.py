@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import hcl2
 from generated_plan import write_hcl
 
 from runbook_lib.adapters.hcl_blocks import module_files, read_source, split_blocks
-from runbook_lib.adapters.hcl_expression import convert, parse_template
+from runbook_lib.adapters.hcl_expression import parse_template
+from runbook_lib.adapters.hcl_parse import parse_text
+from runbook_lib.adapters.hcl_syntax import parse_syntax
 
 # By the processor's time: the wall's would measure whatever else the machine does.
 READ = """
@@ -65,15 +66,12 @@ def read(folder: Path) -> tuple[float, float]:
 
 
 def print_parts(folder: Path) -> None:
-    hcl2.loads("a = 1\n")  # the grammar is read once a process
+    timed("the grammar, once a process", lambda: [parse_syntax("a = 1\n")])
     texts = [block.text for file in module_files(folder) for block in split_blocks(read_source(file), file.name)]
-    trees = timed("python-hcl2: parse", lambda: [hcl2.parses_to_tree(text) for text in texts])
-    typed = timed("python-hcl2: typed tree", lambda: [hcl2.transform(tree) for tree in trees])
-    plain = timed("python-hcl2: plain data", lambda: [hcl2.serialize(tree) for tree in typed])
-    timed("ours: expressions", lambda: [convert(part) for body in plain for part in attributes(body)])
-    strings = [f'name ${{var.names[{index}]}} and "{index}"'.replace('"', '\\"') for index in range(TEMPLATES)]
-    timed(f"ours: {TEMPLATES} templates", lambda: [parse_template(text) for text in strings])
-    timed(f"python-hcl2: {TEMPLATES} templates", lambda: [hcl2.parses(f'a = "{text}"\n') for text in strings])
+    timed("syntax", lambda: [parse_syntax(text) for text in texts])
+    timed("syntax and expressions", lambda: [parse_text(text, "main.tf", 1) for text in texts])
+    strings = [f'name ${{var.names[{index}]}} and "{index}"' for index in range(TEMPLATES)]
+    timed(f"{TEMPLATES} templates", lambda: [parse_template(text) for text in strings])
 
 
 def timed(what: str, action: Callable[[], list[Any]]) -> list[Any]:
@@ -81,15 +79,6 @@ def timed(what: str, action: Callable[[], list[Any]]) -> list[Any]:
     result = action()
     print(f"part    {time.process_time() - started:18.3f} s   {what}")
     return result
-
-
-def attributes(part: Any) -> Iterator[Any]:
-    """Whatever is no block below this one."""
-    if isinstance(part, list) or (isinstance(part, dict) and not part.get("__is_block__")):
-        for inner in part.values() if isinstance(part, dict) else part:
-            yield from attributes(inner)
-    elif isinstance(part, dict):
-        yield from (value for key, value in part.items() if not key.startswith("__"))
 
 
 if __name__ == "__main__":

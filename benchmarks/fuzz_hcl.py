@@ -11,10 +11,10 @@ import argparse
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,65 @@ class Difference:
     theirs: Any
 
 
+_LEAVES = {
+    "N": ["0", "1", "2", "3", "7", "22", "80", "443", "65535", "-1", "-7", "1.5", "null", '"8"', "1e3", "2.50", "007"],
+    "T": ['""', '"a"', '"b"', '"10.0.0.0/8"', '"0.0.0.0/0"', '"22"', '"-5"', '"1.50"', '"true"', '"ä b"', "null",
+          r'"\u00e9\n"', '"$${a}"', '" c "', '"e\u0301"'],
+    "B": ["true", "false", '"true"', '"false"', "null"],
+    "S": ['["a", "b"]', '["b", "a", "b"]', "[1, 2, 3]", "[]", "[22, 80]", '[1, "a"]', "[null]", "[true, 1]"],
+    "M": ['{ a = 1, b = "x" }', "{}", "{ a = 1, b = 2 }", '{ b = "y" }', '{ "10" = 1, "9" = 2, a = 3 }',
+          "{ a : 1\n ä = 2, }"],
+    "V": ["v", "v", "größe", "x-1"],
+    "C": [" /* \" */ ", " # c\n", " // \"c\n", "\n", " ", " /* c */ "],
+}  # fmt: skip
+# What stands between < and > is generated in turn; the operators are one of those that a text names.
+_KINDS = {
+    "N": [
+        "(<N> <+> <N>)", "-<N>", "length(<A>)", "max(<N>, <N>)", "min(<N>, <N>)", "abs(<N>)", "sum(<S>)",
+        "tonumber(<T>)", "element(<S>, <N>)", "<S>[<N>]", "one(<S>)", "coalesce(<N>, <N>)", "(<B> ? <N> : <N>)",
+        'lookup(<M>, "a", <N>)', "(<C><N><C> <+><C> <N><C>)", "-(-<N>)", "<S>.0", "try(<N>, <N>)", "max(<S>...)",
+        "coalesce(<S>...)", "try(coalesce(<N>, <N>), <N>)", "max(<N><C>,<C><N>,)",
+    ],
+    "T": [
+        '"x${<A>}y"', '"${<A>}"', "upper(<T>)", "lower(<T>)", "trimspace(<T>)", "join(<T>, <S>)",
+        'format("%s-%d%%", <T>, <N>)', "replace(<T>, <T>, <T>)", "tostring(<A>)", "trimprefix(<T>, <T>)",
+        "coalesce(<T>, <T>)", "cidrsubnet(<T>, <N>, <N>)", "jsonencode(<A>)", "(<B> ? <T> : <T>)", "<M>.a",
+        '<M>["b"]', '"x ${~ <T> ~} y"', '"${~ <T> ~}"', '" ${<T> ~}\n y${~ <N> } "'.replace("\n", r"\n"),
+        '"%{ if <B> }${<T>}%{ else }n%{ endif }"', '"a %{~ if <B> ~} b %{~ endif ~} c"',
+        '"%{ for v in <S> }${v},%{ endfor }"', '"%{ for k, v in <M> ~} ${k}=${v} %{~ endfor }"', "<<E\n<L><L>E\n",
+        "<<-E\n<L><L><L>    E\n", "try(<T>, <T>)", "try(<M>.c, <T>)", 'try(<M>["a"], <M>.b, <T>)',
+    ],
+    "L": [
+        "a\n", "  b ${<T>} c\n", "   ${~ <T> ~}  \n", "\n", "    \n", "${<A>}\n",
+        "  %{ if <B> ~}\n  d\n  %{ else ~}\n e\n%{ endif ~}\n", "%{ for v in <S> }\n ${v}\n%{ endfor }\n",
+        r"""  \n "q" $${x} $""" + "\n",
+    ],
+    "B": [
+        "!<B>", "!!<B>", "(<B> <&> <B>)", "(<A> <=> <A>)", "(<N> <<> <N>)", "contains(<S>, <A>)",
+        "startswith(<T>, <T>)", "tobool(<A>)", "can(<A>)", "can(<M>.a)", "try(<B>, <B>)", "(<C><B><C> <&><C> <B>)",
+    ],
+    "S": [
+        "[<A>, <A>]", "concat(<S>, <S>)", "flatten([<S>, <S>])", "distinct(<S>)", "toset(<S>)", "tolist(<S>)",
+        "sort(<S>)", "reverse(<S>)", "compact(<S>)", "range(<N>)", "range(<N>, <N>)", "range(<N>, <N>, <N>)",
+        "slice(<S>, <N>, <N>)", "split(<T>, <T>)", "keys(<M>)", "values(<M>)", "setunion(<S>, <S>)",
+        "setsubtract(<S>, <S>)", "setproduct(<S>, <S>)", 'formatlist("%s", <S>)', "[for v in <S> : v]",
+        "[for k, v in <S> : k]", "[for k, v in <M> : v if <B>]", "<S>[*]", "<A>[*]", "jsondecode(<T>)",
+        "[for größe in <S> : größe]", "[{ a = <A> }, { a = <A> }][*].a", "[<M>, <M>].*.a", "[<C><A><C>,<C><A>,<C>]",
+        "[<S>, <S>].*[0]", "[<S>, <S>][*][0]", "concat([<S>, <S>]...)", "try(<S>, [])", "(<B> ? <S> : <S>)",
+        "[<M>, <M>]", "(<B> ? <A> : <A>)", "[for<C>v in<C><S><C>:<C>v<C>if<C><B><C>]",
+    ],
+    "M": [
+        "merge(<M>, <M>)", "tomap(<M>)", "(<B> ? <M> : <M>)", "zipmap(<S>, <S>)", "{ for v in <S> : v => v }",
+        "{ for v in <S> : v => 1... }", "{ for k, v in <M> : k => v }", "{ a = <A>, b = <A> }",
+        "{ for v in <S> : v => v... }", "{ (<T>) = <A>, <N> = 1 }", "{<C>a = <A>\n<C>(\"b\") = <A>\n}",
+        "{ for v in <S> :<C>\"k${v}\" => <N>...<C> }", "merge([<M>, <M>]...)", "{ \"${<T>}\" : <A> }",
+        "{ for k, v in <M> : k => { c = v\n (k) = 1 } }",
+    ],
+}  # fmt: skip
+_SIGNS = {"+": ["+", "-", "*", "/", "%"], "&": ["&&", "||"], "=": ["==", "!="], "<": ["<", ">", "<=", ">="]}
+_HOLE = re.compile(r"<([NTBSMALVC]|[+&=<])>")
+
+
 class Grammar:
     """Random expressions of the kinds that rules are made with; depth bounds their size."""
 
@@ -69,109 +128,24 @@ class Grammar:
         self._random = random.Random(seed)
 
     def any(self, depth: int) -> str:
-        """An expression of any kind."""
-        kinds: list[Callable[[int], str]] = [self.number, self.text, self.boolean, self.sequence, self.mapping]
-        return self._pick(kinds)(depth)
+        """An expression of any kind: N a number, T a text, B a boolean, S a sequence, M a mapping, mostly."""
+        return self._made(self._random.choice("NTBSM"), depth)
 
-    def number(self, depth: int) -> str:
-        """Mostly one that gives a number."""
-        if depth <= 0 or self._one_in(4):
-            return self._pick(["0", "1", "2", "3", "7", "22", "80", "443", "65535", "-1", "-7", "1.5", "null", '"8"'])
-        one, two = (lambda: self.number(depth - 1)), (lambda: self.sequence(depth - 1))
-        return self._pick([
-            f"({one()} {self._pick(['+', '-', '*', '/', '%'])} {one()})", f"-{one()}", f"length({self.any(depth - 1)})",
-            f"max({one()}, {one()})", f"min({one()}, {one()})", f"abs({one()})", f"sum({two()})",
-            f"tonumber({self.text(depth - 1)})", f"element({two()}, {one()})", f"{two()}[{one()}]", f"one({two()})",
-            f"coalesce({one()}, {one()})", f"({self.boolean(depth - 1)} ? {one()} : {one()})",
-            f'lookup({self.mapping(depth - 1)}, "a", {one()})',
-        ])  # fmt: skip
-
-    def text(self, depth: int) -> str:
-        """Mostly one that gives a text."""
-        if depth <= 0 or self._one_in(4):
-            texts = [
-                '""',
-                '"a"',
-                '"b"',
-                '"10.0.0.0/8"',
-                '"0.0.0.0/0"',
-                '"22"',
-                '"-5"',
-                '"1.50"',
-                '"true"',
-                '"ä b"',
-                "null",
-            ]
-            return self._pick(texts)
-        one, two = (lambda: self.text(depth - 1)), (lambda: self.sequence(depth - 1))
-        return self._pick([
-            f'"x${{{self.any(depth - 1)}}}y"', f'"${{{self.any(depth - 1)}}}"', f"upper({one()})", f"lower({one()})",
-            f"trimspace({one()})", f"join({one()}, {two()})", f'format("%s-%d%%", {one()}, {self.number(depth - 1)})',
-            f"replace({one()}, {one()}, {one()})", f"tostring({self.any(depth - 1)})", f"trimprefix({one()}, {one()})",
-            f"coalesce({one()}, {one()})", f"cidrsubnet({one()}, {self.number(1)}, {self.number(1)})",
-            f"jsonencode({self.any(depth - 1)})", f"({self.boolean(depth - 1)} ? {one()} : {one()})",
-            f"{self.mapping(depth - 1)}.a", f'{self.mapping(depth - 1)}["b"]',
-        ])  # fmt: skip
-
-    def boolean(self, depth: int) -> str:
-        """Mostly one that gives a boolean."""
-        if depth <= 0 or self._one_in(4):
-            return self._pick(["true", "false", '"true"', '"false"', "null"])
-        one, some = (lambda: self.boolean(depth - 1)), (lambda: self.any(depth - 1))
-        return self._pick([
-            f"!{one()}", f"({one()} {self._pick(['&&', '||'])} {one()})",
-            f"({some()} {self._pick(['==', '!='])} {some()})",
-            f"({self.number(depth - 1)} {self._pick(['<', '>', '<=', '>='])} {self.number(depth - 1)})",
-            f"contains({self.sequence(depth - 1)}, {some()})",
-            f"startswith({self.text(depth - 1)}, {self.text(depth - 1)})", f"tobool({self.any(depth - 1)})",
-        ])  # fmt: skip
-
-    def sequence(self, depth: int) -> str:
-        """Mostly one that gives a list or a set."""
-        if depth <= 0 or self._one_in(5):
-            return self._pick(
-                ['["a", "b"]', '["b", "a", "b"]', "[1, 2, 3]", "[]", "[22, 80]", '[1, "a"]', "[null]", "[true, 1]"]
-            )
-        one, item = (lambda: self.sequence(depth - 1)), (lambda: self.any(depth - 1))
-        return self._pick([
-            f"[{item()}, {item()}]", f"concat({one()}, {one()})", f"flatten([{one()}, {one()}])", f"distinct({one()})",
-            f"toset({one()})", f"tolist({one()})", f"sort({one()})", f"reverse({one()})", f"compact({one()})",
-            f"range({self.number(1)})", f"range({self.number(1)}, {self.number(1)})",
-            f"range({self.number(1)}, {self.number(1)}, {self.number(1)})",
-            f"slice({one()}, {self.number(1)}, {self.number(1)})",
-            f"split({self.text(depth - 1)}, {self.text(depth - 1)})",
-            f"keys({self.mapping(depth - 1)})", f"values({self.mapping(depth - 1)})", f"setunion({one()}, {one()})",
-            f"setsubtract({one()}, {one()})", f"setproduct({one()}, {one()})", f'formatlist("%s", {one()})',
-            f"[for v in {one()} : v]", f"[for k, v in {one()} : k]",
-            f"[for k, v in {self.mapping(depth - 1)} : v if {self.boolean(depth - 1)}]",
-            f"{one()}[*]", f"{self.any(depth - 1)}[*]", f"jsondecode({self.text(depth - 1)})",
-        ])  # fmt: skip
-
-    def mapping(self, depth: int) -> str:
-        """Mostly one that gives an object or a map."""
-        if depth <= 0 or self._one_in(4):
-            return self._pick(
-                ['{ a = 1, b = "x" }', "{}", "{ a = 1, b = 2 }", '{ b = "y" }', '{ "10" = 1, "9" = 2, a = 3 }']
-            )
-        one, items = (lambda: self.mapping(depth - 1)), (lambda: self.sequence(depth - 1))
-        return self._pick([
-            f"merge({one()}, {one()})", f"tomap({one()})", f"zipmap({items()}, {items()})",
-            f"{{ for v in {items()} : v => v }}", f"{{ for v in {items()} : v => 1... }}",
-            f"{{ for k, v in {one()} : k => v }}", f"{{ a = {self.any(depth - 1)}, b = {self.any(depth - 1)} }}",
-        ])  # fmt: skip
-
-    def _pick(self, among: Any) -> Any:
-        return self._random.choice(among)
-
-    def _one_in(self, count: int) -> bool:
-        return self._random.randrange(count) == 0
+    def _made(self, kind: str, depth: int) -> str:
+        if kind == "A":
+            return self.any(depth)
+        if kind in _SIGNS:
+            return self._random.choice(_SIGNS[kind])
+        leaf = kind not in _KINDS or (kind in _LEAVES and (depth <= 0 or self._random.randrange(4) == 0))
+        text = self._random.choice(_LEAVES[kind] if leaf else _KINDS[kind])
+        return _HOLE.sub(lambda hole: self._made(hole[1], depth - 1), text)
 
 
 def generate(count: int, seed: int) -> list[str]:
     """So many different expressions, none of them long."""
     grammar, found = Grammar(seed), dict[str, None]()
     while len(found) < count:
-        expression = grammar.any(3)
+        expression = grammar.any(3).rstrip("\n")
         if len(expression) < 400:
             found[expression] = None
     return list(found)
@@ -199,7 +173,7 @@ def _terraform(expressions: list[str]) -> list[Any]:
     """What each gives, in a list of one; the text `error` where it is an error."""
     binary = find_binary(os.environ.get("RUNBOOK_TERRAFORM", ""), "1.5.0", os.environ)
     outputs = (
-        f'output "e{number}" {{\n  value = jsonencode(try([{text}], "error"))\n}}\n'
+        f'output "e{number}" {{\n  value = jsonencode(try([{text}\n], "error"))\n}}\n'
         for number, text in enumerate(expressions)
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Terraform files read without Terraform, by python-hcl2: one block at a time, so that memory stays bounded."""
+"""Terraform files read without Terraform: one block at a time, so that memory stays bounded."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from ..models.base import UNKNOWN
 from ..models.hcl import HclModule, HclResource
-from .hcl_blocks import Block, index_blocks, is_override, module_files, read_source, split_blocks
-from .hcl_expression import convert, parse_expression
+from .hcl_blocks import Block, doubtful_files, index_blocks, is_override, module_files, read_source, split_blocks
+from .hcl_expression import Expression, convert, parse_expression
+from .hcl_functions import call_function
 from .hcl_inline import installed_modules
 from .hcl_json import json_blocks, json_values, read_json_file
-from .hcl_parse import inner_body, merge_bodies, parse_text
+from .hcl_parse import merge_bodies, parse_text, read_blocks
 from .hcl_scope import ModuleScope, ResourceBlock, Variable, body_values
 from .hcl_values import evaluate, references
 
@@ -33,27 +34,33 @@ def read_hcl(  # noqa: PLR0913 - what Terraform takes too
     progress: Progress | None = None,
     base: Path | None = None,
     installed: Path | None = None,
+    product: str = "",
 ) -> HclModule:
     """Read a root module, with the modules that it calls from local folders or that `terraform init` has laid down.
 
     Those are looked for where init was run: in `folder`, unless `installed` names another root module.
     `variables` are given as text, as in TF_VAR_…; `progress` is told how many bytes are read of how many; sources are
-    named relative to `base`. InputError names file and line.
+    named relative to `base`. `product` is who will read the files, `Terraform` or `OpenTofu`, if that is known.
+    InputError names file and line.
     """
     laid = installed_modules(installed or folder)
-    reader = _Reader((base or Path.cwd()).resolve(), progress or (lambda _done, _total: None), laid)
+    reader = _Reader((base or Path.cwd()).resolve(), progress or (lambda _done, _total: None), laid, product)
     given = {name: _from_text(text) for name, text in (variables or {}).items()}
     for path in (*_automatic_var_files(folder), *var_files):
         given |= reader.var_file(path)
     root = ModuleScope(given=given)
     reader.load(folder, root)
     resources = tuple(reader.resources(folder, root, ()))
-    return HclModule(resources, tuple(reader.unread))
+    return HclModule(resources, tuple(reader.unread), tuple(dict.fromkeys(reader.doubtful)), product)
 
 
 class _Reader:
-    def __init__(self, base: Path, progress: Progress, installed: Mapping[tuple[str, ...], tuple[Path, str]]) -> None:
+    def __init__(
+        self, base: Path, progress: Progress, installed: Mapping[tuple[str, ...], tuple[Path, str]], product: str
+    ) -> None:
         self._base = base
+        self._product = product
+        self.doubtful: list[str] = []
         self._installed = installed
         self._progress = progress
         self._done = self._total = 0
@@ -62,7 +69,7 @@ class _Reader:
 
     def var_file(self, path: Path) -> dict[str, Any]:
         """The values of one tfvars file."""
-        text = read_source(path)
+        text = read_source(path, self._name(path))
         if path.name.endswith(".json"):
             return json_values(read_json_file(text, path), path)
         data = parse_text(text, self._name(path), 1)
@@ -86,7 +93,9 @@ class _Reader:
     def _blocks(self, folder: Path) -> Iterable[tuple[Block, dict[str, Any]]]:
         # A module that is called many times is parsed once.
         if folder not in self._parsed:
-            texts = [(path, read_source(path)) for path in module_files(folder)]
+            files = module_files(folder, self._product)
+            texts = [(path, read_source(path, self._name(path))) for path in files]
+            self.doubtful += [] if self._product else map(self._name, doubtful_files(folder))
             self._total += sum(len(text) for _, text in texts)
             self._parsed[folder] = [found for path, text in texts for found in self._file(path, text)]
         return self._parsed[folder]
@@ -98,10 +107,9 @@ class _Reader:
             self._done += len(text)
             return
         for block in split_blocks(text, name):
-            parsed = parse_text(block.text, name, block.source.line)
+            yield from read_blocks(block)
             self._done += len(block.text)
             self._progress(self._done, self._total)
-            yield block, inner_body(parsed, block)
 
     def _name(self, path: Path) -> str:
         resolved = path.resolve()
@@ -122,7 +130,7 @@ class _Reader:
             old = scope.variables.get(labels[0]) if overrides else None
             kind = convert(body["type"]) if "type" in body else old.type if old else None
             default = convert(body["default"]) if "default" in body else old.default if old else None
-            nullable = body.get("nullable", old.nullable if old else True) is not False
+            nullable = _flag(body["nullable"]) if "nullable" in body else old.nullable if old else True
             scope.variables[labels[0]] = Variable(kind, default, nullable)
 
     def _laid_down(self, path: tuple[str, ...], source: object) -> Path | None:
@@ -179,14 +187,25 @@ def _instances(block: ResourceBlock, scope: ModuleScope) -> Iterator[HclResource
         yield HclResource(address, block.type, values, block.source, named)
 
 
+def _flag(part: Any) -> bool:
+    return evaluate(convert(part), ModuleScope(), {}) not in {False, "false"}
+
+
 def _ignored(body: Mapping[str, Any], values: Mapping[str, Any]) -> Iterable[str]:
     """The attributes that lifecycle.ignore_changes names."""
     for block in body.get("lifecycle") or ():
-        named = block.get("ignore_changes") if isinstance(block, dict) else None
-        if isinstance(named, str):
+        named = convert(block["ignore_changes"]) if "ignore_changes" in block else Expression("list")
+        if named.kind != "list":
             yield from list(values)  # all
-        for name in named if isinstance(named, list) else ():
-            yield re.split(r"[.\[]", str(name).strip('${}"'))[0]
+            continue
+        for tree in named.parts:
+            yield _first_name(tree)
+
+
+def _first_name(tree: Expression) -> str:
+    while tree.kind in {"get", "index", "splat"}:
+        tree = tree.parts[0]
+    return re.split(r"[.\[]", str(tree.parts[0]))[0] if tree.parts else ""
 
 
 def _repetition(block: ResourceBlock, scope: ModuleScope) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -201,7 +220,7 @@ def _repetition(block: ResourceBlock, scope: ModuleScope) -> Iterator[tuple[str,
         for key, value in sorted(collection.items()):
             yield f'["{key.translate(_IN_KEYS)}"]', {"each": {"key": key, "value": value}}
     elif "count" in block.body:
-        count = evaluate(convert(block.body["count"]), scope, {})
+        count = call_function("tonumber", [evaluate(convert(block.body["count"]), scope, {})])
         if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= 100_000:
             yield "[*]", {"count": UNKNOWN}
             return

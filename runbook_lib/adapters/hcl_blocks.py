@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,15 +12,27 @@ from typing import Final
 from ..errors import InputError
 from ..models.findings import Source
 
-__all__ = ["Block", "index_blocks", "is_override", "module_files", "read_source", "split_blocks", "without_comments"]
+__all__ = [
+    "Block",
+    "doubtful_files",
+    "index_blocks",
+    "is_override",
+    "module_files",
+    "read_source",
+    "split_blocks",
+    "without_comments",
+]
 
 # Possessive throughout: a text that is no header after all must not be tried in every way that it could be cut.
-_HEADER: Final = re.compile(r'([A-Za-z_][\w-]*+)\s*+((?:"(?:[^"\\]|\\.)*+"\s*+|[A-Za-z_][\w-]*+\s*+)*+)\{', re.DOTALL)
-_LABEL: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([A-Za-z_][\w-]*)')
-_STOP: Final = re.compile(r'["{}#]|//|/\*|<<[-~]?[A-Za-z_]')
+_NAME: Final = r"[A-Za-z_\u00aa-\U0010ffff][\w\u00aa-\U0010ffff-]*+"
+_HEADER: Final = re.compile(rf'({_NAME})\s*+((?:"(?:[^"\\]|\\.)*+"\s*+|{_NAME}\s*+)*+)\{{', re.DOTALL)
+_LABEL: Final = re.compile(rf'"((?:[^"\\]|\\.)*)"|({_NAME})')
+_STOP: Final = re.compile(r'["{}#]|//|/\*|<<-?[A-Za-z_\u00aa-\U0010ffff]')
 _IN_STRING: Final = re.compile(r'\\.|"|[$%]\{|[$%]{2}\{', re.DOTALL)
-_HEREDOC: Final = re.compile(r"<<[-~]?([A-Za-z_][\w-]*)[^\n]*\n")
+_HEREDOC: Final = re.compile(rf"<<-?({_NAME})\r?\n")
 _LOCAL_SOURCE: Final = re.compile(r'^\s*source\s*=\s*"(\.{1,2}/[^"]*)"', re.MULTILINE)
+_SHADOWED: Final = re.compile(r"\.tofu(?=(?:\.json)?$)")
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MAX_BYTES: Final = 50_000_000
 _ENDINGS: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
 _OVERRIDE: Final = re.compile(r"(?:.*_)?override\.(?:tf|tofu)(?:\.json)?")
@@ -35,11 +48,19 @@ class Block:
     source: Source
 
 
-def module_files(folder: Path) -> tuple[Path, ...]:
-    """The Terraform files of one module; InputError if there is none."""
+def module_files(folder: Path, product: str = "") -> tuple[Path, ...]:
+    """The files of one module that `Terraform` reads, or `OpenTofu`, or one of them (`either`); else InputError.
+
+    OpenTofu reads main.tofu in place of main.tf; Terraform knows no .tofu. Files are read as OpenTofu does if it is not
+    said who does: only that finds what either makes of a module with .tofu files of its own.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder", "Name the folder that holds the Terraform files.")
-    named = [path for path in sorted(folder.iterdir()) if path.name.endswith(_ENDINGS) and path.is_file()]
+    endings = tuple(end for end in _ENDINGS if product != "Terraform" or "tofu" not in end)
+    named = [path for path in sorted(folder.iterdir()) if path.name.endswith(endings) and path.is_file()]
+    if product != "either":
+        shadowed = {_SHADOWED.sub(".tf", path.name) for path in named if ".tofu" in path.suffixes[-2:]}
+        named = [path for path in named if path.name not in shadowed]
     # Terraform leaves out what is hidden, and reads overrides last.
     files = tuple(sorted((p for p in named if not p.name.startswith(".")), key=lambda p: is_override(p.name)))
     if not files:
@@ -47,21 +68,40 @@ def module_files(folder: Path) -> tuple[Path, ...]:
     return files
 
 
+def doubtful_files(folder: Path) -> tuple[Path, ...]:
+    """The files in which OpenTofu finds other values than Terraform does without them."""
+    read = module_files(folder)
+    standing = {path.name for path in module_files(folder, "either")}
+    tofu = [path for path in read if _SHADOWED.search(path.name)]
+    return tuple(p for p in tofu if is_override(p.name) or _SHADOWED.sub(".tf", p.name) in standing)
+
+
 def is_override(name: str) -> bool:
     """Whether Terraform reads a file of this name last, and merges its blocks into those that it has."""
     return _OVERRIDE.fullmatch(name) is not None
 
 
-def read_source(path: Path) -> str:
-    """The text of one file; InputError if it can't be read as UTF-8 or is out of all proportion."""
+def read_source(path: Path, name: str = "") -> str:
+    """The text of one file; InputError if it can't be read, is out of all proportion or in another encoding.
+
+    A byte that is no UTF-8 stays as half a surrogate pair: Terraform has nothing against it in a comment.
+    """
+    name = name or str(path)
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path}: is larger than {_MAX_BYTES // 1_000_000} MB", "Split the file.")
-        return path.read_text(encoding="utf-8-sig")
+            raise InputError(f"{name}: is larger than {_MAX_BYTES // 1_000_000} MB", "Split the file.")
+        content = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: can't be read: {error.strerror}", "Check its permissions.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text", "Save it as UTF-8.") from error
+        raise InputError(f"{name}: can't be read: {error.strerror}", "Check its permissions.") from error
+    if content.startswith(_UTF_16):
+        raise InputError(f"{name}, line 1: this is UTF-16, which Terraform does not read", "Save it as UTF-8.")
+    if not name.endswith(".json"):
+        return content.removeprefix(codecs.BOM_UTF8).decode(errors="surrogateescape")
+    if content.startswith(codecs.BOM_UTF8):
+        raise InputError(
+            f"{name}, line 1: this begins with a byte-order mark, which JSON does not have", "Save it without one."
+        )
+    return content.decode(errors="replace")
 
 
 def split_blocks(text: str, file: str) -> Iterator[Block]:
@@ -95,18 +135,20 @@ def without_comments(text: str) -> str:
     return "".join([*parts, text[start:]])
 
 
-def index_blocks(folder: Path, base: Path) -> dict[tuple[tuple[str, ...], str], Source]:
+def index_blocks(folder: Path, base: Path, product: str = "") -> dict[tuple[tuple[str, ...], str], Source]:
     """Where each resource and module block stands, by the names of the modules above it and `type.name`.
 
     Files are named relative to `base` where they lie below it.
     """
     found: dict[tuple[tuple[str, ...], str], Source] = {}
-    _index(folder.resolve(), base.resolve(), (), found)
+    _index(folder.resolve(), base.resolve(), (), found, product)
     return found
 
 
-def _index(folder: Path, base: Path, path: tuple[str, ...], found: dict[tuple[tuple[str, ...], str], Source]) -> None:
-    for file in module_files(folder):
+def _index(
+    folder: Path, base: Path, path: tuple[str, ...], found: dict[tuple[tuple[str, ...], str], Source], product: str
+) -> None:
+    for file in module_files(folder, product):
         if file.name.endswith(".json"):
             continue
         name = str(file.relative_to(base)) if file.is_relative_to(base) else str(file)
@@ -118,7 +160,7 @@ def _index(folder: Path, base: Path, path: tuple[str, ...], found: dict[tuple[tu
                 local = _LOCAL_SOURCE.search(block.text)
                 child = (folder / local[1]).resolve() if local else None
                 if child and child.is_dir() and len(path) < 20:
-                    _index(child, base, (*path, block.labels[0]), found)
+                    _index(child, base, (*path, block.labels[0]), found, product)
 
 
 def _after_token(text: str, match: re.Match[str]) -> int:

@@ -3,50 +3,36 @@
 from __future__ import annotations
 
 import re
-import sys
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["Expression", "convert", "parse_expression", "parse_template"]
+from .hcl_template import read_template
+from .hcl_tree import NOT_UNDERSTOOD, Expression, NotUnderstoodError, number_in
 
+__all__ = ["Expression", "Parser", "convert", "parse_expression", "parse_template", "unquoted"]
+
+_NAME: Final = r"[A-Za-z_\u00aa-\U0010ffff][\w\u00aa-\U0010ffff-]*"
 _TOKEN: Final = re.compile(
-    r'\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][\w-]*(?:::[A-Za-z_][\w-]*)*)|(?P<string>")'
-    r"|(?P<mark>\.\.\.|==|!=|<=|>=|&&|\|\||=>|\[\*\]|\.\*|[-+*/%!<>?:.,=(){}\[\]]))"
+    rf"(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)|(?P<name>{_NAME}(?:::{_NAME})*)|(?P<string>\")"
+    rf"|(?P<heredoc><<-?{_NAME}\r?\n)"
+    r"|(?P<mark>\n|\.\.\.|==|!=|<=|>=|&&|\|\||=>|~\}|[-+*/%!<>?:.,=(){}\[\]])"
 )
-_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
-_CODE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
+# Comments are blanks, and so are line ends, but for those in an object, which part its elements.
+_COMMENT: Final = r"#[^\n]*|//[^\n]*|/\*.*?\*/"
+_BLANKS: Final = re.compile(rf"(?:\s|{_COMMENT})*+", re.DOTALL)
+_BLANKS_IN_LINE: Final = re.compile(rf"(?:[ \t\r]|{_COMMENT})*+", re.DOTALL)
 _LEVELS: Final = (("||",), ("&&",), ("==", "!="), ("<", ">", "<=", ">="), ("+", "-"), ("*", "/", "%"))
 _MAX_DEPTH: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """A node: `kind` says what `parts` are; `unknown` is the kind of all that is not understood."""
-
-    kind: str
-    parts: tuple[Any, ...] = ()
-
-
-_NOT_UNDERSTOOD: Final = Expression("unknown")
-
-
-class NotUnderstoodError(Exception):
-    """The text is outside this grammar, or nested out of all proportion."""
-
-
 def convert(value: Any) -> Expression:
-    """What python-hcl2 makes of an attribute, as a tree."""
-    if isinstance(value, str):
-        if value.startswith('"') and value.endswith('"') and len(value) > 1:
-            return parse_template(value[1:-1])
-        return parse_expression(value[2:-1] if value.startswith("${") and value.endswith("}") else value)
+    """What stands in a body as a tree: an expression, nested blocks or the parts of a JSON document."""
+    if isinstance(value, Expression):
+        return value
     if isinstance(value, list):
         return Expression("list", tuple(convert(item) for item in value))
     if isinstance(value, dict):
-        pairs = (
-            (_key(key), convert(part)) for key, part in value.items() if key not in {"__is_block__", "__comments__"}
-        )
+        pairs = ((parse_template(key), convert(part)) for key, part in value.items() if key != "__is_block__")
         return Expression("object", tuple(pairs))
     return Expression("literal", (value,))
 
@@ -59,72 +45,75 @@ def parse_expression(text: str) -> Expression:
         tree = parser.expression()
         parser.expect_end()
     except (NotUnderstoodError, RecursionError):
-        return _NOT_UNDERSTOOD
+        return NOT_UNDERSTOOD
     return tree
 
 
 @lru_cache(maxsize=8192)
 def parse_template(text: str) -> Expression:
-    """The tree of what stands between two quotes, or in a heredoc."""
+    """The tree of a text as JSON has it, in which nothing is escaped but a `${`."""
     try:
-        return template(_heredoc(text) if text.startswith("<<") else text, raw=text.startswith("<<"))
+        return read_template(text, 0, Parser)[0]
     except (NotUnderstoodError, RecursionError):
-        return _NOT_UNDERSTOOD
+        return NOT_UNDERSTOOD
 
 
-def _key(key: str) -> Expression:
-    if key.startswith(('"', "${")):
-        return convert(key)
-    if key.startswith("("):
-        return parse_expression(key)
-    return Expression("literal", (key,))
-
-
-def _heredoc(text: str) -> str:
-    lines = text.split("\n")
-    body = lines[1:-1]
-    if lines[0].startswith("<<-"):
-        margins = [len(line) - len(line.lstrip()) for line in body if line.strip()]
-        body = [line[min(margins, default=0) :] for line in body]
-    return "".join(f"{line}\n" for line in body)
+def unquoted(text: str) -> str:
+    """What a label in quotes says."""
+    tree = parse_expression(f'"{text}"')
+    return str(tree.parts[0]) if tree.kind == "literal" else text
 
 
 class Lexer:
-    """One expression, token by token: `kind` is number, name, string or mark, and `token` its text."""
+    """One expression, token by token: `kind` is number, name, template or mark, and `token` its text.
 
-    def __init__(self, text: str) -> None:
+    It may begin in the midst of a text: `position` is where what follows the token begins.
+    """
+
+    def __init__(self, text: str, position: int = 0) -> None:
         self._text = text
-        self._position = 0
+        self.position = position
+        self._within: list[str] = []
+        self._object_begins = False
         self.depth = 0
         self.kind = self.token = ""
+        self.tree = NOT_UNDERSTOOD
         self.next()
 
     def next(self) -> None:
         """Go on to the next token; `kind` is empty at the end."""
-        if not self._text[self._position :].strip():
-            self.kind = self.token = ""
+        blanks = _BLANKS_IN_LINE if self._within[-1:] == ["{"] else _BLANKS
+        found = blanks.match(self._text, self.position)
+        self.position = found.end() if found else self.position
+        self.kind = self.token = ""
+        if self.position == len(self._text):
             return
-        match = _TOKEN.match(self._text, self._position)
+        match = _TOKEN.match(self._text, self.position)
         if match is None:
             raise NotUnderstoodError
-        self.kind, self._position = str(match.lastgroup), match.end()
+        self.kind, self.position = str(match.lastgroup), match.end()
         self.token = match[self.kind]
-        if self.kind == "string":
-            end = self._string_end()
-            self.token = self._text[self._position : end]
-            self._position = end + 1
+        if self.kind in {"string", "heredoc"}:
+            self._template()
+        self._nest()
 
-    def _string_end(self) -> int:
-        position = self._position
-        while position < len(self._text):
-            if self._text[position] == "\\":
-                position += 1
-            elif self._text[position] == '"':
-                return position
-            elif self._text.startswith("${", position) and not self._text.startswith("$${", position - 1):
-                position = closing(self._text, position + 2)
-            position += 1
-        raise NotUnderstoodError
+    def _template(self) -> None:
+        heredoc = self.token if self.kind == "heredoc" else ""
+        self.tree, self.position = read_template(
+            self._text, self.position, Parser, quoted=not heredoc, heredoc=heredoc.strip()
+        )
+        self.kind, self.token = "template", ""
+
+    def _nest(self) -> None:
+        """Which line ends count from here on: in brackets none, and none after the `for` of an object."""
+        found = self.token
+        if self.kind == "mark" and found in {"(", "[", "{"}:
+            self._within.append(found)
+        elif self.kind == "mark" and found in {")", "]", "}", "~}"} and self._within:
+            self._within.pop()
+        elif self._object_begins and found == "for":
+            self._within[-1] = "("
+        self._object_begins = found == "{" or (self._object_begins and found == "\n")
 
     def takes(self, token: str) -> bool:
         """Go on if this is the token."""
@@ -145,29 +134,6 @@ class Lexer:
         name = self.token
         self.next()
         return name
-
-
-def closing(text: str, position: int) -> int:
-    """Where the brace that ends an interpolation stands."""
-    stack = ["{"]
-    while position < len(text):
-        letter = text[position]
-        if stack[-1] == '"':
-            if letter == "\\":
-                position += 1
-            elif letter == '"':
-                stack.pop()
-            elif text.startswith("${", position):
-                stack.append("{")
-                position += 1
-        elif letter in {'"', "{"}:
-            stack.append(letter)
-        elif letter == "}":
-            stack.pop()
-            if not stack:
-                return position
-        position += 1
-    raise NotUnderstoodError
 
 
 class Parser(Lexer):
@@ -209,23 +175,27 @@ class Parser(Lexer):
 
     def _postfix(self, tree: Expression) -> Expression:
         while self.kind == "mark":
-            if self.takes("[*]"):
-                tree = Expression("splat", (tree, self._postfix(Expression("item"))))
-            elif self.takes(".*"):
-                # What stands in brackets after this splat is taken of the whole list, not of each item.
-                tree = Expression("splat", (tree, self._attributes(Expression("item"))))
-            elif self.takes("["):
-                index = self.expression()
-                self.expect("]")
-                tree = Expression("index", (tree, index))
+            if self.takes("["):
+                tree = self._index(tree)
             elif (longer := self._attributes(tree)) is not tree:
                 tree = longer
             else:
                 break
         return tree
 
+    def _index(self, tree: Expression) -> Expression:
+        if self.takes("*"):
+            self.expect("]")
+            return Expression("splat", (tree, self._postfix(Expression("item"))))
+        index = self.expression()
+        self.expect("]")
+        return Expression("index", (tree, index))
+
     def _attributes(self, tree: Expression) -> Expression:
         while self.kind == "mark" and self.takes("."):
+            if self.takes("*"):
+                # What stands in brackets after this splat is taken of the whole list, not of each item.
+                return Expression("splat", (tree, self._attributes(Expression("item"))))
             name = self.token
             if self.kind not in {"name", "number"}:
                 raise NotUnderstoodError
@@ -237,13 +207,14 @@ class Parser(Lexer):
         kind, token = self.kind, self.token
         if kind == "number":
             self.next()
-            number = float(token)
-            return Expression("literal", (int(number) if number.is_integer() else number,))
-        if kind == "string":
+            number = number_in(token)
+            return NOT_UNDERSTOOD if number is None else Expression("literal", (number,))
+        if kind == "template":
+            tree = self.tree
             self.next()
-            return template(token)
+            return tree
         if kind == "name":
-            return self._named()
+            return self._named(self.name())
         if self.takes("("):
             tree = self.expression()
             self.expect(")")
@@ -254,8 +225,7 @@ class Parser(Lexer):
             return self._object()
         raise NotUnderstoodError
 
-    def _named(self) -> Expression:
-        name = self.name()
+    def _named(self, name: str) -> Expression:
         if self.takes("("):
             return Expression("call", (name, *self._items(")")))
         constants = {"true": True, "false": False, "null": None}
@@ -274,7 +244,7 @@ class Parser(Lexer):
 
     def _list(self) -> Expression:
         if self.takes("for"):
-            names, collection = self._for_head()
+            names, collection = self.for_head(":")
             value = self.expression()
             condition = self.expression() if self.takes("if") else None
             self.expect("]")
@@ -282,8 +252,9 @@ class Parser(Lexer):
         return Expression("list", tuple(self._items("]")))
 
     def _object(self) -> Expression:
+        self._lines()
         if self.takes("for"):
-            names, collection = self._for_head()
+            names, collection = self.for_head(":")
             key = self.expression()
             self.expect("=>")
             value = self.expression()
@@ -292,72 +263,39 @@ class Parser(Lexer):
             self.expect("}")
             return Expression("for_object", (names, collection, key, value, condition, grouped))
         pairs = []
+        self._lines()
         while not self.takes("}"):
-            key = Expression("literal", (self.name(),)) if self.kind == "name" else self._unary()
+            key = self._key()
             if not self.takes("="):
                 self.expect(":")
             pairs.append((key, self.expression()))
-            self.takes(",")
+            if not self.takes(",") and not self._lines():
+                self.expect("}")
+                break
+            self._lines()
         return Expression("object", tuple(pairs))
 
-    def _for_head(self) -> tuple[tuple[str, ...], Expression]:
+    def _key(self) -> Expression:
+        if self.kind != "name":
+            return self._unary()
+        name = self.name()
+        # A name alone is meant as it stands; one with something behind it is looked up.
+        alone = self.kind == "mark" and self.token in {"=", ":"}
+        return Expression("literal", (name,)) if alone else self._postfix(self._named(name))
+
+    def _lines(self) -> bool:
+        found = False
+        while self.takes("\n"):
+            found = True
+        return found
+
+    def for_head(self, end: str = "") -> tuple[tuple[str, ...], Expression]:
+        """The names that a `for` makes, and what it goes through."""
         names = [self.name()]
         if self.takes(","):
             names.append(self.name())
         self.expect("in")
         collection = self.expression()
-        self.expect(":")
+        if end:
+            self.expect(end)
         return tuple(names), collection
-
-
-def template(text: str, *, raw: bool = False) -> Expression:
-    """The tree of what stands between two quotes; in a heredoc (`raw`) nothing is escaped."""
-    parts: list[Expression] = []
-    letters: list[str] = []
-    position = 0
-    while position < len(text):
-        two = text[position : position + 2]
-        if text[position : position + 3] in {"$${", "%%{"}:
-            letters.append(two[0] + "{")
-            position += 3
-        elif two == "${":
-            end = closing(text, position + 2)
-            parts += [
-                Expression("literal", ("".join(letters),)),
-                _inner(text[position + 2 : end]),
-            ]
-            letters, position = [], end + 1
-        elif two == "%{":
-            raise NotUnderstoodError
-        elif two[0] == "\\" and not raw:
-            letter, size = _escape(text[position : position + 10])
-            letters.append(letter)
-            position += size
-        else:
-            letters.append(two[0])
-            position += 1
-    if not parts:
-        return Expression("literal", ("".join(letters),))
-    whole = [*parts, Expression("literal", ("".join(letters),))]
-    whole = [part for part in whole if part != Expression("literal", ("",))]
-    return Expression("template", tuple(whole))
-
-
-def _escape(text: str) -> tuple[str, int]:
-    """The letter that the text begins with in disguise, and how much of the text that is."""
-    if text[1:2] in _ESCAPES:
-        return _ESCAPES[text[1:2]], 2
-    code = _CODE.match(text)
-    letter = chr(int(code[1] or code[2], 16)) if code and int(code[1] or code[2], 16) <= sys.maxunicode else ""
-    if code is None or not letter or "\ud800" <= letter <= "\udfff":
-        raise NotUnderstoodError  # what Terraform refuses
-    return letter, code.end()
-
-
-def _inner(text: str) -> Expression:
-    if text.startswith("~") or text.endswith("~"):
-        raise NotUnderstoodError  # it takes away blanks beside it, which stand elsewhere
-    parser = Parser(text)
-    tree = parser.expression()
-    parser.expect_end()
-    return tree

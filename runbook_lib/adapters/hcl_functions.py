@@ -9,13 +9,17 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from ..models.base import UNKNOWN
+from ..models.base import UNKNOWN, Unknown
 
-__all__ = ["SetOf", "call_function", "is_number", "iterate", "to_text", "unified"]
+__all__ = ["Refused", "SetOf", "call_function", "has_unknown", "is_number", "iterate", "to_text", "unified"]
 
 
 class SetOf(list[Any]):
     """A set in Terraform's order. It has no indexes: a for expression gives each item as its own key."""
+
+
+class Refused(Exception):  # noqa: N818 - not an error here, but what Terraform says
+    """Terraform refuses this for certain: only `try` and `can` go on."""
 
 
 class _Doubt(Exception):  # noqa: N818 - not an error, but the answer
@@ -23,12 +27,14 @@ class _Doubt(Exception):  # noqa: N818 - not an error, but the answer
 
 
 def call_function(name: str, arguments: list[Any]) -> Any:
-    """The result, or UNKNOWN where the function, an argument or the outcome is not certain."""
+    """The result, or UNKNOWN where the function, an argument or the outcome is not certain; Refused for no result."""
     function = _FUNCTIONS.get(name)
-    if function is None or (name not in _LENIENT and any(_has_unknown(argument) for argument in arguments)):
+    if function is None or (name not in _LENIENT and any(has_unknown(argument) for argument in arguments)):
         return UNKNOWN
     try:
         return function(*arguments)
+    except Refused:
+        raise
     except Exception:  # noqa: BLE001 - whatever goes wrong here, nothing is known of the value
         return UNKNOWN
 
@@ -63,10 +69,10 @@ def unified(chosen: Any, other: Any) -> Any:
     if chosen is None or other is None or chosen is UNKNOWN:
         return chosen
     if other is UNKNOWN:
-        return chosen if compound or isinstance(chosen, str) else UNKNOWN  # a number beside a text becomes one
-    if isinstance(chosen, list) and isinstance(other, list):
-        return chosen if len(_kinds((*chosen, *other))) <= 1 else UNKNOWN
-    if compound or len(_kinds((chosen, other))) <= 1:
+        return chosen if _scalars(chosen) <= {str, Unknown} else UNKNOWN  # a number beside a text becomes one
+    if compound:
+        return chosen if _unconverted((chosen, other)) else UNKNOWN
+    if len(_kinds((chosen, other))) <= 1:
         return chosen
     return to_text(chosen) if isinstance(chosen, str) or isinstance(other, str) else UNKNOWN
 
@@ -76,16 +82,49 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _has_unknown(value: Any) -> bool:
+def has_unknown(value: Any) -> bool:
+    """Whether any part of it is not certain."""
     if isinstance(value, dict):
-        return any(_has_unknown(part) for part in value.values())
+        return any(has_unknown(part) for part in value.values())
     if isinstance(value, list):
-        return any(_has_unknown(part) for part in value)
+        return any(has_unknown(part) for part in value)
     return value is UNKNOWN
 
 
 def _kinds(values: Iterable[Any]) -> set[type]:
     return {float if is_number(value) else type(value) for value in values}
+
+
+def _scalars(value: Any) -> set[type]:
+    """The kinds of all scalars in it; null is of any."""
+    if isinstance(value, dict | list):
+        return {kind for part in (value.values() if isinstance(value, dict) else value) for kind in _scalars(part)}
+    return set() if value is None else _kinds([value])
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _shape(part) for key, part in sorted(value.items())}
+    return [_shape(part) for part in value] if isinstance(value, list) else next(iter(_kinds([value])))
+
+
+def _unconverted(values: Iterable[Any]) -> bool:
+    """Whether values stay what they are as elements of one type: lists or maps of such, or scalars of one kind.
+
+    Tuples and lists look alike here, and so do objects and maps: what would be converted in either is in doubt.
+    """
+    found = [value for value in values if value is not None]
+    if len({repr(_shape(value)) for value in found}) <= 1 or _all_text(found):
+        return True
+    if all(isinstance(value, dict) for value in found):
+        return _unconverted(part for value in found for part in value.values())
+    if all(isinstance(value, list) for value in found) and len({isinstance(value, SetOf) for value in found}) == 1:
+        return _unconverted(part for value in found for part in value)
+    return False
+
+
+def _all_text(values: list[Any]) -> bool:
+    return all(value is UNKNOWN or isinstance(value, str) for value in values)
 
 
 def _alike(values: Iterable[Any]) -> list[Any]:
@@ -149,6 +188,8 @@ def _concat(*lists: Any) -> Any:
     found = [item for items in lists for item in _list(items)]
     if len(_kinds(item for item in found if not isinstance(item, list | dict))) > 1:
         raise _Doubt  # lists are converted to one type, tuples are not, and here both look alike
+    if not all(lists) and any(isinstance(item, int | float) for item in found):
+        raise _Doubt  # an empty list may be one of texts
     return found
 
 
@@ -200,6 +241,8 @@ def _setunion(*sets: Any) -> SetOf:
 
 def _setproduct(*sets: Any) -> list[list[Any]]:
     found = [_alike(_as_list(one)) for one in sets]
+    if any(isinstance(one, SetOf) for one in sets) and max(map(len, found), default=0) > 1:
+        raise _Doubt  # then the result is a set, and the order of lists in one is Terraform's own
     if any(len(_toset(one)) < len(one) for one in found):
         raise _Doubt  # of lists each item counts, of sets each value
     return [list(group) for group in itertools.product(*found)]
@@ -211,6 +254,8 @@ def _distinct(items: Any) -> list[Any]:
 
 
 def _coalesce(*values: Any) -> Any:
+    if all(value is None or (isinstance(value, str) and not value) for value in values):
+        raise Refused
     given = [value for value in values if value is not None]
     return next(value for value in _alike(given) if value != "")
 
@@ -253,7 +298,7 @@ def _tobool(value: Any) -> Any:
 
 
 def _tomap(values: Any) -> dict[str, Any]:
-    if not isinstance(values, dict) or len(_kinds(values.values())) > 1:
+    if not isinstance(values, dict) or not _unconverted(values.values()):
         raise _Doubt
     return dict(values)
 
@@ -262,7 +307,7 @@ def _tolist(items: Any) -> Any:
     if items is UNKNOWN:
         return UNKNOWN
     found = _as_list(items)
-    if len(_kinds(found)) > 1:
+    if not _unconverted(found):
         raise _Doubt
     return found
 

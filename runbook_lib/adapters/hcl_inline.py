@@ -65,7 +65,7 @@ def installed_modules(folder: Path) -> dict[tuple[str, ...], tuple[Path, str]]:
 
 
 def _resources(module: Path, types: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
-    for file in module_files(module):
+    for file in module_files(module, "either"):
         text = read_source(file)
         if not any(kind in text for kind in types):
             continue

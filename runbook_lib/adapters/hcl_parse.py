@@ -1,50 +1,59 @@
-"""The bodies of blocks as python-hcl2 gives them, what it can't read told as an error of file and line."""
+"""The bodies of blocks: their attributes as trees, what is no valid HCL told as an error of file and line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .hcl_blocks import Block, without_comments
+from .hcl_blocks import Block
+from .hcl_expression import Expression, parse_expression, unquoted
+from .hcl_syntax import parse_syntax
 
-__all__ = ["inner_body", "merge_bodies", "parse_text"]
+if TYPE_CHECKING:
+    from lark import Token, Tree
+
+__all__ = ["merge_bodies", "parse_text", "read_blocks"]
 
 
 def parse_text(text: str, file: str, line: int) -> dict[str, Any]:
-    """Its blocks and attributes as python-hcl2 gives them; InputError naming file and line."""
-    from lark.exceptions import LarkError, UnexpectedInput
+    """Its attributes as expressions, its blocks as lists of bodies by their labels; InputError naming file and line."""
+    from lark.exceptions import UnexpectedInput, UnexpectedToken
 
     try:
-        parsed = _loads(text)
+        return _body(parse_syntax(text).children[0], text, file, line)
     except UnexpectedInput as error:
-        at = line + max(error.line, 1) - 1 if isinstance(error.line, int) else line
+        ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+        at = line + (text.count("\n") if ended else max(error.line, 1) - 1)
         raise InputError(
             f"{file}, line {at}: this is no valid HCL", "Correct the syntax; `terraform validate` says more."
         ) from error
-    except (LarkError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+    except RecursionError as error:
+        raise InputError(f"{file}, line {line}: this block is nested too deep", "Nest it less.") from error
+
+
+def read_blocks(block: Block) -> Iterable[tuple[Block, dict[str, Any]]]:
+    """The block with its body. What the header does not tell, as a comment stands in it, the grammar does."""
+    source = block.source
+    parsed = parse_text(block.text, source.file, source.line)
+    if any(not isinstance(part, list) for part in parsed.values()):
         raise InputError(
-            f"{file}, line {line}: this block can't be read as HCL", "Check it with `terraform validate`."
-        ) from error
-    return parsed
-
-
-def inner_body(parsed: Mapping[str, Any], block: Block) -> dict[str, Any]:
-    """The body of the one block that was parsed."""
-    if not block.kind:
-        if any(not key.startswith("__") for key in parsed):
-            raise InputError(
-                f"{block.source.file}, line {block.source.line}: an attribute outside a block",
-                "Put it into a block, or into a .tfvars file.",
-            )
-        return {}
-    found: Any = parsed.get(block.kind)
-    found = found[0] if isinstance(found, list) and found else {}
-    for label in block.labels:
-        if not isinstance(found, dict):
-            return {}
-        found = found.get(f'"{label}"', found.get(label, {}))
-    return found if isinstance(found, dict) else {}
+            f"{source.file}, line {source.line}: an attribute outside a block",
+            "Put it into a block, or into a .tfvars file.",
+        )
+    for kind, bodies in parsed.items():
+        for body in bodies:
+            labels: tuple[str, ...] = ()
+            inner = body
+            while "__is_block__" not in inner:
+                ((label, inner),) = inner.items()
+                labels = (*labels, label)
+            if any(not label.isprintable() for label in labels):
+                raise InputError(
+                    f"{source.file}, line {source.line}: a label of this block is no name",
+                    "Give it one of letters and digits.",
+                )
+            yield Block(kind, labels, block.text, source), inner
 
 
 def merge_bodies(body: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,28 +68,45 @@ def merge_bodies(body: Mapping[str, Any], override: Mapping[str, Any]) -> dict[s
     return result
 
 
-def _loads(text: str) -> dict[str, Any]:
-    import hcl2
-    from lark.exceptions import UnexpectedInput
-
-    whole = text if text.endswith("\n") else f"{text}\n"
-    try:
-        parsed: dict[str, Any] = hcl2.loads(whole)
-    except UnexpectedInput:
-        # It takes no comment in the middle of an expression, where Terraform does.
-        if "/*" not in text:
-            raise
-        try:
-            parsed = hcl2.loads(without_comments(whole))
-        except UnexpectedInput:
-            parsed = {}
-        if not parsed:
-            raise
-    return parsed
-
-
 def _dynamic(body: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
     for block in body.get("dynamic") or ():
         for label in block:
             if not label.startswith("__"):
-                yield label.strip('"'), {label: block[label]}
+                yield label, {label: block[label]}
+
+
+def _body(tree: Tree[Any], text: str, file: str, line: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for item in tree.children:
+        name = str(item.children[0])
+        is_block = item.data == "block"
+        if name in found and not (is_block and isinstance(found[name], list)):
+            raise InputError(f"{file}, line {line + item.meta.line - 1}: {name} is set twice", "Keep one of the two.")
+        if is_block:
+            found.setdefault(name, []).append(_block(item.children[1:], text, file, line))
+        else:
+            found[name] = _value(item, text)
+    return found
+
+
+def _value(attribute: Tree[Any], text: str) -> Expression:
+    equals: Any = attribute.children[1]
+    return parse_expression(text[equals.end_pos : attribute.meta.end_pos])
+
+
+def _block(parts: list[Tree[Any] | Token], text: str, file: str, line: int) -> dict[str, Any]:
+    labels: list[str] = []
+    body: dict[str, Any] = {}
+    for part in parts:
+        if isinstance(part, str):
+            labels.append(part)
+        elif part.data == "label":
+            labels.append(unquoted(str(part.children[0])) if part.children else "")
+        elif part.data == "body":
+            body = _body(part, text, file, line)
+        else:  # an attribute in the same line
+            body = {str(part.children[0]): _value(part, text)}
+    body["__is_block__"] = True
+    for label in reversed(labels):
+        body = {label: body}
+    return body

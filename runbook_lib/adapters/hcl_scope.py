@@ -148,7 +148,7 @@ def _dynamic(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
     for block in body.get("dynamic") or ():
         for label, content in block.items():
             if isinstance(content, dict):
-                yield label.strip('"'), content
+                yield label, content
 
 
 def _expanded(kind: str, block: Mapping[str, Any], scope: ModuleScope, names: Mapping[str, Any]) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from ..models.base import UNKNOWN, Unknown
 from .hcl_expression import Expression
-from .hcl_functions import SetOf, call_function, is_number, iterate, to_text, unified
+from .hcl_functions import Refused, SetOf, call_function, has_unknown, is_number, iterate, to_text, unified
 
 __all__ = ["Scope", "evaluate", "references"]
 
@@ -35,7 +35,17 @@ class Scope(Protocol):
 def evaluate(tree: Expression, scope: Scope, names: _Locals) -> Any:
     """The value, UNKNOWN where it is not certain; `names` are each, count and the names that a for makes."""
     try:
+        return _evaluate(tree, scope, names)
+    except Refused:
+        return UNKNOWN
+
+
+def _evaluate(tree: Expression, scope: Scope, names: _Locals) -> Any:
+    """As `evaluate`, but Refused where Terraform refuses it for certain."""
+    try:
         return _EVALUATORS[tree.kind](tree.parts, scope, names)
+    except Refused:
+        raise
     except Exception:  # noqa: BLE001 - whatever goes wrong here, nothing is known of the value
         return UNKNOWN
 
@@ -47,11 +57,9 @@ def references(tree: Expression, scope: Scope, names: _Locals) -> Iterator[str]:
         address = scope.address(path, _key(tree, scope, names))
         yield from ((address,) if address else scope.refers_to(path))
         return
-    for part in tree.parts:
-        for inner in part if isinstance(part, tuple) else (part,):
-            for leaf in inner if isinstance(inner, tuple) else (inner,):
-                if isinstance(leaf, Expression):
-                    yield from references(leaf, scope, names)
+    for leaf in _leaves(tree.parts):
+        if isinstance(leaf, Expression):
+            yield from references(leaf, scope, names)
 
 
 def _path(tree: Expression) -> tuple[str, ...]:
@@ -90,64 +98,69 @@ def _get(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
         size = 3 if path[0] == "module" else 2
         if len(path) == size:
             return scope.value(path)
-    return _member(evaluate(parts[0], scope, names), parts[1])
+    return _member(_evaluate(parts[0], scope, names), parts[1])
 
 
 def _member(value: Any, key: Any) -> Any:
+    if value is None or isinstance(value, str | bool | int | float):
+        raise Refused
     if isinstance(value, dict):
-        return value[to_text(key)]
+        name = to_text(key)
+        if name not in value:
+            raise Refused
+        return value[name]
     if isinstance(value, list) and not isinstance(value, SetOf):
         position = int(key) if isinstance(key, str) and key.isdigit() else key
         if isinstance(position, int) and not isinstance(position, bool) and position >= 0:
+            if position >= len(value):
+                raise Refused
             return value[position]
     return UNKNOWN
 
 
 def _index(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
-    key = evaluate(parts[1], scope, names)
-    return UNKNOWN if key is UNKNOWN else _member(evaluate(parts[0], scope, names), key)
+    key = _evaluate(parts[1], scope, names)
+    return UNKNOWN if key is UNKNOWN else _member(_evaluate(parts[0], scope, names), key)
 
 
 def _splat(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
-    value = evaluate(parts[0], scope, names)
+    value = _evaluate(parts[0], scope, names)
     if value is UNKNOWN:
         return UNKNOWN
     if isinstance(value, dict) and parts[1].kind == "item":
         return UNKNOWN  # an object is wrapped, a map is not, and here both look alike
     items = value if isinstance(value, list) else [] if value is None else [value]
-    return [evaluate(parts[1], scope, {**names, "\0item": item}) for item in items]
+    return [_evaluate(parts[1], scope, {**names, "\0item": item}) for item in items]
 
 
 def _template(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
-    values = [evaluate(part, scope, names) for part in parts]
-    if len(values) == 1:
-        return values[0]
+    values = [_evaluate(part, scope, names) for part in parts]
     return UNKNOWN if UNKNOWN in values else "".join(map(to_text, values))
 
 
 def _list(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
-    return [evaluate(part, scope, names) for part in parts]
+    return [_evaluate(part, scope, names) for part in parts]
 
 
 def _object(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     result = {}
     for key_tree, value_tree in parts:
-        key = evaluate(key_tree, scope, names)
+        key = _evaluate(key_tree, scope, names)
         if key is UNKNOWN:
             return UNKNOWN
-        result[to_text(key)] = evaluate(value_tree, scope, names)
+        result[to_text(key)] = _evaluate(value_tree, scope, names)
     return result
 
 
 def _for(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Iterator[_Locals]:
     """The names of each round; ValueError where a condition is not certain."""
     loop, collection_tree, condition = parts
-    collection = evaluate(collection_tree, scope, names)
+    collection = _evaluate(collection_tree, scope, names)
     if collection is UNKNOWN:
         raise ValueError("unknown")
     for key, value in iterate(collection):
         inner = {**names, loop[-1]: value} if len(loop) == 1 else {**names, loop[0]: key, loop[1]: value}
-        chosen = True if condition is None else evaluate(condition, scope, inner)
+        chosen = True if condition is None else _evaluate(condition, scope, inner)
         if not isinstance(chosen, bool):
             raise ValueError("unknown")
         if chosen:
@@ -156,17 +169,17 @@ def _for(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Iterator[_Loca
 
 def _for_list(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     loop, collection, value, condition = parts
-    return [evaluate(value, scope, inner) for inner in _for((loop, collection, condition), scope, names)]
+    return [_evaluate(value, scope, inner) for inner in _for((loop, collection, condition), scope, names)]
 
 
 def _for_object(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     loop, collection, key_tree, value_tree, condition, grouped = parts
     result: dict[str, Any] = {}
     for inner in _for((loop, collection, condition), scope, names):
-        key = evaluate(key_tree, scope, inner)
+        key = _evaluate(key_tree, scope, inner)
         if key is UNKNOWN:
             return UNKNOWN
-        value = evaluate(value_tree, scope, inner)
+        value = _evaluate(value_tree, scope, inner)
         if grouped:
             result.setdefault(to_text(key), []).append(value)
         elif to_text(key) in result:
@@ -177,23 +190,24 @@ def _for_object(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
 
 
 def _choice(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
-    condition = evaluate(parts[0], scope, names)
+    condition = _evaluate(parts[0], scope, names)
+    # What is not chosen may be refused, and nobody minds.
     if condition is UNKNOWN:
         yes, no = evaluate(parts[1], scope, names), evaluate(parts[2], scope, names)
         return yes if yes == no else UNKNOWN
     chosen = _as_bool(condition)
     if chosen is UNKNOWN:
         return UNKNOWN
-    yes, no = evaluate(parts[1], scope, names), evaluate(parts[2], scope, names)
-    return unified(yes, no) if chosen else unified(no, yes)
+    result = _evaluate(parts[1 if chosen else 2], scope, names)
+    return unified(result, evaluate(parts[2 if chosen else 1], scope, names))
 
 
 def _binary(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     sign, left_tree, right_tree = parts
-    left = evaluate(left_tree, scope, names)
+    left = _evaluate(left_tree, scope, names)
     if sign in {"||", "&&"}:
-        return _logical(sign, left, lambda: evaluate(right_tree, scope, names))
-    right = evaluate(right_tree, scope, names)
+        return _logical(sign, left, lambda: _evaluate(right_tree, scope, names))
+    right = _evaluate(right_tree, scope, names)
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return UNKNOWN
     if sign in {"==", "!="}:
@@ -243,7 +257,7 @@ def _only_bool(value: Any) -> Any:
 
 
 def _unary(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
-    value = evaluate(parts[1], scope, names)
+    value = _evaluate(parts[1], scope, names)
     if value is UNKNOWN:
         return UNKNOWN
     if parts[0] == "!":
@@ -252,11 +266,54 @@ def _unary(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     return -value if is_number(value) and value else UNKNOWN
 
 
+def _try(trees: list[Expression], scope: Scope, names: _Locals) -> Any:
+    """The first that Terraform does not refuse; UNKNOWN as soon as it is not certain whether it does."""
+    for tree in trees:
+        try:
+            value = _evaluate(tree, scope, names)
+        except Refused:
+            continue
+        return value if _settled(tree, scope, names) else UNKNOWN
+    raise Refused
+
+
+def _can(trees: list[Expression], scope: Scope, names: _Locals) -> Any:
+    (tree,) = trees
+    try:
+        _evaluate(tree, scope, names)
+    except Refused:
+        return False
+    return True if _settled(tree, scope, names) else UNKNOWN
+
+
+def _settled(tree: Expression, scope: Scope, names: _Locals) -> bool:
+    """Whether Terraform takes this for certain, every part of it: a value may be known where it is refused."""
+    if tree.kind not in _SETTLED or (tree.kind == "call" and tree.parts[0] not in _SETTLED_CALLS):
+        return False
+    if tree.kind == "call" and tree.parts[0] in _LAZY:
+        return _evaluate(tree, scope, names) is not UNKNOWN
+    if has_unknown(_evaluate(tree, scope, names)):
+        return False
+    if tree.kind in {"get", "index"} and _path(tree):
+        return True  # what the name stands for is written elsewhere
+    return all(_settled(part, scope, names) for part in _leaves(tree.parts) if isinstance(part, Expression))
+
+
+def _leaves(parts: tuple[Any, ...]) -> Iterator[Any]:
+    for part in parts:
+        if isinstance(part, tuple):
+            yield from _leaves(part)
+        else:
+            yield part
+
+
 def _call(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     name, *trees = parts
+    if name in _LAZY:
+        return _LAZY[name](trees, scope, names)
     arguments: list[Any] = []
     for tree in trees:
-        value = evaluate(tree.parts[0] if tree.kind == "spread" else tree, scope, names)
+        value = _evaluate(tree.parts[0] if tree.kind == "spread" else tree, scope, names)
         if tree.kind == "spread":
             if value is UNKNOWN:
                 return UNKNOWN
@@ -266,6 +323,9 @@ def _call(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     return call_function(name, arguments)
 
 
+_LAZY: Final = {"try": _try, "can": _can}
+_SETTLED: Final = {"literal", "root", "get", "index", "template", "list", "object", "call"}
+_SETTLED_CALLS: Final = {"try", "can", "coalesce", "length", "lower", "tostring", "trimspace", "upper"}
 _EVALUATORS: Final[dict[str, Callable[[tuple[Any, ...], Scope, _Locals], Any]]] = {
     "literal": lambda parts, _scope, _names: parts[0],
     "unknown": lambda _parts, _scope, _names: UNKNOWN,

@@ -14,7 +14,7 @@ from ..errors import InputError
 from .hcl_blocks import is_override, split_blocks
 from .hcl_expression import Expression, convert
 from .hcl_json import json_blocks, read_json_file
-from .hcl_parse import inner_body, parse_text
+from .hcl_parse import read_blocks
 
 __all__ = ["local_references", "removed_provisioners"]
 
@@ -63,9 +63,10 @@ def _locals(name: str, text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
             blocks = json_blocks(read_json_file(text, Path(name)), name)
         else:
             blocks = (
-                (block, inner_body(parse_text(block.text, name, block.source.line), block))
+                found
                 for block in split_blocks(text, name)
-                if block.kind == "locals"
+                if block.kind in {"locals", ""}
+                for found in read_blocks(block)
             )
         for block, body in blocks:
             if block.kind == "locals":

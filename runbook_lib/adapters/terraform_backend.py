@@ -22,7 +22,7 @@ def backend_type(folder: Path) -> str:
     An http backend whose address the files give is `http elsewhere`: it need not be GitLab's.
     """
     try:
-        files = module_files(folder)
+        files = module_files(folder, "either")
     except InputError:
         return ""
     found = "local"  # Terraform's own choice where nothing is said

@@ -18,7 +18,15 @@ from ..errors import ConfigError, TerraformError
 from .atomic import write_atomic
 from .terraform_embedded import library
 
-__all__ = ["TerraformBinary", "cli_configuration", "find_binary", "find_mirror", "read_version", "without_backend"]
+__all__ = [
+    "TerraformBinary",
+    "cli_configuration",
+    "find_binary",
+    "find_mirror",
+    "product_named",
+    "read_version",
+    "without_backend",
+]
 
 REGISTRY = "registry.terraform.io"
 OPENTOFU_REGISTRY = "registry.opentofu.org"
@@ -61,6 +69,19 @@ def _version_once(command: tuple[str, ...], environment: tuple[tuple[str, str], 
     return read_version(command, dict(environment))
 
 
+def product_named(wanted: str, environment: Mapping[str, str]) -> str:
+    """`Terraform` or `OpenTofu`, as `find_binary` would choose, by name and without starting it; empty if neither."""
+    try:
+        return _product(_command(wanted, environment.get("PATH")))
+    except TerraformError:
+        return ""
+
+
+def _product(command: Sequence[str]) -> str:
+    # OpenTofu answers with the same fields as Terraform; only its text names the product.
+    return "OpenTofu" if "tofu" in Path(command[0]).name else "Terraform"
+
+
 def read_version(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str, str]:
     """Version and product (`Terraform` or `OpenTofu`); TerraformError if the command does not answer."""
     arguments, env = [*command, "version", "-json"], without_backend(environment)
@@ -69,8 +90,7 @@ def read_version(command: Sequence[str], environment: Mapping[str, str]) -> tupl
         version = str(json.loads(done.stdout)["terraform_version"])
     except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
         raise TerraformError(f"{' '.join(command)} does not answer to 'version -json': {error}", INSTALL) from error
-    # OpenTofu answers with the same field; only its text names the product.
-    return version, "OpenTofu" if "tofu" in Path(command[0]).name else "Terraform"
+    return version, _product(command)
 
 
 def without_backend(environment: Mapping[str, str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ BACKEND_VARIABLES = ("TF_HTTP_ADDRESS", "TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF
 # Without one, `init` takes whatever bears the version.
 _HASH = re.compile(r'"(?:h1|zh):[^"]+"')
 # Terraform validates without any variable's value, and states and plans are none of its business.
+_CONFIGURATION = ("**/*.tf", "**/*.tf.json", "**/*.tofu", "**/*.tofu.json")
 NOT_LOOKED_AT = (".tfvars", ".tfvars.json", ".tfstate", ".tfstate.backup", ".tfplan")
 
 
@@ -89,7 +90,7 @@ def _initialised_as(terraform: Terraform) -> str:
 
 
 def _configuration(directory: Path) -> list[Path]:
-    files = (path for pattern in ("**/*.tf", "**/*.tf.json") for path in directory.glob(pattern))
+    files = (path for pattern in _CONFIGURATION for path in directory.glob(pattern))
     return sorted(path for path in files if ".terraform" not in path.parts)
 
 
@@ -101,7 +102,7 @@ def _validated_as(terraform: Terraform) -> str:
     digest = hashlib.sha256(repr(terraform.binary).encode())
     for path in (lock, *_looked_at(terraform.directory)):
         content = path.read_bytes()
-        if ".tf" in path.suffixes and b".." in content:
+        if {".tf", ".tofu"} & set(path.suffixes) and b".." in content:
             # A module, or a file that an expression reads, outside the folder: only Terraform knows which.
             return ""
         digest.update(f"\n{path.relative_to(terraform.directory)} {len(content)}\n".encode() + content)

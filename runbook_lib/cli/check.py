@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -147,7 +148,21 @@ def _read_folder(folder: Path) -> RuleChanges:
 
     with Progress("read") as progress:
         module = read_hcl(folder, progress=progress)
-    return hcl_changes(module)
+    product = _product(folder) if module.doubtful else ""
+    return hcl_changes(read_hcl(folder, product=product) if product else module)
+
+
+def _product(folder: Path) -> str:
+    """Who reads the files of this repository, as runbook.yml and PATH say; empty for a folder that lies elsewhere."""
+    from ..adapters.terraform_binary import product_named
+    from ..settings import Settings
+
+    try:
+        if not folder.resolve().is_relative_to(find_repository().root):
+            return ""
+    except ConfigError:
+        return ""
+    return product_named(Settings.load().terraform_binary, os.environ)
 
 
 def _write(report: ComplianceReport, form: str, output: Path | None) -> None:

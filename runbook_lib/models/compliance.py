@@ -89,7 +89,7 @@ class JudgeOptions(Model):
 
 
 # What is told of the judging itself; a waiver may name it like a policy.
-NOT_JUDGED: Final = ("module-not-read", "type-not-judged")
+NOT_JUDGED: Final = ("file-in-doubt", "module-not-read", "type-not-judged")
 
 
 class Checked(Model):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..adapters.git import read_tree
 from ..adapters.hcl import read_hcl
+from ..adapters.terraform import Terraform
 from ..adapters.terraform_errors import Diagnostic
 from ..adapters.terraform_folder import ensure_initialised
 from ..adapters.terraform_folder import validate as validate_files
@@ -29,7 +30,7 @@ from ..workspace.preflight import Check, CheckResult, preflight
 
 __all__ = ["Files", "check_ready", "decide", "judge", "start", "validate"]
 
-SUFFIXES = (".tf", ".tf.json", ".tfvars", ".tfvars.json")
+SUFFIXES = (".tf", ".tf.json", ".tofu", ".tofu.json", ".tfvars", ".tfvars.json")
 
 
 def start(run_id: str = "", stack: str = "") -> StepContext:
@@ -63,16 +64,17 @@ class Files:
 def validate(context: StepContext) -> Files:
     """Have Terraform check syntax and types, every error a finding that blocks; and read what the files declare."""
     context.uses_repository()
+    terraform = terraform_client(context.settings, context.run.stack, print)
     with ThreadPoolExecutor(max_workers=1) as pool:
         # The files are read for the policies meanwhile: Terraform is busy loading its provider.
-        reading = pool.submit(_declared, context)
-        findings = tuple(_finding(context, error) for error in _errors(context))
+        reading = pool.submit(_declared, context, terraform.binary.product)
+        findings = tuple(_finding(context, error) for error in _errors(terraform))
     # What is no valid Terraform is not judged any further: it declares nothing that could be believed.
     if findings:
         return Files(findings, RuleChanges())
     changes = reading.result()
     # Modules from elsewhere may have been laid down only meanwhile.
-    return Files(findings, _declared(context) if changes.unread else changes)
+    return Files(findings, _declared(context, terraform.binary.product) if changes.unread else changes)
 
 
 @recorded
@@ -91,8 +93,7 @@ def decide(context: StepContext, files: Files, report: ComplianceReport) -> Resu
     return context.finish(whole.outcome, whole.sentence, findings)
 
 
-def _errors(context: StepContext) -> tuple[Diagnostic, ...]:
-    terraform = terraform_client(context.settings, context.run.stack, print)
+def _errors(terraform: Terraform) -> tuple[Diagnostic, ...]:
     try:
         # Enough to validate, and it needs no credentials; the plan step makes the backend ready.
         ensure_initialised(terraform, backend=False)
@@ -108,9 +109,9 @@ def _errors(context: StepContext) -> tuple[Diagnostic, ...]:
     return errors
 
 
-def _declared(context: StepContext) -> RuleChanges:
+def _declared(context: StepContext, product: str) -> RuleChanges:
     root = context.settings.root
-    module = _read(context, root)
+    module = _read(context, root, product)
     before = before_change(context).base
     print(f"Compared with {before}.")  # noqa: T201 - the notebook's own
     commit = scope_commit(context.settings, before)
@@ -118,17 +119,17 @@ def _declared(context: StepContext) -> RuleChanges:
         base = Path(folder).resolve()
         try:
             found = bool(commit) and read_tree(root, commit, SUFFIXES, base) and (base / context.stack.path).is_dir()
-            return hcl_changes(module, _read(context, base) if found else None)
+            return hcl_changes(module, _read(context, base, product) if found else None)
         except InputError:
             # What was no valid Terraform before this change says nothing about it: all of it counts as changed.
             return hcl_changes(module)
 
 
-def _read(context: StepContext, root: Path) -> HclModule:
+def _read(context: StepContext, root: Path, product: str) -> HclModule:
     stack = root / context.stack.path
     files = [stack / name for name in context.stack.var_files]
     # What stood before called modules that nobody has laid down for it: those of now stand in their place.
-    return read_hcl(stack, var_files=files, base=root, installed=context.stack_dir)
+    return read_hcl(stack, var_files=files, base=root, installed=context.stack_dir, product=product)
 
 
 def _finding(context: StepContext, error: Diagnostic) -> Finding:

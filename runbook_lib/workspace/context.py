@@ -74,7 +74,7 @@ class StepContext:
     def uses_repository(self) -> None:
         """Remember the stack's files, the policies and runbook.yml."""
         files = (path for path in self.stack_dir.glob("**/*") if ".terraform" not in path.parts)
-        self.uses(*sorted(path for path in files if path.suffix in {".tf", ".tfvars", ".json"}))
+        self.uses(*sorted(path for path in files if path.suffix in {".tf", ".tofu", ".tfvars", ".json"}))
         policies = self.settings.root / self.settings.config.compliance.policies
         self.uses(*sorted(policies.glob("*.yml")), self.settings.root / "runbook.yml")
 

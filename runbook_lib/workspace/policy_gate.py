@@ -93,7 +93,7 @@ class PolicyGate:
 
         for folder in folders:
             if folder.is_dir():
-                report = locate(report, index_blocks(folder, self.files.root))
+                report = locate(report, index_blocks(folder, self.files.root, changes.product))
         return report
 
     def with_scanner(self, report: ComplianceReport, sarif: str | bytes, name: str) -> ComplianceReport:

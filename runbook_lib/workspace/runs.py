@@ -39,7 +39,7 @@ __all__ = [
 
 
 RUN_FILE = "run.json"
-TOOLS = ("papermill", "nbclient", "boto3", "pandas", "slack_sdk", "python-gitlab", "python-hcl2")
+TOOLS = ("papermill", "nbclient", "boto3", "pandas", "slack_sdk", "python-gitlab", "lark")
 
 
 @dataclass(frozen=True)

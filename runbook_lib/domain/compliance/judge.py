@@ -22,7 +22,7 @@ from .logic import Truth
 from .match import Matcher
 from .together import Slice, world_together
 from .uncovered import uncovered
-from .unjudged import unjudged_types, unread_modules
+from .unjudged import doubtful_files, unjudged_types, unread_modules
 
 __all__ = ["combine", "judge", "outcome_of"]
 
@@ -47,6 +47,7 @@ def judge(
         *_resource_findings(changes, policies, options),
         *unjudged_types(standing, looked_at),
         *unread_modules(changes.unread),
+        *doubtful_files(changes.doubtful),
     ]
     findings.sort(key=lambda f: (_ORDER.index(f.severity), f.verdict is not Verdict.FAILED, f.address, f.policy))
     judged = sum(1 for _, kind in standing if kind in looked_at)

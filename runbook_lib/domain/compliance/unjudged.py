@@ -8,7 +8,7 @@ from typing import Final
 
 from runbook_lib.models.findings import Action, Finding, Severity, Verdict
 
-__all__ = ["reaches_the_network", "unjudged_types", "unread_modules"]
+__all__ = ["doubtful_files", "reaches_the_network", "unjudged_types", "unread_modules"]
 
 # Types that open something to a network, or decide who is let in, by what their names begin with.
 _REACHING: Final = (
@@ -73,6 +73,17 @@ def unread_modules(calls: Iterable[str]) -> Iterator[Finding]:
             call,
             f"What {call} declares is not known: its files are not here",
             "Run terraform init, which lays it down, or judge a plan.",
+        )
+
+
+def doubtful_files(files: Iterable[str]) -> Iterator[Finding]:
+    """A finding for each file that changes what is read, and that Terraform leaves out."""
+    for file in files:
+        yield _finding(
+            "file-in-doubt",
+            file,
+            f"OpenTofu reads {file} in place of what Terraform reads, and which of them will run is not known here",
+            "Keep one of the two, or judge a plan.",
         )
 
 

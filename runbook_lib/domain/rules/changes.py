@@ -42,7 +42,8 @@ class RuleChanges:
     is known, whoever made it: the stack's own. `resources_of(types)` gives the resources of these types as they will
     stand, for policies on other things than rules; `leaving_of(types)` those that will stand no more, or be Terraform's
     no more, as they stand now. `standing()` gives address, type and whether it is touched of all that will stand, and
-    `unread` are the calls of modules whose files were not there.
+    `unread` are the calls of modules whose files were not there, `doubtful` the files that only OpenTofu reads,
+    `product` who does read them, if that is known.
     """
 
     before: tuple[Rule, ...] = ()
@@ -55,6 +56,8 @@ class RuleChanges:
     leaving_of: Callable[[Collection[str]], Iterable[ResourceView]] = field(default=_no_resources, compare=False)
     standing: Callable[[], Iterable[tuple[str, str, bool]]] = field(default=tuple, compare=False)
     unread: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
+    product: str = ""
 
     def __iter__(self) -> Iterator[tuple[Rule, ...]]:
         return iter((self.before, self.after))

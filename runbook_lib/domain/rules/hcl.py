@@ -91,4 +91,6 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
         leaving_of=leaving,
         standing=every,
         unread=module.unread,
+        doubtful=module.doubtful,
+        product=module.product,
     )

@@ -192,3 +192,30 @@ def test_a_module_that_terraform_laid_down_is_read(app: typer.Typer, tmp_path: P
     assert "module-not-read" not in result.stdout
     (tmp_path / "main.tf").write_text('module "sg" {\n  source = "other/sg/aws"\n  port = 22\n}\n')
     assert "module-not-read" in CliRunner().invoke(app, ["check", "--hcl", "."]).stdout
+
+
+@pytest.mark.parametrize(
+    ("binary", "place", "doubt"),
+    [("terraform", "main.tf:1", False), ("tofu", "main.tofu:1", False), ("", "main.tofu:1", True)],
+)
+def test_namesakes_are_read_as_the_repository_s_binary_reads_them(  # noqa: PLR0917
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, binary: str, place: str, doubt: bool
+) -> None:
+    for name in ("main.tf", "main.tofu"):
+        (tmp_path / name).write_text(
+            'resource "aws_security_group_rule" "r" {\n  type = "ingress"\n  security_group_id = "sg-1"\n'
+            '  protocol = "tcp"\n  from_port = 22\n  to_port = 22\n  cidr_blocks = ["0.0.0.0/0"]\n}\n'
+        )
+    if binary:
+        program = tmp_path / "bin" / binary
+        program.parent.mkdir()
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+        stacks = "stacks:\n  access:\n    path: .\n    state: access\n"
+        (tmp_path / "runbook.yml").write_text(f"{stacks}terraform:\n  binary: {program}\n")
+        monkeypatch.delenv("RUNBOOK_TERRAFORM", raising=False)
+    result = CliRunner().invoke(app, ["check", "--hcl", ".", "--policies", str(ROOT / "policies")])
+    assert result.exit_code == 1
+    assert place in result.stdout
+    assert ("file-in-doubt" in result.stdout) is doubt
+    assert "in 1 rule " in result.stdout

@@ -137,7 +137,7 @@ def test_what_the_files_declare_is_read_beside_what_they_declared_before(
     assert files.findings == ()
     assert [found.address for found in files.rules] == [address("new")]
     assert [found.address for found in files.changes.before] == [address("old")]
-    assert before["asked"] == [(context.settings.root, "abc123", (".tf", ".tf.json", ".tfvars", ".tfvars.json"))]
+    assert before["asked"] == [(context.settings.root, "abc123", compliance.SUFFIXES)]
 
 
 @pytest.mark.usefixtures("terraform")
