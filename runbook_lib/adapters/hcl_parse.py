@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .hcl_blocks import Block
 from .hcl_expression import Expression, parse_expression, unquoted
-from .hcl_syntax import parse_syntax
+from .hcl_syntax import DoubtError, parse_syntax, read_by_library
+from .hcl_tree import NOT_UNDERSTOOD
 
 if TYPE_CHECKING:
     from lark import Token, Tree
@@ -21,6 +23,8 @@ def parse_text(text: str, file: str, line: int) -> dict[str, Any]:
     from lark.exceptions import UnexpectedInput, UnexpectedToken
 
     try:
+        with contextlib.suppress(DoubtError):
+            return _body(read_by_library(text).children[0], text, file, line, sure=True)
         return _body(parse_syntax(text).children[0], text, file, line)
     except UnexpectedInput as error:
         ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
@@ -75,7 +79,8 @@ def _dynamic(body: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]
                 yield label, {label: block[label]}
 
 
-def _body(tree: Tree[Any], text: str, file: str, line: int) -> dict[str, Any]:
+def _body(tree: Tree[Any], text: str, file: str, line: int, *, sure: bool = False) -> dict[str, Any]:
+    """The body; DoubtError at an attribute that is not understood, where it is to be `sure` that there is none."""
     found: dict[str, Any] = {}
     for item in tree.children:
         name = str(item.children[0])
@@ -83,9 +88,11 @@ def _body(tree: Tree[Any], text: str, file: str, line: int) -> dict[str, Any]:
         if name in found and not (is_block and isinstance(found[name], list)):
             raise InputError(f"{file}, line {line + item.meta.line - 1}: {name} is set twice", "Keep one of the two.")
         if is_block:
-            found.setdefault(name, []).append(_block(item.children[1:], text, file, line))
+            found.setdefault(name, []).append(_block(item.children[1:], text, file, line, sure=sure))
         else:
             found[name] = _value(item, text)
+            if sure and found[name] is NOT_UNDERSTOOD:
+                raise DoubtError
     return found
 
 
@@ -94,7 +101,7 @@ def _value(attribute: Tree[Any], text: str) -> Expression:
     return parse_expression(text[equals.end_pos : attribute.meta.end_pos])
 
 
-def _block(parts: list[Tree[Any] | Token], text: str, file: str, line: int) -> dict[str, Any]:
+def _block(parts: list[Tree[Any] | Token], text: str, file: str, line: int, *, sure: bool = False) -> dict[str, Any]:
     labels: list[str] = []
     body: dict[str, Any] = {}
     for part in parts:
@@ -103,7 +110,7 @@ def _block(parts: list[Tree[Any] | Token], text: str, file: str, line: int) -> d
         elif part.data == "label":
             labels.append(unquoted(str(part.children[0])) if part.children else "")
         elif part.data == "body":
-            body = _body(part, text, file, line)
+            body = _body(part, text, file, line, sure=sure)
         else:  # an attribute in the same line
             body = {str(part.children[0]): _value(part, text)}
     body["__is_block__"] = True

@@ -29,8 +29,8 @@ class HclResource:
 class HclModule:
     """A root module with all that it calls from local folders; `unread` are the calls that were not followed.
 
-    `product` says who reads the files, if that is known; else `doubtful` are those that OpenTofu alone reads, in place of
-    others.
+    `product` says who reads the files, if that is known; else `doubtful` are those that OpenTofu alone reads, in place
+    of others.
     """
 
     resources: tuple[HclResource, ...] = ()

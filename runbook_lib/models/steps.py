@@ -83,8 +83,8 @@ def _built_in(number: int, name: str, title: str, preload: Sequence[str], **more
 
 
 BUILT_IN: tuple[Step, ...] = (
-    _built_in(1, "compliance", "Compliance", ("lark",), timeout=900, starts_run=True, uploads=("compliance.txt",)),
-    _built_in(2, "plan", "Plan", (), later=("lark", *_DRAWING)),
+    _built_in(1, "compliance", "Compliance", ("hcl2",), timeout=900, starts_run=True, uploads=("compliance.txt",)),
+    _built_in(2, "plan", "Plan", (), later=("hcl2", *_DRAWING)),
     # It waits for people, and must not be cut short.
     _built_in(3, "approval", "Approval", _ASKING, timeout=None, repeatable=False, speaks=True, needs=("plan",)),
     _built_in(

@@ -39,7 +39,7 @@ __all__ = [
 
 
 RUN_FILE = "run.json"
-TOOLS = ("papermill", "nbclient", "boto3", "pandas", "slack_sdk", "python-gitlab", "lark")
+TOOLS = ("papermill", "nbclient", "boto3", "pandas", "slack_sdk", "python-gitlab", "python-hcl2")
 
 
 @dataclass(frozen=True)
