@@ -19,7 +19,10 @@ __all__ = ["check_policy_ids", "load_policies", "load_policy_tests", "load_waive
 def policy_files(folder: Path) -> tuple[Path, ...]:
     """The policy files of a folder, in order; waivers.yml is none of them."""
     if not folder.is_dir():
-        raise ConfigError(f"{folder}: no such folder of policies", "Name the folder with --policies, or as compliance.policies in runbook.yml.")
+        raise ConfigError(
+            f"{folder}: no such folder of policies",
+            "Name the folder with --policies, or as compliance.policies in runbook.yml.",
+        )
     found = [path for path in sorted(folder.iterdir()) if path.suffix in {".yml", ".yaml"} and path.is_file()]
     files = tuple(path for path in found if path.stem != "waivers")
     if not files:
