@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +21,7 @@ from .rules import is_id
 from .same_access import same_access
 from .waivers import fits
 
-__all__ = ["Surveyed", "accept", "compare", "concluded", "governed_groups", "rule_key"]
+__all__ = ["Surveyed", "accept", "compare", "concluded", "governed_groups", "import_block", "rule_key"]
 
 # What is there in the cloud otherwise than the repository wants it.
 _DIFFERS: Final = {DifferenceKind.CHANGED, DifferenceKind.MISSING, DifferenceKind.UNMANAGED}
@@ -175,7 +176,12 @@ def _hint(row: _Row, ids: Mapping[Hashable, str]) -> str:
     address, known = row.repository.address, ids.get(identity(row.aws))
     if "_rule." not in address or not known:
         return f"{said} Import it, or take it away."
-    return f'{said} Import it: import {{ to = {address}, id = "{known}" }}'
+    return f"{said} Import it: {import_block(address, known)}"
+
+
+def import_block(address: str, identity: str) -> str:
+    """What imports a resource, for a .tf.json file: Terraform's other syntax takes no two arguments in one line."""
+    return f"{json.dumps({'import': [{'to': address, 'id': identity}]})} in imports.tf.json"
 
 
 def _once(rules: Iterable[Rule]) -> list[Rule]:

@@ -9,6 +9,7 @@ from runbook_lib.models.plan import Plan, ResourceChange
 from runbook_lib.models.verification import Difference, DifferenceKind
 
 from .accounted import Accounts
+from .drift import import_block
 from .holders import LIST_TYPE
 from .rules import GROUP_TYPES, RULE_TYPES
 from .rules.references import Configuration
@@ -113,7 +114,7 @@ def _made_anew(difference: Difference, identity: str) -> Difference:
         f"AWS has a rule of the same content as {identity or 'another one'}, which apply can't make twice. "
         f"Take that one away and apply, or forget the old one (terraform state rm '{address}') and import it"
     )
-    hint += f': import {{ to = {address}, id = "{identity}" }}' if identity else "."
+    hint += f": {import_block(address, identity)}." if identity else "."
     return difference.model_copy(update={"same_access": True, "blocks": False, "hint": hint})
 
 

@@ -287,11 +287,10 @@ class RolesConfig(Model):
 
 
 class StackConfig(Model):
-    """One Terraform root module, and what is otherwise for it than for the others.
+    """One Terraform root module, and what is otherwise for it than runbook.yml says for all stacks.
 
-    `state` is the name of its state in GitLab; where another backend keeps that, it needs none, and `workspace` is the
-    backend's own if not the default one. What is left out here is as runbook.yml says for all stacks. `without` are
-    steps that runs of this stack leave out; `environment` are variables for its steps, and for Terraform in them.
+    `state` is its name in GitLab, `workspace` that of another backend. `without` are steps that its runs leave out;
+    `environment` are variables for its steps, and for Terraform in them.
     """
 
     path: str

@@ -52,8 +52,8 @@ def test_unknown_field_names_line_and_the_likely_spelling(tmp_path: Path) -> Non
 
 
 def test_missing_field_names_the_nearest_line(tmp_path: Path) -> None:
-    path = write(tmp_path, "version: 1\nstacks:\n  access:\n    path: terraform/access\n")
-    with pytest.raises(ConfigError, match=r"line 3: stacks\.access\.state: is missing"):
+    path = write(tmp_path, "version: 1\nstacks:\n  access:\n    state: access\n")
+    with pytest.raises(ConfigError, match=r"line 3: stacks\.access\.path: is missing"):
         load_model(path, RunbookConfig)
 
 

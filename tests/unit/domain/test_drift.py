@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,10 +86,11 @@ def test_how_to_import_such_a_rule_is_said_where_its_id_and_its_address_are_know
     wanted = rule(address='aws_vpc_security_group_ingress_rule.web["80"]')
     ids = {rule_key(wanted): "sgr-0123456789abcdef0"}
     (difference,) = compare([wanted], [], seen(wanted), surveyed=Surveyed(ids=ids)).differences
-    assert difference.hint == (
-        "It is in AWS and not in the state, so that apply will fail. Import it: import { to ="
-        ' aws_vpc_security_group_ingress_rule.web["80"], id = "sgr-0123456789abcdef0" }'
-    )
+    said, _, block = difference.hint.partition(" Import it: ")
+    assert said == "It is in AWS and not in the state, so that apply will fail."
+    written = block.removesuffix(" in imports.tf.json")
+    to = 'aws_vpc_security_group_ingress_rule.web["80"]'
+    assert json.loads(written) == {"import": [{"to": to, "id": "sgr-0123456789abcdef0"}]}
     inline = rule(address="aws_security_group.web")
     (difference,) = compare([inline], [], seen(inline), surveyed=Surveyed(ids=ids)).differences
     assert difference.hint.endswith("Import it, or take it away.")

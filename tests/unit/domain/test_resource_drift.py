@@ -124,7 +124,7 @@ def test_a_rule_that_somebody_made_anew_with_the_same_content_opens_nothing_and_
     document = {"format_version": "1.2", "resource_changes": [change]}
     (difference,) = drifted(parse_plan(document), (), {f"{RULE}.web": "sgr-2"})
     assert (difference.same_access, difference.blocks, difference.wanted) == (True, False, True)
-    assert f'import {{ to = {RULE}.web, id = "sgr-2" }}' in difference.hint
+    assert f'{{"import": [{{"to": "{RULE}.web", "id": "sgr-2"}}]}} in imports.tf.json.' in difference.hint
     (difference,) = drifted(parse_plan(document), (), {f"{RULE}.other": "sgr-2"})
     assert difference.blocks
 
