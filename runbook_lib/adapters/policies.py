@@ -21,7 +21,7 @@ def policy_files(folder: Path) -> tuple[Path, ...]:
     if not folder.is_dir():
         raise ConfigError(
             f"{folder}: no such folder of policies",
-            "Name the folder with --policies, or as compliance.policies in runbook.yml.",
+            "Name it with --policies, or compliance.policies in runbook.yml.",
         )
     found = [path for path in sorted(folder.iterdir()) if path.suffix in {".yml", ".yaml"} and path.is_file()]
     files = tuple(path for path in found if path.stem != "waivers")

@@ -289,8 +289,7 @@ class RolesConfig(Model):
 class StackConfig(Model):
     """One Terraform root module, and what is otherwise for it than runbook.yml says for all stacks.
 
-    `state` is its name in GitLab, `workspace` that of another backend. `without` are steps that its runs leave out;
-    `environment` are variables for its steps, and for Terraform in them.
+    `state` is its name in GitLab, `workspace` that of another backend; `without` are steps that its runs leave out.
     """
 
     path: str
