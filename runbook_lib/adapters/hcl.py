@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ..models.base import UNKNOWN
 from ..models.hcl import HclModule, HclResource
-from .hcl_blocks import Block, index_blocks, is_override, module_files, read_source, split_blocks
+from .hcl_blocks import Block, is_override, module_files, read_source, split_blocks
 from .hcl_expression import convert, parse_expression
 from .hcl_inline import installed_modules
 from .hcl_json import json_blocks, json_values, read_json_file
@@ -18,7 +18,7 @@ from .hcl_parse import inner_body, merge_bodies, parse_text
 from .hcl_scope import ModuleScope, ResourceBlock, Variable, body_values
 from .hcl_values import evaluate, references
 
-__all__ = ["index_blocks", "read_hcl"]
+__all__ = ["read_hcl"]
 
 Progress = Callable[[int, int], None]
 _MAX_DEPTH: Final = 10

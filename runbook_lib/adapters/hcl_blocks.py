@@ -11,7 +11,7 @@ from typing import Final
 from ..errors import InputError
 from ..models.findings import Source
 
-__all__ = ["Block", "index_blocks", "is_override", "module_files", "read_source", "split_blocks", "without_comments"]
+__all__ = ["Block", "is_override", "module_files", "read_source", "split_blocks", "without_comments"]
 
 # Possessive throughout: a text that is no header after all must not be tried in every way that it could be cut.
 _HEADER: Final = re.compile(r'([A-Za-z_][\w-]*+)\s*+((?:"(?:[^"\\]|\\.)*+"\s*+|[A-Za-z_][\w-]*+\s*+)*+)\{', re.DOTALL)
@@ -19,7 +19,6 @@ _LABEL: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([A-Za-z_][\w-]*)')
 _STOP: Final = re.compile(r'["{}#]|//|/\*|<<[-~]?[A-Za-z_]')
 _IN_STRING: Final = re.compile(r'\\.|"|[$%]\{|[$%]{2}\{', re.DOTALL)
 _HEREDOC: Final = re.compile(r"<<[-~]?([A-Za-z_][\w-]*)[^\n]*\n")
-_LOCAL_SOURCE: Final = re.compile(r'^\s*source\s*=\s*"(\.{1,2}/[^"]*)"', re.MULTILINE)
 _MAX_BYTES: Final = 50_000_000
 _ENDINGS: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
 _OVERRIDE: Final = re.compile(r"(?:.*_)?override\.(?:tf|tofu)(?:\.json)?")
@@ -93,32 +92,6 @@ def without_comments(text: str) -> str:
             parts += [text[start : match.start()], " "]
             start = position
     return "".join([*parts, text[start:]])
-
-
-def index_blocks(folder: Path, base: Path) -> dict[tuple[tuple[str, ...], str], Source]:
-    """Where each resource and module block stands, by the names of the modules above it and `type.name`.
-
-    Files are named relative to `base` where they lie below it.
-    """
-    found: dict[tuple[tuple[str, ...], str], Source] = {}
-    _index(folder.resolve(), base.resolve(), (), found)
-    return found
-
-
-def _index(folder: Path, base: Path, path: tuple[str, ...], found: dict[tuple[tuple[str, ...], str], Source]) -> None:
-    for file in module_files(folder):
-        if file.name.endswith(".json"):
-            continue
-        name = str(file.relative_to(base)) if file.is_relative_to(base) else str(file)
-        for block in split_blocks(read_source(file), name):
-            if block.kind == "resource" and len(block.labels) == 2:
-                found.setdefault((path, ".".join(block.labels)), block.source)
-            elif block.kind == "module" and block.labels:
-                found[path, f"module.{block.labels[0]}"] = block.source
-                local = _LOCAL_SOURCE.search(block.text)
-                child = (folder / local[1]).resolve() if local else None
-                if child and child.is_dir() and len(path) < 20:
-                    _index(child, base, (*path, block.labels[0]), found)
 
 
 def _after_token(text: str, match: re.Match[str]) -> int:

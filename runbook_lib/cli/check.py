@@ -14,7 +14,7 @@ import typer
 
 from ..adapters.atomic import write_atomic
 from ..errors import ConfigError, StoreError, UsageError
-from ..models.compliance import ComplianceReport, Scope
+from ..models.compliance import ComparedWith, ComplianceReport, Scope
 from ..models.config import ComplianceConfig
 from ..repository import find_repository
 from .inputs import read_bounded
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from ..workspace.policy_gate import PolicyFiles
 
 __all__ = ["register"]
+
+
+# What a plan changes it says itself. Files have no before here: that is the compliance step's.
+_NO_COMMIT = ComparedWith(problem="files are judged as they are", everything=True)
 
 
 class Format(StrEnum):
@@ -125,8 +129,11 @@ def _judge(files: PolicyFiles, request: Request) -> ComplianceReport:
         raise UsageError("there is nothing to check", "Give --plan FILE or --hcl DIR.")
     gate = PolicyGate.open(files, datetime.now(UTC).date())
     changes = _read_plan(request.plan) if request.plan else _read_folder(request.hcl or Path())
-    folders = (request.hcl,) if request.hcl else request.stacks
+    # Without a runbook.yml it is asked in the folder where the plan was made.
+    folders = (request.hcl,) if request.hcl else request.stacks or (Path.cwd(),)
     report = gate.judge(changes, request.scope, folders, early=request.plan is None)
+    if request.plan is None:
+        report = report.model_copy(update={"compared_with": _NO_COMMIT})
     for path in request.sarif:
         report = gate.with_scanner(report, read_bounded(path), str(path))
     return report

@@ -38,6 +38,7 @@ class ResultView:
 
     def _html(self) -> str:
         result, colour = self.result, COLOURS[self.result.outcome]
+        compared = escape(str(result.metrics.get("compared_with", "")))
         seconds = (result.finished_at - result.started_at).total_seconds()
         return (
             f'<div style="border-left:6px solid {colour};padding:.6em 1em;margin:.4em 0;background:{colour}11">'
@@ -45,5 +46,5 @@ class ResultView:
             f"{escape(result.summary)}"
             f'<div style="color:#57606a;font-size:90%;margin-top:.3em">{escape(result.step)} · run '
             f"{escape(result.run_id)} · stack {escape(result.stack)} · {seconds:.1f} s · "
-            f"{len(result.artifacts)} artifacts</div></div>"
+            f"{len(result.artifacts)} artifacts{f'<br>{compared}' if compared else ''}</div></div>"
         )

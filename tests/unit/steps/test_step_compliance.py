@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,11 @@ MAIN = """resource "aws_vpc_security_group_ingress_rule" "%(name)s" {
   description       = "Everybody may read the pages."
 }
 """
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "user.name=Riley", "-c", "user.email=riley@example.com", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def rule(name: str, port: int | str = 443) -> str:
@@ -106,7 +113,9 @@ def before(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return bool(found["files"])
 
     monkeypatch.setattr(compliance, "read_tree", read_tree)
-    monkeypatch.setattr(compliance, "before_change", lambda context: Before(BaseCommit("abc123", "the commit before")))
+    base = BaseCommit("abc123", "the commit before")
+    monkeypatch.setattr(compliance, "before_change", lambda context: Before(base))
+    monkeypatch.setattr(compliance, "compared_files", lambda settings, found, suffixes: found.compared)
     return found
 
 
@@ -137,7 +146,7 @@ def test_what_the_files_declare_is_read_beside_what_they_declared_before(
     assert files.findings == ()
     assert [found.address for found in files.rules] == [address("new")]
     assert [found.address for found in files.changes.before] == [address("old")]
-    assert before["asked"] == [(context.settings.root, "abc123", (".tf", ".tf.json", ".tfvars", ".tfvars.json"))]
+    assert before["asked"] == [(context.settings.root, "abc123", compliance.SUFFIXES)]
 
 
 @pytest.mark.usefixtures("terraform")
@@ -279,6 +288,39 @@ def test_the_files_that_were_judged_are_inputs_of_the_step(context: StepContext)
     files = compliance.validate(context)
     inputs = compliance.decide(context, files, compliance.judge(context, files)).result.inputs
     assert "repo:terraform/access/main.tf" in {file.path for file in inputs}
+
+
+@pytest.mark.usefixtures("terraform")
+@pytest.mark.parametrize("named", ["", "0" * 40, "1" * 40], ids=["the commit before", "zeros", "not in this clone"])
+def test_every_report_says_what_was_compared_and_without_it_all_is_judged(
+    context: StepContext, load: Callable[..., Settings], named: str
+) -> None:
+    root = context.settings.root
+    old, new = (context.stack_dir / name for name in ("main.tf", "new.tf"))
+    old.write_text(rule("old", 22))
+    git(root, "init", "--quiet")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "before")
+    before = git(root, "rev-parse", "HEAD")
+    new.write_text(rule("new"))
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "the change")
+    if named:
+        context.settings = load(CI_COMMIT_BEFORE_SHA=named)
+    files = compliance.validate(context)
+    report = compliance.judge(context, files)
+    # Port 22 was open before: it is found wherever that is not known.
+    assert report.outcome is (Outcome.BLOCKED if named else Outcome.PASSED)
+    view = compliance.decide(context, files, report)
+    said = "Compared with no commit: " if named else f"Compared with {before[:12]} (the commit before)."
+    assert said in files.compared.sentence
+    folder = context.store.dir / "01_compliance"
+    for name in ("compliance.txt", "findings.json", "findings.sarif", "junit.xml"):
+        content = (folder / name).read_text()
+        assert (
+            said if name.endswith(("txt", "sarif", "xml")) else before if not named else '"everything": true'
+        ) in content
+    assert said in view._repr_mimebundle_()["text/html"]
 
 
 def test_rules_of_the_files_are_those_that_they_declare_now() -> None:
