@@ -14,6 +14,7 @@ from .hcl_blocks import Block, is_override, module_files, read_source, split_blo
 from .hcl_expression import convert, parse_expression
 from .hcl_inline import installed_modules
 from .hcl_json import json_blocks, json_values, read_json_file
+from .hcl_literals import read_literals
 from .hcl_parse import inner_body, merge_bodies, parse_text
 from .hcl_scope import ModuleScope, ResourceBlock, Variable, body_values
 from .hcl_values import evaluate, references
@@ -65,6 +66,9 @@ class _Reader:
         text = read_source(path)
         if path.name.endswith(".json"):
             return json_values(read_json_file(text, path), path)
+        literals = read_literals(text)
+        if literals is not None:
+            return literals
         data = parse_text(text, self._name(path), 1)
         scope = ModuleScope()
         return {key: evaluate(convert(value), scope, {}) for key, value in data.items() if not key.startswith("__")}

@@ -17,7 +17,7 @@ from runbook_lib.wording import describe_rule
 
 from ..rules import LIST_TYPES, RULE_TYPES, RuleChanges
 from ..waivers import apply_waivers
-from .expression import compile_expression, sees_action
+from .expression import Prepared, compile_expression
 from .logic import Truth
 from .match import Matcher
 from .together import Slice, world_together
@@ -108,17 +108,20 @@ def _resource_findings(changes: RuleChanges, policies: Sequence[Policy], options
             by_type[kind].append(policy)
     if not by_type:
         return
-    programs = {p.id: compile_expression(p.resource.when) for p in policies if p.resource}
-    acting = {p.id for p in policies if p.resource and sees_action(p.resource.when)}
+    texts = {p.id: p.resource.when for p in policies if p.resource}
+    compiled = {text: compile_expression(text) for text in set(texts.values())}
+    programs = {name: compiled[text] for name, text in texts.items()}
+    acting = any(program.acts for program in programs.values())
     standing = ((view, False) for view in changes.resources_of(by_type.keys()))
     leaving = ((view, True) for view in (changes.leaving_of(by_type.keys()) if acting else ()))
     for view, leaves in chain(standing, leaving):
         if not view.touched and options.scope is not Scope.ALL:
             continue
+        prepared = Prepared(view)
         for policy in by_type[view.type]:
-            if leaves and policy.id not in acting:
+            if leaves and not programs[policy.id].acts:
                 continue
-            truth = programs[policy.id](view)
+            truth = prepared.answer(programs[policy.id])
             if truth is not False:
                 message = _message(policy, None, certain=truth is True)
                 yield _made(policy, truth, options, (view.address, None, message))
