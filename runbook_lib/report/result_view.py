@@ -31,7 +31,8 @@ class ResultView:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         return {
-            RESULT_MIME: self.result.model_dump(mode="json"),
+            # The findings are in result.json, and in a table above.
+            RESULT_MIME: self.result.model_dump(mode="json", exclude={"findings"}),
             "text/html": self._html(),
             "text/plain": repr(self),
         }
