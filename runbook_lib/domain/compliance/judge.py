@@ -20,9 +20,11 @@ from ..waivers import apply_waivers
 from .expression import Prepared, compile_expression
 from .logic import Truth
 from .match import Matcher
+from .quotas import Excess, crowded_groups, crowded_interfaces
 from .together import Slice, world_together
 from .uncovered import uncovered
 from .unjudged import unjudged_types, unread_modules
+from .wide_lists import widened_lists
 
 __all__ = ["combine", "judge", "outcome_of"]
 
@@ -45,6 +47,8 @@ def judge(
     findings = [
         *_rule_findings(changes, indexes, policies, options),
         *_resource_findings(changes, policies, options),
+        *_list_findings(changes, policies, options),
+        *_quota_findings(changes, policies, options),
         *unjudged_types(standing, looked_at),
         *unread_modules(changes.unread),
     ]
@@ -125,6 +129,29 @@ def _resource_findings(changes: RuleChanges, policies: Sequence[Policy], options
             if truth is not False:
                 message = _message(policy, None, certain=truth is True)
                 yield _made(policy, truth, options, (view.address, None, message))
+
+
+def _list_findings(changes: RuleChanges, policies: Sequence[Policy], options: JudgeOptions) -> Iterator[Finding]:
+    asking = [policy for policy in policies if policy.prefix_list]
+    if not asking:
+        return
+    for address, truth, networks in widened_lists(changes, everything=options.scope is Scope.ALL):
+        for policy in asking:
+            message = f"{_message(policy, None, certain=truth is True)}: {networks}"
+            yield _made(policy, truth, options, (address, None, message))
+
+
+def _quota_findings(changes: RuleChanges, policies: Sequence[Policy], options: JudgeOptions) -> Iterator[Finding]:
+    everything = options.scope is Scope.ALL
+    for policy in policies:
+        found: list[Excess] = []
+        if policy.quota and policy.quota.rules_per_group:
+            found += crowded_groups(changes, policy.quota.rules_per_group, everything=everything)
+        if policy.quota and policy.quota.groups_per_interface:
+            found += crowded_interfaces(changes, policy.quota.groups_per_interface, everything=everything)
+        for excess in found:
+            message = f"{_message(policy, None, certain=excess.truth is True)}: {excess.told}"
+            yield _made(policy, excess.truth, options, (excess.address, None, message))
 
 
 def _made(policy: Policy, truth: Truth, options: JudgeOptions, what: tuple[str, Rule | None, str]) -> Finding:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final
 
-from runbook_lib.models.base import Unknown
+from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.rules import Rule
+
+from .prefix_lists import ListView
 
 __all__ = ["ResourceView", "RuleChanges", "touched_rules"]
 
@@ -34,6 +36,10 @@ def _no_resources(_types: Collection[str]) -> Iterable[ResourceView]:
     return ()
 
 
+def _refers_to_anything(_address: str, _attribute: str) -> tuple[str | Unknown, ...]:
+    return (UNKNOWN,)
+
+
 @dataclass(frozen=True)
 class RuleChanges:
     """Every rule before and after; `touched` are indexes into `after` of the rules that the change adds or alters.
@@ -42,7 +48,8 @@ class RuleChanges:
     is known, whoever made it: the stack's own. `resources_of(types)` gives the resources of these types as they will
     stand, for policies on other things than rules; `leaving_of(types)` those that will stand no more, or be Terraform's
     no more, as they stand now. `standing()` gives address, type and whether it is touched of all that will stand, and
-    `unread` are the calls of modules whose files were not there.
+    `unread` are the calls of modules whose files were not there. `lists_before` and `lists_after` are the prefix lists,
+    by id and by address; `refers_to(address, attribute)` names the resources that an attribute's expression speaks of.
     """
 
     before: tuple[Rule, ...] = ()
@@ -55,6 +62,9 @@ class RuleChanges:
     leaving_of: Callable[[Collection[str]], Iterable[ResourceView]] = field(default=_no_resources, compare=False)
     standing: Callable[[], Iterable[tuple[str, str, bool]]] = field(default=tuple, compare=False)
     unread: tuple[str, ...] = ()
+    lists_before: Mapping[str, ListView] = field(default_factory=dict, compare=False)
+    lists_after: Mapping[str, ListView] = field(default_factory=dict, compare=False)
+    refers_to: Callable[[str, str], tuple[str | Unknown, ...]] = field(default=_refers_to_anything, compare=False)
 
     def __iter__(self) -> Iterator[tuple[Rule, ...]]:
         return iter((self.before, self.after))

@@ -91,6 +91,9 @@ def rules_from_plan(plan: Plan) -> RuleChanges:
             for change in managed
             if _stands_after(change)
         ),
+        lists_before=before.lists.views(),
+        lists_after=after.lists.views(),
+        refers_to=configuration.refers_to,
     )
 
 
@@ -134,7 +137,7 @@ def _separate_entries(changes: Iterable[ResourceChange], before: _Standing, afte
     for change in entries:
         if change.before is not None:
             prefix_list, network = change.before.get("prefix_list_id"), change.before.get("cidr")
-            before.lists.add_entry(prefix_list or UNKNOWN, network)
+            before.lists.add_entry(prefix_list or UNKNOWN, network, change.address)
             if change.actions != ("no-op",) and "forget" not in change.actions:
                 after.lists.remove_entry(prefix_list or UNKNOWN, network)
     for change in entries:
@@ -143,7 +146,7 @@ def _separate_entries(changes: Iterable[ResourceChange], before: _Standing, afte
             target = new.values.get("prefix_list_id")
             candidates = (target,) if isinstance(target, str) else after.refers_to(new, "prefix_list_id")
             for candidate in candidates:
-                after.lists.add_entry(candidate, new.values.get("cidr"))
+                after.lists.add_entry(candidate, new.values.get("cidr"), change.address)
 
 
 def _separate_keys(rules: Iterable[Rule], standing: _Standing) -> set[tuple[Any, ...]]:

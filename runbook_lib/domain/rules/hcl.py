@@ -29,7 +29,7 @@ class _Module:
                 named = resource.values.get("prefix_list_id")
                 targets = resource.references.get("prefix_list_id", (UNKNOWN,)) if named is UNKNOWN else (str(named),)
                 for target in targets:
-                    self.lists.add_entry(target, resource.values.get("cidr"))
+                    self.lists.add_entry(target, resource.values.get("cidr"), resource.address)
 
     def refers_to(self, declaration: Declaration, attribute: str) -> tuple[str | Unknown, ...]:
         return self.references.get(declaration.address, {}).get(attribute) or (UNKNOWN,)
@@ -53,7 +53,7 @@ def rules_from_hcl(module: HclModule) -> tuple[Rule, ...]:
 
 def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChanges:
     """The module as a change; what stood in the module `before` word for word is not touched, without one all is."""
-    rules = rules_from_hcl(module)
+    rules, around = rules_from_hcl(module), _Module(module)
     earlier = rules_from_hcl(before) if before else ()
     standing = {r.address: r for r in before.resources} if before else {}
     defaults = {r.address for r in module.resources if r.type == "aws_default_security_group"}
@@ -91,4 +91,7 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
         leaving_of=leaving,
         standing=every,
         unread=module.unread,
+        lists_before=_Module(before).lists.views() if before else {},
+        lists_after=around.lists.views(),
+        refers_to=lambda address, attribute: around.references.get(address, {}).get(attribute) or (UNKNOWN,),
     )

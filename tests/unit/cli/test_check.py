@@ -49,13 +49,13 @@ def test_every_form_of_a_report_can_be_asked_for_and_no_other() -> None:
 def test_bad_plan_blocks_with_status_1_and_the_contract_on_stdout(app: typer.Typer) -> None:
     status, answer = run(app, "--plan", str(PLANS / "ports.json"), "--format", "json")
     data = json.loads(answer)
-    assert (status, data["outcome"], data["checked"]["policies"]) == (1, "blocked", 20)
+    assert (status, data["outcome"], data["checked"]["policies"]) == (1, "blocked", 23)
 
 
 def test_plan_without_changes_passes(app: typer.Typer, tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(GOOD)
     status, answer = run(app, "--plan", "p.json")
-    assert (status, answer) == (0, "Compliance passed: nothing found, in 0 rules under 20 policies.\n")
+    assert (status, answer) == (0, "Compliance passed: nothing found, in 0 rules under 23 policies.\n")
 
 
 def test_finding_names_file_and_line_of_its_block(app: typer.Typer) -> None:
