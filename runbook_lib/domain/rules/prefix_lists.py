@@ -64,6 +64,8 @@ class PrefixLists:
         if entries is UNKNOWN:
             found.more = entries_written
             found.computed = not entries_written
+            if entries_written:
+                found.unknown[declaration.address] = None
         for entry in entries if isinstance(entries, list | tuple) else ():
             _take(found, entry, declaration.address)
         self._lists[declaration.address] = found
@@ -88,7 +90,9 @@ class PrefixLists:
             **({"": self._somewhere} if self._somewhere.networks or self._somewhere.unknown else {}),
         }
         for found in every.values():
-            unknown, more = tuple(found.unknown), found.more or (found.computed and not found.networks)
+            # Blocks that can't be told yet: a list that stays empty looks the same.
+            unseen = found.computed and not found.networks
+            unknown, more = (*found.unknown, *((found.name,) if unseen else ())), found.more or unseen
             made[id(found)] = ListView(found.name, found.networks, unknown, more, found.most, found.family)
         return {name: made[id(found)] for name, found in every.items()}
 

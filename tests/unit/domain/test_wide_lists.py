@@ -65,6 +65,20 @@ def test_what_was_in_the_list_before_counts_with_what_is_added() -> None:
     assert found(whole("3.0.0.0/8", before=("3.0.0.0/8",)), entry("4.0.0.0/9")) == [("failed", f"{ENTRY}.e")]
 
 
+def test_a_narrow_network_that_makes_it_the_world_is_found() -> None:
+    assert found(whole("3.0.0.0/8", "4.0.0.0/24", before=("3.0.0.0/8",))) == [("failed", f"{LIST}.l")]
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_entries_that_nobody_knows_yet_are_unknown(written: bool) -> None:
+    made = {"max_entries": 9}
+    new = change(["create"], None, made, address=f"{LIST}.l", type=LIST, name="l", unknown={"entry": True, "id": True})
+    entries = {"entry": {"references": ["var.networks"]}} if written else {}
+    resource = {"address": f"{LIST}.l", "mode": "managed", "type": LIST, "name": "l", "expressions": entries}
+    report = judged(changes_of(new, configuration={"root_module": {"resources": [resource]}}))
+    assert [str(f.verdict) for f in report.findings if f.policy == "prefix-list-widened"] == ["unknown"]
+
+
 def test_a_list_that_is_the_world_already_hides_no_wide_addition_and_takes_an_office() -> None:
     standing = ("0.0.0.0/1",)
     assert found(whole(*standing, "128.0.0.0/2", before=standing)) == [("failed", f"{LIST}.l")]
