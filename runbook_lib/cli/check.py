@@ -142,9 +142,11 @@ def _judge(files: PolicyFiles, request: Request) -> ComplianceReport:
 def _read_plan(path: Path) -> RuleChanges:
     from ..domain.plan import parse_plan, refuse_incomplete
     from ..domain.rules import rules_from_plan
+    from ..domain.strict_json import read_json
 
     gc.disable()  # a plan makes a million objects, none of them in a cycle, in a process that ends with the answer
-    return rules_from_plan(refuse_incomplete(parse_plan(read_bounded(path))))
+    # Read here, so that nothing holds the bytes any more when their text is parsed: the most memory there ever is.
+    return rules_from_plan(refuse_incomplete(parse_plan(read_json(read_bounded(path), "the plan"))))
 
 
 def _read_folder(folder: Path) -> RuleChanges:

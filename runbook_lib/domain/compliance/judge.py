@@ -19,9 +19,9 @@ from ..rules import LIST_TYPES, RULE_TYPES, RuleChanges
 from ..waivers import apply_waivers
 from .expression import Prepared, compile_expression
 from .logic import Truth
-from .match import Matcher
+from .match import Matcher, Verdicts
 from .quotas import Excess, crowded_groups, crowded_interfaces
-from .together import Slice, world_together
+from .together import world_together
 from .uncovered import uncovered
 from .unjudged import unjudged_types, unread_modules
 from .wide_lists import widened_lists
@@ -90,13 +90,17 @@ def _rule_findings(
 ) -> Iterator[Finding]:
     matchers = [(p, Matcher.of(p.rule, changes.default_groups)) for p in policies if p.rule is not None]
     slices = world_together(changes.after) if any(matcher.world for _, matcher in matchers) else {}
-    nothing: list[Slice] = []
+    alone = Verdicts([matcher for _, matcher in matchers], changes.default_groups)
     for index in indexes:
-        rule, parts = changes.after[index], slices.get(index, nothing)
+        rule, parts = changes.after[index], slices.get(index)
+        if not parts:
+            for number, truth in alone(rule):
+                yield _finding(matchers[number][0], truth, rule, options, together=False)
+            continue
         for policy, matcher in matchers:
             truth = matcher(rule, parts)
             if truth is not False:
-                together = bool(parts) and matcher.world and matcher(rule, nothing) is not truth
+                together = matcher.world and matcher(rule, ()) is not truth
                 yield _finding(policy, truth, rule, options, together=together)
 
 

@@ -78,6 +78,7 @@ def read_networks(texts: tuple[str | Unknown, ...]) -> tuple[Network, ...] | Unk
     return known if len(known) == len(found) else UNKNOWN
 
 
+@lru_cache(maxsize=65536)
 def public_parts(networks: tuple[Network, ...], version: int) -> Intervals:
     """The public addresses of one family that the networks hold."""
     held = union(interval for found, interval, _ in networks if found == version)

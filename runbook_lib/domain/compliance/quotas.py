@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from runbook_lib.models.base import UNKNOWN, Unknown
+from runbook_lib.models.base import UNKNOWN
 from runbook_lib.models.rules import IDENTITY_FIELDS, Direction, Rule, SourceKind
 
 from ..rules import ResourceView, RuleChanges
@@ -15,6 +16,7 @@ from .logic import Truth
 
 __all__ = ["Excess", "crowded_groups", "crowded_interfaces"]
 
+_identity: Final = attrgetter(*IDENTITY_FIELDS)
 _FAMILIES: Final = ("IPv4", "IPv6")
 # Each resource of these types is one rule, whatever is unknown of it.
 _SINGLE: Final = ("aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule")
@@ -115,16 +117,21 @@ def _counts(changes: RuleChanges) -> _Counts:
         group = rule.group if isinstance(rule.group, str) and not rule.group.endswith("[*]") else ""
         touched = index in changes.touched or rule.source in resized
         known = isinstance(rule.direction, Direction)
+        weights = tuple(zip(_FAMILIES, _weights(rule, changes), strict=True))
+        key = _identity(rule)
+        # Twice the same is one rule; of two unknown ones nobody can say that they are the same.
+        single = not group or UNKNOWN in key
         for direction in (rule.direction,) if isinstance(rule.direction, Direction) else Direction:
-            for family, weight in zip(_FAMILIES, _weights(rule, changes), strict=True):
-                count = counts[group, direction][family]
-                key = tuple(getattr(rule, name) for name in IDENTITY_FIELDS)
-                # Twice the same is one rule; of two unknown ones nobody can say that they are the same.
-                if not group or UNKNOWN in key or key not in count.seen:
+            families = counts[group, direction]
+            for family, weight in weights:
+                if weight == _NONE:
+                    continue
+                count = families[family]
+                if single or key not in count.seen:
                     count.add(weight if known else _Weight(0, weight.most))
                     count.seen.add(key)
                 count.where = count.where or rule.address
-                count.touched = count.touched or (touched and weight != _NONE)
+                count.touched = count.touched or touched
     return counts
 
 
@@ -188,6 +195,6 @@ def _listed(value: Any, view: ResourceView, attribute: str, changes: RuleChanges
     if value is not UNKNOWN:
         return []
     # A set with one unknown id is unknown as a whole: then the expression tells how many it names.
-    named: Iterable[str | Unknown] = changes.refers_to(view.address, attribute)
+    named = changes.named_groups.get((view.address, attribute), (UNKNOWN,))
     groups = [name for name in named if isinstance(name, str) and not name.endswith("[*]")]
-    return groups if len(groups) == len(tuple(named)) else _Open(groups)
+    return groups if len(groups) == len(named) else _Open(groups)

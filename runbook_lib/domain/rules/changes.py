@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final
 
-from runbook_lib.models.base import UNKNOWN, Unknown
+from runbook_lib.models.base import Unknown
 from runbook_lib.models.rules import Rule
 
 from .prefix_lists import ListView
 
-__all__ = ["ResourceView", "RuleChanges", "touched_rules"]
+__all__ = ["GROUP_LISTS", "ResourceView", "RuleChanges", "touched_rules"]
 
+# How attributes that hold the groups of something end.
+GROUP_LISTS: Final = ("security_groups", "security_group_ids")
 _ALL_BUT_DESCRIPTION: Final = attrgetter(*(name for name in Rule.model_fields if name != "description"))
 
 
@@ -36,10 +38,6 @@ def _no_resources(_types: Collection[str]) -> Iterable[ResourceView]:
     return ()
 
 
-def _refers_to_anything(_address: str, _attribute: str) -> tuple[str | Unknown, ...]:
-    return (UNKNOWN,)
-
-
 @dataclass(frozen=True)
 class RuleChanges:
     """Every rule before and after; `touched` are indexes into `after` of the rules that the change adds or alters.
@@ -49,7 +47,8 @@ class RuleChanges:
     stand, for policies on other things than rules; `leaving_of(types)` those that will stand no more, or be Terraform's
     no more, as they stand now. `standing()` gives address, type and whether it is touched of all that will stand, and
     `unread` are the calls of modules whose files were not there. `lists_before` and `lists_after` are the prefix lists,
-    by id and by address; `refers_to(address, attribute)` names the resources that an attribute's expression speaks of.
+    by id and by address. `named_groups` are what expressions for lists of groups name, where their value is unknown, by
+    address and attribute.
     """
 
     before: tuple[Rule, ...] = ()
@@ -64,7 +63,7 @@ class RuleChanges:
     unread: tuple[str, ...] = ()
     lists_before: Mapping[str, ListView] = field(default_factory=dict, compare=False)
     lists_after: Mapping[str, ListView] = field(default_factory=dict, compare=False)
-    refers_to: Callable[[str, str], tuple[str | Unknown, ...]] = field(default=_refers_to_anything, compare=False)
+    named_groups: Mapping[tuple[str, str], tuple[str | Unknown, ...]] = field(default_factory=dict, compare=False)
 
     def __iter__(self) -> Iterator[tuple[Rule, ...]]:
         return iter((self.before, self.after))

@@ -12,7 +12,7 @@ from runbook_lib.models.plan import Plan, ResourceChange
 from runbook_lib.models.rules import IDENTITY_FIELDS, Direction, Rule
 
 from .aws_resources import GROUP_TYPES
-from .changes import ResourceView, RuleChanges, touched_rules
+from .changes import GROUP_LISTS, ResourceView, RuleChanges, touched_rules
 from .declaration import Declaration
 from .exclusive import exclusives, without_unlisted
 from .origins import VPC_TYPES, Identities, configuration_of, state_resources
@@ -93,8 +93,17 @@ def rules_from_plan(plan: Plan) -> RuleChanges:
         ),
         lists_before=before.lists.views(),
         lists_after=after.lists.views(),
-        refers_to=configuration.refers_to,
+        named_groups=dict(_named_groups(managed, configuration)),
     )
+
+
+def _named_groups(
+    changes: Iterable[ResourceChange], configuration: Configuration
+) -> Iterator[tuple[tuple[str, str], tuple[str | Unknown, ...]]]:
+    for change in changes:
+        for name, unknown in change.after_unknown.items():
+            if unknown is True and name.endswith(GROUP_LISTS):
+                yield (change.address, name), configuration.refers_to(change.address, name)
 
 
 def _add_change(change: ResourceChange, before: _Standing, after: _Standing) -> None:

@@ -8,7 +8,7 @@ from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.hcl import HclModule
 from runbook_lib.models.rules import Rule
 
-from .changes import ResourceView, RuleChanges, touched_rules
+from .changes import GROUP_LISTS, ResourceView, RuleChanges, touched_rules
 from .declaration import Declaration
 from .prefix_lists import LIST_TYPES, PrefixLists
 from .readers import RULE_TYPES, build_rules
@@ -93,5 +93,10 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
         unread=module.unread,
         lists_before=_Module(before).lists.views() if before else {},
         lists_after=around.lists.views(),
-        refers_to=lambda address, attribute: around.references.get(address, {}).get(attribute) or (UNKNOWN,),
+        named_groups={
+            (address, name): found
+            for address, named in around.references.items()
+            for name, found in named.items()
+            if name.endswith(GROUP_LISTS)
+        },
     )
