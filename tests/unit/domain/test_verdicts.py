@@ -61,3 +61,10 @@ def test_what_is_said_of_many_rules_is_said_of_each(given_rules: list[Rule]) -> 
     for rule in given_rules:
         said = [matcher(rule, ()) for matcher in matchers]
         assert asked(rule) == tuple((index, truth) for index, truth in enumerate(said) if truth is not False)
+
+
+def test_networks_that_are_alike_to_all_but_one_condition_are_kept_apart() -> None:
+    matchers = [Matcher.of(RuleMatch.model_validate(match), DEFAULTS) for match in MATCHES]
+    asked = Verdicts(matchers, DEFAULTS)
+    world, wide = (network_rule(source=source) for source in ("0.0.0.0/0", "11.0.0.0/9"))
+    assert dict(asked(world)).keys() - dict(asked(wide)).keys() == {8}
