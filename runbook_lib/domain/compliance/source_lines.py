@@ -19,9 +19,9 @@ Index = Mapping[tuple[tuple[str, ...], str], Source]
 def locate(report: ComplianceReport, index: Index) -> ComplianceReport:
     """The report with file and line; what lies in a module from elsewhere gets the line that calls the module."""
     findings = tuple(
-        finding
-        if finding.source or finding.tool != "runbook"
-        else finding.model_copy(update={"source": _source(finding.address, index)})
+        finding.model_copy(update={"source": source})
+        if finding.source is None and finding.tool == "runbook" and (source := _source(finding.address, index))
+        else finding
         for finding in report.findings
     )
     return report.model_copy(update={"findings": findings})
