@@ -27,7 +27,11 @@ class HclResource:
 
 @dataclass(frozen=True)
 class HclModule:
-    """A root module with all that it calls from local folders; `unread` are the calls that were not followed."""
+    """A root module with all that it calls from local folders; `unread` are the calls that were not followed.
+
+    `versions` are the versions that calls of modules from elsewhere ask for, by the names of the calls on the way.
+    """
 
     resources: tuple[HclResource, ...] = ()
     unread: tuple[str, ...] = ()
+    versions: Mapping[tuple[str, ...], str] = field(default_factory=dict)

@@ -129,7 +129,7 @@ def _declared(context: StepContext) -> tuple[RuleChanges, ComparedWith]:
                 return hcl_changes(module), _nothing(compared, "can't be read")
             # A stack that was not there before is new, all of it.
             there = (base / context.stack.path).is_dir()
-            return hcl_changes(module, _read(context, base) if there else None), compared
+            return hcl_changes(module, _read(context, base, module) if there else None), compared
         except InputError:
             # What was no valid Terraform before this change says nothing about it: all of it counts as changed.
             return hcl_changes(module), _nothing(compared, "holds no valid Terraform")
@@ -144,11 +144,12 @@ def _nothing(compared: ComparedWith, why: str) -> ComparedWith:
     return compared.model_copy(update={"commit": "", "how": "", "problem": problem, "everything": True})
 
 
-def _read(context: StepContext, root: Path) -> HclModule:
+def _read(context: StepContext, root: Path, now: HclModule | None = None) -> HclModule:
     stack = root / context.stack.path
     files = [stack / name for name in context.stack.var_files]
-    # What stood before called modules that nobody has laid down for it: those of now stand in their place.
-    return read_hcl(stack, var_files=files, base=root, installed=context.stack_dir)
+    # What stood before called modules that nobody has laid down for it: those of now stand in their place, where the
+    # call asks for the same version. Git holds neither.
+    return read_hcl(stack, var_files=files, base=root, installed=(context.stack_dir, now.versions) if now else None)
 
 
 def _finding(context: StepContext, error: Diagnostic) -> Finding:
