@@ -31,11 +31,15 @@ CHECK = [sys.executable, "-m", "runbook_lib.cli", "check", "--format", "json", "
 
 @dataclass(frozen=True)
 class Measured:
-    """One process from start to end: seconds by the wall, megabytes of resident memory at most, exit status."""
+    """One process from start to end: seconds by the wall, megabytes of resident memory at most, exit status.
+
+    `worked` are the seconds that it computed: what else the machine does changes them little.
+    """
 
     seconds: float
     megabytes: float
     status: int
+    worked: float = 0.0
 
 
 def measure(command: list[str], folder: Path) -> Measured:
@@ -51,13 +55,14 @@ def measure(command: list[str], folder: Path) -> Measured:
         raise SystemExit(
             f"{' '.join(command)} ended with {process.returncode}\n{errors.decode(errors='replace')[-2000:]}"
         )
-    return Measured(seconds, usage.ru_maxrss / 1024, process.returncode)
+    return Measured(seconds, usage.ru_maxrss / 1024, process.returncode, usage.ru_utime + usage.ru_stime)
 
 
 def fastest(command: list[str], folder: Path, rounds: int) -> Measured:
     """The fastest of some rounds: what others do on the machine only ever adds."""
     found = [measure(command, folder) for _ in range(rounds)]
-    return Measured(min(m.seconds for m in found), max(m.megabytes for m in found), found[0].status)
+    least = min(m.worked for m in found)
+    return Measured(min(m.seconds for m in found), max(m.megabytes for m in found), found[0].status, least)
 
 
 def install_checkov() -> Path:
@@ -98,7 +103,9 @@ def plan_promises(folder: Path, options: argparse.Namespace) -> list[tuple[str, 
     print(f"plan   {options.rules // 10:6} rules  {few.seconds:7.2f} s {few.megabytes:6.0f} MB   runbook check")
     what = f"runbook check ({size:.1f} MB of JSON)"
     print(f"plan   {options.rules:6} rules  {many.seconds:7.2f} s {many.megabytes:6.0f} MB   {what}")
-    loads = many.seconds / load.seconds
+    # By what they computed, each in one thread: by the clock one busy second of the machine would decide.
+    loads = many.worked / load.worked
+    print(f"       computed: json.load {load.worked:.2f} s, runbook check {many.worked:.2f} s")
     promises = [
         (f"at most {MOST_LOADS} times a cold json.load of the same plan: {loads:.1f}", loads <= MOST_LOADS),
         (f"at most {MOST_SECONDS} s for {options.rules} rules: {many.seconds:.2f} s", many.seconds <= MOST_SECONDS),

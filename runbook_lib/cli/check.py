@@ -64,6 +64,8 @@ def _check(  # noqa: PLR0913, PLR0917 - a command has as many parameters as opti
     self_test: Annotated[bool, typer.Option("--self-test", help="Run the policies' own tests instead.")] = False,
 ) -> None:
     """Judge a plan or a folder of Terraform files against the policies."""
+    if plan:
+        gc.disable()  # a plan makes a million objects, none of them in a cycle, in a process that ends with the answer
     files, stacks = _policy_files(policies, waivers)
     if explain:
         from .policy_explanation import explain_policy
@@ -144,7 +146,6 @@ def _read_plan(path: Path) -> RuleChanges:
     from ..domain.rules import rules_from_plan
     from ..domain.strict_json import read_json
 
-    gc.disable()  # a plan makes a million objects, none of them in a cycle, in a process that ends with the answer
     # Read here, so that nothing holds the bytes any more when their text is parsed: the most memory there ever is.
     return rules_from_plan(refuse_incomplete(parse_plan(read_json(read_bounded(path), "the plan"))))
 
