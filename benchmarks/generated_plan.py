@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["write_hcl", "write_plan"]
+__all__ = ["SHAPES", "write_expressions", "write_hcl", "write_plan", "write_shape", "write_tfvars"]
 
 _PROVIDER = "registry.terraform.io/hashicorp/aws"
 _SOURCES = ("10.{a}.{b}.0/24", "203.0.{b}.0/24", "192.168.{b}.0/24", "198.51.{b}.0/24", "0.0.0.0/0")
@@ -34,6 +34,66 @@ def write_plan(path: Path, rules: int, groups: int) -> None:
         "errored": False,
     }
     path.write_text(json.dumps(document), encoding="utf-8")
+
+
+def write_shape(path: Path, shape: str, rules: int) -> None:
+    """A plan in which all rules are of one group, in a shape that a requester could choose to be slow."""
+    kind, changes = "aws_vpc_security_group_ingress_rule", []
+    for index in range(rules):
+        values, unknown = SHAPES[shape](index)
+        after = {"security_group_id": "sg-1", "description": "Rule", "ip_protocol": "tcp", **values}
+        change = {"actions": ["create"], "before": None, "after": after, "after_unknown": unknown}
+        common = {"address": f"{kind}.r{index}", "mode": "managed", "type": kind, "name": f"r{index}"}
+        changes.append({**common, "provider_name": _PROVIDER, "change": change})
+    path.write_text(json.dumps({"format_version": "1.2", "resource_changes": changes}), encoding="utf-8")
+
+
+def _overlapping(index: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    low = index * 7 % 30_000
+    network = f"{1 + index % 120}.{index // 120 % 32 * 8}.0.0/13"
+    return {"cidr_ipv4": network, "from_port": low, "to_port": low + 20_000}, {}
+
+
+def _unknown_source(index: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    ports = {"from_port": index, "to_port": index + 100}
+    if index % 2:
+        return ports, {"cidr_ipv4": True}
+    return {"cidr_ipv4": f"{11 + index % 80}.{index // 80}.0.0/16", **ports}, {}
+
+
+SHAPES: Final = {"overlapping": _overlapping, "unknown sources": _unknown_source}
+
+
+def write_expressions(folder: Path, count: int) -> None:
+    """So many policies with an expression each, on the rules that have resources of their own."""
+    made = [
+        {
+            "id": f"made-{number}", "title": "Made", "severity": "low", "action": "warn", "on_unknown": "warn",
+            "remedy": "None.",
+            "resource": {
+                "types": ["aws_vpc_security_group_ingress_rule", "aws_security_group_rule"],
+                "when": f'values.from_port == {number} && values.description == "no such"',
+            },
+        }
+        for number in range(count)
+    ]  # fmt: skip
+    (folder / "made.yml").write_text(json.dumps({"policies": made}, indent=1), encoding="utf-8")
+
+
+def write_tfvars(folder: Path, entries: int) -> None:
+    """A stack whose rules are the entries of one map in a .tfvars file, as teams keep them."""
+    (folder / "main.tf").write_text(
+        'variable "rules" {}\nresource "aws_vpc_security_group_ingress_rule" "each" {\n  for_each = var.rules\n'
+        '  security_group_id = "sg-1"\n  description = each.value.description\n  ip_protocol = "tcp"\n'
+        "  from_port = each.value.port\n  to_port = each.value.port\n  cidr_ipv4 = each.value.network\n}\n",
+        encoding="utf-8",
+    )
+    lines = [
+        f'  "rule-{index}" = {{\n    description = "Rule {index}"\n    port        = {_port(index)}\n'
+        f'    network     = "{_source(index)}"\n  }}\n'
+        for index in range(entries)
+    ]
+    (folder / "terraform.tfvars").write_text(f"rules = {{\n{''.join(lines)}}}\n", encoding="utf-8")
 
 
 def write_hcl(folder: Path, rules: int, groups: int) -> None:

@@ -12,7 +12,7 @@ from .domain.surroundings import Refused
 from .errors import ConfigError
 from .models.config import RunbookConfig
 
-__all__ = ["CONFIG_NAME", "Repository", "find_repository", "misplaced"]
+__all__ = ["CONFIG_NAME", "Repository", "checkout_root", "find_repository", "misplaced"]
 
 CONFIG_NAME = "runbook.yml"
 
@@ -35,6 +35,18 @@ def find_repository(environ: Mapping[str, str] = os.environ, start: Path | None 
     root = start or (Path(environ["RUNBOOK_ROOT"]) if environ.get("RUNBOOK_ROOT") else None)
     root = (root or (named.parent if named else _nearest(Path.cwd()))).resolve()
     return Repository(root, named or root / CONFIG_NAME)
+
+
+def checkout_root(folder: Path, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The top folder of what was checked out, to which GitLab and editors take a report's paths to be relative.
+
+    In a job it is what GitLab says, if `folder` lies in it, which holds for submodules too; else where git's own is.
+    """
+    here = folder.resolve()
+    project = environ.get("CI_PROJECT_DIR")
+    if project and here.is_relative_to(Path(project).resolve()):
+        return Path(project).resolve()
+    return next((above for above in (here, *here.parents) if (above / ".git").exists()), None)
 
 
 def misplaced(environ: Mapping[str, str]) -> Refused | None:

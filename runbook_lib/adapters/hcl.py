@@ -10,16 +10,17 @@ from typing import Any, Final
 
 from ..models.base import UNKNOWN
 from ..models.hcl import HclModule, HclResource
-from .hcl_blocks import Block, doubtful_files, index_blocks, is_override, module_files, read_source, split_blocks
+from .hcl_blocks import Block, doubtful_files, is_override, module_files, read_source, split_blocks
 from .hcl_expression import Expression, convert, parse_expression
 from .hcl_functions import call_function
 from .hcl_inline import installed_modules
 from .hcl_json import json_blocks, json_values, read_json_file
+from .hcl_literals import read_literals
 from .hcl_parse import merge_bodies, parse_text, read_blocks
 from .hcl_scope import ModuleScope, ResourceBlock, Variable, body_values
 from .hcl_values import evaluate, references
 
-__all__ = ["index_blocks", "read_hcl"]
+__all__ = ["read_hcl"]
 
 Progress = Callable[[int, int], None]
 _MAX_DEPTH: Final = 10
@@ -33,30 +34,38 @@ def read_hcl(  # noqa: PLR0913 - what Terraform takes too
     variables: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     base: Path | None = None,
-    installed: Path | None = None,
+    installed: tuple[Path, Mapping[tuple[str, ...], str]] | None = None,
     product: str = "",
 ) -> HclModule:
     """Read a root module, with the modules that it calls from local folders or that `terraform init` has laid down.
 
-    Those are looked for where init was run: in `folder`, unless `installed` names another root module.
+    Those are looked for where init was run: in `folder`, unless `installed` names another root module, with the
+    versions for which they were laid down there.
     `variables` are given as text, as in TF_VAR_…; `progress` is told how many bytes are read of how many; sources are
     named relative to `base`. `product` is who will read the files, `Terraform` or `OpenTofu`, if that is known.
     InputError names file and line.
     """
-    laid = installed_modules(installed or folder)
-    reader = _Reader((base or Path.cwd()).resolve(), progress or (lambda _done, _total: None), laid, product)
+    laid = installed_modules(installed[0] if installed else folder)
+    asked = installed[1] if installed else None
+    reader = _Reader((base or Path.cwd()).resolve(), progress or (lambda _done, _total: None), laid, asked, product)
     given = {name: _from_text(text) for name, text in (variables or {}).items()}
     for path in (*_automatic_var_files(folder), *var_files):
         given |= reader.var_file(path)
     root = ModuleScope(given=given)
     reader.load(folder, root)
     resources = tuple(reader.resources(folder, root, ()))
-    return HclModule(resources, tuple(reader.unread), tuple(dict.fromkeys(reader.doubtful)), product)
+    doubtful = tuple(dict.fromkeys(reader.doubtful))
+    return HclModule(resources, tuple(reader.unread), reader.versions, doubtful, product)
 
 
 class _Reader:
     def __init__(
-        self, base: Path, progress: Progress, installed: Mapping[tuple[str, ...], tuple[Path, str]], product: str
+        self,
+        base: Path,
+        progress: Progress,
+        installed: Mapping[tuple[str, ...], tuple[Path, str]],
+        asked: Mapping[tuple[str, ...], str] | None = None,
+        product: str = "",
     ) -> None:
         self._base = base
         self._product = product
@@ -65,13 +74,18 @@ class _Reader:
         self._progress = progress
         self._done = self._total = 0
         self._parsed: dict[Path, list[tuple[Block, dict[str, Any]]]] = {}
+        self._asked = asked
         self.unread: list[str] = []
+        self.versions: dict[tuple[str, ...], str] = {}
 
     def var_file(self, path: Path) -> dict[str, Any]:
         """The values of one tfvars file."""
         text = read_source(path, self._name(path))
         if path.name.endswith(".json"):
             return json_values(read_json_file(text, path), path)
+        literals = read_literals(text)
+        if literals is not None:
+            return literals
         data = parse_text(text, self._name(path), 1)
         scope = ModuleScope()
         return {key: evaluate(convert(value), scope, {}) for key, value in data.items() if not key.startswith("__")}
@@ -133,10 +147,12 @@ class _Reader:
             nullable = _flag(body["nullable"]) if "nullable" in body else old.nullable if old else True
             scope.variables[labels[0]] = Variable(kind, default, nullable)
 
-    def _laid_down(self, path: tuple[str, ...], source: object) -> Path | None:
-        # What was laid down for another source than the call names now is a module of before.
+    def _laid_down(self, path: tuple[str, ...], source: object, version: object) -> Path | None:
+        # What was laid down for another source or version than the call names is another module.
         folder, known = self._installed.get(path, (None, ""))
-        return folder if isinstance(source, str) and f"/{known}".endswith(f"/{source}") else None
+        self.versions[path] = str(version)
+        other = self._asked is not None and self._asked.get(path) != str(version)
+        return folder if isinstance(source, str) and f"/{known}".endswith(f"/{source}") and not other else None
 
     def _call(
         self, call: ResourceBlock, folder: Path, scope: ModuleScope, above: tuple[str, ...]
@@ -144,7 +160,7 @@ class _Reader:
         path = (*above, call.name)
         source = evaluate(convert(call.body.get("source")), scope, {})
         local = isinstance(source, str) and source.startswith(("./", "../"))
-        target = (folder / source).resolve() if local else self._laid_down(path, source)
+        target = (folder / source).resolve() if local else self._laid_down(path, source, call.body.get("version"))
         if target is None or not target.is_dir() or len(path) > _MAX_DEPTH:
             self.unread.append(f"{scope.prefix}module.{call.name}")
             scope.children.pop(call.name, None)

@@ -15,7 +15,6 @@ from ..models.findings import Source
 __all__ = [
     "Block",
     "doubtful_files",
-    "index_blocks",
     "is_override",
     "module_files",
     "read_source",
@@ -30,7 +29,6 @@ _LABEL: Final = re.compile(rf'"((?:[^"\\]|\\.)*)"|({_NAME})')
 _STOP: Final = re.compile(r'["{}#]|//|/\*|<<-?[A-Za-z_\u00aa-\U0010ffff]')
 _IN_STRING: Final = re.compile(r'\\.|"|[$%]\{|[$%]{2}\{', re.DOTALL)
 _HEREDOC: Final = re.compile(rf"<<-?({_NAME})\r?\n")
-_LOCAL_SOURCE: Final = re.compile(r'^\s*source\s*=\s*"(\.{1,2}/[^"]*)"', re.MULTILINE)
 _SHADOWED: Final = re.compile(r"\.tofu(?=(?:\.json)?$)")
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MAX_BYTES: Final = 50_000_000
@@ -133,34 +131,6 @@ def without_comments(text: str) -> str:
             parts += [text[start : match.start()], " "]
             start = position
     return "".join([*parts, text[start:]])
-
-
-def index_blocks(folder: Path, base: Path, product: str = "") -> dict[tuple[tuple[str, ...], str], Source]:
-    """Where each resource and module block stands, by the names of the modules above it and `type.name`.
-
-    Files are named relative to `base` where they lie below it.
-    """
-    found: dict[tuple[tuple[str, ...], str], Source] = {}
-    _index(folder.resolve(), base.resolve(), (), found, product)
-    return found
-
-
-def _index(
-    folder: Path, base: Path, path: tuple[str, ...], found: dict[tuple[tuple[str, ...], str], Source], product: str
-) -> None:
-    for file in module_files(folder, product):
-        if file.name.endswith(".json"):
-            continue
-        name = str(file.relative_to(base)) if file.is_relative_to(base) else str(file)
-        for block in split_blocks(read_source(file), name):
-            if block.kind == "resource" and len(block.labels) == 2:
-                found.setdefault((path, ".".join(block.labels)), block.source)
-            elif block.kind == "module" and block.labels:
-                found[path, f"module.{block.labels[0]}"] = block.source
-                local = _LOCAL_SOURCE.search(block.text)
-                child = (folder / local[1]).resolve() if local else None
-                if child and child.is_dir() and len(path) < 20:
-                    _index(child, base, (*path, block.labels[0]), found, product)
 
 
 def _after_token(text: str, match: re.Match[str]) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..models.compliance import NOT_JUDGED, Policy, PolicyFile, Waiver, WaiverFile
+from ..models.expressions import load_cel
 from ..models.policies import PolicyTest, PolicyTestFile
 from .yaml_file import YamlDocument, load_yaml, validate
 
@@ -110,10 +111,8 @@ def _whole(document: YamlDocument, key: str) -> object:
 def _check_expression(policy: Policy, document: YamlDocument, index: int) -> None:
     if policy.resource is None:
         return
-    import cel
-
     try:
-        cel.compile(policy.resource.when)
+        load_cel().compile(policy.resource.when)
     except Exception as error:
         line = document.line("policies", index, "resource", "when")
         reason = (str(error).strip().splitlines() or ["it can't be parsed"])[0]

@@ -49,6 +49,7 @@ class RunStore:
         self.dir = outputs / run_id
         self._mask = mask or (lambda text: text)
         self._steps: tuple[RunStep, ...] = ()
+        self._parsed: dict[str, StepResult] = {}
 
     def path(self, relative: str) -> Path:
         """The absolute path of a file of this run; UsageError if it would lie outside the run folder."""
@@ -130,8 +131,11 @@ class RunStore:
 
     def read_model(self, relative: str, model: type[ModelT]) -> ModelT:
         """Read one model; InputError if the file is missing or not what it should be."""
+        return self._model(relative, self.read_text(relative), model)
+
+    def _model(self, relative: str, text: str, model: type[ModelT]) -> ModelT:
         try:
-            return model.model_validate_json(self.read_text(relative))
+            return model.model_validate_json(text)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             field = ".".join(map(str, first["loc"]))
@@ -142,14 +146,22 @@ class RunStore:
         return self.write_json(self.file(result.step, "result.json"), result)
 
     def read_result(self, step: str) -> StepResult | None:
-        """The step's result, or None if it has not ended yet."""
+        """The step's result, or None if it has not ended yet. Read again, it is parsed only where it changed."""
         try:
-            return self.read_model(self.file(step, "result.json"), StepResult)
+            return self._result(self.file(step, "result.json"))
         except InputError as error:
             # Not asked beforehand: a step that begins again takes its old result away while Slack is told of the run.
             if isinstance(error.__cause__, FileNotFoundError):
                 return None
             raise
+
+    def _result(self, relative: str) -> StepResult:
+        # Thousands of findings may be in it, and every message about the run asks for the results of all its steps.
+        text = self.read_text(relative)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if digest not in self._parsed:
+            self._parsed[digest] = self._model(relative, text, StepResult)
+        return self._parsed[digest]
 
     def results(self) -> tuple[StepResult, ...]:
         """The results that are there, in the order of the steps."""

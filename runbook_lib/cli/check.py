@@ -15,7 +15,7 @@ import typer
 
 from ..adapters.atomic import write_atomic
 from ..errors import ConfigError, StoreError, UsageError
-from ..models.compliance import ComplianceReport, Scope
+from ..models.compliance import ComparedWith, ComplianceReport, Scope
 from ..models.config import ComplianceConfig
 from ..repository import find_repository
 from .inputs import read_bounded
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from ..workspace.policy_gate import PolicyFiles
 
 __all__ = ["register"]
+
+
+# What a plan changes it says itself. Files have no before here: that is the compliance step's.
+_NO_COMMIT = ComparedWith(problem="files are judged as they are", everything=True)
 
 
 class Format(StrEnum):
@@ -61,6 +65,8 @@ def _check(  # noqa: PLR0913, PLR0917 - a command has as many parameters as opti
     self_test: Annotated[bool, typer.Option("--self-test", help="Run the policies' own tests instead.")] = False,
 ) -> None:
     """Judge a plan or a folder of Terraform files against the policies."""
+    if plan:
+        gc.disable()  # a plan makes a million objects, none of them in a cycle, in a process that ends with the answer
     files, stacks = _policy_files(policies, waivers)
     if explain:
         from .policy_explanation import explain_policy
@@ -126,8 +132,11 @@ def _judge(files: PolicyFiles, request: Request) -> ComplianceReport:
         raise UsageError("there is nothing to check", "Give --plan FILE or --hcl DIR.")
     gate = PolicyGate.open(files, datetime.now(UTC).date())
     changes = _read_plan(request.plan) if request.plan else _read_folder(request.hcl or Path())
-    folders = (request.hcl,) if request.hcl else request.stacks
+    # Without a runbook.yml it is asked in the folder where the plan was made.
+    folders = (request.hcl,) if request.hcl else request.stacks or (Path.cwd(),)
     report = gate.judge(changes, request.scope, folders, early=request.plan is None)
+    if request.plan is None:
+        report = report.model_copy(update={"compared_with": _NO_COMMIT})
     for path in request.sarif:
         report = gate.with_scanner(report, read_bounded(path), str(path))
     return report
@@ -136,9 +145,10 @@ def _judge(files: PolicyFiles, request: Request) -> ComplianceReport:
 def _read_plan(path: Path) -> RuleChanges:
     from ..domain.plan import parse_plan, refuse_incomplete
     from ..domain.rules import rules_from_plan
+    from ..domain.strict_json import read_json
 
-    gc.disable()  # a plan makes a million objects, none of them in a cycle, in a process that ends with the answer
-    return rules_from_plan(refuse_incomplete(parse_plan(read_bounded(path))))
+    # Read here, so that nothing holds the bytes any more when their text is parsed: the most memory there ever is.
+    return rules_from_plan(refuse_incomplete(parse_plan(read_json(read_bounded(path), "the plan"))))
 
 
 def _read_folder(folder: Path) -> RuleChanges:

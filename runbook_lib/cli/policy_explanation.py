@@ -58,8 +58,10 @@ def _matched(policy: Policy) -> Iterator[str]:
     if policy.resource is not None:
         yield f"  {', '.join(policy.resource.types)} for which this is true:"
         yield textwrap.indent(policy.resource.when.strip(), "    ")
-    elif policy.rule is not None:
-        conditions = policy.rule.model_dump(mode="json", exclude_none=True)
+        return
+    subject = policy.rule or policy.prefix_list or policy.quota
+    if subject is not None:
+        conditions = subject.model_dump(mode="json", exclude_none=True)
         yield from (f"  {name}: {_shown(value)}" for name, value in conditions.items())
 
 

@@ -27,6 +27,8 @@ _MODES: Final = {"managed", "data", "ephemeral"}
 # Before it is applied much of a plan can't be checked yet.
 _NO_FAILURE: Final = frozenset({"pass", "unknown"})
 _NAMED: Final = 5
+# One for all of them: a set a change takes more memory than the change.
+_GIVEN: Final = set(ResourceChange.model_fields) - {"deferred"}
 _REMEDY: Final = "Write it with `terraform show -json PLANFILE`."
 
 
@@ -169,6 +171,7 @@ def _change(entry: Any, where: str) -> ResourceChange:
     if not isinstance(change, dict):
         raise InputError(f"the plan's {where} ({address}) has no change", _REMEDY)
     return ResourceChange.model_construct(
+        _GIVEN,
         address=address,
         type=_text(entry, "type", f"{where} ({address})") or _base(address)[-2],
         name=_text(entry, "name"),

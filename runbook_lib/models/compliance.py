@@ -17,6 +17,7 @@ from .policies import Policy, PolicyFile
 __all__ = [
     "NOT_JUDGED",
     "Checked",
+    "ComparedWith",
     "ComplianceReport",
     "JudgeOptions",
     "Policy",
@@ -88,6 +89,7 @@ class JudgeOptions(Model):
     early: bool = False
 
 
+_NAMED: Final = 3
 # What is told of the judging itself; a waiver may name it like a policy.
 NOT_JUDGED: Final = ("file-in-doubt", "module-not-read", "type-not-judged")
 
@@ -100,6 +102,37 @@ class Checked(Model):
     policies: int = 0
 
 
+class ComparedWith(Model):
+    """The commit that what is judged was compared with, and how that was chosen; without one, why there is none.
+
+    `everything`: nothing could be compared, so that all counts as new. `uncommitted` are judged files that differ from
+    the commit checked out.
+    """
+
+    commit: str = ""
+    how: str = ""
+    problem: str = ""
+    everything: bool = False
+    uncommitted: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """As `Compared with 4dc7a7c0ffee (the commit last applied).`, with what there is to know of it."""
+        found = (
+            f"{self.commit[:12]} ({self.how})"
+            if self.commit
+            else f"no commit: {self.problem or 'nothing is known of one'}"
+        )
+        told = [f"Compared with {found}."]
+        if self.everything:
+            told.append("All that the files declare is judged as new.")
+        if self.uncommitted:
+            more = len(self.uncommitted) - _NAMED
+            named = ", ".join(self.uncommitted[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+            told.append(f"Judged as they are, though no commit holds them so: {named}.")
+        return " ".join(told)
+
+
 class ComplianceReport(Model):
     """The verdict on a change: the model of findings.json and of `runbook check --format json`."""
 
@@ -107,6 +140,7 @@ class ComplianceReport(Model):
     checked: Checked
     findings: tuple[Finding, ...] = ()
     waivers: tuple[WaiverStatus, ...] = ()
+    compared_with: ComparedWith | None = None
 
     @property
     def sentence(self) -> str:

@@ -29,11 +29,13 @@ class HclResource:
 class HclModule:
     """A root module with all that it calls from local folders; `unread` are the calls that were not followed.
 
+    `versions` are the versions that calls of modules from elsewhere ask for, by the names of the calls on the way.
     `product` says who reads the files, if that is known; else `doubtful` are those that OpenTofu alone reads, in place
     of others.
     """
 
     resources: tuple[HclResource, ...] = ()
     unread: tuple[str, ...] = ()
+    versions: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     doubtful: tuple[str, ...] = ()
     product: str = ""

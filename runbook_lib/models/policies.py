@@ -13,11 +13,13 @@ from .rules import Direction
 __all__ = [
     "Examples",
     "Expected",
+    "ListMatch",
     "Policy",
     "PolicyFile",
     "PolicyTest",
     "PolicyTestFile",
     "PortMatch",
+    "QuotaMatch",
     "ResourceMatch",
     "RuleMatch",
     "SourceMatch",
@@ -113,6 +115,32 @@ class ResourceMatch(Model):
     when: str = Field(min_length=1)
 
 
+class QuotaMatch(Model):
+    """More of something than AWS takes, which it would say in the middle of apply: give the quota of your account.
+
+    `rules_per_group` counts the rules of a group as AWS does: for each direction, IPv4 and IPv6 apart, a prefix list as
+    the most that it may hold. `groups_per_interface` counts the groups of a network interface.
+    """
+
+    rules_per_group: int | None = Field(default=None, ge=1)
+    groups_per_interface: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _one_quota(self) -> QuotaMatch:
+        if (self.rules_per_group is None) == (self.groups_per_interface is None):
+            raise ValueError("give either rules_per_group or groups_per_interface")
+        return self
+
+
+class ListMatch(Model):
+    """An addition to a managed prefix list that the policy objects to, whichever rules name the list.
+
+    `world`: with it the list holds the whole public internet of either family.
+    """
+
+    world: Literal[True]
+
+
 class Examples(Model):
     """Two pieces of Terraform that show the policy better than words; `action` is what is done to what they hold."""
 
@@ -134,12 +162,15 @@ class Policy(Model):
     controls: tuple[Control, ...] = ()
     rule: RuleMatch | None = None
     resource: ResourceMatch | None = None
+    prefix_list: ListMatch | None = None
+    quota: QuotaMatch | None = None
     examples: Examples | None = None
 
     @model_validator(mode="after")
     def _one_subject(self) -> Policy:
-        if (self.rule is None) == (self.resource is None):
-            raise ValueError("give either rule or resource, the thing that the policy objects to")
+        given = [part for part in (self.rule, self.resource, self.prefix_list, self.quota) if part is not None]
+        if len(given) != 1:
+            raise ValueError("give one of rule, resource, prefix_list and quota, the thing that the policy objects to")
         return self
 
 

@@ -31,13 +31,15 @@ class ResultView:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         return {
-            RESULT_MIME: self.result.model_dump(mode="json"),
+            # The findings are in result.json, and in a table above.
+            RESULT_MIME: self.result.model_dump(mode="json", exclude={"findings"}),
             "text/html": self._html(),
             "text/plain": repr(self),
         }
 
     def _html(self) -> str:
         result, colour = self.result, COLOURS[self.result.outcome]
+        compared = escape(str(result.metrics.get("compared_with", "")))
         seconds = (result.finished_at - result.started_at).total_seconds()
         return (
             f'<div style="border-left:6px solid {colour};padding:.6em 1em;margin:.4em 0;background:{colour}11">'
@@ -45,5 +47,5 @@ class ResultView:
             f"{escape(result.summary)}"
             f'<div style="color:#57606a;font-size:90%;margin-top:.3em">{escape(result.step)} · run '
             f"{escape(result.run_id)} · stack {escape(result.stack)} · {seconds:.1f} s · "
-            f"{len(result.artifacts)} artifacts</div></div>"
+            f"{len(result.artifacts)} artifacts{f'<br>{compared}' if compared else ''}</div></div>"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..adapters.git import read_tree
@@ -16,12 +16,13 @@ from ..adapters.terraform_folder import validate as validate_files
 from ..domain.compliance import outcome_of
 from ..domain.rules import RuleChanges, hcl_changes
 from ..errors import InputError, TerraformError
-from ..models.compliance import ComplianceReport
+from ..models.compliance import ComparedWith, ComplianceReport
 from ..models.findings import Action, Finding, Severity, Source, Verdict
 from ..models.hcl import HclModule
 from ..models.rules import Rule
 from ..report.result_view import ResultView
-from ..workspace.base_commit import scope_commit
+from ..repository import checkout_root
+from ..workspace.base_commit import compared_files
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, open_step, recorded
 from ..workspace.governance import before_change
@@ -49,10 +50,14 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
 
 @dataclass(frozen=True)
 class Files:
-    """What the stack's files are: Terraform's errors in them as `findings`, and the `changes` that they declare."""
+    """What the stack's files are: Terraform's errors in them as `findings`, and the `changes` that they declare.
+
+    `compared` is the commit to which those are changes.
+    """
 
     findings: tuple[Finding, ...]
     changes: RuleChanges
+    compared: ComparedWith = field(default_factory=ComparedWith)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -71,16 +76,19 @@ def validate(context: StepContext) -> Files:
         findings = tuple(_finding(context, error) for error in _errors(terraform))
     # What is no valid Terraform is not judged any further: it declares nothing that could be believed.
     if findings:
-        return Files(findings, RuleChanges())
-    changes = reading.result()
+        return Files(findings, RuleChanges(), _compared(context))
+    changes, compared = reading.result()
     # Modules from elsewhere may have been laid down only meanwhile.
-    return Files(findings, _declared(context, terraform.binary.product) if changes.unread else changes)
+    if changes.unread:
+        changes, compared = _declared(context, terraform.binary.product)
+    print(compared.sentence)  # noqa: T201 - the notebook's own
+    return Files(findings, changes, compared)
 
 
 @recorded
 def judge(context: StepContext, files: Files, scope: str = "changed") -> ComplianceReport:
     """Judge what the files declare; what only the plan can tell is unknown here, and warns."""
-    return judge_changes(context, open_gate(context), files.changes, scope, early=True)
+    return judge_changes(context, open_gate(context), files.changes, scope, files=files.compared)
 
 
 @recorded
@@ -109,31 +117,48 @@ def _errors(terraform: Terraform) -> tuple[Diagnostic, ...]:
     return errors
 
 
-def _declared(context: StepContext, product: str) -> RuleChanges:
+def _declared(context: StepContext, product: str) -> tuple[RuleChanges, ComparedWith]:
     root = context.settings.root
     module = _read(context, root, product)
-    before = before_change(context).base
-    print(f"Compared with {before}.")  # noqa: T201 - the notebook's own
-    commit = scope_commit(context.settings, before)
+    compared = _compared(context)
+    if not compared.commit:
+        return hcl_changes(module), compared
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder).resolve()
         try:
-            found = bool(commit) and read_tree(root, commit, SUFFIXES, base) and (base / context.stack.path).is_dir()
-            return hcl_changes(module, _read(context, base, product) if found else None)
+            if not read_tree(root, compared.commit, SUFFIXES, base):
+                return hcl_changes(module), _nothing(compared, "can't be read")
+            # A stack that was not there before is new, all of it.
+            there = (base / context.stack.path).is_dir()
+            return hcl_changes(module, _read(context, base, product, module) if there else None), compared
         except InputError:
             # What was no valid Terraform before this change says nothing about it: all of it counts as changed.
-            return hcl_changes(module)
+            return hcl_changes(module), _nothing(compared, "holds no valid Terraform")
 
 
-def _read(context: StepContext, root: Path, product: str) -> HclModule:
+def _compared(context: StepContext) -> ComparedWith:
+    return compared_files(context.settings, before_change(context).base, SUFFIXES)
+
+
+def _nothing(compared: ComparedWith, why: str) -> ComparedWith:
+    problem = f"{compared.commit[:12]} ({compared.how}) {why}"
+    return compared.model_copy(update={"commit": "", "how": "", "problem": problem, "everything": True})
+
+
+def _read(context: StepContext, root: Path, product: str, now: HclModule | None = None) -> HclModule:
     stack = root / context.stack.path
     files = [stack / name for name in context.stack.var_files]
-    # What stood before called modules that nobody has laid down for it: those of now stand in their place.
-    return read_hcl(stack, var_files=files, base=root, installed=context.stack_dir, product=product)
+    # What stood before called modules that nobody has laid down for it: those of now stand in their place, where the
+    # call asks for the same version. Git holds neither.
+    installed = (context.stack_dir, now.versions) if now else None
+    return read_hcl(stack, var_files=files, base=root, installed=installed, product=product)
 
 
 def _finding(context: StepContext, error: Diagnostic) -> Finding:
     path = f"{context.stack.path}/{error.file}" if error.file else context.stack.path
+    root = context.settings.root
+    top = checkout_root(root) or root
+    file = (root / path).relative_to(top).as_posix() if (root / path).is_relative_to(top) else path
     return Finding(
         policy="terraform-valid",
         verdict=Verdict.FAILED,
@@ -141,7 +166,7 @@ def _finding(context: StepContext, error: Diagnostic) -> Finding:
         address=path,
         message=f"{error.summary}: {error.detail}" if error.detail else error.summary,
         remedy="Correct it there.",
-        source=Source(file=path, line=error.line) if error.line else None,
+        source=Source(file=file, line=error.line) if error.line else None,
         action=Action.BLOCK,
         tool="terraform",
     )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..adapters.git import find_commit, first_parent, is_ancestor, is_shallow, merge_base
+from ..adapters.git import changed_files, find_commit, first_parent, is_ancestor, is_shallow, merge_base
 from ..errors import GitLabError
+from ..models.compliance import ComparedWith
 from ..models.run import Run
 from ..settings import Settings
 from .applied_commit import applied_commit
 from .clients import gitlab_client
 
-__all__ = ["BaseCommit", "find_base", "scope_commit"]
+__all__ = ["BaseCommit", "compared_files", "find_base"]
 
 _FETCH = "Fetch the whole history: GIT_DEPTH: 0 in a job, `git fetch --unshallow` at a desk."
 _TOKEN = "Set GITLAB_TOKEN, which may ask GitLab what was applied last."  # noqa: S105 - what to do, no token
 _GIT = "Work in a clone of the project."
+_BEFORE = "the commit before"
 _ORIGINS = ("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master")
 
 
@@ -34,9 +36,16 @@ class BaseCommit:
     remedy: str = ""
 
     def __str__(self) -> str:
-        if self.sha:
-            return f"{self.sha[:12]} ({self.how})"
-        return "nothing: this is the first commit" if self.first else f"nothing: {self.problem}"
+        return f"{self.sha[:12]} ({self.how})" if self.sha else f"nothing: {self._why_none}"
+
+    @property
+    def compared(self) -> ComparedWith:
+        """What a report says of it."""
+        return ComparedWith(commit=self.sha, how=self.how, problem="" if self.sha else self._why_none)
+
+    @property
+    def _why_none(self) -> str:
+        return "this is the first commit" if self.first else self.problem
 
 
 def find_base(settings: Settings, run: Run) -> BaseCommit:
@@ -61,11 +70,32 @@ def find_base(settings: Settings, run: Run) -> BaseCommit:
     return _by_git(settings, head)
 
 
-def scope_commit(settings: Settings, base: BaseCommit) -> str:
-    """The commit that the files are compared with: the one that CI names, where that is even earlier; else the base."""
-    named = settings.environment.base_commit
-    found = find_commit(settings.root, named) if named.strip("0") else ""
-    return found if base.sha and found and is_ancestor(settings.root, found, base.sha) else base.sha
+def compared_files(settings: Settings, base: BaseCommit, suffixes: tuple[str, ...]) -> ComparedWith:
+    """The commit that the files are compared with: the one that CI names, where that is even earlier; else the base.
+
+    Where one of the two is not known, or did not come before this commit, it is none: then all counts as new.
+    """
+    chosen = _earlier(settings, base)
+    uncommitted = tuple(name for name in changed_files(settings.root, (".",)) if name.endswith(suffixes))
+    return chosen.compared.model_copy(update={"everything": not chosen.sha, "uncommitted": uncommitted})
+
+
+def _earlier(settings: Settings, base: BaseCommit) -> BaseCommit:
+    root, named = settings.root, settings.environment.base_commit
+    if not base.sha:
+        return base
+    if not is_ancestor(root, base.sha, "HEAD"):
+        return BaseCommit(problem=f"{base} is none of those that led to this one", remedy=_FETCH)
+    if not named.strip("0"):
+        # Zeros: a new branch, or a pipeline that nobody pushed for. How many commits are new HEAD's parent can't tell.
+        unknown = bool(named) and base.how == _BEFORE
+        return BaseCommit(problem="CI knows of no commit before this one") if unknown else base
+    found = find_commit(root, named)
+    if not (found and is_ancestor(root, found, "HEAD")):
+        why = "none of those that led to this one" if found else "not in this clone"
+        return BaseCommit(problem=f"{named[:12]}, which CI names, is {why}", remedy=_FETCH)
+    earlier = found != base.sha and is_ancestor(root, found, base.sha)
+    return BaseCommit(found, "the commit that CI names") if earlier else base
 
 
 def _applied(settings: Settings, run: Run) -> tuple[str, bool]:
@@ -84,7 +114,7 @@ def _by_git(settings: Settings, head: str) -> BaseCommit:
             return BaseCommit(base, f"where this branch left {origin.removeprefix('refs/remotes/')}")
     parent = first_parent(root)
     if parent:
-        return BaseCommit(parent, "the commit before")
+        return BaseCommit(parent, _BEFORE)
     if is_shallow(root):
         return BaseCommit(problem="this clone does not hold the commit before", remedy=_FETCH)
     return BaseCommit(first=True)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from ..adapters.policies import check_policy_ids, load_policies, load_waivers, policy_sha256
-from ..domain.compliance import combine, findings_from_sarif, judge, locate, stricter
+from ..domain.compliance import combine, findings_from_sarif, judge, lines_found, locate, named_below, stricter
 from ..domain.governance import common_waivers
 from ..domain.rules import RuleChanges
+from ..errors import InputError
 from ..models.compliance import ComplianceReport, JudgeOptions, Policy, Scope, Waiver
 from ..models.config import ComplianceConfig
+from ..models.findings import Source
+from ..repository import checkout_root
 
 __all__ = ["PolicyFiles", "PolicyGate"]
 
@@ -87,16 +91,29 @@ class PolicyGate:
         report = judge(changes, self.policies, self.waivers, options, self.today)
         if self.before is not None:
             report = stricter(report, self.before.judge(changes, scope, (), early=early))
-        if not report.findings:
-            return report
-        from ..adapters.hcl_blocks import index_blocks
-
-        for folder in folders:
-            if folder.is_dir():
-                report = locate(report, index_blocks(folder, self.files.root, changes.product))
-        return report
+        return locate(report, self._lines(report, changes, folders)) if report.findings else report
 
     def with_scanner(self, report: ComplianceReport, sarif: str | bytes, name: str) -> ComplianceReport:
         """The report with what another tool found."""
-        found = combine(report, findings_from_sarif(sarif, name, self.files.config.scanners), self.waivers, self.today)
+        others = findings_from_sarif(sarif, name, self.files.config.scanners)
+        top = checkout_root(self.files.root) or self.files.root
+        found = combine(report, (named_below(finding, top) for finding in others), self.waivers, self.today)
         return found if self.before is None else stricter(found, self.before.with_scanner(report, sarif, name))
+
+    def _lines(
+        self, report: ComplianceReport, changes: RuleChanges, folders: Iterable[Path]
+    ) -> Mapping[tuple[tuple[str, ...], str], Source]:
+        """The lines of the one stack that this is about: the one of these folders that writes the most of it."""
+        from ..adapters.hcl_index import index_blocks
+
+        indexes = []
+        for folder in folders:
+            # To say where something stands is no reason to fail: what is wrong in the files is told elsewhere.
+            with contextlib.suppress(InputError):
+                indexes.append(index_blocks(folder, checkout_root(folder) or self.files.root, changes.product))
+        if len(indexes) < 2:
+            return indexes[0] if indexes else {}
+        addresses = [*(finding.address for finding in report.findings), *(each[0] for each in changes.standing())]
+        counts = [lines_found(addresses, index) for index in indexes]
+        # Of two that could be meant none is: no line is better than one in another stack's file.
+        return indexes[counts.index(max(counts))] if counts.count(max(counts)) == 1 else {}

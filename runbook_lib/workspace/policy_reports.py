@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..domain.rules import RuleChanges
-from ..models.compliance import ComplianceReport, Scope
+from ..models.compliance import ComparedWith, ComplianceReport, Scope
 from ..report.formats import render
 from .context import StepContext
 from .governance import before_change
@@ -29,24 +29,30 @@ def policy_files(context: StepContext) -> PolicyFiles:
 def open_gate(context: StepContext) -> PolicyGate:
     """The gate as it is now, together with the one before the change; ConfigError if something in it is wrong."""
     before = before_change(context)
-    context.metrics["compared_with"] = before.base.sha or "nothing"
+    context.metrics["compared_with"] = before.base.compared.sentence
     return PolicyGate.open(policy_files(context), context.clock().date()).after(before.gate)
 
 
 def judge_changes(
-    context: StepContext, gate: PolicyGate, changes: RuleChanges, scope: str, *, early: bool = False
+    context: StepContext, gate: PolicyGate, changes: RuleChanges, scope: str, *, files: ComparedWith | None = None
 ) -> ComplianceReport:
-    """Judge what the stack's files or its plan change, with what other tools left as SARIF in the run folder."""
-    report = gate.judge(changes, Scope(scope), (context.stack_dir,), early=early)
+    """Judge what a plan changes or, with `files`, what the stack's files do, and what other tools left as SARIF.
+
+    `files` is what those were compared with. A plan says itself what it changes; what it is judged by was compared.
+    """
+    report = gate.judge(changes, Scope(scope), (context.stack_dir,), early=files is not None)
     for path in sorted(context.store.dir.rglob("*.sarif")):
         if path.name not in REPORTS:
             context.uses(path)
             text = context.store.read_text(path.relative_to(context.store.dir).as_posix())
             report = gate.with_scanner(report, text, path.name)
-    return report
+    compared = files or before_change(context).base.compared
+    return report.model_copy(update={"compared_with": compared})
 
 
 def write_reports(context: StepContext, report: ComplianceReport) -> None:
     """Write the report in all its forms into the step's folder."""
+    if report.compared_with:
+        context.metrics["compared_with"] = report.compared_with.sentence
     for name, form in REPORTS.items():
         context.store.write_text(context.file(name), render(report, form))

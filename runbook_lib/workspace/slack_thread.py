@@ -58,10 +58,11 @@ class Teller:
 
     def tell_step(self, result: StepResult) -> Delivery:
         """Reply with a step's result and renew the board; the same result twice is told once."""
-        self._outbox.add(BOARD, self._board())
+        board = self._board()
+        self._outbox.add(BOARD, board)
         message = messages.step_result(self._run, result, self._texts(self._uploads(result)))
         self._outbox.add(f"{result.step}:{result.started_at.isoformat()}", message, BOARD)
-        return self._renew_board()
+        return self._renew(board)
 
     def ask_approval(self, request: ApprovalRequest, plan_url: str = "") -> Delivery:
         """Send the approval request to the channel, not only the thread; an error if it reached nobody."""
@@ -99,13 +100,14 @@ class Teller:
 
     def tell_failure(self, result: StepResult) -> Delivery:
         """Tell the channel, not only the thread, that the run stopped, with the pipeline's link."""
-        self._outbox.add(BOARD, self._board())
+        board = self._board()
+        self._outbox.add(BOARD, board)
         key = f"failure:{result.step}:{result.started_at.isoformat()}"
         self._outbox.add(key, messages.failure(self._run, result), BOARD, broadcast=True)
-        return self._renew_board()
+        return self._renew(board)
 
-    def _renew_board(self) -> Delivery:
-        self._outbox.add_update(BOARD, self._board())
+    def _renew(self, board: Message) -> Delivery:
+        self._outbox.add_update(BOARD, board)
         return self.deliver()
 
     def _board(self) -> Message:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 from runbook_lib.errors import ConfigError
 from runbook_lib.models.base import UNKNOWN
+from runbook_lib.models.expressions import load_cel
 
 from ..rules import ResourceView
 from .logic import Truth
 
-__all__ = ["compile_expression", "evaluate", "sees_action"]
+__all__ = ["Expression", "Prepared", "compile_expression", "evaluate", "sees_action"]
 
 _NAMES = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ACTION = re.compile(r"(?<![\w.])action\b")
@@ -22,26 +25,66 @@ _TEXTS = re.compile(r"""\"(?:\\.|[^"\\])*\"|'(?:\\.|[^'\\])*'""")
 _WHOLE = re.compile(r"""\bvalues\b(?!\s*\.\s*\w+\b(?!\s*\()|\s*\[\s*["'])""")
 
 
-def compile_expression(text: str) -> Callable[[ResourceView], Truth]:
-    """Make a CEL expression ready; ConfigError if it is none."""
-    import cel
+class Prepared:
+    """A resource as every expression sees it. To make it ready is by far the most of the work, and is done once."""
 
+    def __init__(self, view: ResourceView) -> None:
+        self.view = view
+        self.unknown = frozenset(path[0] for path in _unknown_paths(view.values))
+        self._answers: dict[str, Truth] = {}
+
+    @cached_property
+    def context(self) -> Any:
+        """CEL's context."""
+        view = self.view
+        return load_cel().Context(
+            variables={
+                "values": _known(view.values),
+                "address": view.address,
+                "type": view.type,
+                "action": str(view.action),
+            },
+            functions={"parse_json": _parse_json, "as_list": _as_list},
+        )
+
+    def answer(self, expression: Expression) -> Truth:
+        """What the expression says of it: computed once, whatever number of policies ask."""
+        if expression.text not in self._answers:
+            self._answers[expression.text] = expression.judge(self)
+        return self._answers[expression.text]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A CEL expression made ready: the names in it, and whether it may look at all attributes or at the action."""
+
+    text: str
+    program: Any
+    names: frozenset[str]
+    whole: bool
+    acts: bool
+
+    def judge(self, prepared: Prepared) -> Truth:
+        """What it says of one resource."""
+        unknown = prepared.unknown
+        # `has(values.x)` is false for an unknown x, too: an expression that so much as names one can't be decided.
+        if (unknown and (self.whole or unknown & self.names)) or (self.acts and prepared.view.action is UNKNOWN):
+            return None
+        try:
+            result = self.program.execute(prepared.context)
+        except Exception:  # noqa: BLE001 - a missing field or a wrong type: the policy can't tell
+            return None
+        return result if isinstance(result, bool) else None
+
+
+def compile_expression(text: str) -> Expression:
+    """Make a CEL expression ready; ConfigError if it is none."""
     try:
-        program = cel.compile(text)
+        program = load_cel().compile(text)
     except Exception as error:
         raise ConfigError(f"this is no CEL expression: {_first_line(error)}", "Correct the expression.") from error
     names = frozenset(_NAMES.findall(text))
-    whole = bool(_WHOLE.search(text))
-    acts = sees_action(text)
-
-    def judge(view: ResourceView) -> Truth:
-        unknown = {path[0] for path in _unknown_paths(view.values)}
-        # `has(values.x)` is false for an unknown x, too: an expression that so much as names one can't be decided.
-        if unknown & names or (unknown and whole) or (acts and view.action is UNKNOWN):
-            return None
-        return _run(program, view)
-
-    return judge
+    return Expression(text, program, names, bool(_WHOLE.search(text)), sees_action(text))
 
 
 def sees_action(text: str) -> bool:
@@ -51,26 +94,7 @@ def sees_action(text: str) -> bool:
 
 def evaluate(text: str, view: ResourceView) -> Truth:
     """What the expression says of one resource."""
-    return compile_expression(text)(view)
-
-
-def _run(program: Any, view: ResourceView) -> Truth:
-    import cel
-
-    context = cel.Context(
-        variables={
-            "values": _known(view.values),
-            "address": view.address,
-            "type": view.type,
-            "action": str(view.action),
-        },
-        functions={"parse_json": _parse_json, "as_list": _as_list},
-    )
-    try:
-        result = program.execute(context)
-    except Exception:  # noqa: BLE001 - a missing field or a wrong type: the policy can't tell
-        return None
-    return result if isinstance(result, bool) else None
+    return compile_expression(text).judge(Prepared(view))
 
 
 def _unknown_paths(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -94,6 +118,7 @@ def _known(value: Any) -> Any:
     return value
 
 
+@lru_cache(maxsize=64)
 def _parse_json(text: str) -> Any:
     return json.loads(text)
 

@@ -17,12 +17,14 @@ from runbook_lib.wording import describe_rule
 
 from ..rules import LIST_TYPES, RULE_TYPES, RuleChanges
 from ..waivers import apply_waivers
-from .expression import compile_expression, sees_action
+from .expression import Prepared, compile_expression
 from .logic import Truth
-from .match import Matcher
-from .together import Slice, world_together
+from .match import Matcher, Verdicts
+from .quotas import Excess, crowded_groups, crowded_interfaces
+from .together import world_together
 from .uncovered import uncovered
 from .unjudged import doubtful_files, unjudged_types, unread_modules
+from .wide_lists import widened_lists
 
 __all__ = ["combine", "judge", "outcome_of"]
 
@@ -45,6 +47,8 @@ def judge(
     findings = [
         *_rule_findings(changes, indexes, policies, options),
         *_resource_findings(changes, policies, options),
+        *_list_findings(changes, policies, options),
+        *_quota_findings(changes, policies, options),
         *unjudged_types(standing, looked_at),
         *unread_modules(changes.unread),
         *doubtful_files(changes.doubtful),
@@ -87,13 +91,17 @@ def _rule_findings(
 ) -> Iterator[Finding]:
     matchers = [(p, Matcher.of(p.rule, changes.default_groups)) for p in policies if p.rule is not None]
     slices = world_together(changes.after) if any(matcher.world for _, matcher in matchers) else {}
-    nothing: list[Slice] = []
+    alone = Verdicts([matcher for _, matcher in matchers], changes.default_groups)
     for index in indexes:
-        rule, parts = changes.after[index], slices.get(index, nothing)
+        rule, parts = changes.after[index], slices.get(index)
+        if not parts:
+            for number, truth in alone(rule):
+                yield _finding(matchers[number][0], truth, rule, options, together=False)
+            continue
         for policy, matcher in matchers:
             truth = matcher(rule, parts)
             if truth is not False:
-                together = bool(parts) and matcher.world and matcher(rule, nothing) is not truth
+                together = matcher.world and matcher(rule, ()) is not truth
                 yield _finding(policy, truth, rule, options, together=together)
 
 
@@ -109,20 +117,46 @@ def _resource_findings(changes: RuleChanges, policies: Sequence[Policy], options
             by_type[kind].append(policy)
     if not by_type:
         return
-    programs = {p.id: compile_expression(p.resource.when) for p in policies if p.resource}
-    acting = {p.id for p in policies if p.resource and sees_action(p.resource.when)}
+    texts = {p.id: p.resource.when for p in policies if p.resource}
+    compiled = {text: compile_expression(text) for text in set(texts.values())}
+    programs = {name: compiled[text] for name, text in texts.items()}
+    acting = any(program.acts for program in programs.values())
     standing = ((view, False) for view in changes.resources_of(by_type.keys()))
     leaving = ((view, True) for view in (changes.leaving_of(by_type.keys()) if acting else ()))
     for view, leaves in chain(standing, leaving):
         if not view.touched and options.scope is not Scope.ALL:
             continue
+        prepared = Prepared(view)
         for policy in by_type[view.type]:
-            if leaves and policy.id not in acting:
+            if leaves and not programs[policy.id].acts:
                 continue
-            truth = programs[policy.id](view)
+            truth = prepared.answer(programs[policy.id])
             if truth is not False:
                 message = _message(policy, None, certain=truth is True)
                 yield _made(policy, truth, options, (view.address, None, message))
+
+
+def _list_findings(changes: RuleChanges, policies: Sequence[Policy], options: JudgeOptions) -> Iterator[Finding]:
+    asking = [policy for policy in policies if policy.prefix_list]
+    if not asking:
+        return
+    for address, truth, networks in widened_lists(changes, everything=options.scope is Scope.ALL):
+        for policy in asking:
+            message = f"{_message(policy, None, certain=truth is True)}: {networks}"
+            yield _made(policy, truth, options, (address, None, message))
+
+
+def _quota_findings(changes: RuleChanges, policies: Sequence[Policy], options: JudgeOptions) -> Iterator[Finding]:
+    everything = options.scope is Scope.ALL
+    for policy in policies:
+        found: list[Excess] = []
+        if policy.quota and policy.quota.rules_per_group:
+            found += crowded_groups(changes, policy.quota.rules_per_group, everything=everything)
+        if policy.quota and policy.quota.groups_per_interface:
+            found += crowded_interfaces(changes, policy.quota.groups_per_interface, everything=everything)
+        for excess in found:
+            message = f"{_message(policy, None, certain=excess.truth is True)}: {excess.told}"
+            yield _made(policy, excess.truth, options, (excess.address, None, message))
 
 
 def _made(policy: Policy, truth: Truth, options: JudgeOptions, what: tuple[str, Rule | None, str]) -> Finding:

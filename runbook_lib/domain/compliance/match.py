@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from runbook_lib.models.base import UNKNOWN, Unknown
@@ -14,7 +14,7 @@ from .networks import is_outside, is_unknown, is_wide, is_world
 from .ports import Opening, opening_of, opens_all_ports, opens_all_protocols, opens_any, opens_beyond, opens_more_than
 from .together import Slice
 
-__all__ = ["Matcher"]
+__all__ = ["Matcher", "Verdicts"]
 
 _Of = Callable[[Rule], Truth]
 _OfOpening = Callable[[Opening], Truth]
@@ -25,6 +25,7 @@ class Matcher:
     """One RuleMatch made ready to be asked many times."""
 
     conditions: tuple[_Of, ...]
+    sources: tuple[_Of, ...]
     openings: tuple[_OfOpening, ...]
     world: bool
     _opened_before: dict[Opening, Truth] = field(default_factory=dict, compare=False, repr=False)
@@ -40,13 +41,14 @@ class Matcher:
             conditions.append(_undescribed)
         if match.default_group is not None:
             conditions.append(lambda rule: _in_default_group(rule.group, default_groups))
-        conditions += _source_conditions(match.source or SourceMatch())
-        return cls(tuple(conditions), tuple(_opening_conditions(match)), bool(match.source and match.source.world))
+        sources = _source_conditions(match.source or SourceMatch())
+        openings = _opening_conditions(match)
+        return cls(tuple(conditions), tuple(sources), tuple(openings), bool(match.source and match.source.world))
 
     def __call__(self, rule: Rule, slices: Sequence[Slice]) -> Truth:
         """The verdict on one rule; `slices` are its openings that are the world together with other rules."""
         result: Truth = True
-        for condition in self.conditions:
+        for condition in (*self.conditions, *self.sources):
             truth = condition(rule)
             if truth is False:
                 return False
@@ -66,6 +68,32 @@ class Matcher:
         if opening not in self._opened_before:
             self._opened_before[opening] = all_of(condition(opening) for condition in self.openings)
         return self._opened_before[opening]
+
+
+class Verdicts:
+    """What many matchers say of rules, each by itself. Rules that are alike to all of them are asked about once."""
+
+    def __init__(self, matchers: Sequence[Matcher], default_groups: frozenset[str]) -> None:
+        self._matchers = matchers
+        self._default_groups = default_groups
+        self._sources: dict[Hashable, tuple[Truth, ...]] = {}
+        self._found: dict[Hashable, tuple[tuple[int, Truth], ...]] = {}
+
+    def __call__(self, rule: Rule) -> tuple[tuple[int, Truth], ...]:
+        """Index and verdict of each matcher that does not say false."""
+        source = rule.source_kind, rule.source, rule.entries
+        told = self._sources.get(source)
+        if told is None:
+            told = (is_world(rule), *(condition(rule) for matcher in self._matchers for condition in matcher.sources))
+            self._sources[source] = told
+        # All that a matcher looks at: rules of many networks are few by what is said of those.
+        default = _in_default_group(rule.group, self._default_groups)
+        key = told, rule.direction, _undescribed(rule), default, rule.protocol, rule.from_port, rule.to_port
+        found = self._found.get(key)
+        if found is None:
+            truths = enumerate(matcher(rule, ()) for matcher in self._matchers)
+            found = self._found[key] = tuple((index, truth) for index, truth in truths if truth is not False)
+        return found
 
 
 def _opening_conditions(match: RuleMatch) -> list[_OfOpening]:

@@ -22,6 +22,7 @@ __all__ = [
     "is_world",
     "networks_of",
     "public_parts",
+    "read_networks",
 ]
 
 Network = tuple[int, Interval, int]
@@ -66,16 +67,18 @@ def networks_of(rule: Rule) -> tuple[Network, ...] | Unknown:
     texts = (rule.source,) if rule.source_kind is SourceKind.NETWORK else rule.entries
     if not isinstance(texts, tuple):
         return UNKNOWN
-    return _networks(texts)
+    return read_networks(texts)
 
 
 @lru_cache(maxsize=65536)
-def _networks(texts: tuple[str | Unknown, ...]) -> tuple[Network, ...] | Unknown:
+def read_networks(texts: tuple[str | Unknown, ...]) -> tuple[Network, ...] | Unknown:
+    """These networks; UNKNOWN if any is not known or can't be read."""
     found = [None if isinstance(text, Unknown) else _network(text) for text in texts]
     known = tuple(network for network in found if network is not None)
     return known if len(known) == len(found) else UNKNOWN
 
 
+@lru_cache(maxsize=65536)
 def public_parts(networks: tuple[Network, ...], version: int) -> Intervals:
     """The public addresses of one family that the networks hold."""
     held = union(interval for found, interval, _ in networks if found == version)

@@ -60,33 +60,39 @@ class _Blank(NamedTuple):
 def world_together(rules: Sequence[Rule]) -> dict[int, list[Slice]]:
     """By index into `rules`, the openings through which a rule is part of the world."""
     found: dict[int, list[Slice]] = {}
-    for direction in Direction:
-        for version in (4, 6):
-            members, blanks = _gathered(rules, direction, version)
-            for position, part in _Together(members, blanks, WORLD[version]).slices():
-                found.setdefault(position, []).append(part)
+    for (_, version), (members, blanks) in _gathered(rules).items():
+        for position, part in _Together(members, blanks, WORLD[version]).slices():
+            found.setdefault(position, []).append(part)
     return found
 
 
-def _gathered(rules: Sequence[Rule], direction: Direction, version: int) -> tuple[list[_Member], list[_Blank]]:
-    members, blanks = [], []
+def _gathered(rules: Sequence[Rule]) -> dict[tuple[Direction, int], tuple[list[_Member], list[_Blank]]]:
+    """The rules that matter, of each way and family."""
+    found: dict[tuple[Direction, int], tuple[list[_Member], list[_Blank]]]
+    found = {(direction, version): ([], []) for direction in Direction for version in (4, 6)}
     for index, rule in enumerate(rules):
-        if rule.direction is not direction and rule.direction is not UNKNOWN:
+        networks = networks_of(rule)
+        if networks == ():
             continue
+        ways = (rule.direction,) if isinstance(rule.direction, Direction) else tuple(Direction)
         # Which of several groups it is, or which at all, is not known: it may be any.
         fixed = isinstance(rule.group, str) and not rule.group.endswith("[*]")
         group = str(rule.group) if fixed else ""
-        networks = networks_of(rule)
         if isinstance(networks, Unknown):
-            blanks.append(_Blank(rule, group))
+            for key, (_, blanks) in found.items():
+                if key[0] in ways:
+                    blanks.append(_Blank(rule, group))
             continue
-        spans = public_parts(networks, version) if networks else ()
-        addresses = size(spans)
-        if 0 < addresses <= WORLD[version]:
+        for version in sorted({network[0] for network in networks}):
+            spans = public_parts(networks, version)
+            addresses = size(spans)
+            if not 0 < addresses <= WORLD[version]:
+                continue
             known = UNKNOWN not in (rule.protocol, rule.from_port, rule.to_port)
-            sure = fixed and rule.direction is direction and known
-            members.append(_Member(index, rule, spans, addresses, group, sure))
-    return members, blanks
+            sure = fixed and len(ways) == 1 and known
+            for direction in ways:
+                found[direction, version][0].append(_Member(index, rule, spans, addresses, group, sure))
+    return found
 
 
 class _Together:

@@ -10,7 +10,7 @@ from .from_state import rules_from_state
 from .groups import Group, Written, declared_rules, groups_of_state
 from .hcl import hcl_changes, rules_from_hcl
 from .origins import VPC_TYPES
-from .prefix_lists import LIST_TYPES
+from .prefix_lists import LIST_TYPES, ListView
 from .readers import CLOUDS, GROUP_TYPES, RULE_TYPES, is_id
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "VPC_TYPES",
     "Cloud",
     "Group",
+    "ListView",
     "ResourceView",
     "RuleChanges",
     "Written",

@@ -20,6 +20,8 @@ _SEPARATE: Final = {
     "aws_vpc_security_group_ingress_rule": Direction.INGRESS,
     "aws_vpc_security_group_egress_rule": Direction.EGRESS,
 }
+# One for all of them: a set a rule takes more memory than the rule.
+_EVERY_FIELD: Final = set(Rule.model_fields)
 _LISTS: Final = ("aws_ec2_managed_prefix_list", "aws_prefix_list")
 
 
@@ -93,6 +95,7 @@ def _rules(
     for other in others:
         # Ten thousand rules: the values are of the right types already, so validating them again buys nothing.
         yield Rule.model_construct(
+            _EVERY_FIELD,
             direction=direction,
             **common,
             source=other.source,

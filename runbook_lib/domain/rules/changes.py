@@ -11,8 +11,12 @@ from typing import Any, Final
 from runbook_lib.models.base import Unknown
 from runbook_lib.models.rules import Rule
 
-__all__ = ["ResourceView", "RuleChanges", "touched_rules"]
+from .prefix_lists import ListView
 
+__all__ = ["GROUP_LISTS", "ResourceView", "RuleChanges", "touched_rules"]
+
+# How attributes that hold the groups of something end.
+GROUP_LISTS: Final = ("security_groups", "security_group_ids")
 _ALL_BUT_DESCRIPTION: Final = attrgetter(*(name for name in Rule.model_fields if name != "description"))
 
 
@@ -43,7 +47,9 @@ class RuleChanges:
     stand, for policies on other things than rules; `leaving_of(types)` those that will stand no more, or be Terraform's
     no more, as they stand now. `standing()` gives address, type and whether it is touched of all that will stand, and
     `unread` are the calls of modules whose files were not there, `doubtful` the files that only OpenTofu reads,
-    `product` who does read them, if that is known.
+    `product` who does read them, if that is known. `lists_before` and `lists_after` are the prefix lists, by id and by
+    address. `named_groups` are what expressions for lists of groups name, where their value is unknown, by address and
+    attribute.
     """
 
     before: tuple[Rule, ...] = ()
@@ -58,6 +64,9 @@ class RuleChanges:
     unread: tuple[str, ...] = ()
     doubtful: tuple[str, ...] = ()
     product: str = ""
+    lists_before: Mapping[str, ListView] = field(default_factory=dict, compare=False)
+    lists_after: Mapping[str, ListView] = field(default_factory=dict, compare=False)
+    named_groups: Mapping[tuple[str, str], tuple[str | Unknown, ...]] = field(default_factory=dict, compare=False)
 
     def __iter__(self) -> Iterator[tuple[Rule, ...]]:
         return iter((self.before, self.after))

@@ -12,7 +12,7 @@ from runbook_lib.models.plan import Plan, ResourceChange
 from runbook_lib.models.rules import IDENTITY_FIELDS, Direction, Rule
 
 from .aws_resources import GROUP_TYPES
-from .changes import ResourceView, RuleChanges, touched_rules
+from .changes import GROUP_LISTS, ResourceView, RuleChanges, touched_rules
 from .declaration import Declaration
 from .exclusive import exclusives, without_unlisted
 from .origins import VPC_TYPES, Identities, configuration_of, state_resources
@@ -91,7 +91,19 @@ def rules_from_plan(plan: Plan) -> RuleChanges:
             for change in managed
             if _stands_after(change)
         ),
+        lists_before=before.lists.views(),
+        lists_after=after.lists.views(),
+        named_groups=dict(_named_groups(managed, configuration)),
     )
+
+
+def _named_groups(
+    changes: Iterable[ResourceChange], configuration: Configuration
+) -> Iterator[tuple[tuple[str, str], tuple[str | Unknown, ...]]]:
+    for change in changes:
+        for name, unknown in change.after_unknown.items():
+            if unknown is True and name.endswith(GROUP_LISTS):
+                yield (change.address, name), configuration.refers_to(change.address, name)
 
 
 def _add_change(change: ResourceChange, before: _Standing, after: _Standing) -> None:
@@ -134,7 +146,7 @@ def _separate_entries(changes: Iterable[ResourceChange], before: _Standing, afte
     for change in entries:
         if change.before is not None:
             prefix_list, network = change.before.get("prefix_list_id"), change.before.get("cidr")
-            before.lists.add_entry(prefix_list or UNKNOWN, network)
+            before.lists.add_entry(prefix_list or UNKNOWN, network, change.address)
             if change.actions != ("no-op",) and "forget" not in change.actions:
                 after.lists.remove_entry(prefix_list or UNKNOWN, network)
     for change in entries:
@@ -143,7 +155,7 @@ def _separate_entries(changes: Iterable[ResourceChange], before: _Standing, afte
             target = new.values.get("prefix_list_id")
             candidates = (target,) if isinstance(target, str) else after.refers_to(new, "prefix_list_id")
             for candidate in candidates:
-                after.lists.add_entry(candidate, new.values.get("cidr"))
+                after.lists.add_entry(candidate, new.values.get("cidr"), change.address)
 
 
 def _separate_keys(rules: Iterable[Rule], standing: _Standing) -> set[tuple[Any, ...]]:

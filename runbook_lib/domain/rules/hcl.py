@@ -8,7 +8,7 @@ from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.hcl import HclModule
 from runbook_lib.models.rules import Rule
 
-from .changes import ResourceView, RuleChanges, touched_rules
+from .changes import GROUP_LISTS, ResourceView, RuleChanges, touched_rules
 from .declaration import Declaration
 from .prefix_lists import LIST_TYPES, PrefixLists
 from .readers import RULE_TYPES, build_rules
@@ -29,7 +29,7 @@ class _Module:
                 named = resource.values.get("prefix_list_id")
                 targets = resource.references.get("prefix_list_id", (UNKNOWN,)) if named is UNKNOWN else (str(named),)
                 for target in targets:
-                    self.lists.add_entry(target, resource.values.get("cidr"))
+                    self.lists.add_entry(target, resource.values.get("cidr"), resource.address)
 
     def refers_to(self, declaration: Declaration, attribute: str) -> tuple[str | Unknown, ...]:
         return self.references.get(declaration.address, {}).get(attribute) or (UNKNOWN,)
@@ -53,7 +53,7 @@ def rules_from_hcl(module: HclModule) -> tuple[Rule, ...]:
 
 def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChanges:
     """The module as a change; what stood in the module `before` word for word is not touched, without one all is."""
-    rules = rules_from_hcl(module)
+    rules, around = rules_from_hcl(module), _Module(module)
     earlier = rules_from_hcl(before) if before else ()
     standing = {r.address: r for r in before.resources} if before else {}
     defaults = {r.address for r in module.resources if r.type == "aws_default_security_group"}
@@ -93,4 +93,12 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
         unread=module.unread,
         doubtful=module.doubtful,
         product=module.product,
+        lists_before=_Module(before).lists.views() if before else {},
+        lists_after=around.lists.views(),
+        named_groups={
+            (address, name): found
+            for address, named in around.references.items()
+            for name, found in named.items()
+            if name.endswith(GROUP_LISTS)
+        },
     )

@@ -10,16 +10,36 @@ from runbook_lib.models.base import UNKNOWN, Unknown
 
 from .declaration import Declaration
 
-__all__ = ["LIST_TYPES", "PrefixLists"]
+__all__ = ["LIST_TYPES", "ListView", "PrefixLists"]
 
 LIST_TYPES: Final = frozenset({"aws_ec2_managed_prefix_list", "aws_ec2_managed_prefix_list_entry", "aws_prefix_list"})
 
 
+@dataclass(frozen=True, slots=True)
+class ListView:
+    """A prefix list at one time: each known network with the address of the resource that brings it.
+
+    `unknown` are the addresses of those that bring others, `more` says that there may be any besides. `most` is its
+    max_entries and `family` IPv4 or IPv6, UNKNOWN for a list that was never seen.
+    """
+
+    name: str
+    networks: Mapping[str, str]
+    unknown: tuple[str, ...]
+    more: bool
+    most: int | Unknown = UNKNOWN
+    family: str | Unknown = UNKNOWN
+
+
 @dataclass
 class _List:
-    networks: dict[str, None] = field(default_factory=dict)
+    name: str
+    networks: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, None] = field(default_factory=dict)
     more: bool = False
     computed: bool = False
+    most: int | Unknown = UNKNOWN
+    family: str | Unknown = UNKNOWN
 
 
 class PrefixLists:
@@ -27,11 +47,16 @@ class PrefixLists:
 
     def __init__(self) -> None:
         self._lists: dict[str, _List] = {}
+        # What goes into a list of which nobody knows which it is.
+        self._somewhere = _List("", more=True)
 
     def add(self, declaration: Declaration, entries_written: bool) -> None:
         """Take a prefix list, as a resource or as a data source."""
         values = declaration.values
-        found = _List()
+        found = _List(declaration.address)
+        most, family = values.get("max_entries"), values.get("address_family")
+        found.most = most if isinstance(most, int) and not isinstance(most, bool) else UNKNOWN
+        found.family = family if isinstance(family, str) else UNKNOWN
         entries = values.get("entry", values.get("entries"))
         if declaration.type == "aws_prefix_list":
             networks = values.get("cidr_blocks")
@@ -39,21 +64,37 @@ class PrefixLists:
         if entries is UNKNOWN:
             found.more = entries_written
             found.computed = not entries_written
+            if entries_written:
+                found.unknown[declaration.address] = None
         for entry in entries if isinstance(entries, list | tuple) else ():
-            _take(found, entry)
+            _take(found, entry, declaration.address)
         self._lists[declaration.address] = found
         if isinstance(values.get("id"), str):
             self._lists[values["id"]] = found
 
-    def add_entry(self, prefix_list: str | Unknown, network: Any) -> None:
+    def add_entry(self, prefix_list: str | Unknown, network: Any, address: str = "") -> None:
         """Take one separate aws_ec2_managed_prefix_list_entry."""
-        for found in self._matching(prefix_list):
-            _take(found, {"cidr": network})
+        for found in self._matching(prefix_list) or (self._somewhere,):
+            _take(found, {"cidr": network}, address)
 
     def remove_entry(self, prefix_list: str | Unknown, network: Any) -> None:
         """Forget an entry that the change removes."""
         for found in self._matching(prefix_list):
             found.networks.pop(network, None)
+
+    def views(self) -> dict[str, ListView]:
+        """Every list that was seen or spoken of, by id and by address; under no name what goes into an unknown one."""
+        made: dict[int, ListView] = {}
+        every = {
+            **self._lists,
+            **({"": self._somewhere} if self._somewhere.networks or self._somewhere.unknown else {}),
+        }
+        for found in every.values():
+            # Blocks that can't be told yet: a list that stays empty looks the same.
+            unseen = found.computed and not found.networks
+            unknown, more = (*found.unknown, *((found.name,) if unseen else ())), found.more or unseen
+            made[id(found)] = ListView(found.name, found.networks, unknown, more, found.most, found.family)
+        return {name: made[id(found)] for name, found in every.items()}
 
     def entries(self, prefix_list: str | Unknown) -> tuple[tuple[str, ...] | Unknown, ...]:
         """The networks, and UNKNOWN besides if there may be more."""
@@ -72,7 +113,7 @@ class PrefixLists:
             return (self._lists[prefix_list],)
         if isinstance(prefix_list, str) and not prefix_list.endswith("[*]"):
             # A list of another stack: what this one adds is known, and what else it holds is not.
-            self._lists[prefix_list] = _List(more=True)
+            self._lists[prefix_list] = _List(prefix_list, more=True)
             return (self._lists[prefix_list],)
         # It may go into any list: then no list is known for certain any more.
         for found in self._lists.values():
@@ -80,9 +121,10 @@ class PrefixLists:
         return ()
 
 
-def _take(found: _List, entry: Any) -> None:
+def _take(found: _List, entry: Any, address: str) -> None:
     network = entry.get("cidr") if isinstance(entry, Mapping) else UNKNOWN
     if isinstance(network, str):
-        found.networks[network] = None
+        found.networks[network] = address
     else:
         found.more = True
+        found.unknown[address] = None

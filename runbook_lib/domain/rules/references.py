@@ -49,7 +49,7 @@ class Configuration:
         self._addresses = tuple(instances)
         self._instances: dict[tuple[_Steps, str], set[str]] | None = None
         self._repeated_calls: set[tuple[str, ...]] | None = None
-        self._answers: dict[tuple[str, str, str], tuple[str | Unknown, ...]] = {}
+        self._answers: dict[tuple[_Steps, tuple[str, ...], str], tuple[str | Unknown, ...]] = {}
 
     def knowing(self, known: Known) -> Configuration:
         """The same, which answers from all that the plan knows."""
@@ -72,16 +72,14 @@ class Configuration:
         resource = self._resource(address)
         if resource is None:
             return (UNKNOWN,)
-        # Instances of one resource share the answer unless their keys decide it.
-        expression = _mapping(resource.get("expressions")).get(attribute)
-        references = _references(expression)
-        keyed = _keyed(references)
-        cache_key = (str(parsed.modules), parsed.base + (parsed.key if keyed else ""), attribute)
-        if cache_key not in self._answers:
-            key = parsed.key if keyed else ""
-            found = self._resolve(_with_each(references, resource), parsed.modules, key, 0)
-            self._answers[cache_key] = found or (UNKNOWN,)
-        return self._answers[cache_key]
+        # Whatever names the same shares the answer, unless the instances' keys decide it.
+        references = _references(_mapping(resource.get("expressions")).get(attribute))
+        key = parsed.key if _keyed(references) else ""
+        named = _with_each(references, resource)
+        asked = (parsed.modules, tuple(named), key)
+        if asked not in self._answers:
+            self._answers[asked] = self._resolve(named, parsed.modules, key, 0) or (UNKNOWN,)
+        return self._answers[asked]
 
     def _resource(self, address: str) -> Mapping[str, Any] | None:
         parsed = parse_address(address)

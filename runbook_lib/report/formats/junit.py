@@ -26,6 +26,9 @@ def to_junit(report: ComplianceReport) -> str:
     counts = {"tests": str(len(cases) + 1), "failures": str(failures), "errors": "0", "skipped": str(skipped)}
     root = ET.Element("testsuites", {"name": "compliance", **counts})
     suite = ET.SubElement(root, "testsuite", {"name": "compliance", **counts})
+    if report.compared_with:
+        properties = ET.SubElement(suite, "properties")
+        ET.SubElement(properties, "property", name="compared_with", value=_clean(report.compared_with.sentence))
     suite.extend([whole, *cases])
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'

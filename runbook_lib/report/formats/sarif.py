@@ -22,10 +22,14 @@ _SCORES: Final = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIU
 def to_sarif(report: ComplianceReport) -> str:
     """Every finding; a waived one carries its suppression, an unknown one says so in its properties."""
     tools = ["runbook", *sorted({f.tool for f in report.findings} - {"runbook"})]
+    runs = [_run(tool, [f for f in report.findings if f.tool == tool]) for tool in tools]
+    if report.compared_with:
+        told = {"sentence": report.compared_with.sentence, **report.compared_with.model_dump(mode="json")}
+        runs[0]["properties"] = {"comparedWith": told}
     document = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [_run(tool, [f for f in report.findings if f.tool == tool]) for tool in tools],
+        "runs": runs,
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 

@@ -22,7 +22,7 @@ def clean(text: str) -> str:
 
 def to_text(report: ComplianceReport) -> str:
     """The report that a person reads: what was found, where, why it matters and what to do."""
-    lines = [report.sentence, ""]
+    lines = [report.sentence, *_compared(report), ""]
     for finding in report.findings:
         lines += [*_finding_lines(finding), ""]
     lines += _waiver_lines(report.waivers)
@@ -36,12 +36,13 @@ def to_table(report: ComplianceReport) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     table = [*lines, ""] if report.findings else []
-    return "\n".join([*table, *_waiver_lines(report.waivers), report.sentence]) + "\n"
+    return "\n".join([*table, *_waiver_lines(report.waivers), *_compared(report), report.sentence]) + "\n"
 
 
 def to_markdown(report: ComplianceReport) -> str:
     """A summary and a table, for a merge request or a job's page."""
     lines = [f"**{report.sentence}**", ""]
+    lines += [line for told in _compared(report) for line in (_escape(told), "")]
     if report.findings:
         lines += ["| Verdict | Severity | Policy | Resource | What | Remedy |", "|---|---|---|---|---|---|"]
     for finding in report.findings:
@@ -53,6 +54,10 @@ def to_markdown(report: ComplianceReport) -> str:
     told = _waiver_lines(report.waivers)
     lines += ["", *(f"- {_escape(line)}" for line in told if line)] if told else []
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _compared(report: ComplianceReport) -> list[str]:
+    return [clean(report.compared_with.sentence)] if report.compared_with else []
 
 
 def _finding_lines(finding: Finding) -> Iterator[str]:

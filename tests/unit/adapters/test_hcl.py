@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runbook_lib.adapters.hcl import read_hcl
-from runbook_lib.adapters.hcl_blocks import index_blocks
+from runbook_lib.adapters.hcl_index import index_blocks
 from runbook_lib.errors import InputError
 from runbook_lib.models.base import UNKNOWN
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runbook_lib.adapters.hcl import read_hcl
-from runbook_lib.adapters.hcl_blocks import index_blocks
+from runbook_lib.adapters.hcl_index import index_blocks
 from runbook_lib.errors import InputError
 
 BLOCK = 'resource "aws_x" "x" {\n v = 1\n w = 2\n rule { p = 22 }\n rule { p = 23 }\n}\n'

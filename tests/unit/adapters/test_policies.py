@@ -17,7 +17,9 @@ IDS = {
     "sg-all-protocols", "sg-wide-public-source", "sg-egress-open", "sg-default-has-rules",
     "sg-rule-without-description", "sg-source-unknown", "delete-stateful", "nacl-admin-ports-open",
     "nacl-inline-admin-ports-open", "database-publicly-accessible", "eks-endpoint-open", "search-endpoint-public",
-    "listener-without-tls", "s3-public-access-not-blocked", "iam-everything-allowed",
+    "listener-without-tls", "prefix-list-widened",
+    "quota-groups-of-an-interface", "quota-rules-of-a-group",
+    "s3-public-access-not-blocked", "iam-everything-allowed",
 }  # fmt: skip
 GOOD = """policies:
   - id: a-b

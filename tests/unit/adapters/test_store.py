@@ -79,6 +79,31 @@ def test_result_reads_back_as_it_was_written(tmp_path: Path) -> None:
     assert store.read_json("02_plan/result.json")["schema"] == "runbook/step-result/v1"
 
 
+def test_a_result_is_parsed_again_only_where_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, parsed = RunStore(tmp_path, "r1"), []
+    validate = StepResult.model_validate_json
+
+    def count(text: str) -> StepResult:
+        parsed.append(text)
+        return validate(text)
+
+    monkeypatch.setattr(StepResult, "model_validate_json", count)
+    for step in ("plan", "compliance"):
+        store.write_result(result(step))
+    for _ in range(5):
+        store.results()
+    assert store.results() == (result("compliance"), result("plan"))
+    assert len(parsed) == 2
+    changed = result("plan").model_copy(update={"summary": "another"})
+    path = store.write_result(changed)
+    assert (store.read_result("plan"), len(parsed)) == (changed, 3)
+    path.unlink()
+    assert store.read_result("plan") is None
+    path.write_text("{")
+    with pytest.raises(InputError):
+        store.read_result("plan")
+
+
 def test_results_come_in_the_order_of_the_steps(tmp_path: Path) -> None:
     store = RunStore(tmp_path, "r1")
     for step in ("apply", "compliance"):

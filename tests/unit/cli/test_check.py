@@ -31,7 +31,8 @@ def app() -> typer.Typer:
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("RUNBOOK_ROOT", raising=False)
+    for name in ("RUNBOOK_ROOT", "CI_PROJECT_DIR"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def run(app: typer.Typer, *arguments: str) -> tuple[int, str]:
@@ -48,13 +49,13 @@ def test_every_form_of_a_report_can_be_asked_for_and_no_other() -> None:
 def test_bad_plan_blocks_with_status_1_and_the_contract_on_stdout(app: typer.Typer) -> None:
     status, answer = run(app, "--plan", str(PLANS / "ports.json"), "--format", "json")
     data = json.loads(answer)
-    assert (status, data["outcome"], data["checked"]["policies"]) == (1, "blocked", 20)
+    assert (status, data["outcome"], data["checked"]["policies"]) == (1, "blocked", 23)
 
 
 def test_plan_without_changes_passes(app: typer.Typer, tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(GOOD)
     status, answer = run(app, "--plan", "p.json")
-    assert (status, answer) == (0, "Compliance passed: nothing found, in 0 rules under 20 policies.\n")
+    assert (status, answer) == (0, "Compliance passed: nothing found, in 0 rules under 23 policies.\n")
 
 
 def test_finding_names_file_and_line_of_its_block(app: typer.Typer) -> None:
@@ -219,3 +220,119 @@ def test_namesakes_are_read_as_the_repository_s_binary_reads_them(  # noqa: PLR0
     assert place in result.stdout
     assert ("file-in-doubt" in result.stdout) is doubt
     assert "in 1 rule " in result.stdout
+
+
+WORLD = """resource "aws_vpc_security_group_ingress_rule" "%s" {
+  security_group_id = "sg-1"
+  description       = "x"
+  ip_protocol       = "tcp"
+  from_port         = 22
+  to_port           = 22
+  cidr_ipv4         = "0.0.0.0/0"
+}
+"""
+STACKS = "version: 1\nstacks:\n  a: {path: infra/a, state: a}\n  b: {path: infra/b, state: b}\ndefault_stack: a\n"
+
+
+def planned(name: str, kind: str = "aws_vpc_security_group_ingress_rule") -> dict[str, object]:
+    after = {"security_group_id": "sg-1", "description": "x", "ip_protocol": "tcp", "from_port": 22, "to_port": 22,
+             "cidr_ipv4": "0.0.0.0/0"}  # fmt: skip
+    change = {"actions": ["create"], "before": None, "after": after, "after_unknown": {}}
+    return {"address": f"{kind}.{name}", "mode": "managed", "type": kind, "name": name, "change": change}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A project whose runbook.yml lies in a folder of it, with two stacks; `shared` is in both, the rest in one."""
+    root = tmp_path / "project"
+    (root / ".git").mkdir(parents=True)
+    (root / "ops/docs").mkdir(parents=True)
+    (root / "ops/runbook.yml").write_text(STACKS)
+    (root / "ops/policies").symlink_to(ROOT / "policies")
+    for name in ("a", "b"):
+        folder = root / "ops/infra" / name
+        folder.mkdir(parents=True)
+        (folder / "main.tf").write_text(WORLD % "shared" + WORLD % f"only_{name}")
+    changes = [planned("shared"), planned("only_b")]
+    (root / "plan.json").write_text(json.dumps({"format_version": "1.2", "resource_changes": changes}))
+    return root
+
+
+def places(answer: str, form: str) -> set[tuple[str, int]]:
+    data = json.loads(answer)
+    if form == "codequality":
+        return {(entry["location"]["path"], entry["location"]["lines"]["begin"]) for entry in data}
+    physical = [r["locations"][0]["physicalLocation"] for run in data["runs"] for r in run["results"]]
+    return {(each["artifactLocation"]["uri"], each["region"]["startLine"]) for each in physical}
+
+
+@pytest.mark.parametrize("form", ["codequality", "sarif"])
+@pytest.mark.parametrize(
+    "asked",
+    [("", "ops/infra/b"), ("ops", "infra/b"), ("ops/docs", "../infra/b"), ("ops/infra/b", "."), ("..", "{b}")],
+)
+def test_paths_are_those_of_the_repository_from_whatever_folder_it_is_asked(
+    app: typer.Typer, checkout: Path, monkeypatch: pytest.MonkeyPatch, form: str, asked: tuple[str, str]
+) -> None:
+    folder, hcl = asked
+    monkeypatch.chdir(checkout / folder)
+    _, answer = run(app, "--hcl", hcl.format(b=checkout / "ops/infra/b"), "--format", form)
+    assert places(answer, form) == {("ops/infra/b/main.tf", 1), ("ops/infra/b/main.tf", 9)}
+
+
+@pytest.mark.parametrize("form", ["codequality", "sarif"])
+def test_a_plan_s_findings_stand_in_the_stack_that_it_is_of(
+    app: typer.Typer, checkout: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setenv("RUNBOOK_ROOT", str(checkout / "ops"))
+    _, answer = run(app, "--plan", str(checkout / "plan.json"), "--format", form)
+    assert places(answer, form) == {("ops/infra/b/main.tf", 1), ("ops/infra/b/main.tf", 9)}
+
+
+def test_where_two_stacks_could_be_meant_no_line_is_said(
+    app: typer.Typer, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkout / "ops")
+    (checkout / "ops/infra/b/main.tf").write_text(WORLD % "shared")
+    _, answer = run(app, "--plan", "../plan.json", "--format", "json")
+    assert {finding["source"] for finding in json.loads(answer)["findings"]} == {None}
+
+
+def test_a_plan_finds_its_lines_where_it_is_asked_without_a_runbook_yml(
+    app: typer.Typer, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout / "ops/runbook.yml").unlink()
+    monkeypatch.chdir(checkout / "ops/infra/b")
+    _, answer = run(app, "--plan", "../../../plan.json", "--format", "sarif")
+    assert places(answer, "sarif") == {("ops/infra/b/main.tf", 1), ("ops/infra/b/main.tf", 9)}
+
+
+def test_files_that_can_not_be_read_cost_a_plan_its_lines_and_nothing_else(
+    app: typer.Typer, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkout / "ops")
+    (checkout / "ops/infra/b/main.tf").write_bytes(b"\xff\xfe\xff")
+    (checkout / "ops/infra/a/main.tf").unlink()
+    status, _ = run(app, "--plan", "../plan.json")
+    assert status == 1
+
+
+def test_in_a_job_paths_begin_where_gitlab_says(
+    app: typer.Typer, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A submodule has a .git of its own, and GitLab shows it inside its project.
+    (checkout / "ops/.git").write_text("gitdir: elsewhere")
+    monkeypatch.chdir(checkout / "ops")
+    monkeypatch.setenv("CI_PROJECT_DIR", str(checkout))
+    _, answer = run(app, "--hcl", "infra/a", "--format", "codequality")
+    assert {path for path, _ in places(answer, "codequality")} == {"ops/infra/a/main.tf"}
+    monkeypatch.setenv("CI_PROJECT_DIR", "/builds/elsewhere")
+    _, answer = run(app, "--hcl", "infra/a", "--format", "codequality")
+    assert {path for path, _ in places(answer, "codequality")} == {"infra/a/main.tf"}
+
+
+def test_files_are_said_to_be_compared_with_no_commit(app: typer.Typer, checkout: Path) -> None:
+    said = "Compared with no commit: files are judged as they are. All that the files declare is judged as new."
+    for form in ("table", "text", "json", "sarif", "junit"):
+        _, answer = run(app, "--hcl", str(checkout / "ops/infra/a"), "--format", form)
+        assert (said if form != "json" else "files are judged as they are") in answer

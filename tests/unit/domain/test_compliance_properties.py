@@ -45,7 +45,12 @@ FIELDS = ("direction", "protocol", "from_port", "to_port", "source", "entries", 
 
 
 def _bad(report: ComplianceReport) -> set[tuple[str, str]]:
-    return {(finding.policy, finding.address) for finding in report.findings if finding.policy != "sg-source-unknown"}
+    # A quota is a group's: where nobody knows the group any more, nobody knows which one that is.
+    return {
+        (finding.policy, "" if finding.policy.startswith("quota-") else finding.address)
+        for finding in report.findings
+        if finding.policy != "sg-source-unknown"
+    }
 
 
 def _placed(rules: list[Rule]) -> list[Rule]:

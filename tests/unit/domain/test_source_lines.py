@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 import pytest
 
-from runbook_lib.domain.compliance import locate
+from runbook_lib.domain.compliance import lines_found, locate, named_below
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.compliance import Checked, ComplianceReport
 from runbook_lib.models.findings import Finding, Severity, Source, Verdict
@@ -31,6 +33,7 @@ def located(address: str, **changes: object) -> Source | None:
     ("address", "place"),
     [
         pytest.param('aws_vpc.main["a"]', ("main.tf", 1), id="in the stack"),
+        pytest.param("aws_vpc.main (deposed 4dc7a7)", ("main.tf", 1), id="what is left of one that was replaced"),
         pytest.param("module.a[0].aws_vpc.inner", ("a/main.tf", 3), id="in a module"),
         pytest.param("module.a.module.b.aws_vpc.far", ("a/main.tf", 7), id="in a module of a module from elsewhere"),
         pytest.param(
@@ -51,3 +54,24 @@ def test_another_tool_s_finding_stays_where_the_tool_says() -> None:
     own = Source(file="b.tf", line=4)
     assert located("aws_vpc.main", source=own) == own
     assert located("aws_vpc.main", tool="trivy") is None
+
+
+def test_the_addresses_that_a_stack_writes_are_counted() -> None:
+    assert lines_found(["aws_vpc.main", 'module.a["x"].aws_vpc.inner', "aws_vpc.other"], INDEX) == 2
+
+
+@pytest.mark.parametrize(
+    ("named", "shown"),
+    [
+        ("/repository/a b/main.tf", "a b/main.tf"),
+        ("file:///repository/a%20b/main.tf", "a b/main.tf"),
+        ("main.tf", "main.tf"),
+        ("/elsewhere/main.tf", "/elsewhere/main.tf"),
+        ("/repository-2/main.tf", "/repository-2/main.tf"),
+    ],
+)
+def test_a_whole_path_is_named_as_the_repository_names_it(named: str, shown: str) -> None:
+    finding = Finding(policy="p", verdict=Verdict.FAILED, severity=Severity.LOW, address="a", message="m")
+    placed = finding.model_copy(update={"source": Source(file=named, line=3)})
+    assert named_below(placed, PurePosixPath("/repository")).source == Source(file=shown, line=3)
+    assert named_below(finding, PurePosixPath("/repository")) == finding

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from runbook_lib.models.base import Outcome
-from runbook_lib.models.compliance import Checked, ComplianceReport, Waiver, WaiverState, WaiverStatus
+from runbook_lib.models.compliance import (
+    Checked,
+    ComparedWith,
+    ComplianceReport,
+    Waiver,
+    WaiverState,
+    WaiverStatus,
+)
 from runbook_lib.models.findings import Action, Control, Finding, Severity, Source, Verdict, WaiverReference
 from runbook_lib.report.formats import FORMATS, render
 
@@ -119,3 +126,25 @@ def test_markdown_table_is_not_broken_by_an_address() -> None:
     rows = [line for line in render(REPORT, "markdown").splitlines() if line.startswith("|")]
     assert len(rows) == 2 + len(REPORT.findings)
     assert "<b>" not in rows[-1].replace('`module.m["\'\\|<b>&??2J?"]`', "") or "`" in rows[-1]
+
+
+@pytest.mark.parametrize("form", ["table", "text", "json", "sarif", "junit", "markdown"])
+def test_the_commit_that_was_compared_with_is_named(form: str) -> None:
+    compared = ComparedWith(commit="4dc7a7c0ffee99", how="the commit last applied", uncommitted=("a_b.tf",))
+    text = render(REPORT.model_copy(update={"compared_with": compared}), form).replace("\\", "")
+    assert "4dc7a7c0ffee" in text
+    assert "the commit last applied" in text
+    assert "a_b.tf" in text
+    assert "4dc7a7" not in render(REPORT, form)
+
+
+def test_why_no_commit_was_compared_with_is_said_where_programs_look() -> None:
+    compared = ComparedWith(problem="this clone is <shallow>", everything=True)
+    report = REPORT.model_copy(update={"compared_with": compared})
+    assert json.loads(render(report, "sarif"))["runs"][0]["properties"]["comparedWith"]["problem"] == compared.problem
+    suite = ET.fromstring(render(report, "junit")).find("testsuite")
+    assert suite is not None
+    # JUnit's own order: properties, then cases.
+    assert [child.tag for child in suite][:2] == ["properties", "testcase"]
+    (told,) = suite.iter("property")
+    assert (told.get("name"), told.get("value")) == ("compared_with", compared.sentence)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,11 @@ MAIN = """resource "aws_vpc_security_group_ingress_rule" "%(name)s" {
   description       = "Everybody may read the pages."
 }
 """
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "user.name=Riley", "-c", "user.email=riley@example.com", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def rule(name: str, port: int | str = 443) -> str:
@@ -106,7 +114,9 @@ def before(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return bool(found["files"])
 
     monkeypatch.setattr(compliance, "read_tree", read_tree)
-    monkeypatch.setattr(compliance, "before_change", lambda context: Before(BaseCommit("abc123", "the commit before")))
+    base = BaseCommit("abc123", "the commit before")
+    monkeypatch.setattr(compliance, "before_change", lambda context: Before(base))
+    monkeypatch.setattr(compliance, "compared_files", lambda settings, found, suffixes: found.compared)
     return found
 
 
@@ -177,6 +187,28 @@ def test_a_module_from_elsewhere_is_said_not_to_be_read(context: StepContext) ->
     report = compliance.judge(context, files)
     assert ("module-not-read", "module.vpc") in {(finding.policy, finding.address) for finding in report.findings}
     assert report.outcome is not Outcome.PASSED
+
+
+CALL = 'module "sg" {\n  source  = "team/sg/aws"\n  version = "%s"\n}\n'
+
+
+@pytest.mark.usefixtures("terraform")
+@pytest.mark.parametrize(("version", "new"), [("4.0.0", True), ("5.0.0", False)])
+def test_a_module_of_another_version_is_not_what_stood_before(
+    context: StepContext, before: dict[str, Any], version: str, new: bool
+) -> None:
+    inside = context.stack_dir / ".terraform/modules/sg"
+    inside.mkdir(parents=True)
+    (inside / "main.tf").write_text(rule("inside", 22))
+    listed = [
+        {"Key": "sg", "Source": "registry.terraform.io/team/sg/aws", "Version": "5.0.0", "Dir": ".terraform/modules/sg"}
+    ]
+    (inside.parent / "modules.json").write_text(json.dumps({"Modules": listed}))
+    (context.stack_dir / "main.tf").write_text(CALL % "5.0.0")
+    before["files"] = {"terraform/access/main.tf": CALL % version}
+    files = compliance.validate(context)
+    assert [found.address for found in files.rules] == [f"module.sg.{address('inside')}"]
+    assert compliance.judge(context, files).outcome is (Outcome.BLOCKED if new else Outcome.PASSED)
 
 
 @pytest.mark.usefixtures("before")
@@ -279,6 +311,39 @@ def test_the_files_that_were_judged_are_inputs_of_the_step(context: StepContext)
     files = compliance.validate(context)
     inputs = compliance.decide(context, files, compliance.judge(context, files)).result.inputs
     assert "repo:terraform/access/main.tf" in {file.path for file in inputs}
+
+
+@pytest.mark.usefixtures("terraform")
+@pytest.mark.parametrize("named", ["", "0" * 40, "1" * 40], ids=["the commit before", "zeros", "not in this clone"])
+def test_every_report_says_what_was_compared_and_without_it_all_is_judged(
+    context: StepContext, load: Callable[..., Settings], named: str
+) -> None:
+    root = context.settings.root
+    old, new = (context.stack_dir / name for name in ("main.tf", "new.tf"))
+    old.write_text(rule("old", 22))
+    git(root, "init", "--quiet")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "before")
+    before = git(root, "rev-parse", "HEAD")
+    new.write_text(rule("new"))
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "the change")
+    if named:
+        context.settings = load(CI_COMMIT_BEFORE_SHA=named)
+    files = compliance.validate(context)
+    report = compliance.judge(context, files)
+    # Port 22 was open before: it is found wherever that is not known.
+    assert report.outcome is (Outcome.BLOCKED if named else Outcome.PASSED)
+    view = compliance.decide(context, files, report)
+    said = "Compared with no commit: " if named else f"Compared with {before[:12]} (the commit before)."
+    assert said in files.compared.sentence
+    folder = context.store.dir / "01_compliance"
+    for name in ("compliance.txt", "findings.json", "findings.sarif", "junit.xml"):
+        content = (folder / name).read_text()
+        assert (
+            said if name.endswith(("txt", "sarif", "xml")) else before if not named else '"everything": true'
+        ) in content
+    assert said in view._repr_mimebundle_()["text/html"]
 
 
 def test_rules_of_the_files_are_those_that_they_declare_now() -> None:

@@ -23,7 +23,7 @@ from runbook_lib.models.rules import Rule
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
 from runbook_lib.workspace import applied_commit, base_commit
-from runbook_lib.workspace.base_commit import find_base, scope_commit
+from runbook_lib.workspace.base_commit import compared_files, find_base
 from runbook_lib.workspace.context import StepContext
 from runbook_lib.workspace.governance import approval_config, before_change, governance, notebook_problem
 from runbook_lib.workspace.policy_reports import open_gate
@@ -149,10 +149,11 @@ def test_no_variable_makes_the_change_smaller_or_chooses_its_judges(
 ) -> None:
     first, head = git(repository, "rev-parse", "HEAD^"), git(repository, "rev-parse", "HEAD")
     commit(repository, "more")
-    for value, compared in ((git(repository, "rev-parse", "HEAD"), head), ("0" * 40, head), (first, first)):
+    for value, compared in ((git(repository, "rev-parse", "HEAD"), head), ("0" * 40, ""), (first, first)):
         context = step(**{name: value})
         base = find_base(context.settings, context.run)
-        assert (base.sha, scope_commit(context.settings, base)) == (head, compared)
+        found = compared_files(context.settings, base, (".tf",))
+        assert (base.sha, found.commit, found.everything) == (head, compared, not compared)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_where_nothing_is_known_of_before_a_pipeline_asks_nobody(
 ) -> None:
     gitlab(**deployed)
     context = step(GITLAB_CI="true")
-    assert scope_commit(context.settings, before_change(context).base) == ""
+    assert compared_files(context.settings, before_change(context).base, (".tf",)).everything
     assert said in governance(context)[0]
     with pytest.raises(ApprovalError, match="it is not known who may approve this change") as refused:
         approval_config(context)

@@ -1,0 +1,130 @@
+"""The commit that files are compared with, in real git repositories: what is not known of it never makes less new."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runbook_lib.models.compliance import ComparedWith
+from runbook_lib.models.run import Run
+from runbook_lib.settings import Settings
+from runbook_lib.workspace.base_commit import BaseCommit, compared_files, find_base
+
+TF = (".tf",)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "user.name=Riley", "-c", "user.email=riley@example.com", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(folder: Path, message: str) -> str:
+    (folder / "terraform/access/more.tf").write_text(f"# {message}\n")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", message)
+    return git(folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def commits(root: Path) -> list[str]:
+    """Three commits on main."""
+    git(root, "init", "--quiet", "--initial-branch=main")
+    return [commit(root, name) for name in ("one", "two", "three")]
+
+
+def compared(settings: Settings, base: BaseCommit) -> ComparedWith:
+    return compared_files(settings, base, TF)
+
+
+def applied(sha: str) -> BaseCommit:
+    return BaseCommit(sha, "the commit last applied", applied=True)
+
+
+def test_the_commit_last_applied_is_named(load: Callable[..., Settings], commits: list[str]) -> None:
+    found = compared(load(), applied(commits[1]))
+    assert (found.commit, found.everything) == (commits[1], False)
+    assert found.sentence == f"Compared with {commits[1][:12]} (the commit last applied)."
+
+
+def test_an_earlier_commit_that_ci_names_counts_and_a_later_one_does_not(
+    load: Callable[..., Settings], commits: list[str]
+) -> None:
+    first, second, head = commits
+    found = compared(load(CI_COMMIT_BEFORE_SHA=first), applied(second))
+    assert (found.commit, found.how) == (first, "the commit that CI names")
+    assert compared(load(CI_COMMIT_BEFORE_SHA=head), applied(second)).commit == second
+
+
+@pytest.mark.parametrize("name", ["RUNBOOK_BASE_COMMIT", "CI_COMMIT_BEFORE_SHA", "CI_MERGE_REQUEST_DIFF_BASE_SHA"])
+def test_a_named_commit_that_is_not_here_leaves_nothing_to_compare_with(
+    load: Callable[..., Settings], commits: list[str], name: str
+) -> None:
+    found = compared(load(**{name: "1" * 40}), applied(commits[1]))
+    assert (found.commit, found.everything) == ("", True)
+    assert found.sentence == (
+        "Compared with no commit: 111111111111, which CI names, is not in this clone."
+        " All that the files declare is judged as new."
+    )
+
+
+@pytest.mark.parametrize("zeros", ["0" * 40, "0" * 64])
+def test_zeros_name_no_commit_and_the_parent_of_the_last_commit_does_not_stand_for_it(
+    load: Callable[..., Settings], root: Path, commits: list[str], zeros: str, run: Run
+) -> None:
+    settings = load(CI_COMMIT_BEFORE_SHA=zeros)
+    assert compared(settings, applied(commits[0])).commit == commits[0]
+    by_git = find_base(settings, run)
+    assert by_git.sha == commits[1]
+    found = compared(settings, by_git)
+    assert (found.commit, found.everything) == ("", True)
+    assert "CI knows of no commit before this one" in found.sentence
+    git(root, "update-ref", "refs/remotes/origin/main", commits[0])
+    assert compared(settings, find_base(settings, run)).commit == commits[0]
+
+
+@pytest.mark.parametrize("as_base", [True, False], ids=["the base", "the one that CI names"])
+def test_a_commit_that_did_not_lead_here_is_nothing_to_compare_with(
+    load: Callable[..., Settings], root: Path, commits: list[str], as_base: bool
+) -> None:
+    git(root, "checkout", "--quiet", "-b", "aside", commits[0])
+    aside = commit(root, "aside")
+    git(root, "checkout", "--quiet", "main")
+    settings = load() if as_base else load(CI_COMMIT_BEFORE_SHA=aside)
+    found = compared(settings, applied(aside) if as_base else applied(commits[1]))
+    assert (found.commit, found.everything) == ("", True)
+    assert f"{aside[:12]}" in found.sentence
+    assert "none of those that led to this one" in found.sentence
+
+
+def test_a_shallow_clone_knows_no_commit_before(
+    load: Callable[..., Settings], root: Path, commits: list[str], tmp_path: Path, run: Run
+) -> None:
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{root}", str(shallow))
+    git(shallow, "update-ref", "-d", "refs/remotes/origin/HEAD")
+    settings = load()
+    settings.root = shallow
+    base = find_base(settings, run)
+    found = compared(settings, base)
+    assert (found.commit, found.everything) == ("", True)
+    assert "this clone does not hold the commit before" in found.sentence
+    # The applied one is there by its name alone.
+    assert compared(settings, applied(commits[1])).everything
+
+
+def test_files_that_no_commit_holds_are_named(load: Callable[..., Settings], root: Path, commits: list[str]) -> None:
+    (root / "terraform/access/by_hand.tf").write_text("# new\n")
+    (root / "terraform/access/more.tf").write_text("# changed\n")
+    (root / "notes.txt").write_text("none of Terraform's")
+    found = compared(load(), applied(commits[1]))
+    assert set(found.uncommitted) == {"terraform/access/by_hand.tf", "terraform/access/more.tf"}
+    assert found.commit == commits[1]
+    assert "Judged as they are, though no commit holds them so: " in found.sentence
+
+
+def test_many_such_files_are_counted() -> None:
+    found = ComparedWith(commit="4dc7a7c0ffee99", how="x", uncommitted=("a", "b", "c", "d", "e"))
+    assert found.sentence.endswith("so: a, b, c and 2 more.")
