@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from .hcl_tree import number_in
+
 __all__ = ["read_literals"]
 
 # Comments at a line's end are a part of it; those between /* and */ are left to the grammar.
@@ -96,7 +98,9 @@ class _Reader:
         if kind == "text":
             value: Any = self._string()
         elif kind == "number":
-            value = float(word) if "." in word else int(word)
+            value = number_in(word)
+            if value is None:
+                raise _OtherError
         elif kind == "name" and word in _CONSTANTS:
             value = _CONSTANTS[word]
         elif kind == "mark" and word in "{[" and depth < _DEEPEST:
