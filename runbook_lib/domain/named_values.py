@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from .redaction import MASK
-from .secret_names import is_telling, may_be_secret, names_secret
-from .secret_patterns import CONNECTION_STRING
+from .secret_names import MASK, is_telling, may_be_secret, names_secret, paired
+from .secret_places import connection_passwords
 
 __all__ = ["mask_event", "mask_named", "named_secrets_in"]
 
@@ -21,10 +20,6 @@ _ABOUT: Final = re.compile(
     r"|port|region|engine|database|status|algorithm|length|policy|alias|constraint)"
     r"|(?i:username|hostname|dbname|references|actions|value_?from)|.*[a-z](?:Name|Id|Arn|Type|Path|Url|Version)"
 )
-# Pairs of a name and its value, as environments, tags and Terraform's own remarks have them.
-_PAIRS: Final = (("name", "value"), ("name", "insecure_value"), ("key", "value"), ("traversal", "statement"))
-# Services that look the value up: it is but where they find it.
-_LOOKED_UP: Final = frozenset({"SECRETS_MANAGER", "PARAMETER_STORE"})
 # What these resources are for is one value, and the name of the resource is the value's.
 _GENERATED: Final = frozenset({"result", "id", "hex", "dec", "b64_std", "b64_url", "base64"})
 _STORED: Final = frozenset({"input", "output", "triggers_replace"})
@@ -64,7 +59,7 @@ def _all(document: Any) -> set[str]:
 
 def _walk(node: Any, give: _Give) -> Any:
     if isinstance(node, Mapping):
-        named, generated = _paired(node), _generated(node.get("type"), node.get("name"))
+        named, generated = _named(node), _generated(node.get("type"), node.get("name"))
         return {
             key: _secret(value, give)
             if key in named or names_secret(str(key))
@@ -109,7 +104,7 @@ def _text(text: str, give: _Give) -> str:
     inner = _json(text)
     if inner is not None:
         return _dumped(text, inner, _walk(inner, give))
-    for secret in CONNECTION_STRING.secrets(text):
+    for secret in connection_passwords(text):
         text = text.replace(secret, give(secret))
     return text
 
@@ -129,21 +124,12 @@ def _dumped(text: str, before: Any, after: Any) -> str:
     return text if after == before else json.dumps(after, ensure_ascii=False, separators=(",", ":"))
 
 
-def _paired(node: Mapping[str, Any]) -> set[str]:
-    lower = {str(key).lower(): key for key in node}
-    if str(node.get(lower.get("type", ""))) in _LOOKED_UP:
-        return set()
-    found = {lower[of] for name, of in _PAIRS if name in lower and of in lower and _says(node[lower[name]])}
+def _named(node: Mapping[str, Any]) -> set[str]:
+    found = paired(node)
     hook = node.get("resource")
     if isinstance(hook, Mapping) and _generated(hook.get("resource_type"), hook.get("resource_name")):
         found.add("id_value")
     return found
-
-
-def _says(name: Any) -> bool:
-    if isinstance(name, Mapping):
-        name = name.get("constant_value")
-    return isinstance(name, str) and names_secret(name)
 
 
 def _generated(kind: Any, name: Any) -> frozenset[str]:
