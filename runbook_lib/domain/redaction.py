@@ -225,9 +225,9 @@ class Redactor:
             yield from (match.span() for match in self._words.finditer(text))
         for start in range(0, len(text), PART):
             end, limit = min(len(text), start + PART), min(len(text), start + PART + BEYOND)
-            part = Part(text, _lowered(text[start:limit]), start, end, limit)
+            part = Part(text, start, end, limit)
             for finder in self._finders:
-                if not finder.hints or any(hint in part.low for hint in finder.hints):
+                if part.may_have(finder):
                     yield from finder.spans(part)
                     patience.check()
 
@@ -260,15 +260,6 @@ def _parsed(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
-
-
-_SMALL: Final = {code: code + 32 for code in range(65, 91)}
-
-
-def _lowered(text: str) -> str:
-    lower = text.lower()
-    # A few letters become two: then the places would no longer be the text's.
-    return lower if len(lower) == len(text) else text.translate(_SMALL)
 
 
 def _merged(spans: list[Span]) -> list[Span]:

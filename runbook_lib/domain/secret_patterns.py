@@ -36,15 +36,32 @@ def named_secrets(environment: Mapping[str, str], exists: Callable[[str], bool])
     }
 
 
-@dataclass(frozen=True)
-class Part:
-    """A part of a text: what begins before `end` is looked for, and may go on to `limit`; `low` is [start:limit]."""
+_TOKEN_LETTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+=~%"
+_IN_TOKENS: Final = bytes(97 if code in _TOKEN_LETTERS else 32 for code in range(256))
+_LONG: Final = b"a" * 20
+_SMALL: Final = {code: code + 32 for code in range(65, 91)}
 
-    text: str
-    low: str
-    start: int
-    end: int
-    limit: int
+
+class Part:
+    """A part of a text: what begins from `start` to `end` is looked for, and may go on to `limit`.
+
+    `low` is it in small letters, `runs` are the stretches of it that are long enough to be tokens, `tokens` the same in
+    small letters: there are few of them in most texts, so that most patterns need not be tried.
+    """
+
+    def __init__(self, text: str, start: int, end: int, limit: int) -> None:
+        self.text, self.start, self.end, self.limit = text, start, end, limit
+        here = text[start:limit]
+        low = here.lower()
+        # A few letters become two: then the places would no longer be the text's.
+        self.low = low if len(low) == len(here) else here.translate(_SMALL)
+        self.runs = _long_runs(here)
+        self.tokens = "\n".join([self.low[begin:end] for begin, end in self.runs])
+
+    def may_have(self, finder: Finder) -> bool:
+        """Whether one of the finder's hints is there."""
+        where = self.tokens if finder.in_tokens else self.low
+        return any(hint in where for hint in finder.hints) if finder.hints else bool(self.runs)
 
     def places(self, hints: Iterable[str]) -> Iterator[int]:
         """Where one of the hints stands, hint by hint. Send the place from which on to go on."""
@@ -54,6 +71,18 @@ class Part:
             while 0 <= at < last:
                 after = yield self.start + at
                 at = self.low.find(hint, max(at + 1, (after or 0) - self.start))
+
+
+def _long_runs(text: str) -> list[Span]:
+    marks = text.encode("ascii", "replace").translate(_IN_TOKENS)
+    runs: list[Span] = []
+    at = marks.find(_LONG)
+    while at >= 0:
+        end = marks.find(b" ", at)
+        end = end if end >= 0 else len(marks)
+        runs.append((at, end))
+        at = marks.find(_LONG, end)
+    return runs
 
 
 class Finder(Protocol):
@@ -67,6 +96,10 @@ class Finder(Protocol):
     def hints(self) -> tuple[str, ...]:
         """One of these is in every text that it finds something in."""
 
+    @property
+    def in_tokens(self) -> bool:
+        """Whether the hints are parts of tokens, at least 20 letters, digits and the like in a row."""
+
     def spans(self, part: Part) -> Iterator[Span]:
         """The places of the secrets."""
 
@@ -77,7 +110,7 @@ def _always(match: re.Match[str]) -> bool:
 
 @dataclass(frozen=True)
 class SecretPattern:
-    """A regular expression for what begins `back` characters before a hint, or anywhere if there are no hints.
+    """A regular expression for what begins `back` characters before a hint, or anywhere in a token if there are no hints.
 
     The groups whose names begin with `secret` are what is masked, or the whole match; `judge` may refuse it. `caught` and
     `left` are a text with such a secret and one that only looks like it.
@@ -90,6 +123,7 @@ class SecretPattern:
     left: str = ""
     judge: Callable[[re.Match[str]], bool] = _always
     back: int = 0
+    in_tokens: bool = True
 
     def spans(self, part: Part) -> Iterator[Span]:
         """The places of the secrets."""
@@ -105,7 +139,9 @@ class SecretPattern:
     def matches(self, part: Part) -> Iterator[re.Match[str]]:
         """Every match that begins in the part."""
         if not self.hints:
-            yield from (match for match in self.regex.finditer(part.text, part.start, part.limit) if match.start() < part.end)
+            for begin, end in part.runs:
+                found = self.regex.finditer(part.text, part.start + begin, part.start + end)
+                yield from (match for match in found if match.start() < part.end)
             return
         places = part.places(self.hints)
         at = next(places, None)
@@ -221,6 +257,7 @@ SHAPES: Final[tuple[SecretPattern, ...]] = (
         ),
         "https://hooks.slack.com/services/T0/B0/abcdefghijklmnopqrst",
         "https://hooks.slack.com/services/…",
+        in_tokens=False,
     ),
     _token("GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", "[A-Za-z0-9_]{36,}+", f"ghp_{_A[:36]}", "ghp_short"),
     _token("GitHub fine-grained token", "github_pat_", "[A-Za-z0-9_]{22,}+", f"github_pat_{_A[:30]}"),
@@ -243,6 +280,7 @@ SHAPES: Final[tuple[SecretPattern, ...]] = (
         ),
         f"-----BEGIN RSA PRIVATE KEY-----\n{_A}\n-----END RSA PRIVATE KEY-----",
         "'-----BEGIN PRIVATE KEY-----' in text",
+        in_tokens=False,
     ),
     SecretPattern(
         "private key in base64",
@@ -255,6 +293,7 @@ SHAPES: Final[tuple[SecretPattern, ...]] = (
         ("private-lines:",),
         re.compile(r"Private-Lines: \d{1,5}\s{1,4}(?P<secret>(?:[A-Za-z0-9+/=]{1,80}\s{1,4})+)"),
         f"Private-Lines: 1\n{_A}\nPrivate-MAC: 1",
+        in_tokens=False,
     ),
     _token("age key", "AGE-SECRET-KEY-1", "[A-Z0-9]{40,}+", "AGE-SECRET-KEY-1" + "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L" * 2),
     SecretPattern(
@@ -321,13 +360,13 @@ SHAPES: Final[tuple[SecretPattern, ...]] = (
     _token("Databricks token", "dapi", r"[a-f0-9]{32}(?:-\d)?(?![a-z0-9])", f"dapi{_HEX * 2}", "dapi", start=_START),
     _token("Grafana token", "glsa_ glc_", "[A-Za-z0-9+/=_]{32,}+", f"glsa_{_A[:32]}_1a2b3c4d"),
     _token("Shopify token", "shpat_ shpca_ shppa_ shpss_", "[a-fA-F0-9]{32}", f"shpat_{_HEX * 2}"),
-    _token("Square token", "sq0atp- sq0csp-", r"[A-Za-z0-9_\-]{22,}+", f"sq0csp-{_A[:43]}"),
+    _token("Square token", "sq0atp- sq0csp-", r"[A-Za-z0-9_\\\-]{22,}+", f"sq0csp-{_A[:43]}", in_tokens=False),
     _token("Twilio key", "SK", r"[a-f0-9]{32}(?![A-Za-z0-9])", f"SK{_HEX * 2}", f"SK{_A}", start=_START),
     _token("Mailgun key", "key-", r"[a-f0-9]{32}(?![A-Za-z0-9])", f"key-{_HEX * 2}", "key-value", start=_START),
     SecretPattern(
         "Mailchimp key",
         ("-us",),
-        re.compile(r"(?<![A-Za-z0-9])[0-9a-f]{32}-us\d{1,2}(?![A-Za-z0-9])"),
+        re.compile(r"(?<![A-Za-z0-9])[0-9a-z]{32}-us\d{1,2}(?![A-Za-z0-9])"),
         f"{_HEX * 2}-us12",
         "vm-us1",
         back=32,
@@ -339,6 +378,7 @@ SHAPES: Final[tuple[SecretPattern, ...]] = (
         f"12345678:AA{_A[:33]}",
         ":aa",
         _mixed,
+        in_tokens=False,
     ),
     _token("Linear key", "lin_api_", "[A-Za-z0-9]{32,}+", f"lin_api_{_A[:40]}"),
     _token("Postman key", "PMAK-", r"[a-f0-9]{24}-[a-f0-9]{34}", f"PMAK-{_HEX}{_HEX[:8]}-{_HEX * 2}ab"),
@@ -348,5 +388,5 @@ SHAPES: Final[tuple[SecretPattern, ...]] = (
     _token("Artifactory key", "AKCp", "[A-Za-z0-9]{60,}+", f"AKCp{_A}{_A[:10]}", start=_START),
     _token("Dynatrace token", "dt0c01.", r"[A-Z0-9]{24}\.[A-Z0-9]{60,}+", f"dt0c01.{'ABCD1234' * 3}.{'ABCD1234' * 8}"),
     _token("Notion token", "ntn_ secret_", "[A-Za-z0-9]{40,}+", f"ntn_{_A[:46]}", "secret_name", start=_START, judge=_mixed),
-    _token("Scaleway, Fly or Render key", "fo1_ rnd_", r"[A-Za-z0-9_\-]{28,}+", f"rnd_{_A[:32]}", start=_START, judge=_mixed),
+    _token("Scaleway, Fly or Render key", "fo1_ rnd_", r"[A-Za-z0-9_\-]{28,}+", f"rnd_{_A[8:44]}", start=_START, judge=_mixed),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from .secret_names import may_be_secret
 from .secret_patterns import Finder, Part, SecretPattern, Span, names_a_user
@@ -20,6 +20,7 @@ class UrlPasswords:
     """Passwords in addresses. One may hold `@`, `/` and `'`: then what comes after tells where it ends."""
 
     name = "password in a URL"
+    in_tokens = False
     hints = ("://",)
     _START = re.compile(r"://[^\s/:@\"'<>?#\\]{0,128}:")
     _RUN = re.compile(r"(?:[^\s\"<>\\`:]|:(?!//))*+")
@@ -68,6 +69,7 @@ class Commands:
     """Passwords given to a program on its command line."""
 
     name = "password on a command line"
+    in_tokens = False
     _AFTER = r"(?P<quote>[\"']?)(?P<secret>(?:(?<=\")[^\"\n]{1,256}|(?<=')[^'\n]{1,256}|[^\s\"'&|;<>\\`]{1,256}))"
     _USER = r"(?P<user>[\"']?[^\s:\"'\\]{1,128}:)(?!//)(?P<secret>[^\s\"'<>\\`]{1,256})"
     _OPTIONS: Final = {
@@ -85,7 +87,7 @@ class Commands:
     }
     hints = tuple(_OPTIONS)
     _COMMAND = re.compile(r"(?:[^\n|;\\]|\\\n|;(?=\S)|\\(?!n))*+")
-    LONGEST = 1024
+    LONGEST = 512
 
     def spans(self, part: Part) -> Iterator[Span]:
         """The places of the passwords."""
@@ -123,12 +125,16 @@ def _encoded_user(match: re.Match[str]) -> bool:
     return names_a_user(match["secret"])
 
 
-_CONNECTION: Final = SecretPattern(
+def _place(name: str, hints: tuple[str, ...], regex: re.Pattern[str], *about: Any) -> SecretPattern:
+    return SecretPattern(name, hints, regex, *about, in_tokens=False)
+
+
+_CONNECTION: Final = _place(
     "password in a connection string",
     ("pwd", "password"),
     re.compile(
         r"(?i)(?:(?<=;)|(?<=;\s)|(?<![a-z_\-])(?=(?:pwd|password)\s?=[^;\"'\s]{1,256};))(?:pwd|password)\s?=\s?"
-        r"(?:(?P<secret1>\{(?:[^}\n\"\\]|\}\}){1,256}\})|(?P<secret>[^;\"'\s()\\{<>&][^;\"'\s\\<>&]{0,255}))(?=[;\"'\s\\<&]|$)"
+        r"(?:(?P<secret1>\{(?:[^}\n\"\\]|\}\}){1,256}+\})|(?P<secret>[^;\"'\s()\\{<>&][^;\"'\s\\<>&]{0,255}))(?=[;\"'\s\\<&]|$)"
     ),
     "Server=db;Uid=app;Pwd=abc123;",
     "cd /tmp;PWD=/var/log; ls",
@@ -140,7 +146,7 @@ PLACES: Final[tuple[Finder, ...]] = (
     UrlPasswords(),
     Commands(),
     _CONNECTION,
-    SecretPattern(
+    _place(
         "HTTP authorization",
         ("authorization",),
         re.compile(
@@ -151,7 +157,7 @@ PLACES: Final[tuple[Finder, ...]] = (
         "Authorization: required",
         _no_words,
     ),
-    SecretPattern(
+    _place(
         "bearer token",
         ("bearer",),
         re.compile(r"(?i)(?<![\w-])bearer(?:\s{1,9}|%20)(?P<secret>[A-Za-z0-9+/_.=~\-]{16,}+)"),
@@ -159,7 +165,7 @@ PLACES: Final[tuple[Finder, ...]] = (
         "a bearer of authentication-tokens",
         _no_words,
     ),
-    SecretPattern(
+    _place(
         "password in .netrc",
         ("machine", "login", "default"),
         re.compile(
@@ -170,7 +176,7 @@ PLACES: Final[tuple[Finder, ...]] = (
         "the login and its password policy",
         lambda match: may_be_secret(match["secret"]) and (match.group()[0] in "md" or _no_words(match)),
     ),
-    SecretPattern(
+    _place(
         "authorization kept by Docker or npm",
         ("auth",),
         re.compile(
@@ -180,7 +186,7 @@ PLACES: Final[tuple[Finder, ...]] = (
         '{"auth": "disabled"}',
         _encoded_user,
     ),
-    SecretPattern(
+    _place(
         "token of npm's settings",
         ("_authtoken", "_password"),
         re.compile(r"(?<=[:/ \n])(?:_authToken|_password)\s{0,3}=\s{0,3}\"?(?P<secret>[^\s\"'<>$\\]{4,256})"),
@@ -188,7 +194,7 @@ PLACES: Final[tuple[Finder, ...]] = (
         "//registry.npmjs.org/:_authToken=${NPM_TOKEN}",
         _judged,
     ),
-    SecretPattern(
+    _place(
         "password in pgpass",
         (":5432:",),
         re.compile(r":5432:[^\s:]{1,64}:[^\s:]{1,64}:(?P<secret>[^\s:\"'<>\\]{1,256})"),
@@ -201,5 +207,5 @@ PLACES: Final[tuple[Finder, ...]] = (
 
 def connection_passwords(text: str) -> set[str]:
     """The passwords in a connection string."""
-    part = Part(text, text.lower(), 0, len(text), len(text))
+    part = Part(text, 0, len(text), len(text))
     return {text[begin:end] for begin, end in _CONNECTION.spans(part)}

@@ -47,11 +47,12 @@ _OBJECT: Final = re.compile(r"[^{}]{0,300}+")
 _BARE_VALUE: Final = re.compile(r"(?P<v>[^\s\"'<>&\\{}\[\]|][^\n\"<>&\\]{0,256}+)")
 _BARE: Final = re.compile(
     rf"(?P<q>{_Q})?(?P<before>[ \t]{{0,60}}+)(?P<sep>:=|[:=])(?P<after>[ \t]{{0,40}}+)"
-    r"(?P<v>[^\s\"'<>&;,`|\\()\[\]{}$%][^\s\"'<>&;,`|\\)\]}]{0,1024}+)"
+    r"(?P<v>[^\s\"'<>&;,`|\\()\[\]{}$%][^\s\"'<>&;,`|\\)\]}]{0,256}+)"
 )
 _OPTION: Final = re.compile(rf"[ \t]{{1,4}}(?:{_VALUE}|(?P<v>[^\s\"'<>&;|\\\-][^\s\"'<>&;|\\]{{0,256}}+))")
-_CONNECTS: Final = re.compile(
-    r"(?i)(?<![\w])(?:host|hostaddr|user|dbname|port|sslmode|server|data source|driver|uid|user id|database|initial catalog)\s?="
+# What else a connection string says.
+_CONNECTS: Final = (
+    *("host=", "hostaddr=", "user=", "dbname=", "port=", "server=", "driver=", "uid=", "id=", "source=", "database="),
 )
 _REFERENCE: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)++|[A-Za-z_]\w*[(\[].*")
 _NAMELIKE: Final = re.compile(r"(?i)[a-z_]*(?:password|passwd|passphrase|token|secret|key|cred|pwd)[a-z_]*\d?")
@@ -63,6 +64,7 @@ class NamedValues:
     """Finds what names say to be secret."""
 
     name = "value of a name that secrets bear"
+    in_tokens = False
     hints = ("pass", "secret", "token", "credential", "pwd", "key", "_pat")
 
     def spans(self, part: Part) -> Iterator[Span]:
@@ -152,13 +154,18 @@ def _of_variable(text: str, begin: int, match: re.Match[str], name: str) -> bool
     known = names_secret(name)
     if known and (name.startswith("-") or before in {"?", "&", ";"} or text.endswith("&amp;", 0, begin)):
         return len(value) > 3
-    if _PASSWORD.search(name) and _CONNECTS.search(text, max(0, begin - 160), match.end() + 160):
-        return after != "("
+    if _PASSWORD.search(name) and _connects(text[max(0, begin - 160) : begin] + text[match.end() : match.end() + 160]):
+        return not (after in {",", ")", "("} and value.isidentifier() and not _strong(value, 6))
     if not known:
         return False
     if name.upper() == name:
         return _PASSWORD.search(name) is not None or len(value) > 5
     return _strong(value, 6) and not (after in {",", ")", "("} and value.isidentifier())
+
+
+def _connects(near: str) -> bool:
+    near = near.lower()
+    return any(word in near for word in _CONNECTS)
 
 
 def _of_line(text: str, begin: int, match: re.Match[str], name: str) -> bool:
@@ -175,7 +182,7 @@ def _of_line(text: str, begin: int, match: re.Match[str], name: str) -> bool:
     if colon and alone and _PASSWORD.search(name):
         rest = text[match.end() : match.end() + 200].partition("\n")[0].strip()
         return not rest or rest.startswith(("#", "\\", '"', "'"))
-    if colon and _PASSWORD.search(name):
+    if _PASSWORD.search(name) and (colon or alone):
         return _strong(value, 6)
     return _strong(value, 8 if alone else 12)
 
