@@ -116,6 +116,8 @@ class Redactor:
     def mask_output(self, mime: str, value: Any) -> Any:
         """What a cell shows, by its kind: pictures stay, JSON is masked value by value, HTML stays well-formed."""
         mime = mime.partition(";")[0]
+        if isinstance(value, list) and not mime.endswith("json") and all(isinstance(line, str) for line in value):
+            value = "".join(value)
         if not isinstance(value, str):
             return self.mask_tree(value)
         if mime in _MARKUP:
@@ -134,11 +136,11 @@ class Redactor:
         return self.mask_tree({name: value}).get(self.mask(name), WITHHELD)
 
     def mask_tree(self, node: Any) -> Any:
-        """Every string inside dicts and lists masked, keys and named secrets included; the shape is kept."""
-        try:
-            return self._mask_tree(node, self._patience())
-        except _TookTooLongError:
-            return WITHHELD if isinstance(node, str) else [WITHHELD] if isinstance(node, list | tuple) else {WITHHELD: True}
+        """Every string inside dicts and lists masked, keys and named secrets included; the shape is kept.
+
+        They share the time of one text; those that are left when it is over are withheld.
+        """
+        return self._mask_tree(node, self._patience())
 
     def spans(self, text: str) -> list[Span] | None:
         """Where the secrets of a text stand, in order; None if to find them takes too long."""
@@ -165,6 +167,12 @@ class Redactor:
     def _mask(self, text: str, patience: _Patience) -> str:
         return _covered(text, self._spans(text, patience))
 
+    def _mask_leaf(self, text: str, patience: _Patience) -> str:
+        try:
+            return self._mask(text, patience)
+        except _TookTooLongError:
+            return WITHHELD
+
     def _mask_markup(self, text: str, patience: _Patience) -> str:
         read, said, named = read_markup(text)
         patience.check()
@@ -177,21 +185,21 @@ class Redactor:
 
     def _mask_tree(self, node: Any, patience: _Patience) -> Any:
         if isinstance(node, str):
-            return self._mask(node, patience)
+            return self._mask_leaf(node, patience)
         if isinstance(node, list | tuple):
             return [self._mask_tree(item, patience) for item in node]
         if not isinstance(node, Mapping):
             return node
         kept, named = _kept(node), paired(node)
         return {
-            self._mask(str(key), patience): value if key in kept else self._mask_named(str(key), value, key in named, patience)
+            self.mask(str(key)): value if key in kept else self._mask_named(str(key), value, key in named, patience)
             for key, value in node.items()
         }
 
     def _mask_named(self, name: str, value: Any, named: bool, patience: _Patience) -> Any:
         if isinstance(value, str):
             secret = is_secret(name, value) or (named and may_be_secret(value)) or (name == "auth" and names_a_user(value))
-            return MASK if secret else self._mask(value, patience)
+            return MASK if secret else self._mask_leaf(value, patience)
         if isinstance(value, Mapping) and names_secret(name):
             # {"db_password": {"sensitive": false, "value": …}}
             inside = {key for key in ("value", "default", "before", "after") if key in value}

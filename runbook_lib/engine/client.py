@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import zmq
@@ -28,6 +30,9 @@ __all__ = ["CellClient", "OutputReader"]
 QUIET = logging.getLogger("runbook.nbclient")
 QUIET.addHandler(logging.NullHandler())
 QUIET.propagate = False
+# Characters of a stream that are masked at once, and seconds after which others have their turn.
+LONGEST_PIECE = 262_144
+LONGEST_BUSY = 0.05
 DISPLAYS = {"display_data", "execute_result", "update_display_data"}
 
 
@@ -69,15 +74,20 @@ class CellClient(NotebookClient):
             raise CellExecutionError.from_cell_and_msg(cell, reply["content"])
 
     async def _until_idle(self, request: str, cell: NotebookNode, cell_index: int) -> None:
+        looked = time.monotonic()
         while True:
             message = await self._reader.next()
             if self._announced(message):
                 continue
-            if message["parent_header"].get("msg_id") == request:
+            for piece in _pieces(message) if message["parent_header"].get("msg_id") == request else ():
                 try:
-                    self.process_message(message, cell, cell_index)
+                    self.process_message(piece, cell, cell_index)
                 except CellExecutionComplete:
                     return
+                if time.monotonic() - looked > LONGEST_BUSY:
+                    # Signals and time-outs wait for this while a flood of output is masked.
+                    await asyncio.sleep(0)
+                    looked = time.monotonic()
 
     def _announced(self, message: dict[str, Any]) -> bool:
         # A step tells what must not be shown, perhaps from a thread of an earlier cell; it is kept nowhere.
@@ -155,6 +165,16 @@ class CellClient(NotebookClient):
 
     def _hooked(self, msg: dict[str, Any]) -> bool:
         return bool(self.output_hook_stack.get(msg["parent_header"].get("msg_id", "")))
+
+
+def _pieces(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A message; one with very much text of a stream as several."""
+    text = message["content"].get("text") if message["msg_type"] == "stream" else None
+    if not isinstance(text, str) or len(text) <= LONGEST_PIECE:
+        yield message
+        return
+    for start in range(0, len(text), LONGEST_PIECE):
+        yield {**message, "content": {**message["content"], "text": text[start : start + LONGEST_PIECE]}}
 
 
 def _shown(mime: str, value: Any) -> Any:

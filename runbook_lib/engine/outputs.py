@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Callable
 from typing import IO, Any, Protocol
 
-from ..domain.redaction import ANSI, Redactor
+from ..domain.redaction import ANSI, MASK, Redactor
+from ..domain.secret_names import names_secret
 from .options import EngineOptions
 
 __all__ = ["BoundedStream", "CellOutputs", "OutputListener", "SideFiles", "collapse"]
@@ -21,7 +21,6 @@ SUFFIX = {
     "image/png": "png",
     "application/json": "json",
 }
-BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 BINARY = ("image/png", "image/jpeg", "application/pdf")
 
 
@@ -124,8 +123,12 @@ class CellOutputs:
     def clean_display(self, display: dict[str, Any]) -> None:
         """Mask a display's data and metadata in place, and bound them."""
         self._changed = True
-        display["metadata"] = self._redactor.mask_tree(display.get("metadata", {}))
-        display["data"] = {mime: self._clean(mime, value) for mime, value in display["data"].items()}
+        metadata = display.get("metadata", {})
+        display["metadata"] = self._redactor.mask_tree(metadata)
+        if _named_as_secret(metadata):
+            display["data"] = {"text/plain": MASK}
+        else:
+            display["data"] = {mime: self._clean(mime, value) for mime, value in display["data"].items()}
 
     def _close_streams(self) -> None:
         for stream, output in self._open.values():
@@ -141,11 +144,7 @@ class CellOutputs:
         self._listener.text("stderr", ANSI.sub("", f"{output['ename']}: {output['evalue']}") + "\n")
 
     def _clean(self, mime: str, value: Any) -> Any:
-        if mime in BINARY and isinstance(value, str) and BASE64.fullmatch(value):
-            return self._bound(mime, value)
-        if not isinstance(value, str):
-            return self._redactor.mask_tree(value)
-        return self._bound(mime, self._redactor.mask(value))
+        return self._bound(mime, self._redactor.mask_output(mime, value))
 
     def _bound(self, mime: str, value: Any) -> Any:
         limit = self._options.output_limit
@@ -182,6 +181,13 @@ class CellOutputs:
         self._files += 1
         number = f"-{self._files}" if self._files > 1 else ""
         return self._side.open(f"output-{self._cell + 1:03d}-{kind}{number}.{suffix}")
+
+
+def _named_as_secret(metadata: Any) -> bool:
+    # Kept under a name, as scrapbook does it.
+    about = [metadata, *metadata.values()] if isinstance(metadata, dict) else []
+    names = [part.get("name") for part in about if isinstance(part, dict)]
+    return any(isinstance(name, str) and names_secret(name) for name in names)
 
 
 BATCH = 65_536
