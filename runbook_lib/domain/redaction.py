@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import copy
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,6 +38,7 @@ BOUND: Final = 5.0
 # Between two parts of a text the clock is asked; what begins in one may go on so far into the next.
 PART: Final = 65_536
 BEYOND: Final = 16_384
+ASKED_AFTER: Final = 131_072
 LONGEST_HELD: Final = 8192
 LONGEST_KEY: Final = 65_536
 CONTEXT: Final = 1024
@@ -50,14 +53,24 @@ class _TookTooLongError(Exception):
 
 
 class _Patience:
-    """The time that is left for one text."""
+    """The time that is left for one text. The clock is asked once in many characters: on some systems that is slow."""
 
-    def __init__(self, clock: Callable[[], float], bound: float) -> None:
+    def __init__(self, clock: Callable[[], float], bound: float, latest: float) -> None:
         self._clock = clock
-        self._until = clock() + bound
+        self._bound = bound
+        self._until = latest
+        self._begun = False
+        # Where there is hardly any time left the first text asks for it.
+        self._spent = ASKED_AFTER if latest < math.inf else 0
 
-    def check(self) -> None:
-        if self._clock() > self._until:
+    def spend(self, characters: int) -> None:
+        self._spent += characters
+        if self._spent < ASKED_AFTER:
+            return
+        now, self._spent = self._clock(), 0
+        if not self._begun:
+            self._begun, self._until = True, min(self._until, now + self._bound)
+        if now > self._until:
             raise _TookTooLongError
 
 
@@ -76,8 +89,10 @@ class Redactor:
         clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self._finders = tuple(finders)
+        self._words_alone = tuple(finder for finder in self._finders if not finder.in_tokens)
         self._bound = bound
         self._clock = clock
+        self._latest = math.inf
         self._forms: set[str] = set()
         self._literals: list[str] = []
         self._words: re.Pattern[str] | None = None
@@ -161,8 +176,14 @@ class Redactor:
         """A mask for text that comes in pieces."""
         return StreamMask(self)
 
+    def hurried(self, seconds: float) -> Redactor:
+        """One that knows the same, and that in so many seconds of this thread's time withholds whatever it gets."""
+        hurried = copy.copy(self)
+        hurried._latest = self._clock() + seconds
+        return hurried
+
     def _patience(self) -> _Patience:
-        return _Patience(self._clock, self._bound)
+        return _Patience(self._clock, self._bound, self._latest)
 
     def _mask(self, text: str, patience: _Patience) -> str:
         return _covered(text, self._spans(text, patience))
@@ -175,7 +196,7 @@ class Redactor:
 
     def _mask_markup(self, text: str, patience: _Patience) -> str:
         read, said, named = read_markup(text)
-        patience.check()
+        patience.spend(len(text))
         edits = [(begin, end, MASK) for begin, end in named]
         for reading in (read, said):
             for span in self._spans(reading.text, patience):
@@ -227,17 +248,17 @@ class Redactor:
             while at >= 0:
                 yield at, at + len(literal)
                 at = text.find(literal, at + len(literal))
-            if len(text) > PART:
-                patience.check()
+            patience.spend(len(text) // 64)
         if self._words is not None:
             yield from (match.span() for match in self._words.finditer(text))
+        patience.spend(len(text))
         for start in range(0, len(text), PART):
             end, limit = min(len(text), start + PART), min(len(text), start + PART + BEYOND)
             part = Part(text, start, end, limit)
-            for finder in self._finders:
+            for finder in self._finders if part.runs else self._words_alone:
                 if part.may_have(finder):
                     yield from finder.spans(part)
-                    patience.check()
+                    patience.spend(limit - start)
 
 
 def is_binary(mime: str, value: str) -> bool:
@@ -311,6 +332,10 @@ class StreamMask:
         self._held: list[str] = []
         self._size = 0
         self._before = ""
+
+    def hurry(self, redactor: Redactor) -> None:
+        """From now on use this one."""
+        self._redactor = redactor
 
     def feed(self, text: str) -> str:
         """Take a piece, give what is certain."""

@@ -31,7 +31,7 @@ QUIET = logging.getLogger("runbook.nbclient")
 QUIET.addHandler(logging.NullHandler())
 QUIET.propagate = False
 # Characters of a stream that are masked at once, and seconds after which others have their turn.
-LONGEST_PIECE = 262_144
+LONGEST_PIECE = 65_536
 LONGEST_BUSY = 0.05
 DISPLAYS = {"display_data", "execute_result", "update_display_data"}
 

@@ -158,6 +158,7 @@ class Execution:
             task.cancel()
             return Ending(EndingKind.KERNEL_DIED, "DeadKernelError", self._death(kernel), 0, self._cell)
         ending = self._cause(kind, watched)
+        self._outputs.hurry()
         answered = await stop_kernel(kernel, task, self.stop, self._below, self.options)
         if not answered:
             message = f"{ending.message}; the kernel did not answer the interrupt and was killed"

@@ -52,6 +52,12 @@ class CellOutputs:
         self._cell, self._side, self._files = cell_index, side, 0
         self._dropped = None
 
+    def hurry(self) -> None:
+        """The cell is being stopped: what still comes is masked for a moment, and then withheld."""
+        self._redactor = self._redactor.hurried(HURRY)
+        for stream, _ in self._open.values():
+            stream.hurry(self._redactor)
+
     def stream(self, outputs: list[Any], name: str, text: str) -> Any | None:
         """Take a piece of a stream; gives the new output, or None if it went into one that is there."""
         self._changed = True
@@ -191,6 +197,8 @@ def _named_as_secret(metadata: Any) -> bool:
 
 
 BATCH = 65_536
+# Seconds for all that a cell still writes when it is told to stop.
+HURRY = 1.0
 
 
 class SideFiles(Protocol):
@@ -230,6 +238,10 @@ class BoundedStream:
         self._pending_size += len(text)
         if self._pending_size > BATCH:
             self.pump()
+
+    def hurry(self, redactor: Redactor) -> None:
+        """From now on mask with this one."""
+        self._mask.hurry(redactor)
 
     def pump(self) -> None:
         """Pass on what is certain."""
