@@ -2,9 +2,9 @@
 
     python -m benchmarks.fuzz_masking [--inputs 100000] [--seed 1]
 
-Each is masked as the engine does it. None may take longer than a second of processor time; no
-secret may be left; what was a valid notebook, JSON, a page or a picture must still be one; and sources that are executed
-in place must stay as they are.
+Each is masked as the engine does it. None may take longer than a second of processor time; no secret may be left;
+what was a valid notebook, JSON, a page or a picture must still be one; and sources that are executed in place must
+stay as they are.
 """
 
 from __future__ import annotations
@@ -38,7 +38,26 @@ LETTERS = string.ascii_letters + string.digits
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 3).decode()
 HINTS = sorted({hint for finder in FINDERS for hint in finder.hints})
 EXAMPLES = [finder.caught for finder in FINDERS if isinstance(finder, SecretPattern)]
-FILLERS = ["a", " ", "\\", '"', "'", "&quot;", "=", ":", "{", "@", "/", "\n", "\x1b[31m", "<b>", "é", "İ", "\U0001f600", "[MASKED]"]
+FILLERS = [
+    "a",
+    " ",
+    "\\",
+    '"',
+    "'",
+    "&quot;",
+    "=",
+    ":",
+    "{",
+    "@",
+    "/",
+    "\n",
+    "\x1b[31m",
+    "<b>",
+    "é",
+    "İ",
+    "\U0001f600",
+    "[MASKED]",
+]
 
 
 class Silent:
@@ -67,7 +86,7 @@ class Tags(HTMLParser):
 
 
 def secret(generator: random.Random) -> str:
-    """What nobody would write by chance, and no common word; now and then with characters that are written in other ways."""
+    """What nobody would write by chance; now and then with characters that are written in other ways."""
     letters = LETTERS if generator.random() < 0.7 else LETTERS + "/&%+'\"\\ @"
     return "Zq7" + "".join(generator.choice(letters) for _ in range(generator.randint(9, 40))) + "x9"
 
@@ -132,7 +151,12 @@ def outputs(case: Case) -> str | None:
         kept.stream(shown, "stdout", sent[begin:end])
     tree = {"a": [1, None, case.text()], "api_token": case.unknown, "x": {"name": "MY_PASSWORD", "value": case.unknown}}
     page = f'<div title="{_attribute(case.known)}"><p>{_escaped(case.text())}</p><br/></div>'
-    for mime, value in (("application/json", tree), ("text/html", page), ("image/png", PNG), ("text/plain", case.text())):
+    for mime, value in (
+        ("application/json", tree),
+        ("text/html", page),
+        ("image/png", PNG),
+        ("text/plain", case.text()),
+    ):
         output = new_output("display_data", data={mime: copy.deepcopy(value)})
         if kept.accept(shown, output):
             shown.append(output)
@@ -172,7 +196,10 @@ def sources(case: Case) -> str | None:
         record.end(Ending(EndingKind.COMPLETED))
         written = nbformat.reads(record.render().decode(), as_version=4)
         nbformat.validate(written)
-        if in_place and (nb.cells[0].source != source or _joined(written.cells[0].source) != source.encode("utf-8", "replace").decode()):
+        if in_place and (
+            nb.cells[0].source != source
+            or _joined(written.cells[0].source) != source.encode("utf-8", "replace").decode()
+        ):
             return "a source was changed in place"
         if not in_place and not case.clean(json.dumps(written, ensure_ascii=False)):
             return "a secret is left in the source"
@@ -185,8 +212,15 @@ def _joined(source: Any) -> str:
 
 def parameters(case: Case) -> str | None:
     """Parameters, some of them called like secrets."""
-    nb = new_notebook(cells=[new_code_cell(f"api_token = {case.unknown!r}", metadata={"tags": ["injected-parameters"]})])
-    given = {"note": case.text(), "api_token": case.unknown, "size": 3, "list": [case.known, {"db_password": case.unknown}]}
+    nb = new_notebook(
+        cells=[new_code_cell(f"api_token = {case.unknown!r}", metadata={"tags": ["injected-parameters"]})]
+    )
+    given = {
+        "note": case.text(),
+        "api_token": case.unknown,
+        "size": 3,
+        "list": [case.known, {"db_password": case.unknown}],
+    }
     nb.metadata["papermill"] = nbformat.from_dict({"parameters": given})
     record = NotebookRecord(nb, case.redactor, in_place=case.generator.random() < 0.5)
     record.begin()

@@ -108,7 +108,9 @@ class Redactor:
         if not new:
             return
         self._values |= new
-        self._forms |= {form for value in new if len(value.strip()) >= 8 for form in forms_of(value) if not is_common(form)}
+        self._forms |= {
+            form for value in new if len(value.strip()) >= 8 for form in forms_of(value) if not is_common(form)
+        }
         # The longest first: an end of a text may begin more than one of them.
         self._literals = sorted((form for form in self._forms if form not in MASK), key=len, reverse=True)
         words = sorted((re.escape(value) for value in self._values if len(value.strip()) < 8), key=len, reverse=True)
@@ -219,7 +221,9 @@ class Redactor:
 
     def _mask_named(self, name: str, value: Any, named: bool, patience: _Patience) -> Any:
         if isinstance(value, str):
-            secret = is_secret(name, value) or (named and may_be_secret(value)) or (name == "auth" and names_a_user(value))
+            secret = (
+                is_secret(name, value) or (named and may_be_secret(value)) or (name == "auth" and names_a_user(value))
+            )
             return MASK if secret else self._mask_leaf(value, patience)
         if isinstance(value, Mapping) and names_secret(name):
             # {"db_password": {"sensitive": false, "value": …}}

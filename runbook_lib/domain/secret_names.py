@@ -17,7 +17,9 @@ _PAGES: Final = (
     *("image", "prompt", "placeholder", "marker", "first", "last"),
 )
 NO_PAGE: Final = "".join(f"(?<!{word})(?<!{word}[_-])" for word in _PAGES)
-_OPENS: Final = "access auth refresh bearer session identity registry api bot gitlab github slack vault private job deploy"
+_OPENS: Final = (
+    "access auth refresh bearer session identity registry api bot gitlab github slack vault private job deploy"
+)
 _JOINED: Final = "|".join(_OPENS.split())
 _KEYS: Final = "api|private|secret|access|account|encryption|signing|auth|storage|shared|preshared|pre_shared"
 _SECRET_NAME: Final = re.compile(
@@ -67,7 +69,7 @@ _COMMON: Final = frozenset(
     ubuntu undefined unknown update user username users value values vault verification version web website welcome
     west world write writer your yes no on off the and of a b c d an is it for with to us eu ap ca sa me af in vpc ec2
     db id ci cd qa uat my new old
-    """.split()
+    """.split()  # noqa: SIM905  words are read more easily so
 )
 
 # Where documents keep what a neighbour names: environments, tags, parameters, widgets, kept results.

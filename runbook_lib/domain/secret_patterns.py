@@ -14,7 +14,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from itertools import pairwise
+from typing import Any, Final, Protocol
 
 from .secret_names import MASK, is_common, names_secret
 
@@ -61,7 +62,7 @@ class Part:
     def may_have(self, finder: Finder) -> bool:
         """Whether one of the finder's hints is there."""
         where = self.tokens if finder.in_tokens else self.low
-        for hint in finder.hints:  # noqa: SIM110  a generator takes twice the time, and this is the innermost loop
+        for hint in finder.hints:
             if hint in where:
                 return True
         return not finder.hints
@@ -113,10 +114,10 @@ def _always(match: re.Match[str]) -> bool:
 
 @dataclass(frozen=True)
 class SecretPattern:
-    """A regular expression for what begins `back` characters before a hint, or anywhere in a token if there are no hints.
+    """A regular expression for what begins `back` characters before a hint, or anywhere in a token without hints.
 
-    The groups whose names begin with `secret` are what is masked, or the whole match; `judge` may refuse it. `caught` and
-    `left` are a text with such a secret and one that only looks like it.
+    The groups whose names begin with `secret` are what is masked, or the whole match; `judge` may refuse it. `caught`
+    and `left` are a text with such a secret and one that only looks like it.
     """
 
     name: str
@@ -133,8 +134,8 @@ class SecretPattern:
         for match in self.matches(part):
             if not self.judge(match):
                 continue
-            groups = [group for group in match.re.groupindex if group.startswith("secret")] or [0]
-            for group in groups:
+            groups: list[str | int] = [group for group in match.re.groupindex if group.startswith("secret")]
+            for group in groups or [0]:
                 begin, end = match.span(group)
                 if begin < end and match.group(group).replace(MASK, "").strip():
                     yield begin, end
@@ -169,7 +170,7 @@ def _mixed(match: re.Match[str]) -> bool:
 def _random(text: str) -> bool:
     # A path or a name keeps to one kind of letters for longer than chance does.
     kinds = [0 if c.isupper() else 1 if c.islower() else 2 if c.isdigit() else 3 for c in text]
-    if {0, 1, 2} - set(kinds) or sum(a != b for a, b in zip(kinds, kinds[1:], strict=False)) < 14:
+    if {0, 1, 2} - set(kinds) or sum(a != b for a, b in pairwise(kinds)) < 14:
         return False
     counts = Counter(text).values()
     return -sum(n / len(text) * math.log2(n / len(text)) for n in counts) > 4.3
@@ -209,10 +210,11 @@ _START: Final = r"(?:(?<![A-Za-z0-9_\-])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
 _NO_KEY: Final = "[^A-Za-z0-9+/=<\\[]{0,60}+"
 
 
-def _token(name: str, prefixes: str, body: str, caught: str, left: str = "", *, start: str = "", **more: object) -> SecretPattern:
+def _token(name: str, prefixes: str, body: str, caught: str, left: str = "", **more: Any) -> SecretPattern:
     hints = tuple(prefix.lower() for prefix in prefixes.split())
     kinds = "|".join(re.escape(prefix) for prefix in prefixes.split())
-    return SecretPattern(name, hints, re.compile(f"{start}(?:{kinds}){body}"), caught, left, **more)  # type: ignore[arg-type]
+    regex = re.compile(f"{more.pop('start', '')}(?:{kinds}){body}")
+    return SecretPattern(name, hints, regex, caught, left, **more)
 
 
 _GITLAB: Final = "glpat- gldt- glft- glsoat- glrt- glrtr- glcbt- glptt- glimt- glagent- gloas- glffct- glwt-"
@@ -298,11 +300,15 @@ SHAPES: Final[tuple[SecretPattern, ...]] = (
         f"Private-Lines: 1\n{_A}\nPrivate-MAC: 1",
         in_tokens=False,
     ),
-    _token("age key", "AGE-SECRET-KEY-1", "[A-Z0-9]{40,}+", "AGE-SECRET-KEY-1" + "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L" * 2),
+    _token(
+        "age key", "AGE-SECRET-KEY-1", "[A-Z0-9]{40,}+", "AGE-SECRET-KEY-1" + "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L" * 2
+    ),
     SecretPattern(
         "Azure's keys in connection strings",
         ("accountkey=", "sharedaccesskey=", "sharedaccesssignature=", "sharedsecret="),
-        re.compile(r"(?i)(?:AccountKey|SharedAccessKey|SharedAccessSignature|SharedSecret)=(?P<secret>[^;\"'\s<>\\${]{8,}+)"),
+        re.compile(
+            r"(?i)(?:AccountKey|SharedAccessKey|SharedAccessSignature|SharedSecret)=(?P<secret>[^;\"'\s<>\\${]{8,}+)"
+        ),
         f"AccountName=a;AccountKey={_A}abcdefghijklmnopqrstuv==;EndpointSuffix=core.windows.net",
         "AccountKey=${var.key};x",
     ),
@@ -321,13 +327,17 @@ SHAPES: Final[tuple[SecretPattern, ...]] = (
         "abc8Q~short",
         back=4,
     ),
-    _token("Google API key", "AIza", r"[0-9A-Za-z_\-]{35}(?![0-9A-Za-z_\-])", f"AIza{_A[:35]}", f"AIza{_A}", start=_START),
+    _token(
+        "Google API key", "AIza", r"[0-9A-Za-z_\-]{35}(?![0-9A-Za-z_\-])", f"AIza{_A[:35]}", f"AIza{_A}", start=_START
+    ),
     _token("Google access token", "ya29.", r"[0-9A-Za-z_.\-]{20,}+", f"ya29.{_A}", "ya29. is its beginning"),
     _token("Google client secret", "GOCSPX-", r"[0-9A-Za-z_\-]{24,}+", f"GOCSPX-{_A[:28]}"),
     _token("Google refresh token", "1//0", r"[0-9A-Za-z_\-]{30,}+", f"1//0{_A[:40]}", "1//0 and so on", start=_START),
     _token("npm token", "npm_", "[A-Za-z0-9]{36,}+", f"npm_{_A[:36]}", "npm_config_registry npm_lifecycle_event"),
     _token("PyPI token", "pypi-AgE", r"[A-Za-z0-9_\-]{50,}+", f"pypi-AgEIcHlwaS5vcmc{_A}{_A}", "pypi-AgE"),
-    _token("Stripe key", "sk_live_ rk_live_ sk_test_ rk_test_", "[0-9A-Za-z]{16,}+", f"sk_live_{_A[:24]}", "sk_test_mode"),
+    _token(
+        "Stripe key", "sk_live_ rk_live_ sk_test_ rk_test_", "[0-9A-Za-z]{16,}+", f"sk_live_{_A[:24]}", "sk_test_mode"
+    ),
     _token("Stripe webhook secret", "whsec_", "[0-9A-Za-z+/=]{24,}+", f"whsec_{_A[:32]}"),
     SecretPattern(
         "OpenAI or Anthropic key",
@@ -337,9 +347,16 @@ SHAPES: Final[tuple[SecretPattern, ...]] = (
         "task-with-a-long-name-of-2 sk-loading-spinner-wrapper-2",
         _mixed,
     ),
-    _token("Hugging Face token", "hf_ api_org_", "[A-Za-z0-9]{30,}+", f"hf_{_A[10:44]}", "hf_hub_download", start=_START),
     _token(
-        "SendGrid key", "SG.", r"[A-Za-z0-9_\-]{16,32}\.[A-Za-z0-9_\-]{16,64}", f"SG.{_A[:22]}.{_A[:43]}", "SG.a.b", start=_START
+        "Hugging Face token", "hf_ api_org_", "[A-Za-z0-9]{30,}+", f"hf_{_A[10:44]}", "hf_hub_download", start=_START
+    ),
+    _token(
+        "SendGrid key",
+        "SG.",
+        r"[A-Za-z0-9_\-]{16,32}\.[A-Za-z0-9_\-]{16,64}",
+        f"SG.{_A[:22]}.{_A[:43]}",
+        "SG.a.b",
+        start=_START,
     ),
     _token("Vault token", "hvs. hvb. hvr.", r"[A-Za-z0-9_\-]{20,}+", f"hvs.{_A}", "hvs.short", start=_START),
     SecretPattern(
@@ -390,6 +407,15 @@ SHAPES: Final[tuple[SecretPattern, ...]] = (
     _token("Atlassian token", "ATATT3 ATBB ATCTT3", r"[A-Za-z0-9_=\-]{24,}+", f"ATATT3{_A}", start=_START),
     _token("Artifactory key", "AKCp", "[A-Za-z0-9]{60,}+", f"AKCp{_A}{_A[:10]}", start=_START),
     _token("Dynatrace token", "dt0c01.", r"[A-Z0-9]{24}\.[A-Z0-9]{60,}+", f"dt0c01.{'ABCD1234' * 3}.{'ABCD1234' * 8}"),
-    _token("Notion token", "ntn_ secret_", "[A-Za-z0-9]{40,}+", f"ntn_{_A[:46]}", "secret_name", start=_START, judge=_mixed),
-    _token("Scaleway, Fly or Render key", "fo1_ rnd_", r"[A-Za-z0-9_\-]{28,}+", f"rnd_{_A[8:44]}", start=_START, judge=_mixed),
+    _token(
+        "Notion token", "ntn_ secret_", "[A-Za-z0-9]{40,}+", f"ntn_{_A[:46]}", "secret_name", start=_START, judge=_mixed
+    ),
+    _token(
+        "Scaleway, Fly or Render key",
+        "fo1_ rnd_",
+        r"[A-Za-z0-9_\-]{28,}+",
+        f"rnd_{_A[8:44]}",
+        start=_START,
+        judge=_mixed,
+    ),
 )

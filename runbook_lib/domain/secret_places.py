@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from .secret_names import may_be_secret
@@ -45,7 +46,9 @@ class UrlPasswords:
     def _end(self, text: str, at: int, begin: int, end: int) -> int:
         run = text[begin:end]
         # In quotes the address ends with its quote, not with one in the password.
-        before = text[max(0, at - 24) : at].rstrip("abcdefghijklmnopqrstuvwxyz0123456789+.-ABCDEFGHIJKLMNOPQRSTUVWXYZ")[-1:]
+        before = text[max(0, at - 24) : at].rstrip("abcdefghijklmnopqrstuvwxyz0123456789+.-ABCDEFGHIJKLMNOPQRSTUVWXYZ")[
+            -1:
+        ]
         if before == "'" and (closed := re.search(r"'(?=$|[\s,;:)\]}.])", run)):
             run = run[: closed.start()]
         run = re.split(r"[,;|)](?=[a-z][a-z0-9+.\-]{1,20}$)", run)[0]
@@ -104,7 +107,9 @@ class Commands:
                     end = found.end() if found else begin
                     for match in option.finditer(part.text, begin, end):
                         secret = match["secret"]
-                        if may_be_secret(secret) and not (option.pattern.startswith(r"\s-p") and secret.startswith(":")):
+                        if may_be_secret(secret) and not (
+                            option.pattern.startswith(r"\s-p") and secret.startswith(":")
+                        ):
                             yield match.span("secret")
                 try:
                     at = places.send(end)  # type: ignore[attr-defined]
@@ -126,7 +131,7 @@ def _encoded_user(match: re.Match[str]) -> bool:
 
 
 def _place(name: str, hints: tuple[str, ...], regex: re.Pattern[str], *about: Any) -> SecretPattern:
-    return SecretPattern(name, hints, regex, *about, in_tokens=False)
+    return replace(SecretPattern(name, hints, regex, *about), in_tokens=False)
 
 
 _CONNECTION: Final = _place(
@@ -150,7 +155,8 @@ PLACES: Final[tuple[Finder, ...]] = (
         "HTTP authorization",
         ("authorization",),
         re.compile(
-            rf"(?i)authorization(?:{_QUOTE})?\]?\s{{0,9}}+[:=]\s{{0,9}}+(?:{_QUOTE})?(?:(?:basic|bearer|token|apikey|splunk)\s{{1,4}})?"
+            rf"(?i)authorization(?:{_QUOTE})?\]?\s{{0,9}}+[:=]\s{{0,9}}+(?:{_QUOTE})?"
+            r"(?:(?:basic|bearer|token|apikey|splunk)\s{1,4})?"
             r"(?P<secret>[A-Za-z0-9+/_.=~\-]{8,}+)(?![({\[])"
         ),
         "Authorization: Basic YWRtaW46aHVudGVyMg==",
@@ -169,7 +175,8 @@ PLACES: Final[tuple[Finder, ...]] = (
         "password in .netrc",
         ("machine", "login", "default"),
         re.compile(
-            r"(?:machine[ \t]{1,9}[^\s\"'<>\\]{1,256}\s{1,9}|default\s{1,9})?(?:(?:login|account)[ \t]{1,9}[^\s\"'<>\\]{1,256}\s{1,9}){1,2}"
+            r"(?:machine[ \t]{1,9}[^\s\"'<>\\]{1,256}\s{1,9}|default\s{1,9})?"
+            r"(?:(?:login|account)[ \t]{1,9}[^\s\"'<>\\]{1,256}\s{1,9}){1,2}"
             r"(?<=\s)password[ \t]{1,9}(?P<secret>[^\s\"'<>\\]{1,256})"
         ),
         "machine gitlab.com login me password hunter2",
@@ -180,7 +187,8 @@ PLACES: Final[tuple[Finder, ...]] = (
         "authorization kept by Docker or npm",
         ("auth",),
         re.compile(
-            rf"(?<![A-Za-z0-9\-])_?auth(?:{_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}|\s{{0,3}}=\s{{0,3}}\"?)(?P<secret>[A-Za-z0-9+/]{{8,}}+={{0,2}})"
+            rf"(?<![A-Za-z0-9\-])_?auth(?:{_QUOTE}\s{{0,9}}:\s{{0,9}}{_QUOTE}|\s{{0,3}}=\s{{0,3}}\"?)"
+            r"(?P<secret>[A-Za-z0-9+/]{8,}+={0,2})"
         ),
         '{"auths": {"registry": {"auth": "YWRtaW46aHVudGVyMg=="}}}',
         '{"auth": "disabled"}',

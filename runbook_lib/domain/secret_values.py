@@ -37,10 +37,10 @@ _CHANGED: Final = re.compile(
 _TELLS: Final = re.compile(rf"(?:{_Q})?\s{{1,4}}(?:is\s|was\s|of\s)?\s{{0,2}}{_VALUE}")
 _TELLS_BARE: Final = re.compile(r"\s(?:is|was)\s{1,2}:?\s?(?P<v>[^\s\"'<>&\\]{6,256})")
 # {"password": {"sensitive": false, "value": "…"}}, also of HCL: variable "password" { default = "…" }
-_INSIDE: Final = re.compile(
-    rf"(?:{_Q})?\s{{0,9}}+[:=]?\s{{0,9}}+\{{(?=(?P<about>[^{{}}]{{0,300}}))"
+_INSIDE: Final = re.compile(rf"(?:{_Q})?\s{{0,9}}+[:=]?\s{{0,9}}+\{{(?=(?P<about>[^{{}}]{{0,300}}))")
+_INNER: Final = re.compile(
+    rf"(?i)(?<![\w-])(?:value|default|insecure_value|plaintext|data)(?:{_Q})?\s{{0,40}}+[:=]\s{{0,9}}+"
 )
-_INNER: Final = re.compile(rf"(?i)(?<![\w-])(?:value|default|insecure_value|plaintext|data)(?:{_Q})?\s{{0,40}}+[:=]\s{{0,9}}+")
 # name = "DB_PASSWORD", value = "…"
 _CALLS: Final = ("name", "key", "variable", "label", "type")
 _OBJECT: Final = re.compile(r"[^{}]{0,300}+")
@@ -149,7 +149,7 @@ def _bare(text: str, begin: int, end: int, name: str) -> Iterator[Span]:
 
 
 def _of_variable(text: str, begin: int, match: re.Match[str], name: str) -> bool:
-    """Whether NAME=value is a secret's: of a variable, an option, an address; of a name in small letters it may be code."""
+    """Whether NAME=value is a secret's: of a variable, an option, an address. In small letters it may be code."""
     value, before, after = match["v"], text[begin - 1 : begin], text[match.end() : match.end() + 1]
     known = names_secret(name)
     if known and (name.startswith("-") or before in {"?", "&", ";"} or text.endswith("&amp;", 0, begin)):
@@ -176,7 +176,13 @@ def _of_line(text: str, begin: int, match: re.Match[str], name: str) -> bool:
     if colon and not match["after"]:
         return bool(_PASSWORD.search(name)) and _strong(value, 6)
     line = text[max(0, begin - 80) : begin].rpartition("\n")[2].strip(" \t-+~│'\"?#$>")
-    alone = line in {"", "export", "set", "ENV", "ARG"} and text[match.end() : match.end() + 1] in {"", "\n", "\r", " ", "\\"}
+    alone = line in {"", "export", "set", "ENV", "ARG"} and text[match.end() : match.end() + 1] in {
+        "",
+        "\n",
+        "\r",
+        " ",
+        "\\",
+    }
     if colon and "-" in name.strip("-") and len(value) > 7 and not match["q"]:
         return True  # a header
     if colon and alone and _PASSWORD.search(name):
@@ -191,7 +197,7 @@ def _strong(value: str, shortest: int) -> bool:
     """Whether a text without quotes can be nothing but a secret: no word, no name and no call of a program."""
     if len(value) < shortest or not may_be_secret(value) or _REFERENCE.fullmatch(value) or _NAMELIKE.fullmatch(value):
         return False
-    return any(map(str.isdigit, value)) and any(map(str.isalpha, value)) or bool(re.search(r"[!@#$%^*?+]", value))
+    return (any(map(str.isdigit, value)) and any(map(str.isalpha, value))) or bool(re.search(r"[!@#$%^*?+]", value))
 
 
 def _told(text: str, begin: int, end: int, name: str) -> Iterator[Span]:
@@ -201,7 +207,9 @@ def _told(text: str, begin: int, end: int, name: str) -> Iterator[Span]:
         value = match["v0"] if match["v0"] is not None else match["v1"]
         closed = match["c0"] or match["c1"]
         terraform = name.startswith(("var.", "local.", "data.", "module.", "each.", "self."))
-        if closed and (terraform or (_PASSWORD.search(name) and " " not in value and len(value) > 3 or _strong(value, 8))):
+        if closed and (
+            terraform or ((_PASSWORD.search(name) and " " not in value and len(value) > 3) or _strong(value, 8))
+        ):
             yield from _of(match, name)
         return
     bare = _TELLS_BARE.match(text, end)
@@ -244,6 +252,8 @@ def _inner(text: str, begin: int, end: int, name: str) -> Iterator[Span]:
         yield from _of(quoted, name)
         return
     bare = _BARE_VALUE.match(text, about.end())
-    if bare and "\n" in text[min(begin, about.start()) : about.start()] and may_be_secret(value := bare["v"].strip()):
-        if not _REFERENCE.fullmatch(value):
-            yield bare.start("v"), bare.start("v") + len(bare["v"].rstrip())
+    if bare is None or "\n" not in text[begin : about.start()]:
+        return
+    value = bare["v"].rstrip()
+    if may_be_secret(value) and not _REFERENCE.fullmatch(value):
+        yield bare.start("v"), bare.start("v") + len(value)

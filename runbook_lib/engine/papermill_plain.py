@@ -70,7 +70,7 @@ def _same(one: object, other: object) -> bool:
     if not (isinstance(one, str | os.PathLike) and isinstance(other, str | os.PathLike)):
         return False
     try:
-        return os.path.samefile(one, other)
+        return Path(one).samefile(other)
     except OSError:
         return os.fspath(one) == os.fspath(other)  # an address
 

@@ -1,4 +1,4 @@
-"""What a mask must leave whole: code that is executed in place, pictures, pages, JSON, widgets; and what it must not miss."""
+"""What a mask must leave whole: code that is executed in place, pictures, pages, JSON, widgets."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from runbook_lib.domain.redaction import MASK
 from .conftest import Papermill, make_notebook, wait_for
 
 PASSWORD = "correct horse/battery"
-PNG = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 CELLS = [
     "import os\nfrom IPython.display import HTML, JSON, display\nsecret = os.environ['PLANTED_PASSWORD']",
     f"display({{'image/png': '{PNG}'}}, raw=True)",
-    "display(HTML(f'<p title=\"{secret}\">a <b>password</b> = <i>\"hunter22\"</i> &lt;x&gt; <input type=\"password\" value=\"swordfish\"></p>'))",
+    """page = '<p title="{0}">a <b>password</b> = <i>"hunter22"</i> &lt;x&gt; '
+page += '<input type="password" value="swordfish"></p>'
+display(HTML(page.format(secret)))""",
     "display(JSON({'a': [1, None, 2.5], 'note': secret, 'token': 'apple', 'db': {'password': 'swordfish'}}))",
-    "spec = {'$schema': 'https://vega.github.io/schema/vega-lite/v5.json', 'mark': 'bar',"
-    " 'data': {'values': [{'token': 'the', 'n': 3}, {'token': 'fox', 'n': 1}]}}\n"
-    "display({'application/vnd.vegalite.v5+json': spec, 'text/plain': 'chart'}, raw=True)",
-    "display({'application/json': '{\"name\": \"DB_PASSWORD\", \"value\": \"swordfish\"}'}, raw=True)",
+    """spec = {'$schema': 'https://vega.github.io/schema/vega-lite/v5.json', 'mark': 'bar',
+ 'data': {'values': [{'token': 'the', 'n': 3}, {'token': 'fox', 'n': 1}]}}
+display({'application/vnd.vegalite.v5+json': spec, 'text/plain': 'chart'}, raw=True)""",
+    'display({\'application/json\': \'{"name": "DB_PASSWORD", "value": "swordfish"}\'}, raw=True)',
     "import ipywidgets\nipywidgets.Password(description='Database', value='swordfish')",
     "display({'text/plain': \"'swordfish'\"}, metadata={'scrapbook': {'name': 'db_password'}}, raw=True)",
     "print('\\n'.join(['{', '  \"name\": \"DB_PASSWORD\",', '  \"value\": \"swordfish\"', '}']))",
@@ -124,13 +124,17 @@ def test_the_sources_of_a_copy_are_masked(papermill: Papermill, tmp_path: Path) 
     assert "hunter22" not in done.path.read_text()
 
 
-HOSTILE = "for text in ('password=', '{\"token\": \"', 'eyJ', 'a\\\\\\\\', '://a:', 'token=\"a\\\\\\\\\"'):\n    print(text * (3_000_000 // len(text)))\nprint('all')"
+HOSTILE = """
+while True:
+    for text in ('password=', '{"token": "', 'eyJ', 'a\\\\', '://a:', 'token="a\\\\"'):
+        print(text * (3_000_000 // len(text)))
+"""
 
 
 def test_a_flood_of_hostile_text_ends_and_a_signal_and_a_time_out_are_obeyed_meanwhile(
     papermill: Papermill, tmp_path: Path
 ) -> None:
-    path = make_notebook(tmp_path / "in.ipynb", f"while True:\n    {HOSTILE.replace(chr(10), chr(10) + '    ')}")
+    path = make_notebook(tmp_path / "in.ipynb", HOSTILE)
     process = papermill.start(path, "--no-progress-bar", environ={"RUNBOOK_GRACE": "2"})
     wait_for(lambda: any(tmp_path.glob("*output-001*")), process)
     began = time.monotonic()

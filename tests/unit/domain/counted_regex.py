@@ -104,7 +104,7 @@ class CountedRegex:
 
         return run
 
-    def _node(self, kind: Any, about: Any) -> Step:
+    def _node(self, kind: Any, about: Any) -> Step:  # noqa: PLR0911  one for each kind
         if kind in {c.LITERAL, c.NOT_LITERAL, c.ANY, c.IN}:
             fits = self._fits(kind, about)
             return lambda at, then: then(at + 1) if at < self._end and fits(self._text[at]) else None

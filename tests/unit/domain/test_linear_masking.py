@@ -16,20 +16,62 @@ from runbook_lib.domain import markup, secret_names, secret_patterns, secret_pla
 from runbook_lib.domain.redaction import FINDERS, MASK, WITHHELD, Redactor
 from runbook_lib.domain.secret_patterns import Finder, Part, SecretPattern
 
-
-
 SHORT = 1300
-FILLERS = ["a", " ", "\\", '"', "'", "a.", "A1b2", "=", "-", "@", "/:", "{", "<a ", '\\"', "&quot;", "\n", "[MASKED]", ": "]
+FILLERS = [
+    "a",
+    " ",
+    "\\",
+    '"',
+    "'",
+    "a.",
+    "A1b2",
+    "=",
+    "-",
+    "@",
+    "/:",
+    "{",
+    "<a ",
+    '\\"',
+    "&quot;",
+    "\n",
+    "[MASKED]",
+    ": ",
+]
 SAID = [text for text, _ in CAUGHT]
 NAMED = [
-    *('token="', "password='", "password: ", '"password": {', 'name="password" ', 'value="x", name="password"', "password="),
-    *('password = "a" -> "', 'password is "', "--password ", 'password \\"', 'token="a\\"', "password=\\\\\\", "db_password: x ="),
+    *(
+        'token="',
+        "password='",
+        "password: ",
+        '"password": {',
+        'name="password" ',
+        'value="x", name="password"',
+        "password=",
+    ),
+    *(
+        'password = "a" -> "',
+        'password is "',
+        "--password ",
+        'password \\"',
+        'token="a\\"',
+        "password=\\\\\\",
+        "db_password: x =",
+    ),
     *('"token": "eyJeyJ', 'x="token', "key_", "secret_token_key", "password = \\\\", 'token="ab\\', "--api-key a"),
 ]
 OTHERS = {
     "value of a name that secrets bear": NAMED,
     "password in a URL": ["://", "://a:", "://a:b@", "a://b:c/", "'x://a:b'@", "://a:b@c.d/"],
-    "password on a command line": ["curl ", "curl -u ", "curl -u a:", "mysql -p", "sshpass -p", "curl -", "curl\\\n", "openssl pass:"],
+    "password on a command line": [
+        "curl ",
+        "curl -u ",
+        "curl -u a:",
+        "mysql -p",
+        "sshpass -p",
+        "curl -",
+        "curl\\\n",
+        "openssl pass:",
+    ],
 }
 
 
@@ -115,7 +157,15 @@ def test_what_counts_finds_the_same_as_what_is_used(text: str) -> None:
             assert (found and found.span()) == (same and same.span()), (finder.name, at)
 
 
-@pytest.mark.parametrize("seed", [*NAMED, *[seed for name in OTHERS for seed in OTHERS[name][:4]], *SAID[::9], *(f.hints[0] for f in FINDERS if f.hints)])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        *NAMED,
+        *[seed for name in OTHERS for seed in OTHERS[name][:4]],
+        *SAID[::9],
+        *(f.hints[0] for f in FINDERS if f.hints),
+    ],
+)
 def test_nothing_hangs(seed: str) -> None:
     # A guard, far from what it takes: see benchmarks/masking.py for the time.
     began = time.thread_time()
@@ -123,7 +173,10 @@ def test_nothing_hangs(seed: str) -> None:
     assert time.thread_time() - began < 20
 
 
-@pytest.mark.parametrize("text", ["<!--" * 20_000, "<a " * 20_000, "<a b='" * 20_000, "<style>" * 20_000, "\x1b]" * 30_000, "<a b=c d" * 10_000])
+@pytest.mark.parametrize(
+    "text",
+    ["<!--" * 20_000, "<a " * 20_000, "<a b='" * 20_000, "<style>" * 20_000, "\x1b]" * 30_000, "<a b=c d" * 10_000],
+)
 def test_nothing_hangs_in_a_page_or_in_colours(text: str) -> None:
     began = time.thread_time()
     redactor = Redactor(bound=60)

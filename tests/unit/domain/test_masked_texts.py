@@ -24,8 +24,8 @@ HEX = "9f86d081884c7d659a2feaa0c55ad015"
 # A text, and the part of it that is the secret.
 CAUGHT = [
     # Azure
-    (f"DefaultEndpointsProtocol=https;AccountName=acc;AccountKey={RANDOM}{RANDOM[:38]}==;EndpointSuffix=core.windows.net", f"{RANDOM}{RANDOM[:38]}=="),
-    (f"Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey={RANDOM[:43]}=", f"{RANDOM[:43]}="),
+    (f"AccountName=acc;AccountKey={RANDOM}{RANDOM[:38]}==;Suffix=core.windows.net", f"{RANDOM}{RANDOM[:38]}=="),
+    (f"Endpoint=sb://x.servicebus.windows.net/;KeyName=Root;SharedAccessKey={RANDOM[:43]}=", f"{RANDOM[:43]}="),
     (f"https://acc.blob.core.windows.net/c/f.txt?sv=2022-11-02&sr=b&sig={RANDOM[:43]}%3D", f"{RANDOM[:43]}%3D"),
     (f"client: Ab18Q~{RANDOM[:34]}", f"Ab18Q~{RANDOM[:34]}"),
     (f"ARM_CLIENT_SECRET={RANDOM[:30]}", RANDOM[:30]),
@@ -35,7 +35,7 @@ CAUGHT = [
     (f"got ya29.{RANDOM}", f"ya29.{RANDOM}"),
     (f"GOCSPX-{RANDOM[:28]}", f"GOCSPX-{RANDOM[:28]}"),
     (
-        '{"type": "service_account", "private_key": "-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQEF\\n-----END PRIVATE KEY-----\\n"}',
+        '{"private_key": "-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQEF\\n-----END PRIVATE KEY-----\\n"}',
         "-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQEF\\n-----END PRIVATE KEY-----\\n",
     ),
     # Package registries
