@@ -100,8 +100,9 @@ bench-hcl: setup
 bench-demo: setup
 	@$(BIN)/python benchmarks/bench_demo.py $(ARGS)
 
-fuzz: setup  ## 100,000 inputs for the readers, 2,000 changes to run folders, 2,000 expressions against Terraform
+fuzz: setup  ## 100,000 inputs for the readers and for the mask, 2,000 changes to run folders, 2,000 expressions against Terraform
 	@$(BIN)/python -m benchmarks.fuzz $(ARGS)
+	@$(BIN)/python -m benchmarks.fuzz_masking
 	@$(BIN)/python -m benchmarks.fuzz_runs
 	@$(BIN)/python -m benchmarks.fuzz_hcl
 

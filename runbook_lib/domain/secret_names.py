@@ -46,6 +46,7 @@ _NO_SECRET: Final = re.compile(
 # A word or a few of them, as a name may be made of: masked anywhere they would eat what is no secret.
 _WORDS: Final = re.compile(r"[A-Za-z]+(?:[-_. ][A-Za-z]+)*+(?:[-_.]\d{1,2})?")
 _LONG_WORDS: Final = 16
+_LONG_COMMON: Final = 12
 _SHORTEST: Final = 8
 # Between these a value is masked where it stands alone, if it is no word and no number.
 _SHORTEST_ALONE: Final = 6
@@ -113,10 +114,8 @@ def is_common(value: str) -> bool:
     value = value.strip()
     if len(value) < _SHORTEST:
         return len(value) < _SHORTEST_ALONE or value.isdigit() or bool(_WORDS.fullmatch(value))
-    if len(value) >= _LONG_WORDS:
-        return False
     parts = [part.rstrip("0123456789") for part in re.split(r"[-_. /:]", value.lower())]
-    return all(not part or part in _COMMON for part in parts)
+    return (len(parts) == 1 or len(value) < _LONG_COMMON) and all(not part or part in _COMMON for part in parts)
 
 
 def paired(node: Mapping[str, Any]) -> set[str]:
