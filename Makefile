@@ -21,7 +21,7 @@ ARGS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup terraform tools node demo lab test pytest matrix lint format bench bench-compliance bench-hcl bench-engine \
-  bench-demo fuzz mutants docs pictures lock environment clean
+  bench-masking bench-demo fuzz mutants docs pictures lock environment clean
 
 help:  ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,13 +86,16 @@ format: setup  ## put code and notebooks into the usual form
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/nbstripout notebooks/*.ipynb notebooks/*/*.ipynb runbook_lib/cli/*.ipynb
 
-bench: bench-compliance bench-hcl bench-engine bench-demo  ## every measurement that the documentation speaks of
+bench: bench-compliance bench-hcl bench-engine bench-masking bench-demo  ## every measurement that the documentation speaks of
 
 bench-compliance: setup
 	@$(BIN)/python benchmarks/bench_compliance.py $(ARGS)
 
 bench-engine: setup
 	@$(BIN)/python benchmarks/bench_engine.py $(ARGS)
+
+bench-masking: setup
+	@$(BIN)/python -m benchmarks.bench_masking $(ARGS)
 
 bench-hcl: setup
 	@$(BIN)/python benchmarks/bench_hcl.py $(ARGS)

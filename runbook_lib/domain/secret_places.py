@@ -74,7 +74,7 @@ class Commands:
     name = "password on a command line"
     in_tokens = False
     _AFTER = r"(?P<quote>[\"']?)(?P<secret>(?:(?<=\")[^\"\n]{1,256}|(?<=')[^'\n]{1,256}|[^\s\"'&|;<>\\`]{1,256}))"
-    _USER = r"(?P<user>[\"']?[^\s:\"'\\]{1,128}:)(?!//)(?P<secret>[^\s\"'<>\\`]{1,256})"
+    _USER = r"(?P<quote>[\"'])?[^\s:\"'\\]{1,128}:(?!//)(?P<secret>(?(quote)[^\"'<>\\\n]|[^\s\"'<>\\`]){1,256}+)"
     _OPTIONS: Final = {
         "curl": re.compile(rf"(?:\s-[A-Za-z#]{{0,8}}[uU]|\s--(?:proxy-)?user(?![\w-]))[=\s]{{0,3}}{_USER}"),
         "mysql": re.compile(rf"\s-p{_AFTER}"),
@@ -139,11 +139,12 @@ _CONNECTION: Final = _place(
     ("pwd", "password"),
     re.compile(
         r"(?i)(?:(?<=;)|(?<=;\s)|(?<![a-z_\-])(?=(?:pwd|password)\s?=[^;\"'\s]{1,256};))(?:pwd|password)\s?=\s?"
-        r"(?:(?P<secret1>\{(?:[^}\n\"\\]|\}\}){1,256}+\})|(?P<secret>[^;\"'\s()\\{<>&][^;\"'\s\\<>&]{0,255}))(?=[;\"'\s\\<&]|$)"
+        r"(?:(?P<secret1>\{(?:[^}\n\"\\]|\}\}){1,256}+\})|(?P<secret2>[^;\"'\s()\\{<>&][^;\"'\n\\<>&]{0,128}+(?=;))"
+        r"|(?P<secret>[^;\"'\s()\\{<>&][^;\"'\s\\<>&]{0,255}+))(?=[;\"'\s\\<&]|$)"
     ),
     "Server=db;Uid=app;Pwd=abc123;",
     "cd /tmp;PWD=/var/log; ls",
-    lambda match: may_be_secret(match["secret1"] or match["secret"]),
+    lambda match: may_be_secret(match["secret1"] or match["secret2"] or match["secret"]),
 )
 
 PLACES: Final[tuple[Finder, ...]] = (

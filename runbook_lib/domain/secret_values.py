@@ -43,6 +43,7 @@ _INNER: Final = re.compile(
 )
 # name = "DB_PASSWORD", value = "…"
 _CALLS: Final = ("name", "key", "variable", "label", "type")
+_ELEMENT: Final = re.compile(r">(?P<v>[^<>\n]{1,256}+)</")
 _OBJECT: Final = re.compile(r"[^{}]{0,300}+")
 _BARE_VALUE: Final = re.compile(r"(?P<v>[^\s\"'<>&\\{}\[\]|][^\n\"<>&\\]{0,256}+)")
 _BARE: Final = re.compile(
@@ -54,7 +55,7 @@ _OPTION: Final = re.compile(rf"[ \t]{{1,4}}(?:{_VALUE}|(?P<v>[^\s\"'<>&;|\\\-][^
 _CONNECTS: Final = (
     *("host=", "hostaddr=", "user=", "dbname=", "port=", "server=", "driver=", "uid=", "id=", "source=", "database="),
 )
-_REFERENCE: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)++|[A-Za-z_]\w*[(\[].*")
+_REFERENCE: Final = re.compile(r"[A-Za-z_]\w*+(?:\.[A-Za-z_]\w*+)++|[A-Za-z_]\w*+(?:\.\w++)*+[(\[].*")
 _NAMELIKE: Final = re.compile(r"(?i)[a-z_]*(?:password|passwd|passphrase|token|secret|key|cred|pwd)[a-z_]*\d?")
 _PASSWORD: Final = re.compile(r"(?i)(?:password|passwd|passphrase|passcode|pwd|pass)s?(?:_?\d{1,2})?$")
 _CUT: Final = re.compile(r"[\"<]")
@@ -227,6 +228,11 @@ def _is_called(before: str) -> bool:
 
 def _beside(text: str, begin: int, end: int, name: str) -> Iterator[Span]:
     """What stands beside a name that is a value itself, or inside what bears it."""
+    element = _ELEMENT.match(text, end) if text[begin - 1 : begin] == "<" else None
+    if element:
+        if is_secret(name, element["v"]):
+            yield element.span("v")
+        return
     inside = _INSIDE.match(text, end)
     if inside:
         yield from _inner(text, *inside.span("about"), name)

@@ -119,6 +119,9 @@ class CountedRegex:
             return self._look(kind is c.ASSERT, *about)
         if kind is c.GROUPREF:
             return lambda at, then: self._again(about, at, then)
+        if kind is c.GROUPREF_EXISTS:
+            number, yes, no = about[0], self._sequence(about[1]), self._sequence(about[2] or ())
+            return lambda at, then: yes(at, then) if self._groups[number] else no(at, then)
         if kind is c.AT:
             return lambda at, then: then(at) if self._stands(about, at) else None
         return self._repeat(kind, *about)

@@ -167,7 +167,7 @@ def test_what_counts_finds_the_same_as_what_is_used(text: str) -> None:
     ],
 )
 def test_nothing_hangs(seed: str) -> None:
-    # A guard, far from what it takes: see benchmarks/masking.py for the time.
+    # A guard, far from what it takes: see `make bench-masking` for the time.
     began = time.thread_time()
     Redactor(bound=60).mask(seed * (100_000 // len(seed)))
     assert time.thread_time() - began < 20

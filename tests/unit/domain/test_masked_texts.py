@@ -79,6 +79,8 @@ CAUGHT = [
     ("host=db port=5432 dbname=app user=app password=swordfish sslmode=require", "swordfish"),
     ("host=db user=app password='a b c' dbname=x", "a b c"),
     ("jdbc:postgresql://db/app?user=app&password=swordfish", "swordfish"),
+    ("Data Source=db;User ID=sa;Password=hun ter2;Pooling=False", "hun ter2"),
+    ("<server><password>hunter2</password></server>", "hunter2"),
     # Pairs
     ('[{"name": "DB_PASSWORD", "value": "hunter2"}]', "hunter2"),
     ('[{"value": "hunter2", "name": "DB_PASSWORD"}]', "hunter2"),
@@ -105,6 +107,7 @@ CAUGHT = [
     # Commands
     ("curl -u admin:hunter2 https://example.com", "hunter2"),
     ("curl -sSLu 'admin:hunter 2' https://example.com".replace(" 2'", "2'"), "hunter2"),
+    ("curl --user 'admin:hunter 2' https://example.com", "hunter 2"),
     ("curl --user admin:hunter2 https://example.com", "hunter2"),
     ("mysql -u root -phunter2 app", "hunter2"),
     ("mysqldump -h db -u root -p'hunter2 x' app", "hunter2 x"),
@@ -156,6 +159,8 @@ FALSE_ALARMS = [
     "--token=<token>",
     "f'https://{user}:{password}@host/'",
     'conn = connect(f"postgres://{user}:{password}@{host}/app")',
+    "v1_token = self.get_token(version=1)",
+    "<td>password</td><td>required</td>",
     "password = os.environ['DB_PASSWORD']",
     "password = getpass.getpass('Password: ')",
     "connect(user=user, password=password, token=token1)",
