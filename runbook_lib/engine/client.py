@@ -86,7 +86,7 @@ class CellClient(NotebookClient):
                     return
                 if time.monotonic() - looked > LONGEST_BUSY:
                     # Signals and time-outs wait for this while a flood of output is masked.
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0.001)
                     looked = time.monotonic()
 
     def _announced(self, message: dict[str, Any]) -> bool:
@@ -184,6 +184,7 @@ def _shown(mime: str, value: Any) -> Any:
 
 
 BATCH = 500
+LONGEST_BATCH = 1_000_000
 # Of these only header, parent and content are looked at; most of unpacking is reading dates.
 LIGHT = {"stream", "status", "execute_input"}
 
@@ -205,11 +206,16 @@ class OutputReader:
         return self._waiting.popleft()
 
     def _receive(self) -> None:
+        size = 0
         for _ in range(BATCH):
+            # Large ones wait in the socket: to read them all would take longer than a signal may wait.
+            if size > LONGEST_BATCH:
+                return
             try:
                 frames: list[bytes] = self._direct.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
+            size += sum(map(len, frames))
             parts = cast("list[bytes]", self._session.feed_identities(frames)[1])
             self._waiting.append(self._light(parts) or self._session.deserialize(parts))
 
