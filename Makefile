@@ -21,7 +21,7 @@ ARGS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup terraform tools node demo lab test pytest matrix lint format bench bench-compliance bench-hcl bench-engine \
-  bench-demo bench-verify fuzz mutants docs pictures lock environment clean
+  bench-masking bench-demo bench-verify fuzz mutants docs pictures lock environment clean
 
 help:  ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,13 +86,16 @@ format: setup  ## put code and notebooks into the usual form
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/nbstripout notebooks/*.ipynb notebooks/*/*.ipynb runbook_lib/cli/*.ipynb
 
-bench: bench-compliance bench-hcl bench-engine bench-demo bench-verify  ## every measurement that the documentation speaks of
+bench: bench-compliance bench-hcl bench-engine bench-masking bench-demo bench-verify  ## every measurement that the documentation speaks of
 
 bench-compliance: setup
 	@$(BIN)/python benchmarks/bench_compliance.py $(ARGS)
 
 bench-engine: setup
 	@$(BIN)/python benchmarks/bench_engine.py $(ARGS)
+
+bench-masking: setup
+	@$(BIN)/python -m benchmarks.bench_masking $(ARGS)
 
 bench-hcl: setup
 	@$(BIN)/python benchmarks/bench_hcl.py $(ARGS)
@@ -103,8 +106,9 @@ bench-demo: setup
 bench-verify: setup
 	@$(BIN)/python benchmarks/bench_verify.py $(ARGS)
 
-fuzz: setup  ## 100,000 inputs for the readers, 2,000 changes to run folders, 2,000 expressions against Terraform
+fuzz: setup  ## 100,000 inputs for the readers and for the mask, 2,000 changes to run folders, 2,000 expressions against Terraform
 	@$(BIN)/python -m benchmarks.fuzz $(ARGS)
+	@$(BIN)/python -m benchmarks.fuzz_masking
 	@$(BIN)/python -m benchmarks.fuzz_runs
 	@$(BIN)/python -m benchmarks.fuzz_hcl
 

@@ -106,7 +106,21 @@ class RunStore:
         """Write a model or plain JSON data, indented, secrets masked."""
         if isinstance(content, BaseModel):
             content = content.model_dump(mode="json")
-        return self.write_text(relative, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
+        text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
+        masked = self._mask(text)
+        try:
+            json.loads(masked)
+        except ValueError:
+            # A mask may reach over a text's end, where that is cut: then each text has its own.
+            masked = json.dumps(self._each_masked(json.loads(text)), indent=2, ensure_ascii=False)
+        return self.write_bytes(relative, f"{masked}\n".encode())
+
+    def _each_masked(self, node: Any) -> Any:
+        if isinstance(node, dict):
+            return {self._mask(key): self._each_masked(value) for key, value in node.items()}
+        if isinstance(node, list):
+            return [self._each_masked(value) for value in node]
+        return self._mask(node) if isinstance(node, str) else node
 
     def read_text(self, relative: str) -> str:
         """Read text; InputError if the file is missing."""

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from .redaction import MASK
-from .secret_names import is_telling, may_be_secret, names_secret
-from .secret_patterns import CONNECTION_STRING
+from .secret_names import MASK, is_telling, may_be_paired, may_be_secret, names_secret, paired
+from .secret_places import connection_passwords
 
 __all__ = ["mask_event", "mask_named", "mask_named_learning", "named_secrets_in"]
 
@@ -22,10 +21,6 @@ _ABOUT: Final = re.compile(
     r"|port|region|engine|database|status|algorithm|length|policy|alias|constraint)"
     r"|(?i:username|hostname|dbname|references|actions|value_?from)|.*[a-z](?:Name|Id|Arn|Type|Path|Url|Version)"
 )
-# Pairs of a name and its value, as environments, tags and Terraform's own remarks have them.
-_PAIRS: Final = (("name", "value"), ("name", "insecure_value"), ("key", "value"), ("traversal", "statement"))
-# Services that look the value up: it is but where they find it.
-_LOOKED_UP: Final = frozenset({"SECRETS_MANAGER", "PARAMETER_STORE"})
 # What these resources are for is one value, and the name of the resource is the value's.
 _GENERATED: Final = frozenset({"result", "id", "hex", "dec", "b64_std", "b64_url", "base64"})
 _STORED: Final = frozenset({"input", "output", "triggers_replace"})
@@ -81,7 +76,7 @@ def _walk(node: Any, give: _Give) -> Any:
     kind = type(node)
     if kind is dict or isinstance(node, Mapping):
         shape = _shape(tuple(node))
-        named = shape.secret | _paired(node, shape) if shape.by_values else shape.secret
+        named = shape.secret | _paired(node) if shape.by_values else shape.secret
         generated = _generated(node.get("type"), node.get("name")) if shape.is_resource else None
         if generated:
             return {
@@ -132,14 +127,14 @@ def _inside(node: Mapping[str, Any], give: _Give, whole: bool) -> Any:
 @lru_cache(maxsize=1 << 16)
 def _is_plain(text: str) -> bool:
     """Whether there is nothing to look for in a short text; a plan repeats each of its texts several times."""
-    return _json(text) is None and not CONNECTION_STRING.secrets(text)
+    return _json(text) is None and not connection_passwords(text)
 
 
 def _text(text: str, give: _Give) -> str:
     inner = _json(text)
     if inner is not None:
         return _dumped(text, inner, _walk(inner, give))
-    for secret in CONNECTION_STRING.secrets(text):
+    for secret in connection_passwords(text):
         text = text.replace(secret, give(secret))
     return text
 
@@ -163,39 +158,25 @@ class _Shape(NamedTuple):
     """What the keys of a mapping say, whatever its values: a plan has few kinds of mappings, and many of each."""
 
     secret: frozenset[str]
-    pairs: tuple[tuple[str, str], ...]
-    type_key: str
     by_values: bool
     is_resource: bool
 
 
 @lru_cache(maxsize=1 << 13)
 def _shape(keys: tuple[str, ...]) -> _Shape:
-    lower = {str(key).lower(): key for key in keys}
-    pairs = tuple((lower[name], lower[of]) for name, of in _PAIRS if name in lower and of in lower)
     return _Shape(
         secret=frozenset(key for key in keys if names_secret(str(key))),
-        pairs=pairs,
-        type_key=lower.get("type", ""),
-        by_values=bool(pairs) or "resource" in keys,
+        by_values=may_be_paired(keys) or "resource" in keys,
         is_resource="type" in keys and "name" in keys,
     )
 
 
-def _paired(node: Mapping[str, Any], shape: _Shape) -> set[str]:
-    if str(node.get(shape.type_key)) in _LOOKED_UP:
-        return set()
-    found = {of for name, of in shape.pairs if _says(node[name])}
+def _paired(node: Mapping[str, Any]) -> set[str]:
+    found = paired(node)
     hook = node.get("resource")
     if isinstance(hook, Mapping) and _generated(hook.get("resource_type"), hook.get("resource_name")):
         found.add("id_value")
     return found
-
-
-def _says(name: Any) -> bool:
-    if isinstance(name, Mapping):
-        name = name.get("constant_value")
-    return isinstance(name, str) and names_secret(name)
 
 
 def _generated(kind: Any, name: Any) -> frozenset[str]:

@@ -2,79 +2,174 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import copy
+import json
+import math
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
 
+from .markup import ANSI, read_markup, without_codes
 from .secret_forms import forms_of
-from .secret_names import may_be_secret, names_secret
-from .secret_patterns import DEFAULT_PATTERNS, SecretPattern
+from .secret_names import MASK, is_common, is_secret, may_be_secret, names_secret, paired
+from .secret_patterns import SHAPES, Finder, Part, Span, names_a_user
+from .secret_places import PLACES
 
-__all__ = ["MASK", "Redactor", "StreamMask", "mask_sensitive", "sensitive_values", "strings_in"]
+__all__ = [
+    "ANSI",
+    "FINDERS",
+    "MASK",
+    "WITHHELD",
+    "Redactor",
+    "StreamMask",
+    "mask_sensitive",
+    "sensitive_values",
+    "strings_in",
+]
 
-MASK = "[MASKED]"
-# Colours and cursor movements, also links, titles and character sets.
-ANSI = re.compile(r"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\^-~])")
-# Shorter values are words such as `test`: masking those anywhere would eat the names of steps and files.
-ANYWHERE = 8
-SHORTEST = 4
-LONGEST_HELD = 8192
+FINDERS: Final[tuple[Finder, ...]] = (*PLACES, *SHAPES)
+WITHHELD: Final = "[MASKED: withheld, since to look through it for secrets took too long]"
+# Seconds of a processor that one text may take. What is looked for is found in linear time: this is for what nobody
+# thought of, and for texts of many megabytes.
+BOUND: Final = 5.0
+# Between two parts of a text the clock is asked; what begins in one may go on so far into the next.
+PART: Final = 65_536
+BEYOND: Final = 16_384
+ASKED_AFTER: Final = 131_072
+LONGEST_HELD: Final = 8192
+LONGEST_KEY: Final = 65_536
+CONTEXT: Final = 1024
+SHORTEST_BEGINNING: Final = 4
+# What begins so is a picture, a page or a sound, and no text: PNG, JPEG, GIF, PDF, WebP and WAV, BMP, TIFF.
+_BINARY: Final = ("iVBORw0KGgo", "/9j/", "R0lGOD", "JVBERi", "UklGR", "Qk", "SUkq", "TU0A")
+_MARKUP: Final = ("text/html", "image/svg+xml", "application/xml", "text/xml", "application/xhtml+xml")
+
+
+class _TookTooLongError(Exception):
+    pass
+
+
+class _Patience:
+    """The time that is left for one text. The clock is asked once in many characters: on some systems that is slow."""
+
+    def __init__(self, clock: Callable[[], float], bound: float, latest: float) -> None:
+        self._clock = clock
+        self._bound = bound
+        self._until = latest
+        self._begun = False
+        # Where there is hardly any time left the first text asks for it.
+        self._spent = ASKED_AFTER if latest < math.inf else 0
+
+    def spend(self, characters: int) -> None:
+        self._spent += characters
+        if self._spent < ASKED_AFTER:
+            return
+        now, self._spent = self._clock(), 0
+        if not self._begun:
+            self._begun, self._until = True, min(self._until, now + self._bound)
+        if now > self._until:
+            raise _TookTooLongError
 
 
 class Redactor:
-    """Masks the given values (by name) and everything that looks like a token.
+    """Masks what names call secret, the given values (by name) and everything that looks like a token.
 
-    Values of 8 characters and more are masked anywhere, also base64-, URL-, JSON-, HTML- or hex-encoded; values of 4 to
-    7 only where they stand alone; shorter ones never.
+    Values are masked wherever they stand, also base64-, URL-, JSON-, HTML- or hex-encoded; short ones (6 and 7
+    characters) only where they stand alone; shorter ones and common words only where a name says that they are secrets.
     """
 
-    def __init__(self, values: Mapping[str, str] = {}, patterns: Iterable[SecretPattern] = DEFAULT_PATTERNS) -> None:
-        self._patterns = tuple(patterns)
+    def __init__(
+        self,
+        values: Mapping[str, str] = {},
+        finders: Iterable[Finder] = FINDERS,
+        bound: float = BOUND,
+        clock: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self._finders = tuple(finders)
+        self._words_alone = tuple(finder for finder in self._finders if not finder.in_tokens)
+        self._bound = bound
+        self._clock = clock
+        self._latest = math.inf
+        self._forms: set[str] = set()
         self._literals: list[str] = []
         self._words: re.Pattern[str] | None = None
         self._values: set[str] = set()
         self.add(values.values())
 
     def __repr__(self) -> str:
-        return f"Redactor({len(self._values)} values, {len(self._patterns)} patterns)"
+        return f"Redactor({len(self._values)} values, {len(self._finders)} patterns)"
 
     def add(self, values: Iterable[str]) -> None:
         """Learn further secret values."""
-        self._values |= {value for value in values if len(value.strip()) >= SHORTEST}
-        literals = {form for value in self._values if len(value) >= ANYWHERE for form in forms_of(value)}
-        # The longest first, lest a part is masked and the rest left standing.
-        self._literals = sorted((form for form in literals if form not in MASK), key=len, reverse=True)
-        words = sorted((re.escape(value) for value in self._values if len(value) < ANYWHERE), key=len, reverse=True)
+        new = {value for value in values if not is_common(value)} - self._values
+        if not new:
+            return
+        self._values |= new
+        self._forms |= {
+            form for value in new if len(value.strip()) >= 8 for form in forms_of(value) if not is_common(form)
+        }
+        # The longest first: an end of a text may begin more than one of them.
+        self._literals = sorted((form for form in self._forms if form not in MASK), key=len, reverse=True)
+        words = sorted((re.escape(value) for value in self._values if len(value.strip()) < 8), key=len, reverse=True)
         self._words = re.compile(rf"(?<![\w./-])(?:{'|'.join(words)})(?![\w/-]|\.\w)") if words else None
 
     def mask(self, text: str) -> str:
-        """The text without secrets."""
-        masked = self._mask(text)
-        if "\x1b" in text and (plain := self._mask(ANSI.sub("", text))) != ANSI.sub("", masked):
-            # A secret broken up by colour codes: the colours go, not the secret's cover.
-            return plain
-        return masked
+        """The text without secrets; withheld whole if to find them takes too long."""
+        try:
+            return self._mask(text, self._patience())
+        except _TookTooLongError:
+            return WITHHELD
+
+    def mask_markup(self, text: str) -> str:
+        """HTML or SVG without secrets; it stays as well-formed as it was."""
+        try:
+            return self._mask_markup(text, self._patience())
+        except _TookTooLongError:
+            return WITHHELD
+
+    def mask_output(self, mime: str, value: Any) -> Any:
+        """What a cell shows, by its kind: pictures stay, JSON is masked value by value, HTML stays well-formed."""
+        mime = mime.partition(";")[0]
+        if isinstance(value, list) and not mime.endswith("json") and all(isinstance(line, str) for line in value):
+            value = "".join(value)
+        if not isinstance(value, str):
+            return self.mask_tree(value)
+        if mime in _MARKUP:
+            return self.mask_markup(value)
+        if mime.endswith("json") and isinstance(tree := _parsed(value), dict | list):
+            masked = self.mask_tree(tree)
+            return value if masked == tree else json.dumps(masked, ensure_ascii=False)
+        return value if is_binary(mime, value) else self.mask(value)
+
+    def mask_json(self, text: str, indent: int | None = None) -> str:
+        """A JSON document as text, masked value by value."""
+        return json.dumps(self.mask_tree(json.loads(text)), ensure_ascii=False, indent=indent)
 
     def mask_name(self, name: str, value: object) -> Any:
         """A named value: masked whole if the name is one that secrets bear."""
-        if isinstance(value, str) and names_secret(name) and may_be_secret(value):
-            return MASK
-        return self.mask_tree(value)
+        return self.mask_tree({name: value}).get(self.mask(name), WITHHELD)
 
     def mask_tree(self, node: Any) -> Any:
-        """Every string inside dicts and lists masked, keys and named secrets included; the shape is kept."""
-        if isinstance(node, str):
-            return self.mask(node)
-        if isinstance(node, Mapping):
-            return {self.mask(str(key)): self.mask_name(str(key), value) for key, value in node.items()}
-        if isinstance(node, list | tuple):
-            return [self.mask_tree(item) for item in node]
-        return node
+        """Every string inside dicts and lists masked, keys and named secrets included; the shape is kept.
+
+        They share the time of one text; those that are left when it is over are withheld.
+        """
+        return self._mask_tree(node, self._patience())
+
+    def spans(self, text: str) -> list[Span] | None:
+        """Where the secrets of a text stand, in order; None if to find them takes too long."""
+        try:
+            return self._spans(text, self._patience())
+        except _TookTooLongError:
+            return None
 
     def cut_beginning(self, text: str) -> str:
         """The text without an end with which a known value may begin."""
         for literal in self._literals:
-            for length in range(min(len(literal) - 1, len(text)), SHORTEST - 1, -1):
+            for length in range(min(len(literal) - 1, len(text)), SHORTEST_BEGINNING - 1, -1):
                 if text.endswith(literal[:length]):
                     return text[:-length]
         return text
@@ -83,24 +178,168 @@ class Redactor:
         """A mask for text that comes in pieces."""
         return StreamMask(self)
 
-    def _mask(self, text: str) -> str:
+    def hurried(self, seconds: float) -> Redactor:
+        """One that knows the same, and that in so many seconds of this thread's time withholds whatever it gets."""
+        hurried = copy.copy(self)
+        hurried._latest = self._clock() + seconds
+        return hurried
+
+    def _patience(self) -> _Patience:
+        return _Patience(self._clock, self._bound, self._latest)
+
+    def _mask(self, text: str, patience: _Patience) -> str:
+        return _covered(text, self._spans(text, patience))
+
+    def _mask_leaf(self, text: str, patience: _Patience) -> str:
+        try:
+            return self._mask(text, patience)
+        except _TookTooLongError:
+            return WITHHELD
+
+    def _mask_markup(self, text: str, patience: _Patience) -> str:
+        read, said, named = read_markup(text)
+        patience.spend(len(text))
+        edits = [(begin, end, MASK) for begin, end in named]
+        for reading in (read, said):
+            for span in self._spans(reading.text, patience):
+                for number, (begin, end) in enumerate(reading.pieces(*span)):
+                    edits.append((begin, end, "" if number else MASK))
+        return _edited(text, edits)
+
+    def _mask_tree(self, node: Any, patience: _Patience) -> Any:
+        if isinstance(node, str):
+            return self._mask_leaf(node, patience)
+        if isinstance(node, list | tuple):
+            return [self._mask_tree(item, patience) for item in node]
+        if not isinstance(node, Mapping):
+            return node
+        kept, named = _kept(node), paired(node)
+        return {
+            self.mask(str(key)): value if key in kept else self._mask_named(str(key), value, key in named, patience)
+            for key, value in node.items()
+        }
+
+    def _mask_named(self, name: str, value: Any, named: bool, patience: _Patience) -> Any:
+        if isinstance(value, str):
+            secret = (
+                is_secret(name, value) or (named and may_be_secret(value)) or (name == "auth" and names_a_user(value))
+            )
+            return MASK if secret else self._mask_leaf(value, patience)
+        if isinstance(value, Mapping) and names_secret(name):
+            # {"db_password": {"sensitive": false, "value": …}}
+            inside = {key for key in ("value", "default", "before", "after") if key in value}
+            return {
+                masked: self._mask_named(name, value[key], True, patience) if key in inside else item
+                for key, (masked, item) in zip(value, self._mask_tree(value, patience).items(), strict=False)
+            }
+        return self._mask_tree(value, patience)
+
+    def _spans(self, text: str, patience: _Patience) -> list[Span]:
+        found = list(self._found(text, patience))
+        if "\x1b" in text:
+            # A secret may be broken up by colour codes: those within it go too.
+            reading = without_codes(text)
+            for span in self._found(reading.text, patience):
+                pieces = list(reading.pieces(*span))
+                found.append((pieces[0][0], pieces[-1][1]))
+        return _merged(found)
+
+    def _found(self, text: str, patience: _Patience) -> Iterator[Span]:
+        if len(text) < SHORTEST_BEGINNING:
+            return
         for literal in self._literals:
-            if literal in text:
-                text = text.replace(literal, MASK)
+            at = text.find(literal)
+            while at >= 0:
+                yield at, at + len(literal)
+                at = text.find(literal, at + len(literal))
+            patience.spend(len(text) // 64)
         if self._words is not None:
-            text = self._words.sub(MASK, text)
-        for pattern in self._patterns:
-            text = pattern.mask(text, MASK)
-        return text
+            yield from (match.span() for match in self._words.finditer(text))
+        patience.spend(len(text))
+        for start in range(0, len(text), PART):
+            end, limit = min(len(text), start + PART), min(len(text), start + PART + BEYOND)
+            part = Part(text, start, end, limit)
+            for finder in self._finders if part.runs else self._words_alone:
+                if part.may_have(finder):
+                    yield from finder.spans(part)
+                    patience.spend(limit - start)
+
+
+def is_binary(mime: str, value: str) -> bool:
+    """Whether this is base64 of a picture or the like, in which there is nothing to read."""
+    if mime.startswith("text/") or mime.endswith(("+xml", "json", "javascript", "x-python")):
+        return False
+    begin = value[:64].lstrip()
+    if mime in {"image/png", "image/jpeg", "image/gif", "application/pdf"} and not begin.startswith(_BINARY):
+        return False
+    if not begin.startswith(_BINARY) and len(value) < 256:
+        return False
+    try:
+        base64.b64decode("".join(value.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+def _kept(node: Mapping[str, Any]) -> tuple[str, ...]:
+    # Numbers and files in base64, as plots and widgets hold them.
+    if "bdata" in node and "dtype" in node:
+        return ("bdata",)
+    return ("data",) if node.get("encoding") == "base64" and "path" in node else ()
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for begin, end in sorted(spans):
+        if merged and begin < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((begin, end))
+    return merged
+
+
+def _covered(text: str, spans: Iterable[Span]) -> str:
+    return _edited(text, [(begin, end, MASK) for begin, end in spans])
+
+
+def _edited(text: str, edits: list[tuple[int, int, str]]) -> str:
+    pieces: list[str] = []
+    at = 0
+    for begin, end, instead in sorted(edits):
+        if begin >= at:
+            pieces += (text[at:begin], instead)
+            at = end
+        elif end > at:
+            at = end
+    return "".join((*pieces, text[at:])) if pieces else text
+
+
+# A value whose name may stand on the next line.
+_VALUE_LINE: Final = re.compile(r"[ \t,{-]{0,40}[\"']?(?:[Vv]alue|data)[\"']?[ \t]{0,20}[:=]")
 
 
 class StreamMask:
-    """Masks a stream: only whole lines leave it, so a secret split over two writes is still seen whole."""
+    """Masks a stream: only whole lines leave it, so a secret split over two writes is still seen whole.
+
+    What has left is remembered for a while: it may say what the next line is.
+    """
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._held: list[str] = []
         self._size = 0
+        self._before = ""
+
+    def hurry(self, redactor: Redactor) -> None:
+        """From now on use this one."""
+        self._redactor = redactor
 
     def feed(self, text: str) -> str:
         """Take a piece, give what is certain."""
@@ -108,31 +347,68 @@ class StreamMask:
         self._size += len(text)
         if "\n" not in text and self._size < 2 * LONGEST_HELD:
             return ""
-        whole, newline, rest = "".join(self._held).rpartition("\n")
-        if "-----BEGIN" in whole and "-----END" not in whole.rpartition("-----BEGIN")[2]:
-            # A private key goes over many lines: wait for its end.
-            whole, newline, rest = "", "", whole + newline + rest
-        if len(rest) >= 2 * LONGEST_HELD:
-            # One endless line: what is certain leaves masked, the tail stays in case a secret begins there.
-            masked = self._redactor.mask(whole + newline + rest)
-            self._hold(masked[-LONGEST_HELD:])
-            return masked[:-LONGEST_HELD]
-        self._hold(rest)
-        return self._redactor.mask(whole + newline)
+        whole = "".join(self._held)
+        cut = _certain(whole)
+        if len(whole) - cut >= 2 * LONGEST_HELD:
+            # One endless line, or a key that never ends: the tail stays in case a secret begins there.
+            cut = len(whole) - LONGEST_HELD
+        return self._leave(whole, cut)
 
     def flush(self) -> str:
         """The rest, at the end of the stream."""
-        rest = "".join(self._held)
-        self._hold("")
-        return self._redactor.mask(rest)
+        whole = "".join(self._held)
+        return self._leave(whole, len(whole))
 
     def peek(self) -> str:
         """The rest as it may be shown while more can come: an end that could begin a secret is left out."""
-        return self._redactor.cut_beginning(self._redactor.mask("".join(self._held)))
+        held = "".join(self._held)
+        return self._redactor.cut_beginning(self._show(held, len(held), self._spans(held))) if held else ""
+
+    def _spans(self, whole: str) -> list[Span] | None:
+        return self._redactor.spans(self._before + whole)
+
+    def _leave(self, whole: str, cut: int) -> str:
+        if not cut:
+            self._hold(whole)
+            return ""
+        spans, known = self._spans(whole), len(self._before)
+        across = next((span for span in spans or () if span[0] < known + cut < span[1]), None)
+        if across and across[0] > known and len(whole) < 2 * LONGEST_KEY:
+            cut = across[0] - known
+            across = None
+        shown = self._show(whole, cut, spans)
+        self._remember(self._before + whole[:cut], across, whole[cut:])
+        return shown
+
+    def _show(self, whole: str, cut: int, spans: list[Span] | None) -> str:
+        if spans is None:
+            return WITHHELD + "\n"
+        known = len(self._before)
+        inside = [(max(begin - known, 0), min(end - known, cut)) for begin, end in spans if end > known]
+        return _covered(whole[:cut], [span for span in inside if span[0] < span[1]])
+
+    def _remember(self, left: str, across: Span | None, rest: str) -> None:
+        if across:
+            # What was begun goes on: its beginning is kept, so that the rest is still known for what it is.
+            self._before = left[max(0, across[0] - 256) : across[0] + 256]
+        else:
+            before = left[-CONTEXT:]
+            self._before = before if len(left) <= CONTEXT else before[re.search(r"\s|$", before).end() :]  # type: ignore[union-attr]
+        self._hold(rest)
 
     def _hold(self, text: str) -> None:
         self._held = [text] if text else []
         self._size = len(text)
+
+
+def _certain(whole: str) -> int:
+    """How much of a text ends a line, and is not the beginning of something that goes over several lines."""
+    cut = whole.rfind("\n") + 1
+    begun = whole.rfind("-----BEGIN", 0, cut)
+    if begun >= 0 and "-----END" not in whole[begun:cut] and cut - begun < LONGEST_KEY:
+        return whole.rfind("\n", 0, begun) + 1
+    line = whole.rfind("\n", 0, max(0, cut - 1)) + 1
+    return line if _VALUE_LINE.match(whole, line, cut) and cut - line < LONGEST_HELD else cut
 
 
 def mask_sensitive(document: Any, sensitive: Any) -> Any:

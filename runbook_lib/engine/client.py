@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import zmq
@@ -28,6 +30,9 @@ __all__ = ["CellClient", "OutputReader"]
 QUIET = logging.getLogger("runbook.nbclient")
 QUIET.addHandler(logging.NullHandler())
 QUIET.propagate = False
+# Characters of a stream that are masked at once, and seconds after which others have their turn.
+LONGEST_PIECE = 65_536
+LONGEST_BUSY = 0.05
 DISPLAYS = {"display_data", "execute_result", "update_display_data"}
 
 
@@ -69,15 +74,20 @@ class CellClient(NotebookClient):
             raise CellExecutionError.from_cell_and_msg(cell, reply["content"])
 
     async def _until_idle(self, request: str, cell: NotebookNode, cell_index: int) -> None:
+        looked = time.monotonic()
         while True:
             message = await self._reader.next()
             if self._announced(message):
                 continue
-            if message["parent_header"].get("msg_id") == request:
+            for piece in _pieces(message) if message["parent_header"].get("msg_id") == request else ():
                 try:
-                    self.process_message(message, cell, cell_index)
+                    self.process_message(piece, cell, cell_index)
                 except CellExecutionComplete:
                     return
+                if time.monotonic() - looked > LONGEST_BUSY:
+                    # Signals and time-outs wait for this while a flood of output is masked.
+                    await asyncio.sleep(0.001)
+                    looked = time.monotonic()
 
     def _announced(self, message: dict[str, Any]) -> bool:
         # A step tells what must not be shown, perhaps from a thread of an earlier cell; it is kept nowhere.
@@ -157,6 +167,16 @@ class CellClient(NotebookClient):
         return bool(self.output_hook_stack.get(msg["parent_header"].get("msg_id", "")))
 
 
+def _pieces(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A message; one with very much text of a stream as several."""
+    text = message["content"].get("text") if message["msg_type"] == "stream" else None
+    if not isinstance(text, str) or len(text) <= LONGEST_PIECE:
+        yield message
+        return
+    for start in range(0, len(text), LONGEST_PIECE):
+        yield {**message, "content": {**message["content"], "text": text[start : start + LONGEST_PIECE]}}
+
+
 def _shown(mime: str, value: Any) -> Any:
     # What a cell may show is text, or JSON where its kind says so; a notebook's format knows nothing else.
     lines = isinstance(value, list) and all(isinstance(line, str) for line in value)
@@ -164,6 +184,7 @@ def _shown(mime: str, value: Any) -> Any:
 
 
 BATCH = 500
+LONGEST_BATCH = 1_000_000
 # Of these only header, parent and content are looked at; most of unpacking is reading dates.
 LIGHT = {"stream", "status", "execute_input"}
 
@@ -185,11 +206,16 @@ class OutputReader:
         return self._waiting.popleft()
 
     def _receive(self) -> None:
+        size = 0
         for _ in range(BATCH):
+            # Large ones wait in the socket: to read them all would take longer than a signal may wait.
+            if size > LONGEST_BATCH:
+                return
             try:
                 frames: list[bytes] = self._direct.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
+            size += sum(map(len, frames))
             parts = cast("list[bytes]", self._session.feed_identities(frames)[1])
             self._waiting.append(self._light(parts) or self._session.deserialize(parts))
 

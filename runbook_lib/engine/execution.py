@@ -51,10 +51,11 @@ class Execution:
     stop: StopRequest
     destination: Destination | None = None
     side: SideFiles | None = None
+    in_place: bool = False
     record: NotebookRecord = field(init=False)
 
     def __post_init__(self) -> None:
-        self.record = NotebookRecord(self.nb, self.redactor)
+        self.record = NotebookRecord(self.nb, self.redactor, in_place=self.in_place)
         self.saver = Saver(self.record, self.destination, self.options.save_every)
         self._outputs = CellOutputs(self.redactor, self.options, self.listener)
         self._cell = 0
@@ -157,6 +158,7 @@ class Execution:
             task.cancel()
             return Ending(EndingKind.KERNEL_DIED, "DeadKernelError", self._death(kernel), 0, self._cell)
         ending = self._cause(kind, watched)
+        self._outputs.hurry()
         answered = await stop_kernel(kernel, task, self.stop, self._below, self.options)
         if not answered:
             message = f"{ending.message}; the kernel did not answer the interrupt and was killed"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Callable
 from typing import IO, Any, Protocol
 
-from ..domain.redaction import ANSI, Redactor
+from ..domain.redaction import ANSI, MASK, Redactor
+from ..domain.secret_names import names_secret
 from .options import EngineOptions
 
 __all__ = ["BoundedStream", "CellOutputs", "OutputListener", "SideFiles", "collapse"]
@@ -21,7 +21,6 @@ SUFFIX = {
     "image/png": "png",
     "application/json": "json",
 }
-BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 BINARY = ("image/png", "image/jpeg", "application/pdf")
 
 
@@ -52,6 +51,12 @@ class CellOutputs:
         self.finish()
         self._cell, self._side, self._files = cell_index, side, 0
         self._dropped = None
+
+    def hurry(self) -> None:
+        """The cell is being stopped: what still comes is masked for a moment, and then withheld."""
+        self._redactor = self._redactor.hurried(HURRY)
+        for stream, _ in self._open.values():
+            stream.hurry(self._redactor)
 
     def stream(self, outputs: list[Any], name: str, text: str) -> Any | None:
         """Take a piece of a stream; gives the new output, or None if it went into one that is there."""
@@ -124,8 +129,12 @@ class CellOutputs:
     def clean_display(self, display: dict[str, Any]) -> None:
         """Mask a display's data and metadata in place, and bound them."""
         self._changed = True
-        display["metadata"] = self._redactor.mask_tree(display.get("metadata", {}))
-        display["data"] = {mime: self._clean(mime, value) for mime, value in display["data"].items()}
+        metadata = display.get("metadata", {})
+        display["metadata"] = self._redactor.mask_tree(metadata)
+        if _named_as_secret(metadata):
+            display["data"] = {"text/plain": MASK}
+        else:
+            display["data"] = {mime: self._clean(mime, value) for mime, value in display["data"].items()}
 
     def _close_streams(self) -> None:
         for stream, output in self._open.values():
@@ -141,11 +150,7 @@ class CellOutputs:
         self._listener.text("stderr", ANSI.sub("", f"{output['ename']}: {output['evalue']}") + "\n")
 
     def _clean(self, mime: str, value: Any) -> Any:
-        if mime in BINARY and isinstance(value, str) and BASE64.fullmatch(value):
-            return self._bound(mime, value)
-        if not isinstance(value, str):
-            return self._redactor.mask_tree(value)
-        return self._bound(mime, self._redactor.mask(value))
+        return self._bound(mime, self._redactor.mask_output(mime, value))
 
     def _bound(self, mime: str, value: Any) -> Any:
         limit = self._options.output_limit
@@ -184,7 +189,16 @@ class CellOutputs:
         return self._side.open(f"output-{self._cell + 1:03d}-{kind}{number}.{suffix}")
 
 
+def _named_as_secret(metadata: Any) -> bool:
+    # Kept under a name, as scrapbook does it.
+    about = [metadata, *metadata.values()] if isinstance(metadata, dict) else []
+    names = [part.get("name") for part in about if isinstance(part, dict)]
+    return any(isinstance(name, str) and names_secret(name) for name in names)
+
+
 BATCH = 65_536
+# Seconds for all that a cell still writes when it is told to stop.
+HURRY = 1.0
 
 
 class SideFiles(Protocol):
@@ -224,6 +238,10 @@ class BoundedStream:
         self._pending_size += len(text)
         if self._pending_size > BATCH:
             self.pump()
+
+    def hurry(self, redactor: Redactor) -> None:
+        """From now on mask with this one."""
+        self._mask.hurry(redactor)
 
     def pump(self) -> None:
         """Pass on what is certain."""

@@ -54,6 +54,7 @@ def execute_plainly(
         session = Session(loop, StopRequest(loop.loop), redactor, kernel, measures, listener)
         session.destination = PapermillDestination(output_path) if output_path else None
         session.side = side_files(output_path)
+        session.in_place = _same(options.get("input_path"), output_path)
         try:
             ending = session.execute(nb)
         except StoreError as error:
@@ -63,6 +64,15 @@ def execute_plainly(
             listener.close(session.ending)
     _raise(ending)
     return nb
+
+
+def _same(one: object, other: object) -> bool:
+    if not (isinstance(one, str | os.PathLike) and isinstance(other, str | os.PathLike)):
+        return False
+    try:
+        return Path(one).samefile(other)
+    except OSError:
+        return os.fspath(one) == os.fspath(other)  # an address
 
 
 def _measures(options: Mapping[str, Any]) -> EngineOptions:

@@ -21,8 +21,9 @@ JSON_MIMES = ("application/json", "+json")
 class NotebookRecord:
     """Keeps status and times where papermill keeps them, and renders only the cells that have changed."""
 
-    def __init__(self, nb: NotebookNode, redactor: Redactor) -> None:
+    def __init__(self, nb: NotebookNode, redactor: Redactor, *, in_place: bool = False) -> None:
         self.nb = nb
+        self._in_place = in_place
         self._redactor = redactor
         self._rendered: list[str | None] = [None] * len(nb.cells)
         self.changed = True
@@ -67,7 +68,7 @@ class NotebookRecord:
         started = about["start_time"] or end
         about.update(status=status.value, start_time=started, end_time=end, duration=_seconds(started, end))
         about["exception"] = status in {CellStatus.FAILED, CellStatus.INTERRUPTED}
-        cell.source = self._redactor.mask(cell.source)
+        cell.source = self._source(cell)
         self.touch(index)
 
     def cell_skipped(self, index: int) -> None:
@@ -95,10 +96,22 @@ class NotebookRecord:
         self.changed = True
 
     def _clean_cell(self, cell: NotebookNode) -> None:
-        cell.source = self._redactor.mask(cell.source)
-        for name in ("metadata", "attachments"):
-            if name in cell:
-                cell[name] = _node(self._redactor.mask_tree(cell[name]))
+        cell.source = self._source(cell)
+        cell.metadata = _node(self._redactor.mask_tree(cell.metadata))
+        if "attachments" in cell:
+            cell.attachments = _node(self._attachments(cell))
+
+    def _source(self, cell: Mapping[str, Any]) -> str:
+        # What is executed in place is what a person wrote and will execute again; what was injected is no source.
+        mine = self._in_place and "injected-parameters" not in (cell["metadata"].get("tags") or ())
+        return str(cell["source"]) if mine else self._redactor.mask(cell["source"])
+
+    def _attachments(self, cell: Mapping[str, Any]) -> dict[str, Any]:
+        files = cell["attachments"]
+        if self._in_place:
+            return dict(files)
+        mask = self._redactor.mask_output
+        return {name: {mime: mask(mime, value) for mime, value in file.items()} for name, file in files.items()}
 
     def shrink(self, limit: int = 2_000) -> None:
         """Leave out the outputs of cells with much of it: there is no room on the disk."""
@@ -127,8 +140,9 @@ class NotebookRecord:
         if rendered is None:
             cell = self.nb.cells[index]
             # Outputs were masked as they came; the source of a cell still to run must stay as it is in memory.
-            copy = {**cell, "source": _lines(self._redactor.mask(cell.source))}
-            copy |= {name: self._redactor.mask_tree(cell[name]) for name in ("metadata", "attachments") if name in cell}
+            copy = {**cell, "source": _lines(self._source(cell)), "metadata": self._redactor.mask_tree(cell.metadata)}
+            if "attachments" in cell:
+                copy["attachments"] = self._attachments(cell)
             if cell.cell_type == "code":
                 copy["outputs"] = [_output(output) for output in cell.outputs]
             text = json.dumps(copy, indent=1, sort_keys=True, ensure_ascii=False)

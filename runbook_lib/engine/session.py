@@ -41,6 +41,7 @@ class Silent:
 class Session:
     """What surrounds one execution. `kernel` gives a ready one, in the loop; `ending` is set at the end.
 
+    `in_place` says that the notebook is written over itself: its sources stay as they are.
     `meanwhile` is called while the kernel gets up, in the thread that waits for it; it raises nothing.
     """
 
@@ -52,6 +53,7 @@ class Session:
     listener: ExecutionListener = field(default_factory=Silent)
     destination: Destination | None = None
     side: SideFiles | None = None
+    in_place: bool = False
     ending: Ending | None = None
     kernel_left: Callable[[Kernel], None] | None = None
     meanwhile: Callable[[], object] = lambda: None
@@ -69,7 +71,14 @@ class Session:
             from .execution import Execution
 
         execution = Execution(
-            nb, self.redactor, self.options, self.listener, self.stop, destination=self.destination, side=self.side
+            nb,
+            self.redactor,
+            self.options,
+            self.listener,
+            self.stop,
+            destination=self.destination,
+            side=self.side,
+            in_place=self.in_place,
         )
         try:
             execution.begin()

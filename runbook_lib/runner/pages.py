@@ -72,7 +72,7 @@ class Pages:
                 page = notebook_html(source.read_text(encoding="utf-8"), title=folder.name)
             except Exception as error:  # noqa: BLE001  an output that can't be drawn is no reason to lose the run's end
                 page = NO_PAGE.format(type(error).__name__)
-            write_atomic(folder / "notebook.html", self._redactor.mask(page).encode("utf-8", "replace"))
+            write_atomic(folder / "notebook.html", self._redactor.mask_markup(page).encode("utf-8", "replace"))
         then()
 
 

@@ -78,10 +78,12 @@ class Papermill:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def start(self, notebook: Path, *options: str, environ: dict[str, str] | None = None, **more: Any) -> Any:
+    def start(
+        self, notebook: Path, *options: str, environ: dict[str, str] | None = None, out: Path | None = None, **more: Any
+    ) -> Any:
         """The process, running; its output goes to a file, so that nothing waits for its reader."""
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-        out = notebook.with_suffix(".out.ipynb")
+        out = out or notebook.with_suffix(".out.ipynb")
         with (self.folder / "said").open("w") as said:
             return subprocess.Popen(
                 [sys.executable, "-c", PAPERMILL, "--engine", "runbook", str(notebook), str(out), *options],
@@ -100,6 +102,10 @@ class Papermill:
         if "--progress-bar" not in options:
             options = (*options, "--no-progress-bar")
         return self.finish(self.start(notebook, *options, environ=environ, **more), notebook)
+
+    def run_to(self, notebook: Path, out: Path, *options: str) -> Executed:
+        """Execute it and write it there, perhaps over itself."""
+        return self.finish(self.start(notebook, "--no-progress-bar", *options, out=out), notebook)
 
 
 @pytest.fixture

@@ -123,10 +123,10 @@ def test_whatever_else_has_such_a_name_may_be_one(value: str) -> None:
     ("value", "telling"),
     [
         ("hunter22", True),
-        ("S3cr3t", True),
+        ("S3cr3t", False),
         ("known-to-terraform-alone", True),
         ("correcthorsebattery", True),
-        ("p@sswd", True),
+        ("p@ssw0rd", True),
         ("test", False),
         ("true", False),
         ("postgres", False),
