@@ -99,7 +99,7 @@ class _Reader:
             value: Any = self._string()
         elif kind == "number":
             value = number_in(word)
-            if value is None:
+            if value is None or (value == 0 and word.startswith("-")):
                 raise _OtherError
         elif kind == "name" and word in _CONSTANTS:
             value = _CONSTANTS[word]
