@@ -211,6 +211,77 @@ def test_a_module_of_another_version_is_not_what_stood_before(
     assert compliance.judge(context, files).outcome is (Outcome.BLOCKED if new else Outcome.PASSED)
 
 
+@pytest.mark.usefixtures("before")
+def test_files_that_were_valid_before_are_said_to_be(
+    context: StepContext, terraform: FakeTerraform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terraform.asked = False
+    compliance.validate(context)
+    said = "Terraform found these files valid before: nothing in them has changed since.\n"
+    assert said in capsys.readouterr().out
+    assert (terraform.stacks, terraform.backends) == (["access"], [False])
+
+
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize("at_init", [False, True], ids=["by validate", "by init already"])
+def test_an_error_in_the_files_is_a_finding_that_blocks_and_nothing_else_is_judged(
+    context: StepContext, terraform: FakeTerraform, at_init: bool
+) -> None:
+    terraform.errors = (
+        Diagnostic("Unsupported argument", "There is no port.", "main.tf", 3),
+        Diagnostic("Bad", "", "", 0),
+    )
+    terraform.init_error = TerraformError("init failed") if at_init else None
+    files = compliance.validate(context)
+    assert files.changes == RuleChanges()
+    common = {
+        "policy": "terraform-valid",
+        "verdict": Verdict.FAILED,
+        "severity": Severity.HIGH,
+        "remedy": "Correct it there.",
+        "action": Action.BLOCK,
+        "tool": "terraform",
+    }
+    place = "terraform/access/main.tf"
+    assert files.findings == (
+        Finding(
+            address=place,
+            message="Unsupported argument: There is no port.",
+            source=Source(file=place, line=3),
+            **common,
+        ),
+        Finding(address="terraform/access", message="Bad", source=None, **common),
+    )
+
+
+@pytest.mark.usefixtures("before")
+def test_what_keeps_terraform_from_starting_is_no_finding_but_an_error(
+    context: StepContext, terraform: FakeTerraform
+) -> None:
+    terraform.errors = (Diagnostic("Missing required provider", "", "", 0),)
+    terraform.init_error = TerraformError("the registry is unreachable")
+    with pytest.raises(TerraformError, match="the registry is unreachable"):
+        compliance.validate(context)
+
+
+@pytest.mark.usefixtures("terraform", "before")
+def test_the_files_are_judged_early_so_that_the_unknown_only_warns(context: StepContext) -> None:
+    (context.stack_dir / "main.tf").write_text('variable "port" {}\n' + rule("new", "var.port"))
+    files = compliance.validate(context)
+    report = compliance.judge(context, files)
+    assert report.outcome is Outcome.WARNED
+    assert Verdict.UNKNOWN in {finding.verdict for finding in report.findings}
+
+
+@pytest.mark.usefixtures("terraform")
+def test_what_did_not_change_is_judged_when_it_is_asked_for(context: StepContext, before: dict[str, Any]) -> None:
+    (context.stack_dir / "main.tf").write_text(rule("new", 22))
+    before["files"] = {"terraform/access/main.tf": rule("new", 22)}
+    files = compliance.validate(context)
+    assert compliance.judge(context, files).outcome is Outcome.PASSED
+    assert compliance.judge(context, files, "all").outcome is Outcome.BLOCKED
+
+
 def test_the_end_holds_terraform_s_findings_and_the_policies(context: StepContext) -> None:
     (error, policy) = (
         Finding(policy=name, verdict=Verdict.FAILED, severity=Severity.HIGH, address="a", message="m", action=action)
