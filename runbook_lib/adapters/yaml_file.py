@@ -17,7 +17,7 @@ from ..errors import ConfigError
 __all__ = ["YamlDocument", "load_model", "load_yaml", "validate"]
 
 # Nobody writes this, and the parser would take ten seconds to give up.
-_DEEP = re.compile(r"(?:[\[{][^\[\]{}]*+){60}|(?:- ){60}")
+_DEEP = re.compile(r"(?:[\[{][^\[\]{}]*+){60}|(?:[-?:] +){60}")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -38,17 +38,15 @@ class YamlDocument:
 
 def load_yaml(path: Path) -> YamlDocument:
     """Read one YAML document; ConfigError for a missing file, bad syntax and duplicate keys."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+    marks: dict[tuple[str | int, ...], int] = {(): 1}
     try:
         text = path.read_text(encoding="utf-8")
         if _DEEP.search(text):
             raise ConfigError(f"{path}: is nested too deeply", "Write it flatter.")
-        with warnings.catch_warnings():
-            # An anchor named twice is legal: the later one counts.
-            warnings.simplefilter("ignore", ReusedAnchorWarning)
-            tree = YAML(typ="rt", pure=True).load(text)
+        data, tree = _parse(text)
+        _collect_marks(tree, (), marks)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file", "Create it, or name another one.") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -59,13 +57,27 @@ def load_yaml(path: Path) -> YamlDocument:
         remedy = "Indent with spaces." if "\\t" in str(error.problem) else "Correct the YAML syntax there."
         raise ConfigError(f"{path}{line}: {_first_line(error.problem)}", remedy) from error
     except (TypeError, NotImplementedError) as error:
-        # ruamel gives up on a list of mappings as a key, and on comments where it has no place for them.
-        raise ConfigError(f"{path}: a key or a comment can't be read", "Write plain keys, as `name: value`.") from error
+        # ruamel gives up on a mapping as a key.
+        raise ConfigError(f"{path}: a key can't be read", "Write plain keys, as `name: value`.") from error
     except (YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: {_first_line(error)}", "Correct the YAML syntax.") from error
-    marks: dict[tuple[str | int, ...], int] = {(): 1}
-    _collect_marks(tree, (), marks)
-    return YamlDocument(path, _plain(tree), marks)
+    return YamlDocument(path, data, marks)
+
+
+def _parse(text: str) -> tuple[Any, Any]:
+    """The data, and the tree of nodes that says where each of them stands."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import ReusedAnchorWarning, YAMLError
+
+    with warnings.catch_warnings():
+        # An anchor named twice is legal: the later one counts.
+        warnings.simplefilter("ignore", ReusedAnchorWarning)
+        try:
+            return YAML(typ="safe").load(text), YAML(typ="safe").compose(text)
+        except YAMLError:
+            # The parser in C is six times as fast; those in Python say better where a mistake is, and take a little more.
+            YAML(typ="rt", pure=True).load(text)
+            return YAML(typ="safe", pure=True).load(text), YAML(typ="safe", pure=True).compose(text)
 
 
 def _first_line(problem: object) -> str:
@@ -134,22 +146,17 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _collect_marks(node: Any, path: tuple[str | int, ...], marks: dict[tuple[str | int, ...], int]) -> None:
-    positions = getattr(getattr(node, "lc", None), "data", None) or {}
-    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for key, value in children:
-        if key in positions:
-            marks[(*path, key)] = positions[key][0] + 1
-        _collect_marks(value, (*path, key), marks)
+    kind = getattr(node, "id", "scalar")
+    if kind == "mapping":
+        for key, value in node.value:
+            _mark(key.value, key, value, path, marks)
+    elif kind == "sequence":
+        for index, value in enumerate(node.value):
+            _mark(index, value, value, path, marks)
 
 
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node
+def _mark(
+    name: str | int, where: Any, value: Any, path: tuple[str | int, ...], marks: dict[tuple[str | int, ...], int]
+) -> None:
+    marks[(*path, name)] = where.start_mark.line + 1
+    _collect_marks(value, (*path, name), marks)
