@@ -1,14 +1,16 @@
-"""Changes made by hand in AWS, each alone, on a stack written in three styles: verification must name each and no more.
+"""Changes made by hand in AWS, each alone, on one stack written in several ways: verification must name each, no more.
 
-Prints a line a change and style. Exit status 1 says that one was not found, was named otherwise than it should be, or
-that something else was said beside it. The stack lives on the lab, with the real Terraform; each change is taken back
-by another hand or by Terraform before the next.
+Three ways to write rules; the groups in one stack and their rules in another; a public module; a state kept in S3. All
+of them lie in two regions. Prints a line a change and style. Exit status 1 says that one was not found, was named
+otherwise than it should be, or that something else was said beside it. The stacks live on the lab, with the real
+Terraform; each change is taken back by another hand or by Terraform before the next.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -28,7 +30,9 @@ from runbook_lib.settings import Settings
 from runbook_lib.workspace.clients import terraform_client
 from runbook_lib.workspace.comparison import compare_places, gather_places
 
-CONFIG = "version: 1\nstacks:\n  trial: {path: stack, state: trial}\n"
+ROOT = Path(__file__).resolve().parents[1]
+MODULE = ROOT / "tests/fixtures/stacks/public_module/modules/security-group"
+BUCKET = "trial-states"
 COMMON = """
 terraform {
   required_providers {
@@ -71,7 +75,7 @@ resource "aws_ec2_managed_prefix_list_entry" "main" {
 }
 resource "aws_network_interface" "main" {
   subnet_id       = aws_subnet.main.id
-  security_groups = [aws_security_group.worker.id]
+  security_groups = [GROUP]
 }
 resource "aws_s3_bucket" "main" {
   bucket = "trial-of-changes"
@@ -93,12 +97,14 @@ resource "aws_security_group" "far" {
   vpc_id   = aws_vpc.far.id
 }
 """
-SEPARATE = """
+WORKER = """
 resource "aws_security_group" "worker" {
   name   = "trial-worker"
   vpc_id = aws_vpc.main.id
   tags   = { Role = "worker" }
 }
+"""
+SEPARATE = """
 resource "aws_vpc_security_group_ingress_rule" "metrics" {
   security_group_id = aws_security_group.worker.id
   ip_protocol       = "tcp"
@@ -117,11 +123,6 @@ resource "aws_vpc_security_group_egress_rule" "out" {
 }
 """
 CLASSIC = """
-resource "aws_security_group" "worker" {
-  name   = "trial-worker"
-  vpc_id = aws_vpc.main.id
-  tags   = { Role = "worker" }
-}
 resource "aws_security_group_rule" "metrics" {
   type              = "ingress"
   security_group_id = aws_security_group.worker.id
@@ -162,7 +163,83 @@ resource "aws_security_group" "worker" {
   }
 }
 """
-STYLES = {"separate": SEPARATE, "classic": CLASSIC, "inline": INLINE}
+PUBLIC = """
+module "worker" {
+  source = "./security-group"
+
+  name            = "trial-worker"
+  use_name_prefix = false
+  vpc_id          = aws_vpc.main.id
+  tags            = { Role = "worker" }
+  rules           = { updates = [443, 443, "tcp", "Updates"], _ = ["", "", ""] }
+
+  ingress_with_cidr_blocks = [
+    { from_port = 9100, to_port = 9103, protocol = "tcp", description = "Metrics", cidr_blocks = "10.0.0.0/8" },
+  ]
+  egress_rules       = ["updates"]
+  egress_cidr_blocks = ["10.0.0.0/8"]
+}
+"""
+LATER = """
+terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws" }
+  }
+}
+provider "aws" {}
+data "aws_security_group" "worker" {
+  name = "trial-worker"
+}
+"""
+IN_GITLAB = """
+terraform {
+  backend "http" {}
+}
+"""
+IN_S3 = """
+terraform {
+  backend "s3" {
+    bucket         = "trial-states"
+    key            = "trial/terraform.tfstate"
+    region         = "eu-west-1"
+    use_path_style = true
+  }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Style:
+    """A way to write it: the files of each stack, in the order in which they are applied, and the rules' own style."""
+
+    rules: str
+    stacks: dict[str, str]
+
+    def kept(self, name: str) -> str:
+        """What runbook.yml says of a stack whose state GitLab keeps; of others it needs to say nothing."""
+        return f", state: {name}" if IN_GITLAB in self.stacks[name] else ""
+
+
+def first(text: str, group: str = "aws_security_group.worker.id") -> str:
+    return COMMON.replace("GROUP", group) + text
+
+
+STYLES = {
+    "separate": Style("separate", {"trial": first(WORKER + SEPARATE)}),
+    "classic": Style("classic", {"trial": first(WORKER + CLASSIC)}),
+    "inline": Style("inline", {"trial": first(INLINE)}),
+    "pair": Style(
+        "separate",
+        {
+            "trial": first(WORKER) + IN_GITLAB,
+            "rules": LATER
+            + IN_GITLAB
+            + SEPARATE.replace("aws_security_group.worker", "data.aws_security_group.worker"),
+        },
+    ),
+    "module": Style("classic", {"trial": first(PUBLIC, "module.worker.security_group_id")}),
+    "s3": Style("separate", {"trial": first(WORKER + SEPARATE) + IN_S3}),
+}
 WORLD = "0.0.0.0/0"
 Undo = Callable[[], object]
 
@@ -378,39 +455,55 @@ def text_of(difference: Difference) -> str:
     return " ".join(str(cell) for row in tables.differences(one).rows for cell in row)
 
 
-def wrong(found: Verification, outcome: str, said: tuple[tuple[str, str], ...]) -> str:
+def wrong(found: tuple[str, list[tuple[str, str]]], outcome: str, said: tuple[tuple[str, str], ...]) -> str:
     """What verification said otherwise than it should; empty if nothing."""
-    left = [(difference.kind.value, text_of(difference)) for difference in found.differences]
+    ended, left = found
     for kind, word in said:
         hit = next((each for each in left if each[0] == kind and word in each[1]), None)
         if hit is None:
-            return f"no {kind} with {word!r} in {found.outcome}: {left}"
+            return f"no {kind} with {word!r} in {ended}: {left}"
         left.remove(hit)
     if left:
         return f"said besides: {left}"
-    return "" if found.outcome.value == outcome else f"{found.outcome}, and should be {outcome}"
+    return "" if ended == outcome else f"{ended}, and should be {outcome}"
 
 
 class Trial:
-    """One stack on the lab, verified in this process."""
+    """The stacks of a style on the lab, verified in this process."""
 
-    def __init__(self, folder: Path, lab: LabAddresses, files: str) -> None:
-        (folder / "stack").mkdir(parents=True)
-        (folder / "runbook.yml").write_text(CONFIG)
+    def __init__(self, folder: Path, lab: LabAddresses, style: Style) -> None:
+        for name, files in style.stacks.items():
+            (folder / name).mkdir(parents=True)
+            (folder / name / "main.tf").write_text(files)
+        shutil.copytree(MODULE, folder / "trial/security-group")
+        stacks = "".join(f"  {name}: {{path: {name}{style.kept(name)}}}\n" for name in style.stacks)
+        (folder / "runbook.yml").write_text(f"version: 1\nstacks:\n{stacks}")
         point_at_lab(folder / "runbook.yml", lab)
-        (folder / "stack/main.tf").write_text(COMMON + files)
         os.environ.update({**lab.environment(), "RUNBOOK_ROOT": str(folder), "RUNBOOK_OUTPUTS": str(folder / "out")})
         self.settings = Settings.load(folder)
-        self.terraform = terraform_client(self.settings, "trial")
+        self.stacks = {name: terraform_client(self.settings, name) for name in style.stacks}
 
     def apply(self) -> None:
         """Let Terraform make everything as the files want it."""
-        ensure_initialised(self.terraform)
-        self.terraform.run("apply", "-auto-approve", "-input=false", "-no-color")
+        for terraform in self.stacks.values():
+            ensure_initialised(terraform)
+            terraform.run("apply", "-auto-approve", "-input=false", "-no-color")
 
-    def verify(self) -> Verification:
-        """Compare the three places."""
-        return compare_places(gather_places(self.settings, "trial", lambda line: None))
+    def known(self) -> set[object]:
+        """The ids of all that stands in a state."""
+        states = [terraform.state_pull() for terraform in self.stacks.values()]
+        resources = [each for state in states for each in state["resources"]]
+        return {one["attributes"].get("id") for each in resources for one in each["instances"]}
+
+    def verify(self) -> tuple[str, list[tuple[str, str]]]:
+        """Compare the three places of each stack: the worst outcome, and what is said; of what two say alike, one."""
+        found = [compare_places(gather_places(self.settings, name, lambda line: None)) for name in self.stacks]
+        said = [[(each.kind.value, text_of(each)) for each in one.differences] for one in found]
+        alone = [
+            each for place, one in enumerate(said) for each in one if not any(each in other for other in said[:place])
+        ]
+        worst = max((one.outcome.value for one in found), key=("passed", "warned", "blocked").index)
+        return worst, alone
 
 
 def described(hand: Hand) -> dict[tuple[object, ...], tuple[Any, dict[str, Any]]]:
@@ -430,8 +523,7 @@ def clean(hand: Hand, trial: Trial, before: Container[object]) -> None:
     for reservation in hand.ec2.describe_instances(Filters=[{"Name": "vpc-id", "Values": [hand.vpc]}])["Reservations"]:
         for each in reservation["Instances"]:
             hand.ec2.terminate_instances(InstanceIds=[each["InstanceId"]])
-    resources = trial.terraform.state_pull()["resources"]
-    known = {one["attributes"].get("id") for each in resources for one in each["instances"]}
+    known = trial.known()
     filters = [{"Name": "vpc-id", "Values": [hand.vpc]}]
     for each in hand.ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]:
         if each["NetworkInterfaceId"] not in known:
@@ -449,12 +541,15 @@ def clean(hand: Hand, trial: Trial, before: Container[object]) -> None:
 
 def try_style(style: str, only: str) -> tuple[int, int]:
     """On a lab of its own: how many changes were tried, and how many were not told as they should be."""
-    settings = Settings.load(Path(__file__).resolve().parents[1])
+    settings = Settings.load(ROOT)
     bad = tried = 0
     with tempfile.TemporaryDirectory() as folder:
         lab = lab_up(settings, Path(folder) / "lab", lambda line: print(f"lab: {line}", file=sys.stderr))
         try:
             trial, hand = Trial(Path(folder) / style, lab, STYLES[style]), Hand(lab)
+            hand.client("s3", "eu-west-1").create_bucket(
+                Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+            )
             trial.apply()
             before = described(hand)
             said = wrong(trial.verify(), "passed", ())
@@ -463,7 +558,7 @@ def try_style(style: str, only: str) -> tuple[int, int]:
             for change in (change for change in CHANGES if only in change.name):
                 began = time.monotonic()
                 change.do(hand)
-                said = wrong(trial.verify(), *change.expected(style))
+                said = wrong(trial.verify(), *change.expected(STYLES[style].rules))
                 print(f"{style}: {change.name}: {said or 'right'} ({time.monotonic() - began:.1f} s)", flush=True)
                 tried, bad = tried + 1, bad + bool(said)
                 clean(hand, trial, before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from .models.base import UNKNOWN, Unknown
@@ -135,6 +136,7 @@ def said_by(source: str) -> str:
     return _DECIDED_IN.get(source, source)
 
 
+@lru_cache(maxsize=4096)
 def _opening(protocol: str, low: Port, high: Port) -> str:
     if protocol in _PROTOCOLS:
         return _PROTOCOLS[protocol]

@@ -75,7 +75,7 @@ def _parse(text: str) -> tuple[Any, Any]:
         try:
             return YAML(typ="safe").load(text), YAML(typ="safe").compose(text)
         except YAMLError:
-            # The parser in C is six times as fast; those in Python say better where a mistake is, and take a little more.
+            # The parser in C is six times as fast; those in Python say better what is wrong where, and take more.
             YAML(typ="rt", pure=True).load(text)
             return YAML(typ="safe", pure=True).load(text), YAML(typ="safe", pure=True).compose(text)
 

@@ -29,6 +29,7 @@ from .wide_lists import widened_lists
 __all__ = ["combine", "judge", "outcome_of"]
 
 _ORDER = list(Severity)
+_GIVEN = set(Finding.model_fields) - {"source", "waiver", "tool"}
 
 
 def judge(
@@ -164,7 +165,9 @@ def _made(policy: Policy, truth: Truth, options: JudgeOptions, what: tuple[str, 
     if truth is None and options.early:
         action = Action.WARN
     address, rule, message = what
-    return Finding(
+    # Thousands of them: the values are of the right types already.
+    return Finding.model_construct(
+        _GIVEN,
         policy=policy.id,
         verdict=Verdict.FAILED if truth else Verdict.UNKNOWN,
         severity=options.severities.get(policy.id, policy.severity),

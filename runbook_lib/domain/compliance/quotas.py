@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -80,7 +80,7 @@ def crowded_groups(changes: RuleChanges, limit: int, *, everything: bool) -> Ite
 
     Only what this stack knows of a group is counted: another stack may have rules in it, too.
     """
-    counts = _counts(changes)
+    counts = _counts(changes, _in_question(changes.after, limit))
     for (group, direction), families in sorted(counts.items()):
         # What goes into nobody knows which group may go into this one; all of it may go into one.
         floating = counts.get(("", direction), {}) if group else {}
@@ -107,14 +107,35 @@ def _at_most(total: _Weight, family: str) -> str:
     return f"{total.least} {family} or more" if total.most is None else f"{total.least} to {total.most} {family}"
 
 
-def _counts(changes: RuleChanges) -> _Counts:
+def _in_question(rules: Iterable[Rule], limit: int) -> frozenset[str] | None:
+    """The groups that may have more rules than `limit`; None for any group. Most have few, and need no counting."""
+    held: Counter[str] = Counter()
+    unclear = set()
+    for rule in rules:
+        group = _group(rule)
+        if not group:
+            return None
+        held[group] += 1
+        if rule.source_kind is SourceKind.PREFIX_LIST or rule.source is UNKNOWN or "[*]" in rule.address:
+            unclear.add(group)
+    return frozenset(unclear.union(group for group, count in held.items() if count > limit))
+
+
+def _group(rule: Rule) -> str:
+    """The group that the rule is known to be in, else an empty name."""
+    return rule.group if isinstance(rule.group, str) and not rule.group.endswith("[*]") else ""
+
+
+def _counts(changes: RuleChanges, groups: frozenset[str] | None) -> _Counts:
     counts: dict[tuple[str, Direction], dict[str, _Count]] = defaultdict(lambda: {name: _Count() for name in _FAMILIES})
     resized = {
         name for name, found in changes.lists_after.items()
         if name in changes.lists_before and changes.lists_before[name].most != found.most
     }  # fmt: skip
     for index, rule in enumerate(changes.after):
-        group = rule.group if isinstance(rule.group, str) and not rule.group.endswith("[*]") else ""
+        group = _group(rule)
+        if groups is not None and group not in groups:
+            continue
         touched = index in changes.touched or rule.source in resized
         known = isinstance(rule.direction, Direction)
         weights = tuple(zip(_FAMILIES, _weights(rule, changes), strict=True))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from runbook_lib.models.base import UNKNOWN, Unknown
@@ -17,7 +18,7 @@ from runbook_lib.models.rules import Direction, Rule
 
 from ..intervals import Interval, Intervals, size, union
 from .covered import Covered
-from .networks import WORLD, networks_of, public_parts
+from .networks import WORLD, Network, networks_of, public_parts
 from .ports import Opening
 
 __all__ = ["Slice", "world_together"]
@@ -83,16 +84,20 @@ def _gathered(rules: Sequence[Rule]) -> dict[tuple[Direction, int], tuple[list[_
                 if key[0] in ways:
                     blanks.append(_Blank(rule, group))
             continue
-        for version in sorted({network[0] for network in networks}):
-            spans = public_parts(networks, version)
-            addresses = size(spans)
-            if not 0 < addresses <= WORLD[version]:
-                continue
+        for version, spans, addresses in _parts(networks):
             known = UNKNOWN not in (rule.protocol, rule.from_port, rule.to_port)
             sure = fixed and len(ways) == 1 and known
             for direction in ways:
                 found[direction, version][0].append(_Member(index, rule, spans, addresses, group, sure))
     return found
+
+
+@lru_cache(maxsize=65536)
+def _parts(networks: tuple[Network, ...]) -> tuple[tuple[int, Intervals, int], ...]:
+    """What of the networks is a part of a world and not all of it, by family, and how many addresses that are."""
+    found = [(version, public_parts(networks, version)) for version in sorted({network[0] for network in networks})]
+    sized = [(version, spans, size(spans)) for version, spans in found]
+    return tuple(part for part in sized if 0 < part[2] <= WORLD[part[0]])
 
 
 class _Together:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from runbook_lib.errors import InputError
@@ -20,6 +21,7 @@ _SEPARATE: Final = {
     "aws_vpc_security_group_ingress_rule": Direction.INGRESS,
     "aws_vpc_security_group_egress_rule": Direction.EGRESS,
 }
+_DIRECTIONS: Final = {direction.value: direction for direction in Direction}
 # One for all of them: a set a rule takes more memory than the rule.
 _EVERY_FIELD: Final = set(Rule.model_fields)
 _LISTS: Final = ("aws_ec2_managed_prefix_list", "aws_prefix_list")
@@ -58,9 +60,9 @@ def _inline_rules(declaration: Declaration, around: Surroundings) -> Iterator[Ru
 def _classic_rules(declaration: Declaration, around: Surroundings) -> Iterator[Rule]:
     values, where = declaration.values, declaration.address
     kind = text(values, "type", where)
-    if not isinstance(kind, Unknown) and kind not in set(Direction):
+    direction = kind if isinstance(kind, Unknown) else _DIRECTIONS.get(str(kind))
+    if direction is None:
         raise InputError(f"{where}: type is neither ingress nor egress: {kind!r:.60}", "Check where this comes from.")
-    direction = UNKNOWN if isinstance(kind, Unknown) else Direction(str(kind))
     others = _listed_sources(values, declaration, around, "")
     yield from _rules(where, direction, _group(declaration, around), _common(values, "protocol", where), others)
 
@@ -112,12 +114,11 @@ def _listed_sources(
     where = declaration.address
     others: list[_Other] = []
     for key in ("cidr_blocks", "ipv6_cidr_blocks"):
-        networks = texts(values, key, where)
-        others += [_Other(SourceKind.NETWORK, source) for source in _listed(networks)]
-    lists = texts(values, "prefix_list_ids", where)
-    others += _prefix_lists(_listed(lists), declaration, around, prefix or "prefix_list_ids")
-    groups = texts(values, "security_groups", where)
-    others += _groups(_listed(groups), declaration, around, prefix or "security_groups")
+        others += [_Other(SourceKind.NETWORK, source) for source in _listed(texts(values, key, where))]
+    if lists := _listed(texts(values, "prefix_list_ids", where)):
+        others += _prefix_lists(lists, declaration, around, prefix or "prefix_list_ids")
+    if groups := _listed(texts(values, "security_groups", where)):
+        others += _groups(groups, declaration, around, prefix or "security_groups")
     single = text(values, "source_security_group_id", where)
     if isinstance(single, str) or (single is UNKNOWN and _may_name_a_group(declaration, around)):
         others += _groups((single,), declaration, around, "source_security_group_id")
@@ -163,8 +164,7 @@ def _groups(
     others = []
     for source in sources:
         candidates = around.refers_to(declaration, attribute) if source is UNKNOWN else (source,)
-        found = _of_type(candidates, *GROUP_TYPES, "default_security_group_id")
-        others.append(_Other(SourceKind.GROUP, _one_of(found)))
+        others.append(_Other(SourceKind.GROUP, _one_group(candidates)))
     return others
 
 
@@ -180,12 +180,13 @@ def _group(declaration: Declaration, around: Surroundings) -> str | Unknown:
     group = text(declaration.values, "security_group_id", declaration.address)
     if not isinstance(group, Unknown):
         return UNKNOWN if group is None else group
-    found = _of_type(around.refers_to(declaration, "security_group_id"), *GROUP_TYPES, "default_security_group_id")
-    return _one_of(found)
+    return _one_group(around.refers_to(declaration, "security_group_id"))
 
 
-def _one_of(candidates: tuple[str | Unknown, ...]) -> str | Unknown:
+@lru_cache(maxsize=1024)
+def _one_group(named: tuple[str | Unknown, ...]) -> str | Unknown:
     """The one group or, marked as such, one of several that are all made here: none of those is a VPC's own."""
+    candidates = _of_type(named, *GROUP_TYPES, "default_security_group_id")
     if len(candidates) == 1:
         return candidates[0]
     made = [c for c in candidates if isinstance(c, str) and _is_made(c)]

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from runbook_lib.models.base import UNKNOWN, Unknown
 
-from .addresses import ONE_OF, parse_address, split_reference
+from .addresses import ONE_OF, ResourceAddress, parse_address, split_reference
 from .readers import is_id
 
 __all__ = ["Configuration", "Known"]
@@ -69,20 +69,23 @@ class Configuration:
     def refers_to(self, address: str, attribute: str) -> tuple[str | Unknown, ...]:
         """Addresses of the resources that the attribute's expression names; UNKNOWN among them if it says no more."""
         parsed = parse_address(address)
-        resource = self._resource(address)
+        resource = self._found(parsed)
         if resource is None:
             return (UNKNOWN,)
         # Whatever names the same shares the answer, unless the instances' keys decide it.
         references = _references(_mapping(resource.get("expressions")).get(attribute))
-        key = parsed.key if _keyed(references) else ""
+        key = parsed.key if parsed.key and _keyed(references) else ""
         named = _with_each(references, resource)
         asked = (parsed.modules, tuple(named), key)
-        if asked not in self._answers:
-            self._answers[asked] = self._resolve(named, parsed.modules, key, 0) or (UNKNOWN,)
-        return self._answers[asked]
+        answer = self._answers.get(asked)
+        if answer is None:
+            answer = self._answers[asked] = self._resolve(named, parsed.modules, key, 0) or (UNKNOWN,)
+        return answer
 
     def _resource(self, address: str) -> Mapping[str, Any] | None:
-        parsed = parse_address(address)
+        return self._found(parse_address(address))
+
+    def _found(self, parsed: ResourceAddress) -> Mapping[str, Any] | None:
         if parsed.path not in self._resources:
             entries = self._module(parsed.path).get("resources")
             found = [_mapping(entry) for entry in entries] if isinstance(entries, list) else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, Final
 
 from runbook_lib.errors import InputError
@@ -11,6 +12,10 @@ from runbook_lib.models.base import UNKNOWN, Unknown
 
 __all__ = ["boolean", "join_unknown", "ports", "protocol", "text", "texts"]
 
+# Asked some hundred thousand times of a large plan: a union is made anew wherever it is written.
+_UNKNOWN_OR_NONE: Final = (Unknown, NoneType)
+_TEXT: Final = (str, Unknown, NoneType)
+_LIST: Final = (list, tuple)
 _NAMES: Final = {
     "-1": "all", "all": "all", "6": "tcp", "tcp": "tcp", "17": "udp", "udp": "udp", "1": "icmp", "icmp": "icmp",
     "58": "icmpv6", "icmpv6": "icmpv6", "icmp6": "icmpv6", "ipv6-icmp": "icmpv6",
@@ -27,14 +32,16 @@ def join_unknown(known: Any, unknown: Any) -> Any:
     """Put UNKNOWN into `known` wherever `unknown` (Terraform's `after_unknown`) is true, at any depth."""
     if unknown is True:
         return UNKNOWN
-    if not unknown:
+    if not unknown or _all_known(known, unknown):
         return known
     if _disagrees(known, unknown):
         return UNKNOWN
     if isinstance(unknown, dict):
         result = dict(known) if isinstance(known, dict) else {}
         for key, part in unknown.items():
-            if part:
+            if part is True:
+                result[key] = UNKNOWN
+            elif part:
                 result[key] = join_unknown(result.get(key), part)
         return result
     if isinstance(unknown, list):
@@ -44,6 +51,11 @@ def join_unknown(known: Any, unknown: Any) -> Any:
             join_unknown(value, part) for value, part in zip(padded, [*unknown, *[False] * len(padded)], strict=False)
         ]
     return known
+
+
+def _all_known(known: Any, unknown: Any) -> bool:
+    # `[false]`, as Terraform writes it of most lists.
+    return isinstance(unknown, list) and not any(unknown) and isinstance(known, list) and len(known) >= len(unknown)
 
 
 def _disagrees(known: Any, unknown: Any) -> bool:
@@ -66,6 +78,8 @@ def _any_unknown(unknown: Any) -> bool:
 
 def protocol(value: Any, where: str) -> str | Unknown:
     """tcp, udp, icmp, icmpv6, all or a number; UNKNOWN for a name that nobody knows."""
+    if isinstance(value, str) and value in _NAMES:
+        return _NAMES[value]
     if isinstance(value, Unknown):
         return value
     endless = isinstance(value, float) and not math.isfinite(value)
@@ -99,7 +113,9 @@ def ports(kind: str | Unknown, first: Any, last: Any, where: str) -> Ports:
 
 
 def _number(value: Any, name: str, where: str) -> int | Unknown | None:
-    if isinstance(value, Unknown | None):
+    if type(value) is int and 0 <= value <= 65535:
+        return value
+    if isinstance(value, _UNKNOWN_OR_NONE):
         return value
     if isinstance(value, str) and value.strip().removeprefix("-").isdecimal() and len(value) < 10:
         value = int(value)
@@ -111,9 +127,9 @@ def _number(value: Any, name: str, where: str) -> int | Unknown | None:
 def text(values: Mapping[str, Any], key: str, where: str) -> str | Unknown | None:
     """One text field; empty text is None."""
     value = values.get(key)
-    if isinstance(value, Unknown):
+    if value is None or isinstance(value, Unknown):
         return value
-    if value is not None and not isinstance(value, str):
+    if not isinstance(value, str):
         raise InputError(f"{where}: {key} is no text: {value!r:.60}", "Check where this input comes from.")
     return value or None
 
@@ -121,11 +137,11 @@ def text(values: Mapping[str, Any], key: str, where: str) -> str | Unknown | Non
 def texts(values: Mapping[str, Any], key: str, where: str) -> tuple[str | Unknown, ...] | Unknown:
     """A list of texts, of which some may be unknown, or all of it."""
     value = values.get(key)
-    if isinstance(value, Unknown):
-        return value
     if value is None:
         return ()
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str | Unknown | None) for item in value):
+    if isinstance(value, Unknown):
+        return value
+    if not isinstance(value, _LIST) or not all(isinstance(item, _TEXT) for item in value):
         raise InputError(f"{where}: {key} is no list of texts: {value!r:.60}", "Check where this input comes from.")
     return tuple(item for item in value if item is not None)
 
