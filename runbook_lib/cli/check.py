@@ -28,7 +28,6 @@ __all__ = ["register"]
 
 
 # What a plan changes it says itself. Files have no before here: that is the compliance step's.
-_NO_COMMIT = ComparedWith(problem="files are judged as they are", everything=True)
 
 
 class Format(StrEnum):
@@ -136,7 +135,8 @@ def _judge(files: PolicyFiles, request: Request) -> ComplianceReport:
     folders = (request.hcl,) if request.hcl else request.stacks or (Path.cwd(),)
     report = gate.judge(changes, request.scope, folders, early=request.plan is None)
     if request.plan is None:
-        report = report.model_copy(update={"compared_with": _NO_COMMIT})
+        compared = ComparedWith(problem="files are judged as they are", everything=True)
+        report = report.model_copy(update={"compared_with": compared})
     for path in request.sarif:
         report = gate.with_scanner(report, read_bounded(path), str(path))
     return report

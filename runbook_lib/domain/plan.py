@@ -27,8 +27,6 @@ _MODES: Final = {"managed", "data", "ephemeral"}
 # Before it is applied much of a plan can't be checked yet.
 _NO_FAILURE: Final = frozenset({"pass", "unknown"})
 _NAMED: Final = 5
-# One for all of them: a set a change takes more memory than the change.
-_GIVEN: Final = set(ResourceChange.model_fields) - {"deferred"}
 _REMEDY: Final = "Write it with `terraform show -json PLANFILE`."
 
 
@@ -170,8 +168,7 @@ def _change(entry: Any, where: str) -> ResourceChange:
     change = entry.get("change")
     if not isinstance(change, dict):
         raise InputError(f"the plan's {where} ({address}) has no change", _REMEDY)
-    return ResourceChange.model_construct(
-        _GIVEN,
+    return ResourceChange.trusted(
         address=address,
         type=_text(entry, "type", f"{where} ({address})") or _base(address)[-2],
         name=_text(entry, "name"),
@@ -183,6 +180,7 @@ def _change(entry: Any, where: str) -> ResourceChange:
         deposed=_text(entry, "deposed"),
         previous_address=_text(entry, "previous_address"),
         importing=bool(change.get("importing")),
+        deferred="",
     )
 
 

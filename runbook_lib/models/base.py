@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import Enum, StrEnum
-from typing import Final
+from functools import cache
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -29,6 +30,26 @@ class Model(BaseModel):
 
     # A model is built when it is first used: most processes use a few of them.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    @classmethod
+    def trusted(cls, **values: Any) -> Self:
+        """One with these values, which nothing checks: all of its fields, in their order, of the right types.
+
+        For the ten thousand rules of a large plan: it takes a quarter of the time of `model_construct`.
+        """
+        made = cls.__new__(cls)
+        set_attribute = object.__setattr__
+        set_attribute(made, "__dict__", values)
+        set_attribute(made, "__pydantic_fields_set__", _fields_of(cls))
+        set_attribute(made, "__pydantic_extra__", None)
+        set_attribute(made, "__pydantic_private__", None)
+        return made
+
+
+@cache
+def _fields_of(model: type[BaseModel]) -> set[str]:
+    # One for all of them: a set each takes more memory than what it is of.
+    return set(model.model_fields)
 
 
 class Outcome(StrEnum):

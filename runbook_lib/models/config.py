@@ -303,7 +303,7 @@ class StackConfig(Model):
     without: tuple[str, ...] = ()
     region: str = ""
     environment: dict[str, str] = {}
-    roles: RolesConfig = RolesConfig()
+    roles: RolesConfig = Field(default_factory=RolesConfig)
     accepted_differences: tuple[AcceptedDifference, ...] = ()
 
     @field_validator("environment")
@@ -331,15 +331,15 @@ class RunbookConfig(Model):
     stacks: dict[str, StackConfig]
     default_stack: str = ""
     runbooks: dict[Annotated[str, Field(pattern=STEP_NAME)], RunbookEntry] = {}
-    terraform: TerraformConfig = TerraformConfig()
-    gitlab: GitLabConfig = GitLabConfig()
-    slack: SlackConfig = SlackConfig()
-    environment: EnvironmentConfig = EnvironmentConfig()
-    approval: ApprovalConfig = ApprovalConfig()
-    compliance: ComplianceConfig = ComplianceConfig()
-    evidence: EvidenceConfig = EvidenceConfig()
+    terraform: TerraformConfig = Field(default_factory=TerraformConfig)
+    gitlab: GitLabConfig = Field(default_factory=GitLabConfig)
+    slack: SlackConfig = Field(default_factory=SlackConfig)
+    environment: EnvironmentConfig = Field(default_factory=EnvironmentConfig)
+    approval: ApprovalConfig = Field(default_factory=ApprovalConfig)
+    compliance: ComplianceConfig = Field(default_factory=ComplianceConfig)
+    evidence: EvidenceConfig = Field(default_factory=EvidenceConfig)
     services: tuple[ServiceConfig, ...] = ()
-    kernels: KernelsConfig = KernelsConfig()
+    kernels: KernelsConfig = Field(default_factory=KernelsConfig)
     steps: dict[str, StepConfig] = {}
 
     @model_validator(mode="after")

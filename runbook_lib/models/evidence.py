@@ -128,8 +128,8 @@ class EvidenceReport(Model):
     problems: tuple[str, ...] = ()
     signed_by: str = ""
     proven: bool = False
-    intact: Answer = Answer(holds=None)
-    signed: Answer = Answer(holds=None)
-    consistent: Answer = Answer(holds=None)
+    intact: Answer = Field(default_factory=lambda: Answer(holds=None))
+    signed: Answer = Field(default_factory=lambda: Answer(holds=None))
+    consistent: Answer = Field(default_factory=lambda: Answer(holds=None))
     not_covered: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

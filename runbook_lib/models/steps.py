@@ -60,7 +60,7 @@ class Step(RunStep):
     @property
     def recorded(self) -> RunStep:
         """What a run remembers of it."""
-        return RunStep(name=self.name, number=self.number, title=self.title, notebook=self.notebook)
+        return RunStep.model_construct(name=self.name, number=self.number, title=self.title, notebook=self.notebook)
 
 
 StepT = TypeVar("StepT", bound=RunStep)
@@ -79,7 +79,9 @@ _DRAWING = ("runbook_lib.report.charts", "matplotlib.figure", "matplotlib.backen
 def _built_in(number: int, name: str, title: str, preload: Sequence[str], **more: Any) -> Step:
     modules = (f"runbook_lib.steps.{name}", *_SHOWING, *preload)
     notebook = f"{number:02d}_{name}.ipynb"
-    return Step(name=name, number=number, title=title, notebook=notebook, preload=modules, decides=True, **more)
+    # Not validated: every process would build the model for these alone.
+    given: dict[str, Any] = {"name": name, "number": number, "title": title, "notebook": notebook}
+    return Step.model_construct(**given, preload=modules, decides=True, **more)
 
 
 BUILT_IN: tuple[Step, ...] = (

@@ -29,7 +29,6 @@ from .wide_lists import widened_lists
 __all__ = ["combine", "judge", "outcome_of"]
 
 _ORDER = list(Severity)
-_GIVEN = set(Finding.model_fields) - {"source", "waiver", "tool"}
 
 
 def judge(
@@ -165,9 +164,7 @@ def _made(policy: Policy, truth: Truth, options: JudgeOptions, what: tuple[str, 
     if truth is None and options.early:
         action = Action.WARN
     address, rule, message = what
-    # Thousands of them: the values are of the right types already.
-    return Finding.model_construct(
-        _GIVEN,
+    return Finding.trusted(
         policy=policy.id,
         verdict=Verdict.FAILED if truth else Verdict.UNKNOWN,
         severity=options.severities.get(policy.id, policy.severity),
@@ -176,7 +173,10 @@ def _made(policy: Policy, truth: Truth, options: JudgeOptions, what: tuple[str, 
         message=message,
         remedy=policy.remedy,
         controls=policy.controls,
+        source=None,
+        waiver=None,
         action=action,
+        tool="runbook",
     )
 
 

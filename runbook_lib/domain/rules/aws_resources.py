@@ -22,8 +22,6 @@ _SEPARATE: Final = {
     "aws_vpc_security_group_egress_rule": Direction.EGRESS,
 }
 _DIRECTIONS: Final = {direction.value: direction for direction in Direction}
-# One for all of them: a set a rule takes more memory than the rule.
-_EVERY_FIELD: Final = set(Rule.model_fields)
 _LISTS: Final = ("aws_ec2_managed_prefix_list", "aws_prefix_list")
 
 
@@ -33,6 +31,15 @@ class _Other(NamedTuple):
     kind: SourceKind
     source: str | Unknown
     entries: tuple[str, ...] | Unknown | None = None
+
+
+class _Common(NamedTuple):
+    """What the rules of one block share."""
+
+    protocol: str | Unknown
+    first: int | Unknown | None
+    last: int | Unknown | None
+    description: str | Unknown | None
 
 
 def _inline_rules(declaration: Declaration, around: Surroundings) -> Iterator[Rule]:
@@ -84,25 +91,25 @@ def _separate_rules(declaration: Declaration, around: Surroundings) -> Iterator[
     yield from _rules(where, _SEPARATE[declaration.type], _group(declaration, around), common, others)
 
 
-def _common(values: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
+def _common(values: Mapping[str, Any], key: str, where: str) -> _Common:
     kind = protocol(values.get(key), where)
     low, high = ports(kind, values.get("from_port"), values.get("to_port"), where)
-    description = text(values, "description", where)
-    return {"protocol": kind, "from_port": low, "to_port": high, "description": description}
+    return _Common(kind, low, high, text(values, "description", where))
 
 
 def _rules(
-    address: str, direction: Direction | Unknown, group: str | Unknown, common: dict[str, Any], others: list[_Other]
+    address: str, direction: Direction | Unknown, group: str | Unknown, common: _Common, others: list[_Other]
 ) -> Iterator[Rule]:
     for other in others:
-        # Ten thousand rules: the values are of the right types already, so validating them again buys nothing.
-        yield Rule.model_construct(
-            _EVERY_FIELD,
+        yield Rule.trusted(
             direction=direction,
-            **common,
+            protocol=common.protocol,
+            from_port=common.first,
+            to_port=common.last,
             source=other.source,
             source_kind=other.kind,
             entries=other.entries,
+            description=common.description,
             group=group,
             address=address,
         )

@@ -140,7 +140,7 @@ def test_keys_and_entries_are_found_by_line(tmp_path: Path) -> None:
 
 
 def test_a_tag_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="line 1: .*'!reference'"):
+    with pytest.raises(ConfigError, match=r"line 1: .*'!reference'"):
         load_yaml(write(tmp_path, "a: !reference [b]\n"))
 
 
