@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output, output_from_msg
 
 from ..adapters.kernel import TARGET
+from .endings import left_well
 from .kernels import Kernel
 from .outputs import CellOutputs
 
@@ -69,9 +70,12 @@ class CellClient(NotebookClient):
         request = self.kc.execute(cell.source, store_history=True, stop_on_error=not allowed)
         await self._until_idle(request, cell, cell_index)
         reply = await self._reply(request)
-        self._keep_error(cell.outputs, reply["content"])
-        if reply["content"]["status"] == "error" and not allowed:
-            raise CellExecutionError.from_cell_and_msg(cell, reply["content"])
+        replied = _error_of(reply["content"])
+        if replied is not None:
+            self._keep_error(cell.outputs, replied)
+        error = _first_error(cell.outputs, replied)
+        if error is not None and not allowed:
+            raise CellExecutionError.from_cell_and_msg(cell, error)
 
     async def _until_idle(self, request: str, cell: NotebookNode, cell_index: int) -> None:
         looked = time.monotonic()
@@ -96,13 +100,11 @@ class CellClient(NotebookClient):
         self._learn([str(value) for value in message["content"]["data"].get("values", [])])
         return True
 
-    def _keep_error(self, outputs: list[NotebookNode], reply: dict[str, Any]) -> None:
+    def _keep_error(self, outputs: list[NotebookNode], replied: dict[str, Any]) -> None:
         # Who shows tracebacks in a way of their own (rich does) leaves none: the record must say what went wrong.
-        if reply["status"] != "error" or any(output["output_type"] == "error" for output in outputs):
+        if any(output["output_type"] == "error" for output in outputs):
             return
-        name, value = str(reply.get("ename")), str(reply.get("evalue"))
-        traceback = [str(line) for line in reply.get("traceback") or ()] or [f"{name}: {value}"]
-        error = new_output("error", ename=name, evalue=value, traceback=traceback)
+        error = new_output("error", **replied)
         self.outputs.accept(outputs, error)
         outputs.append(error)
 
@@ -165,6 +167,23 @@ class CellClient(NotebookClient):
 
     def _hooked(self, msg: dict[str, Any]) -> bool:
         return bool(self.output_hook_stack.get(msg["parent_header"].get("msg_id", "")))
+
+
+def _error_of(reply: dict[str, Any]) -> dict[str, Any] | None:
+    # Anything but `ok` is a failure, `aborted` too; some kernels give no name to what went wrong.
+    status = reply.get("status")
+    if status == "ok":
+        return None
+    name, value = str(reply.get("ename") or "Error"), str(reply.get("evalue") or status)
+    traceback = [str(line) for line in reply.get("traceback") or ()] or [f"{name}: {value}"]
+    return {"ename": name, "evalue": value, "traceback": traceback}
+
+
+def _first_error(outputs: list[NotebookNode], replied: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the cell failed with. A kernel shows an error of `%run` or `%%capture`, and replies that all is well."""
+    shown = [dict(output) for output in outputs if output["output_type"] == "error"]
+    errors = [error for error in (replied, *shown) if error is not None]
+    return next((error for error in errors if not left_well(error["ename"], error["evalue"])), next(iter(errors), None))
 
 
 def _pieces(message: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ from ..domain.redaction import Redactor
 from ..domain.secret_patterns import named_secrets
 from ..errors import StoreError
 from .client import CellClient
-from .endings import CellStatus, Ending, EndingKind
+from .endings import CellStatus, Ending, EndingKind, left_well
 from .kernel_setup import FAILED_COMMAND
 from .kernels import Kernel
 from .options import EngineOptions
@@ -195,8 +195,8 @@ class Execution:
         return Ending(kind, name, value, 0, self._cell)
 
     def _left(self, value: str) -> Ending:
-        number = int(value) if NUMBER.fullmatch(value) else int(value not in {"", "None"})
-        if number:
+        if not left_well("SystemExit", value):
+            number = int(value) if NUMBER.fullmatch(value) else 1
             # The system keeps the lowest byte; what is left of 256 would say that all went well.
             number = number & 0xFF or 1
             return Ending(EndingKind.SYSTEM_EXIT, "SystemExit", f"sys.exit({value})", number, self._cell)

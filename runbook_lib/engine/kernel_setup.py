@@ -18,6 +18,7 @@ def setup(shell, modules, folders):
     # IPython's hint at sys.exit is meant for a person at a prompt.
     warnings.filterwarnings("ignore", message="To exit: use")
     make_failing_commands_errors(shell)
+    show_usage_errors_as_errors(shell)
     take_children_at_their_word()
     drop_no_message(shell)
     tame_flushes(shell)
@@ -44,6 +45,15 @@ def make_failing_commands_errors(shell):
         if status:
             raise subprocess.CalledProcessError(status, command)
     shell.system = system
+
+def show_usage_errors_as_errors(shell):
+    # A magic that is called wrongly says so on stderr alone, which %%capture keeps to itself.
+    plain = shell.show_usage_error
+    def show_usage_error(error):
+        plain(error)
+        shell._showtraceback(type(error), error, [f"{type(error).__name__}: {error}"])
+    if hasattr(shell, "_showtraceback"):
+        shell.show_usage_error = show_usage_error
 
 def drop_no_message(shell):
     # Of more than a thousand that wait for a busy reader the rest would be dropped, and with it the end of the cell.
