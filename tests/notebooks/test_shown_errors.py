@@ -56,7 +56,9 @@ def left(path: Path) -> tuple[dict[str, Any], list[str]]:
         ("get_ipython().run_cell('1 / 0')\nimport sys\nsys.exit(0)", "exception", "ZeroDivisionError"),
     ],
 )
-def test_error_that_was_shown_fails_the_cell(notebook: Make, tmp_path: Path, source: str, kind: str, error: str) -> None:
+def test_error_that_was_shown_fails_the_cell(
+    notebook: Make, tmp_path: Path, source: str, kind: str, error: str
+) -> None:
     path = notebook("'before'", source, AFTER)
     with pytest.raises(PapermillExecutionError) as caught:
         execute(path)
