@@ -56,6 +56,8 @@ class CellClient(NotebookClient):
         self._touch = touch
         # The outputs that show a display, by its id, with the cell that each is in.
         self._displays: dict[str, list[tuple[int, NotebookNode]]] = {}
+        # The errors that the running cell has shown, wherever: in a widget too, and what it has cleared since.
+        self._errors: list[dict[str, Any]] = []
         self._reader = OutputReader(kernel.client.iopub_channel.socket, kernel.client.session)
 
     async def run_cell(self, cell: NotebookNode, cell_index: int) -> None:
@@ -66,15 +68,16 @@ class CellClient(NotebookClient):
         assert self.kc is not None  # noqa: S101  for the type checker: it is set above
         allowed = "raises-exception" in cell.metadata.get("tags", [])
         cell.outputs = []
+        self._errors = []
         self.clear_before_next_output = False
         request = self.kc.execute(cell.source, store_history=True, stop_on_error=not allowed)
         await self._until_idle(request, cell, cell_index)
         reply = await self._reply(request)
-        replied = _error_of(reply["content"])
-        if replied is not None:
-            self._keep_error(cell.outputs, replied)
-        error = _first_error(cell.outputs, replied)
-        if error is not None and not allowed:
+        error = self._error(reply["content"])
+        if error is None:
+            return
+        self._keep_error(cell.outputs, error)
+        if not allowed:
             raise CellExecutionError.from_cell_and_msg(cell, error)
 
     async def _until_idle(self, request: str, cell: NotebookNode, cell_index: int) -> None:
@@ -100,13 +103,20 @@ class CellClient(NotebookClient):
         self._learn([str(value) for value in message["content"]["data"].get("values", [])])
         return True
 
-    def _keep_error(self, outputs: list[NotebookNode], replied: dict[str, Any]) -> None:
-        # Who shows tracebacks in a way of their own (rich does) leaves none: the record must say what went wrong.
+    def _error(self, reply: dict[str, Any]) -> dict[str, Any] | None:
+        # What the cell failed with. A kernel shows an error of `%run` or `%%capture`, and replies that all is well.
+        errors = [*_errors_of(reply), *self._errors]
+        bad = (error for error in errors if not left_well(error["ename"], error["evalue"]))
+        return next(bad, errors[0] if errors else None)
+
+    def _keep_error(self, outputs: list[NotebookNode], error: dict[str, Any]) -> None:
+        # Who shows tracebacks in a way of their own (rich does) leaves none, nor does one in a widget, or one that was
+        # cleared: the record must say what went wrong.
         if any(output["output_type"] == "error" for output in outputs):
             return
-        error = new_output("error", **replied)
-        self.outputs.accept(outputs, error)
-        outputs.append(error)
+        output = new_output("error", **error)
+        self.outputs.accept(outputs, output)
+        outputs.append(output)
 
     async def _reply(self, request: str) -> dict[str, Any]:
         while True:
@@ -126,6 +136,9 @@ class CellClient(NotebookClient):
         if "data" in content and kind in DISPLAYS:
             content["data"] = {mime: _shown(mime, value) for mime, value in content["data"].items()}
             self._show_anew(content)
+        if kind == "error":
+            content.update(_named(content))
+            self._errors.append(dict(content))
         return super().process_message(msg, cell, cell_index)
 
     def output(
@@ -135,7 +148,7 @@ class CellClient(NotebookClient):
         if self._hooked(msg):
             return super().output(outs, msg, display_id, cell_index)
         if self.clear_before_next_output:
-            self.outputs.clear()
+            self.outputs.clear(outs)
             outs[:] = []
             self.clear_before_next_output = False
         if msg["msg_type"] == "stream":
@@ -154,7 +167,7 @@ class CellClient(NotebookClient):
     def clear_output(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
         """The kernel clears the cell's output."""
         if not self._hooked(msg) and not msg["content"].get("wait"):
-            self.outputs.clear()
+            self.outputs.clear(outs)
         super().clear_output(outs, msg, cell_index)
 
     def _show_anew(self, content: dict[str, Any]) -> None:
@@ -162,6 +175,7 @@ class CellClient(NotebookClient):
             return
         self.outputs.clean_display(content)
         for cell_index, output in self._displays.get(display_id, ()):
+            self.outputs.forget([output])
             output["data"], output["metadata"] = content["data"], content["metadata"]
             self._touch(cell_index)
 
@@ -169,21 +183,17 @@ class CellClient(NotebookClient):
         return bool(self.output_hook_stack.get(msg["parent_header"].get("msg_id", "")))
 
 
-def _error_of(reply: dict[str, Any]) -> dict[str, Any] | None:
-    # Anything but `ok` is a failure, `aborted` too; some kernels give no name to what went wrong.
+def _errors_of(reply: dict[str, Any]) -> list[dict[str, Any]]:
+    # Anything but `ok` is a failure, `aborted` too.
     status = reply.get("status")
-    if status == "ok":
-        return None
-    name, value = str(reply.get("ename") or "Error"), str(reply.get("evalue") or status)
-    traceback = [str(line) for line in reply.get("traceback") or ()] or [f"{name}: {value}"]
+    return [] if status == "ok" else [_named({**reply, "evalue": reply.get("evalue") or status})]
+
+
+def _named(error: dict[str, Any]) -> dict[str, Any]:
+    # Some kernels give no name to what went wrong.
+    name, value = str(error.get("ename") or "Error"), str(error.get("evalue") or "")
+    traceback = [str(line) for line in error.get("traceback") or ()] or [f"{name}: {value}"]
     return {"ename": name, "evalue": value, "traceback": traceback}
-
-
-def _first_error(outputs: list[NotebookNode], replied: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What the cell failed with. A kernel shows an error of `%run` or `%%capture`, and replies that all is well."""
-    shown = [dict(output) for output in outputs if output["output_type"] == "error"]
-    errors = [error for error in (replied, *shown) if error is not None]
-    return next((error for error in errors if not left_well(error["ename"], error["evalue"])), next(iter(errors), None))
 
 
 def _pieces(message: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -59,7 +59,7 @@ _STATUS = {
 
 def left_well(name: str, value: str) -> bool:
     """Whether an error, as the kernel shows it, is `sys.exit()` with no status or with 0."""
-    return name == "SystemExit" and value in {"", "None", "0"}
+    return name == "SystemExit" and value in {"", "None", "0", "False"}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from .endings import CellStatus, Ending, EndingKind, left_well
 from .kernel_setup import FAILED_COMMAND
 from .kernels import Kernel
 from .options import EngineOptions
-from .outputs import CellOutputs, OutputListener, SideFiles
+from .outputs import LONGEST_MESSAGE, CellOutputs, OutputListener, SideFiles, shortened
 from .record import NotebookRecord
 from .saving import Destination, Saver
 from .stopping import Descendants, StopRequest, program_of, stop_kernel
@@ -67,8 +67,11 @@ class Execution:
         texts = {name: value for name, value in given.items() if isinstance(value, str)}
         self.redactor.add(named_secrets(texts, os.path.exists).values())
         self.record.begin()
+        if self.side is not None:
+            self.side.adopt_earlier()
         self.saver.open()
         self.saver.save()
+        self._settle()
 
     async def run(self, kernel: Kernel) -> Ending:
         """Execute all cells on the kernel."""
@@ -101,14 +104,22 @@ class Execution:
         with contextlib.suppress(OSError):
             self._outputs.finish()
         self.record.end(ending)
+        saved = True
         try:
             self.saver.save()
         except StoreError as error:
             ending = Ending(EndingKind.DISK_FULL, "StoreError", str(error), 0, ending.cell_index)
             self.record.end(ending)
-            self.saver.save_at_any_price()
+            saved = self.saver.save_at_any_price()
         self.saver.close()
+        if saved:
+            self._settle()
         return ending
+
+    def _settle(self) -> None:
+        # Not before the notebook is saved that no longer names them.
+        if self.side is not None:
+            self.side.settle([output for cell in self.nb.cells for output in cell.get("outputs", ())])
 
     async def _cells(self, client: CellClient, kernel: Kernel, watched: tuple[asyncio.Future[Any], ...]) -> Ending:
         deadline = self._after(self.options.notebook_timeout)
@@ -185,7 +196,7 @@ class Execution:
         return Ending(EndingKind.EXCEPTION, type(error).__name__, str(error), 0, self._cell)
 
     def _raised(self, error: CellExecutionError) -> Ending:
-        name, value = error.ename, self.redactor.mask(error.evalue)
+        name, value = error.ename, shortened(self.redactor.mask(error.evalue), LONGEST_MESSAGE)
         if name == "SystemExit":
             return self._left(value)
         if name == "KeyboardInterrupt" and self.stop.count:
