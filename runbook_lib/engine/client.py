@@ -22,6 +22,7 @@ from nbformat.v4 import new_output, output_from_msg
 from ..adapters.kernel import TARGET
 from .endings import left_well
 from .kernels import Kernel
+from .last_words import STREAMS
 from .outputs import CellOutputs
 
 __all__ = ["CellClient", "OutputReader"]
@@ -58,6 +59,11 @@ class CellClient(NotebookClient):
         self._displays: dict[str, list[tuple[int, NotebookNode]]] = {}
         # The errors that the running cell has shown, wherever: in a widget too, and what it has cleared since.
         self._errors: list[dict[str, Any]] = []
+        self._words = kernel.words
+        self._request = ""
+        # How far the running cell's streams have been heard, as the kernel counts; and how many messages.
+        self._positions: dict[str, int] = {}
+        self.heard = 0
         self._reader = OutputReader(kernel.client.iopub_channel.socket, kernel.client.session)
 
     async def run_cell(self, cell: NotebookNode, cell_index: int) -> None:
@@ -70,7 +76,8 @@ class CellClient(NotebookClient):
         cell.outputs = []
         self._errors = []
         self.clear_before_next_output = False
-        request = self.kc.execute(cell.source, store_history=True, stop_on_error=not allowed)
+        self._positions = {}
+        request = self._request = self.kc.execute(cell.source, store_history=True, stop_on_error=not allowed)
         await self._until_idle(request, cell, cell_index)
         reply = await self._reply(request)
         error = self._error(reply["content"])
@@ -84,9 +91,11 @@ class CellClient(NotebookClient):
         looked = time.monotonic()
         while True:
             message = await self._reader.next()
-            if self._announced(message):
+            self.heard += 1
+            if self._announced(message) or message["parent_header"].get("msg_id") != request:
                 continue
-            for piece in _pieces(message) if message["parent_header"].get("msg_id") == request else ():
+            for piece in _pieces(message):
+                self.heard += 1
                 try:
                     self.process_message(piece, cell, cell_index)
                 except CellExecutionComplete:
@@ -95,6 +104,18 @@ class CellClient(NotebookClient):
                     # Signals and time-outs wait for this while a flood of output is masked.
                     await asyncio.sleep(0.001)
                     looked = time.monotonic()
+            if "position" in message["content"]:
+                self._positions[message["content"]["name"]] = message["content"]["position"]
+
+    def hear_last_words(self, cell: NotebookNode, cell_index: int) -> None:
+        """Take what a kernel that has died had flushed in this cell, and could not send."""
+        if self._words is None or not self._request:
+            return
+        for name in STREAMS:
+            text = self._words.after(name, self._request, self._positions.get(name, 0))
+            message = {"msg_type": "stream", "parent_header": {"msg_id": self._request}}
+            for piece in _pieces({**message, "content": {"name": name, "text": text}}) if text else ():
+                self.process_message(piece, cell, cell_index)
 
     def _announced(self, message: dict[str, Any]) -> bool:
         # A step tells what must not be shown, perhaps from a thread of an earlier cell; it is kept nowhere.

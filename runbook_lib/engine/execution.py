@@ -160,21 +160,34 @@ class Execution:
         kind, limit = min(limits.items(), key=lambda item: item[1] or float("inf"))
         patience = None if limit is None else max(0.0, limit - time.monotonic())
         await asyncio.wait({task, *watched}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-        if watched[2].done() and not task.done():
-            # What the dead kernel had sent still lies in the socket.
-            await asyncio.wait({task}, timeout=0.5)
+        if watched[2].done():
+            await self._hear_out(client, task)
         if task.done():
             return self._judge(task)
         if watched[2].done():
             task.cancel()
+            self._hear_last_words(client)
             return Ending(EndingKind.KERNEL_DIED, "DeadKernelError", self._death(kernel), 0, self._cell)
         ending = self._cause(kind, watched)
         self._outputs.hurry()
         answered = await stop_kernel(kernel, task, self.stop, self._below, self.options)
         if not answered:
+            self._hear_last_words(client)
             message = f"{ending.message}; the kernel did not answer the interrupt and was killed"
             ending = Ending(ending.kind, ending.error_type, message, ending.number, ending.cell_index)
         return ending
+
+    @staticmethod
+    async def _hear_out(client: CellClient, task: asyncio.Future[Any]) -> None:
+        # What the dead kernel had sent still lies in the socket, perhaps a lot.
+        heard = -1
+        while not task.done() and client.heard != heard:
+            heard = client.heard
+            await asyncio.wait({task}, timeout=0.5)
+
+    def _hear_last_words(self, client: CellClient) -> None:
+        with contextlib.suppress(OSError):
+            client.hear_last_words(self.nb.cells[self._cell], self._cell)
 
     def _cause(self, kind: EndingKind, watched: tuple[asyncio.Future[Any], ...]) -> Ending:
         if self.stop.count:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
+from .last_words import FORM
+
 __all__ = ["FAILED_COMMAND", "setup_code"]
 
 FAILED_COMMAND = "CalledProcessError"
 # Sent as text, since the kernel's environment need not have this package. It leaves no name behind in the notebook's.
 _SETUP = """
-def setup(shell, modules, folders):
+def setup(shell, modules, folders, words):
     import gc, importlib, sys, warnings
     # What lies in the working folder is no library; what the runbook names may be one, after all that is installed.
     sys.path[:] = [path for path in sys.path if path not in ("", ".")]
@@ -19,9 +21,11 @@ def setup(shell, modules, folders):
     warnings.filterwarnings("ignore", message="To exit: use")
     make_failing_commands_errors(shell)
     show_usage_errors_as_errors(shell)
+    make_a_missing_folder_an_error(shell)
     take_children_at_their_word()
     drop_no_message(shell)
-    tame_flushes(shell)
+    tame_flushes(shell, keep_last_words(*words))
+    keep_old_line_ends()
     end_children_with_their_cell(shell)
     let_no_child_hold_the_kernel(shell.kernel)
     let_the_last_word_be_said(shell.kernel)
@@ -55,6 +59,38 @@ def show_usage_errors_as_errors(shell):
     if hasattr(shell, "_showtraceback"):
         shell.show_usage_error = show_usage_error
 
+def make_a_missing_folder_an_error(shell):
+    # %cd prints what went wrong, and the cells that follow work in the wrong folder. IPython imports it with its like
+    # where one of them is called, which takes a while.
+    import os
+    def begin(info):
+        if not any(word in info.raw_cell for word in ("cd", "pushd", "%run", "magic")):
+            return
+        shell.events.unregister("pre_run_cell", begin)
+        shell.find_line_magic("cd")
+        magics = shell.magics_manager.registry.get("OSMagics")
+        if magics is not None:
+            magics.cd = shell.magics_manager.magics["line"]["cd"] = strict(magics.cd)
+    def strict(plain):
+        def cd(parameter=""):
+            errors, chdir = [], os.chdir
+            def change(path):
+                try:
+                    chdir(path)
+                except OSError as error:
+                    errors.append(error)
+                    raise
+            os.chdir = change
+            try:
+                result = plain(parameter)
+            finally:
+                os.chdir = chdir
+            if errors:
+                raise errors[0]
+            return result
+        return cd
+    shell.events.register("pre_run_cell", begin)
+
 def drop_no_message(shell):
     # Of more than a thousand that wait for a busy reader the rest would be dropped, and with it the end of the cell.
     thread = getattr(shell.kernel, "iopub_thread", None)
@@ -62,14 +98,70 @@ def drop_no_message(shell):
         import zmq
         thread.schedule(lambda: thread.socket.setsockopt(zmq.SNDHWM, 0))
 
-def tame_flushes(shell):
-    # A flush waits for another thread and sends a message. The first ones of a cell do, so that nothing is lost if the
-    # kernel dies; of a flood, fifty a second do, and the stream's own timer takes the rest.
+def keep_last_words(path, header, room, width):
+    # What is flushed waits in this process for its turn to be sent, and is lost if the kernel dies. Hence it is written
+    # into a file first; into a mapped one a full disk would let nobody write without being killed. Each message says
+    # how far it goes. Gives for each stream what does this at once.
+    import os, sys
+    kernel = os.getpid()
+    file = os.open(path, os.O_RDWR) if path else None
+    def keep(stream, begin):
+        plain, lock, held, place, sent = stream._flush_buffers, stream._buffer_lock, [], ["", 0], [None]
+        def write(parent, text):
+            present = getattr(stream, "_parent_header_global", None) or stream.parent_header
+            cell = parent.get("msg_id")
+            if not cell or cell != present.get("msg_id") or os.getpid() != kernel:
+                return None
+            if place[0] != cell:
+                place[:] = cell, 0
+            last = text[-room:]
+            at = (place[1] + len(text) - len(last)) % room
+            data, fits = last.encode("utf-32-le", "surrogatepass"), width * (room - at)
+            try:
+                os.pwrite(file, data[:fits], begin + header + width * at)
+                if len(data) > fits:
+                    os.pwrite(file, data[fits:], begin + header)
+                place[1] += len(text)
+                os.pwrite(file, f"{place[1]} {cell}\\n".encode(), begin)
+            except OSError:
+                return None
+            return place[1]
+        def take():
+            with lock:
+                held.extend((parent, text, write(parent, text)) for parent, text in plain() if text)
+        def flush_buffers():
+            with lock:
+                take()
+                taken = held[:]
+                del held[:]
+            joined = {}
+            for parent, text, position in taken:
+                entry = joined.setdefault(parent.get("msg_id"), [parent, "", None])
+                entry[1:] = entry[1] + text, position
+            for parent, text, sent[0] in joined.values():
+                yield parent, text
+        def say_how_far(message):
+            if sent[0] is not None:
+                message["content"]["position"] = sent[0]
+            return message
+        stream._flush_buffers = flush_buffers
+        stream.pub_thread.schedule(lambda: stream.register_hook(say_how_far))
+        os.register_at_fork(after_in_child=held.clear)
+        return take
+    taking = {}
+    for number, stream in enumerate((sys.stdout, sys.stderr)):
+        if file is not None and hasattr(stream, "_flush_buffers") and hasattr(stream, "register_hook"):
+            taking[stream] = keep(stream, number * (header + width * room))
+    return taking
+
+def tame_flushes(shell, taking):
+    # A flush waits for another thread and sends a message. The first ones of a cell do; of a flood, fifty a second do,
+    # and the stream's own timer takes the rest. Should the kernel die, what was flushed is written down.
     import select, sys, time
     allowed, pause = 500, 0.02
     refreshed = []
     def tame(stream):
-        plain, state = stream.flush, [allowed, 0.0]
+        plain, state, take = stream.flush, [allowed, 0.0], taking.get(stream, lambda: None)
         def flush():
             # The kernel flushes four times a cell: where nothing was written there is nothing to wait for. What a child
             # wrote is read by another thread.
@@ -80,6 +172,8 @@ def tame_flushes(shell):
             if written and (state[0] > 0 or time.monotonic() - state[1] >= pause):
                 state[:] = state[0] - 1, time.monotonic()
                 plain()
+            elif written:
+                take()
         def refresh():
             state[0] = allowed
         stream.flush = flush
@@ -93,6 +187,38 @@ def tame_flushes(shell):
         for refresh in refreshed:
             refresh()
     shell.events.register("post_execute", allow_again)
+
+def keep_old_line_ends():
+    # A carriage return goes back to the line's beginning. A text that is written at once and has several without any
+    # line feed, none at its beginning, has lines that end so, unless these differ in their numbers alone: a progress.
+    import collections, io, re, sys
+    def letters(line):
+        return "".join(filter(str.isalpha, line))
+    def differ(lines):
+        words = set(map(letters, lines))
+        table = all(re.search("[0-9][,;\\t] *[0-9]", line) for line in lines)
+        return len(words) > 1 or (words == {""} and table)
+    def read(text):
+        body = text.rstrip("\\r\\n")
+        lines = [line for line in body.split("\\r") if line.strip()]
+        several = len(lines) > 2 or (len(lines) == 2 and text[len(body):].startswith("\\r"))
+        if several and "\\n" not in body and body[0] != "\\r" and differ(lines):
+            return re.sub("\\r\\n?", "\\n", text)
+        return text
+    class Buffer(io.StringIO):
+        # Not the stream's own method: IPython puts another one in its place with every cell.
+        def write(self, text):
+            return super().write(read(text) if "\\r" in text else text)
+    def watch(stream):
+        def rotate():
+            with stream._buffer_lock:
+                full, stream._buffers = stream._buffers, collections.defaultdict(Buffer)
+            return full
+        stream._buffers = collections.defaultdict(Buffer, stream._buffers)
+        stream._rotate_buffers = rotate
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "_rotate_buffers"):
+            watch(stream)
 
 def take_children_at_their_word():
     # What child processes write reaches the engine, and would go to where the kernel's own output went as well: past
@@ -147,12 +273,15 @@ def let_the_last_word_be_said(kernel):
             thread.join(2)
     atexit.register(end_control)
 
-setup(get_ipython(), MODULES, FOLDERS)
+setup(get_ipython(), MODULES, FOLDERS, LAST_WORDS)
 """
 
 
-def setup_code(preload: Iterable[str] = (), import_from: Iterable[str] = ()) -> str:
-    """The code to execute silently in a new IPython kernel, which may import from these folders too."""
+def setup_code(preload: Iterable[str] = (), import_from: Iterable[str] = (), last_words: str = "") -> str:
+    """The code to execute silently in a new IPython kernel, which may import from these folders too.
+
+    `last_words` is the path of the file for what it flushes.
+    """
     source = textwrap.dedent(_SETUP).replace("MODULES", repr(tuple(preload)))
-    source = source.replace("FOLDERS", repr(tuple(import_from)))
+    source = source.replace("FOLDERS", repr(tuple(import_from))).replace("LAST_WORDS", repr((last_words, *FORM)))
     return f"exec(compile({source!r}, '<runbook>', 'exec'), {{'get_ipython': get_ipython}})"
