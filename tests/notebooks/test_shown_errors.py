@@ -21,6 +21,7 @@ from .test_papermill_features import execute
 from .test_sequence import Sequences
 
 Make = Callable[..., Path]
+CLEAR = "from IPython.display import clear_output\nclear_output()"
 AFTER = "open('went on', 'w').close()"
 
 
@@ -54,6 +55,12 @@ def left(path: Path) -> tuple[dict[str, Any], list[str]]:
         ("%no_such_magic", "exception", "UsageError"),
         ("%run no_such_file.py", "exception", "Exception"),
         ("get_ipython().run_cell('1 / 0')\nimport sys\nsys.exit(0)", "exception", "ZeroDivisionError"),
+        (f"get_ipython().run_cell('1 / 0')\n{CLEAR}", "exception", "ZeroDivisionError"),
+        ("import ipywidgets\nwith ipywidgets.Output():\n    1 / 0", "exception", "ZeroDivisionError"),
+        ("import ipywidgets\nipywidgets.interact(lambda x: 1 / x, x=(0, 0))", "exception", "ZeroDivisionError"),
+        ("%cd /no/such/folder", "exception", "FileNotFoundError"),
+        ("%%capture\n%pushd /no/such/folder", "exception", "FileNotFoundError"),
+        ("%%capture\n%timeit -n1 -r1 1 / 0", "exception", "ZeroDivisionError"),
     ],
 )
 def test_error_that_was_shown_fails_the_cell(
@@ -70,7 +77,16 @@ def test_error_that_was_shown_fails_the_cell(
 
 
 @pytest.mark.parametrize(
-    "source", ["%run leaves.py", "%%capture\nimport sys\nsys.exit(4)", "get_ipython().run_cell('raise SystemExit(4)')"]
+    "source",
+    [
+        "%run leaves.py",
+        "%%capture\n%run leaves.py",
+        "%%capture\nimport sys\nsys.exit(4)",
+        "%time raise SystemExit(4)",
+        "get_ipython().run_cell('raise SystemExit(4)')",
+        "import ipywidgets\nwith ipywidgets.Output():\n    raise SystemExit(4)",
+        f"get_ipython().run_cell('raise SystemExit(4)')\n{CLEAR}",
+    ],
 )
 def test_leaving_within_something_leaves_the_notebook(notebook: Make, source: str) -> None:
     path = notebook(source, AFTER)
@@ -81,11 +97,26 @@ def test_leaving_within_something_leaves_the_notebook(notebook: Make, source: st
     assert (about["ending"], statuses) == ("system_exit", ["failed", "not_run"])
 
 
-def test_leaving_well_within_something_is_a_good_end(notebook: Make) -> None:
-    path = notebook("%%capture\nimport sys\nsys.exit(0)", AFTER)
+@pytest.mark.parametrize(
+    "source",
+    [
+        "%%capture\nimport sys\nsys.exit(0)",
+        "import sys\nsys.exit(False)",
+        "get_ipython().run_cell('raise SystemExit')",
+        "import ipywidgets\nwith ipywidgets.Output():\n    raise SystemExit(0)",
+    ],
+)
+def test_leaving_well_within_something_is_a_good_end(notebook: Make, source: str) -> None:
+    path = notebook(source, AFTER)
     execute(path)
     about, statuses = left(path)
     assert (about["outcome"], statuses) == ("completed", ["completed", "not_run"])
+
+
+def test_folder_that_is_there_is_gone_into(notebook: Make, tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    nb = execute(notebook("%cd -q below\n%pushd ..\n%popd", "%pwd"))
+    assert nb.cells[1].outputs[0].data["text/plain"] == repr(str(tmp_path / "below"))
 
 
 def test_script_that_leaves_well_lets_the_notebook_go_on(notebook: Make, tmp_path: Path) -> None:
@@ -151,3 +182,19 @@ def test_step_that_shows_an_error_before_its_result_is_not_passed(tmp_path: Path
     assert [result.outcome for result in summary.results] == [Outcome.ERRORED]
     assert summary.exit_status == 3
     assert sequences.notebook("compliance")["cells"][-1]["metadata"]["papermill"]["status"] == "not_run"
+
+
+@pytest.mark.parametrize(
+    "source", ["%%capture\n1 / 0", "get_ipython().run_cell('1 / 0')", "%cd /no/such/folder", "raise SystemExit(4)"]
+)
+def test_step_that_shows_an_error_behind_its_result_is_not_passed(tmp_path: Path, source: str) -> None:
+    sequences = Sequences(tmp_path)
+    sequences.step("compliance")
+    path = tmp_path / "01_compliance.ipynb"
+    nb = json.loads(path.read_text())
+    nb["cells"].append({**nb["cells"][-1], "id": "late", "source": source})
+    path.write_text(json.dumps(nb))
+    sequences.step("plan")
+    summary = sequences.run()
+    assert [result.outcome for result in summary.results] == [Outcome.ERRORED]
+    assert json.loads(sequences.file("compliance", "result.json").read_text())["outcome"] == "errored"
