@@ -100,35 +100,41 @@ def drop_no_message(shell):
 
 def keep_last_words(path, header, room, width):
     # What is flushed waits in this process for its turn to be sent, and is lost if the kernel dies. Hence it is written
-    # into a file first; into a mapped one a full disk would let nobody write without being killed. Each message says
-    # how far it goes. Gives for each stream what does this at once.
-    import os, sys
+    # first into memory that another process has as well. Each message says how far it goes. Gives for each stream what
+    # does this at once.
+    import mmap, os, sys
+    taking = {}
+    if not path:
+        return taking
     kernel = os.getpid()
-    file = os.open(path, os.O_RDWR) if path else None
+    with open(path, "r+b") as file:
+        memory = mmap.mmap(file.fileno(), 0)
     def keep(stream, begin):
-        plain, lock, held, place, sent = stream._flush_buffers, stream._buffer_lock, [], ["", 0], [None]
+        lock, held, place, sent = stream._buffer_lock, [], [None, b"", 0], [None]
+        start = begin + header
         def write(parent, text):
-            present = getattr(stream, "_parent_header_global", None) or stream.parent_header
-            cell = parent.get("msg_id")
-            if not cell or cell != present.get("msg_id") or os.getpid() != kernel:
+            cell = (getattr(stream, "_parent_header_global", None) or stream.parent_header).get("msg_id")
+            if not cell or ("msg_id", cell) not in parent or os.getpid() != kernel:
                 return None
             if place[0] != cell:
-                place[:] = cell, 0
+                place[:] = cell, cell.encode(), 0
             last = text[-room:]
-            at = (place[1] + len(text) - len(last)) % room
-            data, fits = last.encode("utf-32-le", "surrogatepass"), width * (room - at)
-            try:
-                os.pwrite(file, data[:fits], begin + header + width * at)
-                if len(data) > fits:
-                    os.pwrite(file, data[fits:], begin + header)
-                place[1] += len(text)
-                os.pwrite(file, f"{place[1]} {cell}\\n".encode(), begin)
-            except OSError:
-                return None
-            return place[1]
+            at = width * ((place[2] + len(text) - len(last)) % room)
+            data = last.encode("utf-32-le", "surrogatepass")
+            fits = width * room - at
+            memory[start + at : start + at + len(data[:fits])] = data[:fits]
+            if len(data) > fits:
+                memory[start : start + len(data) - fits] = data[fits:]
+            place[2] += len(text)
+            said = b"%d %s\\n" % (place[2], place[1])
+            memory[begin : begin + len(said)] = said
+            return place[2]
         def take():
             with lock:
-                held.extend((parent, text, write(parent, text)) for parent, text in plain() if text)
+                for parent, buffer in stream._rotate_buffers().items():
+                    text = buffer.getvalue()
+                    if text:
+                        held.append((parent, text, write(parent, text)))
         def flush_buffers():
             with lock:
                 take()
@@ -136,10 +142,12 @@ def keep_last_words(path, header, room, width):
                 del held[:]
             joined = {}
             for parent, text, position in taken:
-                entry = joined.setdefault(parent.get("msg_id"), [parent, "", None])
-                entry[1:] = entry[1] + text, position
-            for parent, text, sent[0] in joined.values():
-                yield parent, text
+                texts = joined.setdefault(parent, [[], None])
+                texts[0].append(text)
+                texts[1] = position
+            for parent, (texts, position) in joined.items():
+                sent[0] = position
+                yield dict(parent), "".join(texts)
         def say_how_far(message):
             if sent[0] is not None:
                 message["content"]["position"] = sent[0]
@@ -147,11 +155,10 @@ def keep_last_words(path, header, room, width):
         stream._flush_buffers = flush_buffers
         stream.pub_thread.schedule(lambda: stream.register_hook(say_how_far))
         os.register_at_fork(after_in_child=held.clear)
-        return take
-    taking = {}
+        taking[stream] = take
     for number, stream in enumerate((sys.stdout, sys.stderr)):
-        if file is not None and hasattr(stream, "_flush_buffers") and hasattr(stream, "register_hook"):
-            taking[stream] = keep(stream, number * (header + width * room))
+        if all(hasattr(stream, name) for name in ("_flush_buffers", "_rotate_buffers", "register_hook")):
+            keep(stream, number * (header + width * room))
     return taking
 
 def tame_flushes(shell, taking):
@@ -207,8 +214,8 @@ def keep_old_line_ends():
         return text
     class Buffer(io.StringIO):
         # Not the stream's own method: IPython puts another one in its place with every cell.
-        def write(self, text):
-            return super().write(read(text) if "\\r" in text else text)
+        def write(self, text, plain=io.StringIO.write):
+            return plain(self, read(text) if "\\r" in text else text)
     def watch(stream):
         def rotate():
             with stream._buffer_lock:

@@ -189,10 +189,13 @@ async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None
     kernel.client.allow_stdin = False
     kernel.language_info = await asyncio.wait_for(_ready(kernel), request.start_timeout)
     if ipython:
-        kernel.words = LastWords(kernel.folder)
-        code = setup_code(request.preload, request.import_from, str(kernel.words.path))
+        with contextlib.suppress(OSError):
+            kernel.words = LastWords(kernel.folder)
+        path = str(kernel.words.path) if kernel.words else ""
+        code = setup_code(request.preload, request.import_from, path)
         await asyncio.wait_for(_execute_silently(kernel, code), SETUP_TIMEOUT)
-        kernel.words.hide()
+        if kernel.words:
+            kernel.words.hide()
 
 
 def _last_words(folder: Path) -> str:

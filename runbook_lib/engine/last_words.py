@@ -10,7 +10,7 @@ __all__ = ["FORM", "STREAMS", "LastWords"]
 
 # Bytes before a stream's text, and the characters of it that are kept: the last ones, in a ring.
 HEADER: Final = 512
-ROOM: Final = 262_144
+ROOM: Final = 131_072
 WIDTH: Final = 4
 STREAMS: Final = ("stdout", "stderr")
 # What the kernel has to know.
@@ -18,7 +18,7 @@ FORM: Final = (HEADER, ROOM, WIDTH)
 
 
 class LastWords:
-    """A file that a kernel writes and the engine reads.
+    """A file that a kernel has in its memory and the engine reads; OSError if there is no room for it.
 
     For each stream it says how many characters the present cell has written, and holds the last ones, four bytes each.
     Nothing in it is masked: it has a name no longer than the kernel needs to open it.
@@ -27,6 +27,8 @@ class LastWords:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "words"
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        # All of it at once: a process that writes to memory for which the disk has no room is killed.
+        _reserve(self._file, len(STREAMS) * (HEADER + WIDTH * ROOM))
 
     def hide(self) -> None:
         """The kernel has opened it: nobody else shall."""
@@ -42,7 +44,7 @@ class LastWords:
         """What a cell wrote behind the characters that were heard."""
         begin = STREAMS.index(stream) * (HEADER + WIDTH * ROOM)
         written, _, cell = self._read(begin, HEADER).partition(b"\n")[0].decode("ascii", "replace").partition(" ")
-        if cell != request:
+        if cell != request or not written.isdigit():
             return ""
         missing = int(written) - heard
         kept = min(missing, ROOM)
@@ -56,3 +58,10 @@ class LastWords:
 
     def _read(self, at: int, size: int) -> bytes:
         return os.pread(self._file, size, at)
+
+
+def _reserve(file: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:  # macOS
+        os.pwrite(file, bytes(size), 0)

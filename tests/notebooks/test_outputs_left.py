@@ -237,7 +237,8 @@ def test_end_of_a_flood_is_there_and_what_is_missing_is_said(notebook: Make, tmp
     with pytest.raises(DeadKernelError):
         execute(path)
     assert stream(path).endswith(f"{'y' * 1000} 19\n")
-    whole = (tmp_path / "in.out-output-001-stdout.txt").read_text()
+    file = tmp_path / "in.out-output-001-stdout.txt"
+    whole = file.read_text() if file.exists() else stream(path)
     assert whole.count("y") == 2_000_000 or "characters were lost with the kernel" in whole
 
 
