@@ -20,7 +20,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output, output_from_msg
 
 from ..adapters.kernel import TARGET
+from .endings import left_well
 from .kernels import Kernel
+from .last_words import STREAMS
 from .outputs import CellOutputs
 
 __all__ = ["CellClient", "OutputReader"]
@@ -55,6 +57,13 @@ class CellClient(NotebookClient):
         self._touch = touch
         # The outputs that show a display, by its id, with the cell that each is in.
         self._displays: dict[str, list[tuple[int, NotebookNode]]] = {}
+        # The errors that the running cell has shown, wherever: in a widget too, and what it has cleared since.
+        self._errors: list[dict[str, Any]] = []
+        self._words = kernel.words
+        self._request = ""
+        # How far the running cell's streams have been heard, as the kernel counts; and how many messages.
+        self._positions: dict[str, int] = {}
+        self.heard = 0
         self._reader = OutputReader(kernel.client.iopub_channel.socket, kernel.client.session)
 
     async def run_cell(self, cell: NotebookNode, cell_index: int) -> None:
@@ -65,21 +74,28 @@ class CellClient(NotebookClient):
         assert self.kc is not None  # noqa: S101  for the type checker: it is set above
         allowed = "raises-exception" in cell.metadata.get("tags", [])
         cell.outputs = []
+        self._errors = []
         self.clear_before_next_output = False
-        request = self.kc.execute(cell.source, store_history=True, stop_on_error=not allowed)
+        self._positions = {}
+        request = self._request = self.kc.execute(cell.source, store_history=True, stop_on_error=not allowed)
         await self._until_idle(request, cell, cell_index)
         reply = await self._reply(request)
-        self._keep_error(cell.outputs, reply["content"])
-        if reply["content"]["status"] == "error" and not allowed:
-            raise CellExecutionError.from_cell_and_msg(cell, reply["content"])
+        error = self._error(reply["content"])
+        if error is None:
+            return
+        self._keep_error(cell.outputs, error)
+        if not allowed:
+            raise CellExecutionError.from_cell_and_msg(cell, error)
 
     async def _until_idle(self, request: str, cell: NotebookNode, cell_index: int) -> None:
         looked = time.monotonic()
         while True:
             message = await self._reader.next()
-            if self._announced(message):
+            self.heard += 1
+            if self._announced(message) or message["parent_header"].get("msg_id") != request:
                 continue
-            for piece in _pieces(message) if message["parent_header"].get("msg_id") == request else ():
+            for piece in _pieces(message):
+                self.heard += 1
                 try:
                     self.process_message(piece, cell, cell_index)
                 except CellExecutionComplete:
@@ -88,6 +104,18 @@ class CellClient(NotebookClient):
                     # Signals and time-outs wait for this while a flood of output is masked.
                     await asyncio.sleep(0.001)
                     looked = time.monotonic()
+            if "position" in message["content"]:
+                self._positions[message["content"]["name"]] = message["content"]["position"]
+
+    def hear_last_words(self, cell: NotebookNode, cell_index: int) -> None:
+        """Take what a kernel that has died had flushed in this cell, and could not send."""
+        if self._words is None or not self._request:
+            return
+        for name in STREAMS:
+            text = self._words.after(name, self._request, self._positions.get(name, 0))
+            message = {"msg_type": "stream", "parent_header": {"msg_id": self._request}}
+            for piece in _pieces({**message, "content": {"name": name, "text": text}}) if text else ():
+                self.process_message(piece, cell, cell_index)
 
     def _announced(self, message: dict[str, Any]) -> bool:
         # A step tells what must not be shown, perhaps from a thread of an earlier cell; it is kept nowhere.
@@ -96,15 +124,20 @@ class CellClient(NotebookClient):
         self._learn([str(value) for value in message["content"]["data"].get("values", [])])
         return True
 
-    def _keep_error(self, outputs: list[NotebookNode], reply: dict[str, Any]) -> None:
-        # Who shows tracebacks in a way of their own (rich does) leaves none: the record must say what went wrong.
-        if reply["status"] != "error" or any(output["output_type"] == "error" for output in outputs):
+    def _error(self, reply: dict[str, Any]) -> dict[str, Any] | None:
+        # What the cell failed with. A kernel shows an error of `%run` or `%%capture`, and replies that all is well.
+        errors = [*_errors_of(reply), *self._errors]
+        bad = (error for error in errors if not left_well(error["ename"], error["evalue"]))
+        return next(bad, errors[0] if errors else None)
+
+    def _keep_error(self, outputs: list[NotebookNode], error: dict[str, Any]) -> None:
+        # Who shows tracebacks in a way of their own (rich does) leaves none, nor does one in a widget, or one that was
+        # cleared: the record must say what went wrong.
+        if any(output["output_type"] == "error" for output in outputs):
             return
-        name, value = str(reply.get("ename")), str(reply.get("evalue"))
-        traceback = [str(line) for line in reply.get("traceback") or ()] or [f"{name}: {value}"]
-        error = new_output("error", ename=name, evalue=value, traceback=traceback)
-        self.outputs.accept(outputs, error)
-        outputs.append(error)
+        output = new_output("error", **error)
+        self.outputs.accept(outputs, output)
+        outputs.append(output)
 
     async def _reply(self, request: str) -> dict[str, Any]:
         while True:
@@ -124,6 +157,9 @@ class CellClient(NotebookClient):
         if "data" in content and kind in DISPLAYS:
             content["data"] = {mime: _shown(mime, value) for mime, value in content["data"].items()}
             self._show_anew(content)
+        if kind == "error":
+            content.update(_named(content))
+            self._errors.append(dict(content))
         return super().process_message(msg, cell, cell_index)
 
     def output(
@@ -133,7 +169,7 @@ class CellClient(NotebookClient):
         if self._hooked(msg):
             return super().output(outs, msg, display_id, cell_index)
         if self.clear_before_next_output:
-            self.outputs.clear()
+            self.outputs.clear(outs)
             outs[:] = []
             self.clear_before_next_output = False
         if msg["msg_type"] == "stream":
@@ -152,7 +188,7 @@ class CellClient(NotebookClient):
     def clear_output(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
         """The kernel clears the cell's output."""
         if not self._hooked(msg) and not msg["content"].get("wait"):
-            self.outputs.clear()
+            self.outputs.clear(outs)
         super().clear_output(outs, msg, cell_index)
 
     def _show_anew(self, content: dict[str, Any]) -> None:
@@ -160,11 +196,25 @@ class CellClient(NotebookClient):
             return
         self.outputs.clean_display(content)
         for cell_index, output in self._displays.get(display_id, ()):
+            self.outputs.forget([output])
             output["data"], output["metadata"] = content["data"], content["metadata"]
             self._touch(cell_index)
 
     def _hooked(self, msg: dict[str, Any]) -> bool:
         return bool(self.output_hook_stack.get(msg["parent_header"].get("msg_id", "")))
+
+
+def _errors_of(reply: dict[str, Any]) -> list[dict[str, Any]]:
+    # Anything but `ok` is a failure, `aborted` too.
+    status = reply.get("status")
+    return [] if status == "ok" else [_named({**reply, "evalue": reply.get("evalue") or status})]
+
+
+def _named(error: dict[str, Any]) -> dict[str, Any]:
+    # Some kernels give no name to what went wrong.
+    name, value = str(error.get("ename") or "Error"), str(error.get("evalue") or "")
+    traceback = [str(line) for line in error.get("traceback") or ()] or [f"{name}: {value}"]
+    return {"ename": name, "evalue": value, "traceback": traceback}
 
 
 def _pieces(message: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping
 from typing import Protocol, TextIO
 
+from .terminal import collapse
+
 __all__ = ["CiDisplay", "Display", "LineDisplay", "Quiet", "choose_display"]
 
 
@@ -76,7 +78,7 @@ class LineDisplay(Quiet):
             self._stream = stream
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            if shown := line.rstrip("\r").rpartition("\r")[2].rstrip():
+            if shown := collapse(line).rstrip():
                 self._line(shown)
 
     def ended(self, line: str) -> None:

@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["CellStatus", "Ending", "EndingKind", "NotebookStopped"]
+__all__ = ["CellStatus", "Ending", "EndingKind", "NotebookStopped", "left_well"]
 
 
 class CellStatus(StrEnum):
@@ -55,6 +55,11 @@ _STATUS = {
     EndingKind.NOT_STARTED: 3,
     EndingKind.USAGE: 2,
 }
+
+
+def left_well(name: str, value: str) -> bool:
+    """Whether an error, as the kernel shows it, is `sys.exit()` with no status or with 0."""
+    return name == "SystemExit" and value in {"", "None", "0", "False"}
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from ..domain.redaction import Redactor
 from ..domain.secret_patterns import named_secrets
 from ..errors import StoreError
 from .client import CellClient
-from .endings import CellStatus, Ending, EndingKind
+from .endings import CellStatus, Ending, EndingKind, left_well
 from .kernel_setup import FAILED_COMMAND
 from .kernels import Kernel
 from .options import EngineOptions
-from .outputs import CellOutputs, OutputListener, SideFiles
+from .outputs import LONGEST_MESSAGE, CellOutputs, OutputListener, SideFiles, shortened
 from .record import NotebookRecord
 from .saving import Destination, Saver
 from .stopping import Descendants, StopRequest, program_of, stop_kernel
@@ -67,8 +67,11 @@ class Execution:
         texts = {name: value for name, value in given.items() if isinstance(value, str)}
         self.redactor.add(named_secrets(texts, os.path.exists).values())
         self.record.begin()
+        if self.side is not None:
+            self.side.adopt_earlier()
         self.saver.open()
         self.saver.save()
+        self._settle()
 
     async def run(self, kernel: Kernel) -> Ending:
         """Execute all cells on the kernel."""
@@ -101,14 +104,22 @@ class Execution:
         with contextlib.suppress(OSError):
             self._outputs.finish()
         self.record.end(ending)
+        saved = True
         try:
             self.saver.save()
         except StoreError as error:
             ending = Ending(EndingKind.DISK_FULL, "StoreError", str(error), 0, ending.cell_index)
             self.record.end(ending)
-            self.saver.save_at_any_price()
+            saved = self.saver.save_at_any_price()
         self.saver.close()
+        if saved:
+            self._settle()
         return ending
+
+    def _settle(self) -> None:
+        # Not before the notebook is saved that no longer names them.
+        if self.side is not None:
+            self.side.settle([output for cell in self.nb.cells for output in cell.get("outputs", ())])
 
     async def _cells(self, client: CellClient, kernel: Kernel, watched: tuple[asyncio.Future[Any], ...]) -> Ending:
         deadline = self._after(self.options.notebook_timeout)
@@ -149,21 +160,34 @@ class Execution:
         kind, limit = min(limits.items(), key=lambda item: item[1] or float("inf"))
         patience = None if limit is None else max(0.0, limit - time.monotonic())
         await asyncio.wait({task, *watched}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-        if watched[2].done() and not task.done():
-            # What the dead kernel had sent still lies in the socket.
-            await asyncio.wait({task}, timeout=0.5)
+        if watched[2].done():
+            await self._hear_out(client, task)
         if task.done():
             return self._judge(task)
         if watched[2].done():
             task.cancel()
+            self._hear_last_words(client)
             return Ending(EndingKind.KERNEL_DIED, "DeadKernelError", self._death(kernel), 0, self._cell)
         ending = self._cause(kind, watched)
         self._outputs.hurry()
         answered = await stop_kernel(kernel, task, self.stop, self._below, self.options)
         if not answered:
+            self._hear_last_words(client)
             message = f"{ending.message}; the kernel did not answer the interrupt and was killed"
             ending = Ending(ending.kind, ending.error_type, message, ending.number, ending.cell_index)
         return ending
+
+    @staticmethod
+    async def _hear_out(client: CellClient, task: asyncio.Future[Any]) -> None:
+        # What the dead kernel had sent still lies in the socket, perhaps a lot.
+        heard = -1
+        while not task.done() and client.heard != heard:
+            heard = client.heard
+            await asyncio.wait({task}, timeout=0.5)
+
+    def _hear_last_words(self, client: CellClient) -> None:
+        with contextlib.suppress(OSError):
+            client.hear_last_words(self.nb.cells[self._cell], self._cell)
 
     def _cause(self, kind: EndingKind, watched: tuple[asyncio.Future[Any], ...]) -> Ending:
         if self.stop.count:
@@ -185,7 +209,7 @@ class Execution:
         return Ending(EndingKind.EXCEPTION, type(error).__name__, str(error), 0, self._cell)
 
     def _raised(self, error: CellExecutionError) -> Ending:
-        name, value = error.ename, self.redactor.mask(error.evalue)
+        name, value = error.ename, shortened(self.redactor.mask(error.evalue), LONGEST_MESSAGE)
         if name == "SystemExit":
             return self._left(value)
         if name == "KeyboardInterrupt" and self.stop.count:
@@ -195,8 +219,8 @@ class Execution:
         return Ending(kind, name, value, 0, self._cell)
 
     def _left(self, value: str) -> Ending:
-        number = int(value) if NUMBER.fullmatch(value) else int(value not in {"", "None"})
-        if number:
+        if not left_well("SystemExit", value):
+            number = int(value) if NUMBER.fullmatch(value) else 1
             # The system keeps the lowest byte; what is left of 256 would say that all went well.
             number = number & 0xFF or 1
             return Ending(EndingKind.SYSTEM_EXIT, "SystemExit", f"sys.exit({value})", number, self._cell)

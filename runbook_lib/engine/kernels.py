@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
 from .kernel_setup import setup_code
+from .last_words import LastWords
 
 if TYPE_CHECKING:
     from jupyter_client.asynchronous.client import AsyncKernelClient
@@ -65,6 +66,7 @@ class Kernel:
     client: AsyncKernelClient
     folder: Path
     language_info: dict[str, Any]
+    words: LastWords | None = None
 
     @property
     def pid(self) -> int:
@@ -107,6 +109,8 @@ class Kernel:
             if self.manager.provisioner is not None and await self.alive():
                 await self.manager.signal_kernel(9)
                 await self.manager.provisioner.wait()
+        if self.words is not None:
+            self.words.close()
         self.client.stop_channels()
         await self.manager.cleanup_resources()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -185,9 +189,13 @@ async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None
     kernel.client.allow_stdin = False
     kernel.language_info = await asyncio.wait_for(_ready(kernel), request.start_timeout)
     if ipython:
-        await asyncio.wait_for(
-            _execute_silently(kernel, setup_code(request.preload, request.import_from)), SETUP_TIMEOUT
-        )
+        with contextlib.suppress(OSError):
+            kernel.words = LastWords(kernel.folder)
+        path = str(kernel.words.path) if kernel.words else ""
+        code = setup_code(request.preload, request.import_from, path)
+        await asyncio.wait_for(_execute_silently(kernel, code), SETUP_TIMEOUT)
+        if kernel.words:
+            kernel.words.hide()
 
 
 def _last_words(folder: Path) -> str:

@@ -4,24 +4,51 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any, Protocol
 
 from ..domain.redaction import ANSI, MASK, Redactor
 from ..domain.secret_names import names_secret
 from .options import EngineOptions
+from .streams import BoundedStream
 
-__all__ = ["BoundedStream", "CellOutputs", "OutputListener", "SideFiles", "collapse"]
+__all__ = ["LONGEST_MESSAGE", "CellOutputs", "OutputListener", "SideFiles", "shortened", "told"]
 
 
 SUFFIX = {
-    "text/plain": "txt",
-    "text/html": "html",
-    "image/svg+xml": "svg",
+    "application/pdf": "pdf",
+    "image/gif": "gif",
+    "image/jpeg": "jpg",
     "image/png": "png",
-    "application/json": "json",
+    "image/svg+xml": "svg",
+    "text/html": "html",
+    "text/latex": "tex",
+    "text/markdown": "md",
 }
-BINARY = ("image/png", "image/jpeg", "application/pdf")
+BINARY = {"application/pdf", "image/gif", "image/jpeg", "image/png"}
+# Characters of an exception's message.
+LONGEST_MESSAGE = 10_000
+# Seconds for all that a cell still writes when it is told to stop.
+HURRY = 1.0
+
+
+class SideFiles(Protocol):
+    """Files beside the notebook for what is too long for it."""
+
+    def open(self, name: str) -> tuple[str, IO[str]] | None:
+        """The name to tell a reader and the open file; None where there is no place for one."""
+
+    def refer(self, text: str) -> set[str]:
+        """The names of such files that a text tells."""
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove those of them that this execution has opened."""
+
+    def adopt_earlier(self) -> None:
+        """Count as our own what an earlier execution has left."""
+
+    def settle(self, outputs: Sequence[Mapping[str, Any]]) -> None:
+        """Remove what these, all outputs that are left, do not name."""
 
 
 class OutputListener(Protocol):
@@ -43,6 +70,7 @@ class CellOutputs:
         self._open: dict[str, tuple[BoundedStream, Any]] = {}
         self._closed: list[tuple[BoundedStream, Any]] = []
         self._files = 0
+        self._spilled = False
         self._dropped: IO[str] | None = None
         self._changed = False
 
@@ -88,21 +116,24 @@ class CellOutputs:
         self._close_streams()
         if output["output_type"] == "error":
             self._clean_error(output)
-        else:
-            self.clean_display(output)
-            self._listener.text("result", str(output["data"].get("text/plain", "")) + "\n")
-        if len(outputs) < self._options.outputs_per_cell or output["output_type"] == "error":
             return True
-        self._drop(outputs, output)
-        return False
+        self._mask(output)
+        self._listener.text("result", str(output["data"].get("text/plain", ""))[: self._options.output_limit] + "\n")
+        if len(outputs) >= self._options.outputs_per_cell:
+            self._drop(outputs, output)
+            return False
+        output["data"] = self._bounded(output["data"])
+        return True
 
-    def clear(self) -> None:
-        """The cell cleared its output: what streams held is gone too."""
-        self.pump()
-        for stream, _ in self._open.values():
-            stream.finish()
-        self._open.clear()
-        self._closed.clear()
+    def clear(self, outputs: list[Any]) -> None:
+        """The cell clears its output: what streams held is gone too, and files that nothing names any more."""
+        self.finish()
+        self.forget(outputs)
+
+    def forget(self, outputs: Sequence[Any]) -> None:
+        """These outputs, or displays, are shown no more: nor are the files needed that only they name."""
+        if self._side is not None and self._spilled:
+            self._side.remove(self._side.refer(told(outputs)))
 
     def pump(self) -> None:
         """Pass on what streams hold."""
@@ -129,12 +160,17 @@ class CellOutputs:
     def clean_display(self, display: dict[str, Any]) -> None:
         """Mask a display's data and metadata in place, and bound them."""
         self._changed = True
+        self._mask(display)
+        display["data"] = self._bounded(display["data"])
+
+    def _mask(self, display: dict[str, Any]) -> None:
         metadata = display.get("metadata", {})
         display["metadata"] = self._redactor.mask_tree(metadata)
         if _named_as_secret(metadata):
             display["data"] = {"text/plain": MASK}
         else:
-            display["data"] = {mime: self._clean(mime, value) for mime, value in display["data"].items()}
+            mask = self._redactor.mask_output
+            display["data"] = {mime: mask(mime, value) for mime, value in display["data"].items()}
 
     def _close_streams(self) -> None:
         for stream, output in self._open.values():
@@ -144,31 +180,49 @@ class CellOutputs:
 
     def _clean_error(self, output: Any) -> None:
         mask = self._redactor.mask
-        output["ename"], output["evalue"] = mask(output["ename"]), mask(output["evalue"])
-        joined = "\n".join(output["traceback"])
-        output["traceback"] = mask(joined).split("\n") if joined else []
+        output["ename"], output["evalue"] = mask(output["ename"]), shortened(mask(output["evalue"]), LONGEST_MESSAGE)
+        joined = mask("\n".join(output["traceback"]))
+        if len(joined) > self._options.output_limit:
+            joined = self._cut("traceback", joined)
+        output["traceback"] = joined.split("\n") if joined else []
         self._listener.text("stderr", ANSI.sub("", f"{output['ename']}: {output['evalue']}") + "\n")
 
-    def _clean(self, mime: str, value: Any) -> Any:
-        return self._bound(mime, self._redactor.mask_output(mime, value))
-
-    def _bound(self, mime: str, value: Any) -> Any:
-        limit = self._options.output_limit
-        if not isinstance(value, str) or len(value) <= limit:
-            return value
-        opened = self._spill("data", SUFFIX.get(mime, "txt"))
-        where = "not kept"
-        if opened:
-            name, file = opened
-            with file:
-                if mime in BINARY:
-                    file.buffer.write(base64.b64decode(value))  # type: ignore[attr-defined]
+    def _bounded(self, data: dict[str, Any]) -> dict[str, Any]:
+        # What is left out becomes a line of text: half a picture, or a page in a comment, nobody can read.
+        kept: dict[str, Any] = {}
+        notes = []
+        for mime, value in data.items():
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            if len(text) > self._options.output_limit:
+                if mime == "text/plain":
+                    kept[mime] = self._cut(mime, text)
                 else:
-                    file.write(value)
-            where = f"whole in {name}"
-        note = f"[… {mime} of {len(value):,} characters left out here; {where} …]"
-        quarter = limit // 4
-        return f"{value[:quarter]}\n{note}\n{value[-quarter:]}" if mime == "text/plain" else f"<!-- {note} -->"
+                    notes.append(self._left_out(mime, text))
+            elif mime in BINARY and _decoded(text) is None:
+                notes.append(self._left_out(mime, text))
+            else:
+                kept[mime] = value
+        if notes:
+            kept["text/plain"] = "\n".join([*filter(None, [kept.get("text/plain")]), *notes])
+        return kept
+
+    def _cut(self, what: str, text: str) -> str:
+        quarter = self._options.output_limit // 4
+        return f"{text[:quarter]}\n{self._left_out(what, text)}\n{text[-quarter:]}"
+
+    def _left_out(self, what: str, text: str) -> str:
+        content = _decoded(text) if what in BINARY else None
+        known = SUFFIX.get(what, "json" if what.endswith("json") else "txt")
+        opened = self._spill("data", known if content or what not in BINARY else "txt")
+        if opened is None:
+            return f"[… {what} of {len(text):,} characters left out here; not kept …]"
+        name, file = opened
+        with file:
+            if content is None:
+                file.write(text)
+            else:
+                file.buffer.write(content)  # type: ignore[attr-defined]
+        return f"[… {what} of {len(text):,} characters left out here; whole in {name} …]"
 
     def _drop(self, outputs: list[Any], output: Any) -> None:
         if self._dropped is None:
@@ -185,8 +239,30 @@ class CellOutputs:
         if self._side is None:
             return None
         self._files += 1
+        self._spilled = True
         number = f"-{self._files}" if self._files > 1 else ""
         return self._side.open(f"output-{self._cell + 1:03d}-{kind}{number}.{suffix}")
+
+
+def told(outputs: Sequence[Mapping[str, Any]]) -> str:
+    """Where outputs say what was left out of them: what streams hold, plain texts and tracebacks."""
+    parts = [part for output in outputs for part in (output.get("text"), (output.get("data") or {}).get("text/plain"))]
+    parts += [output.get("traceback") for output in outputs]
+    return "\n".join("".join(part) for part in parts if part)
+
+
+def shortened(text: str, limit: int) -> str:
+    """The beginning and the end of a long text."""
+    left_out = len(text) - limit
+    return text if left_out <= 0 else f"{text[: limit // 2]} [… {left_out:,} characters …] {text[-limit // 2 :]}"
+
+
+def _decoded(text: str) -> bytes | None:
+    # None for what is no base64: who reads the notebook could not either.
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        return None
 
 
 def _named_as_secret(metadata: Any) -> bool:
@@ -194,127 +270,3 @@ def _named_as_secret(metadata: Any) -> bool:
     about = [metadata, *metadata.values()] if isinstance(metadata, dict) else []
     names = [part.get("name") for part in about if isinstance(part, dict)]
     return any(isinstance(name, str) and names_secret(name) for name in names)
-
-
-BATCH = 65_536
-# Seconds for all that a cell still writes when it is told to stop.
-HURRY = 1.0
-
-
-class SideFiles(Protocol):
-    """Opens files beside the notebook for what is too long for it."""
-
-    def open(self, name: str) -> tuple[str, IO[str]] | None:
-        """The name to tell a reader and the open file; None where there is no place for one."""
-
-
-class BoundedStream:
-    """Collects text; up to `limit` characters stay whole, else head and tail with a line that says so.
-
-    `tell` gets the masked text as it becomes certain. Text leaves in batches: twenty thousand small writes cost twenty
-    thousand list appends.
-    """
-
-    def __init__(
-        self, redactor: Redactor, limit: int, tell: Callable[[str], None], spill: Callable[[], object]
-    ) -> None:
-        self._redactor = redactor
-        self._mask = redactor.stream()
-        self._limit = limit
-        self._tell = tell
-        self._spill = spill
-        self._pending: list[str] = []
-        self._pending_size = 0
-        self._head = ""
-        self._tail = ""
-        self._size = 0
-        self._lines = 0
-        self._file: IO[str] | None = None
-        self._file_name = ""
-
-    def feed(self, text: str) -> None:
-        """Take a piece as the kernel sent it."""
-        self._pending.append(text)
-        self._pending_size += len(text)
-        if self._pending_size > BATCH:
-            self.pump()
-
-    def hurry(self, redactor: Redactor) -> None:
-        """From now on mask with this one."""
-        self._mask.hurry(redactor)
-
-    def pump(self) -> None:
-        """Pass on what is certain."""
-        if self._pending:
-            text = "".join(self._pending)
-            self._pending.clear()
-            self._pending_size = 0
-            self._take(self._mask.feed(text))
-
-    def finish(self) -> None:
-        """Pass on everything: the cell has ended, or something else was shown in between."""
-        self.pump()
-        self._take(self._mask.flush())
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def text(self) -> str:
-        """What stands in the notebook."""
-        if self._size <= self._limit:
-            return self._shown(self._head + self._mask.peek())
-        left_out = self._size - len(self._head) - len(self._tail)
-        where = f"whole in {self._file_name}" if self._file_name else "not kept"
-        note = (
-            f"\n[… {left_out:,} of {self._size:,} characters left out here ({self._lines:,} lines in all); {where} …]\n"
-        )
-        return self._shown(self._head) + note + self._shown(self._tail.partition("\n")[2] or self._tail)
-
-    def _shown(self, text: str) -> str:
-        collapsed = collapse(text)
-        # A backspace may have kept the parts of a secret asunder.
-        return self._redactor.mask(collapsed) if "\b" in text else collapsed
-
-    def _take(self, text: str) -> None:
-        if not text:
-            return
-        self._tell(text)
-        before, self._size = self._size, self._size + len(text)
-        self._lines += text.count("\n")
-        if self._size <= self._limit:
-            self._head += text
-            return
-        if before <= self._limit:
-            self._overflow(self._head + text)
-            return
-        if self._file is not None:
-            self._file.write(text)
-        self._tail = (self._tail + text)[-self._limit // 2 :]
-
-    def _overflow(self, text: str) -> None:
-        opened = self._spill()
-        if isinstance(opened, tuple):
-            self._file_name, self._file = opened
-            self._file.write(text)
-        half = self._limit // 2
-        self._head, self._tail = text[:half], text[half:][-half:]
-
-
-def collapse(text: str) -> str:
-    """The text as a terminal would leave it: carriage returns and backspaces carried out."""
-    if "\b" in text:
-        text = _erase(text)
-    if "\r" not in text:
-        return text
-    lines = text.replace("\r\n", "\n").split("\n")
-    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
-
-
-def _erase(text: str) -> str:
-    kept: list[str] = []
-    for character in text:
-        if character != "\b":
-            kept.append(character)
-        elif kept and kept[-1] != "\n":
-            kept.pop()
-    return "".join(kept)

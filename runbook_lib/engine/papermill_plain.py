@@ -188,7 +188,7 @@ def side_files(path: str | None) -> SideFiles | None:
     if not path or path == "-" or "://" in path:
         return None
     target = _place(path)
-    return FolderSide(target.parent, f"{target.stem}-")
+    return FolderSide(target.parent, f"{target.stem}-", target.name)
 
 
 def _place(path: str) -> Path:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from ..adapters.atomic import write_atomic
 from ..errors import StoreError
+from .outputs import told
 from .record import NotebookRecord
 
 __all__ = ["Destination", "FolderSide", "LocalFile", "Saver"]
@@ -63,17 +67,53 @@ class LocalFile:
 
 
 class FolderSide:
-    """Side files in a folder, their names after `prefix`."""
+    """Side files in a folder, their names after `prefix`, for the notebook of that name."""
 
-    def __init__(self, folder: Path, prefix: str = "") -> None:
+    def __init__(self, folder: Path, prefix: str = "", notebook: str = "notebook.ipynb") -> None:
         self._folder = folder
         self._prefix = prefix
+        self._notebook = folder / notebook
+        self._name = re.compile(rf"{re.escape(prefix)}output-\d{{3,}}-(?:stdout|stderr|data|outputs)(?:-\d+)?\.[a-z]+")
+        self._opened: set[str] = set()
 
     def open(self, name: str) -> tuple[str, IO[str]] | None:
         """A new file in the folder."""
         name = self._prefix + name
         self._folder.mkdir(parents=True, exist_ok=True)
-        return name, (self._folder / name).open("w", encoding="utf-8", errors="replace")
+        file = (self._folder / name).open("w", encoding="utf-8", errors="replace")
+        self._opened.add(name)
+        return name, file
+
+    def refer(self, text: str) -> set[str]:
+        """The names of such files that a text tells."""
+        return set(self._name.findall(text))
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove those of them that were opened here."""
+        for name in self._opened.intersection(names):
+            self._opened.discard(name)
+            with contextlib.suppress(OSError):
+                (self._folder / name).unlink()
+
+    def adopt_earlier(self) -> None:
+        """Count as our own what the last execution has left, as its notebook says: `settle` removes it."""
+        if not any(map(self._name.fullmatch, _names(self._folder))):
+            return
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+            nb = json.loads(self._notebook.read_text(encoding="utf-8"))
+            self._opened |= self.refer(told([output for cell in nb["cells"] for output in cell.get("outputs", ())]))
+
+    def settle(self, outputs: Sequence[Mapping[str, Any]]) -> None:
+        """Remove what these, all outputs that are left, do not name."""
+        if self._opened:
+            self.remove(self._opened - self.refer(told(outputs)))
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208  names alone: the folder may hold many
+    except OSError:
+        return []
 
 
 class Saver:
@@ -105,12 +145,15 @@ class Saver:
         if self._destination is not None:
             self._destination.close()
 
-    def save_at_any_price(self) -> None:
+    def save_at_any_price(self) -> bool:
         """The disk is full: free the reserve, save without long outputs. If that fails too, the last save stays."""
         self.close()
         self._record.shrink()
-        with contextlib.suppress(StoreError):
+        try:
             self.save()
+        except StoreError:
+            return False
+        return True
 
     async def keep_saving(self, pump: Callable[[], None], refresh: Callable[[], None]) -> None:
         """Save by time until cancelled or until the disk refuses.

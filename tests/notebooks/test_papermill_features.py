@@ -259,4 +259,4 @@ def test_no_message_is_lost_while_the_reader_is_busy(notebook: Make, monkeypatch
 
 def test_progress_bar_leaves_no_debris(notebook: Make) -> None:
     code = "for n in range(5):\n    print(f'\\r{n * 25}%', end='')\nprint()\nprint('ab\\b\\bc')"
-    assert said(execute(notebook(code))) == "100%\nc\n"
+    assert said(execute(notebook(code))) == "100%\ncb\n"
