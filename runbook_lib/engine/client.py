@@ -23,6 +23,7 @@ from ..adapters.kernel import TARGET
 from .endings import left_well
 from .kernels import Kernel
 from .outputs import CellOutputs
+from .plain_data import plain
 
 __all__ = ["CellClient", "OutputReader"]
 
@@ -64,7 +65,7 @@ class CellClient(NotebookClient):
         nbclient's own way starts three tasks a cell to do the same.
         """
         assert self.kc is not None  # noqa: S101  for the type checker: it is set above
-        allowed = "raises-exception" in cell.metadata.get("tags", [])
+        allowed = self._allows(cell)
         cell.outputs = []
         self.clear_before_next_output = False
         request = self.kc.execute(cell.source, store_history=True, stop_on_error=not allowed)
@@ -74,8 +75,15 @@ class CellClient(NotebookClient):
         if replied is not None:
             self._keep_error(cell.outputs, replied)
         error = _first_error(cell.outputs, replied)
-        if error is not None and not allowed:
+        if error is not None and not allowed and not self._allows_name(error["ename"]):
             raise CellExecutionError.from_cell_and_msg(cell, error)
+
+    def _allows(self, cell: NotebookNode) -> bool:
+        tagged = "raises-exception" in cell.metadata.get("tags", [])
+        return (self.allow_errors or tagged) and not self.force_raise_errors
+
+    def _allows_name(self, name: str) -> bool:
+        return name in self.allow_error_names and not self.force_raise_errors
 
     async def _until_idle(self, request: str, cell: NotebookNode, cell_index: int) -> None:
         looked = time.monotonic()
@@ -174,7 +182,9 @@ def _error_of(reply: dict[str, Any]) -> dict[str, Any] | None:
     status = reply.get("status")
     if status == "ok":
         return None
-    name, value = str(reply.get("ename") or "Error"), str(reply.get("evalue") or status)
+    # An error with a name may well be without words, as `sys.exit()` is.
+    name = str(reply.get("ename") or "Error")
+    value = str(reply.get("evalue") or ("" if reply.get("ename") else status))
     traceback = [str(line) for line in reply.get("traceback") or ()] or [f"{name}: {value}"]
     return {"ename": name, "evalue": value, "traceback": traceback}
 
@@ -198,8 +208,10 @@ def _pieces(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _shown(mime: str, value: Any) -> Any:
     # What a cell may show is text, or JSON where its kind says so; a notebook's format knows nothing else.
+    if mime.endswith("json"):
+        return plain(value)
     lines = isinstance(value, list) and all(isinstance(line, str) for line in value)
-    return value if isinstance(value, str) or lines or mime.endswith("json") else str(value)
+    return value if isinstance(value, str) or lines else str(value)
 
 
 BATCH = 500
