@@ -128,6 +128,15 @@ def run(what: str, arguments: Sequence[str], environ: Mapping[str, str], *, ours
     return dict(json.loads(report.read_text()))
 
 
+def with_options() -> dict[str, str]:
+    """Outcomes of the tests that are to pass where their choice's variables are set."""
+    outcomes: dict[str, str] = {}
+    for option in {json.dumps(choice.option) for choice in CHOICES if choice.option}:
+        tests = [f"papermill.tests.{choice.test}" for choice in CHOICES if json.dumps(choice.option) == option]
+        outcomes |= run("papermill-options", ["--pyargs", *tests], json.loads(option), ours=True)
+    return outcomes
+
+
 def papermill_tests() -> list[str]:
     return ["--pyargs", *(f"papermill.tests.test_{module}" for group in GROUPS[:2] for module in group.modules)]
 
@@ -177,12 +186,12 @@ def main() -> int:
         word = "ours" if ours else "stock"
         outcomes[ours] = run(f"papermill-{word}", papermills, {}, ours=ours)
         outcomes[ours] |= run(f"nbclient-{word}", nbclients, {}, ours=ours)
+        # Its authors mark those that run in parallel as tests that may need a second try.
+        if again := [test for test, outcome in outcomes[ours].items() if outcome == "failed" and "parallel" in test]:
+            names = " or ".join(test.rpartition("::")[2] for test in again)
+            outcomes[ours] |= run(f"nbclient-{word}-again", [nbclients[0], "-k", names], {}, ours=ours)
     stock, mine = outcomes[False], outcomes[True]
-    by_option: dict[str, str] = {}
-    for option in {json.dumps(choice.option) for choice in CHOICES if choice.option}:
-        names = {choice.test for choice in CHOICES if json.dumps(choice.option) == option}
-        again = run("papermill-options", papermills, json.loads(option), ours=True)
-        by_option |= {test: outcome for test, outcome in again.items() if test in names}
+    by_option = with_options()
     wrong = judge(stock, mine, by_option)
     print(f"{'tests':>7}{'stock':>7}{'ours':>7}{'listed':>8}")
     for group in GROUPS:

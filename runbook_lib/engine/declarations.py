@@ -59,6 +59,9 @@ def declared_parameters(nb: Mapping[str, Any]) -> dict[str, Parameter] | None:
     language = language_of(nb)
     if cell is None or (language and language not in {"python", "ipython"}):
         return None
+    if cell["source"].lstrip().startswith("%%"):
+        # A cell magic may do anything with what follows.
+        return None
     source, tree = _read(cell["source"])
     comments = _comments(source)
     declared: dict[str, Parameter] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from collections.abc import Callable
 from typing import IO, Any, Protocol
@@ -146,7 +147,7 @@ class CellOutputs:
         mask = self._redactor.mask
         output["ename"], output["evalue"] = mask(output["ename"]), mask(output["evalue"])
         joined = "\n".join(output["traceback"])
-        output["traceback"] = mask(joined).split("\n") if joined else []
+        output["traceback"] = _parted(mask(joined), output["traceback"])
         self._listener.text("stderr", ANSI.sub("", f"{output['ename']}: {output['evalue']}") + "\n")
 
     def _clean(self, mime: str, value: Any) -> Any:
@@ -187,6 +188,16 @@ class CellOutputs:
         self._files += 1
         number = f"-{self._files}" if self._files > 1 else ""
         return self._side.open(f"output-{self._cell + 1:03d}-{kind}{number}.{suffix}")
+
+
+def _parted(masked: str, parts: list[str]) -> list[str]:
+    """A masked traceback in the parts that the kernel sent; in lines, where a secret went over the end of one."""
+    lines = masked.split("\n")
+    lengths = [part.count("\n") + 1 for part in parts]
+    if len(lines) != sum(lengths):
+        return lines if parts else []
+    ends = list(itertools.accumulate(lengths))
+    return ["\n".join(lines[end - length : end]) for length, end in zip(lengths, ends, strict=True)]
 
 
 def _named_as_secret(metadata: Any) -> bool:
