@@ -62,7 +62,8 @@ def execute_plainly(
 
     with LoopThread() as loop:
         session = Session(loop, StopRequest(loop.loop), redactor, kernel, limits, listener)
-        session.destination = _destination(output_path, limits)
+        destination = PapermillDestination(output_path) if output_path else None
+        session.destination = PapermillSaves.asked_for(limits, destination, output_path)
         session.side = side_files(output_path)
         session.in_place = _same(options.get("input_path"), output_path)
         try:
@@ -165,19 +166,19 @@ class PapermillListener:
         self._display.close()
 
 
-def _destination(path: str | None, limits: EngineOptions) -> Destination | None:
-    if not path:
-        return None
-    destination = PapermillDestination(path)
-    return destination if limits.autosave is None or "://" in path else PapermillSaves(destination, path)
-
-
 class PapermillSaves:
     """Saves by papermill's own function, for whoever asks for its `autosave_cell_every`; what is written is ours."""
 
     def __init__(self, destination: Destination, path: str) -> None:
         self._destination, self._path = destination, path
         self.open, self.close = destination.open, destination.close
+
+    @classmethod
+    def asked_for(cls, limits: EngineOptions, destination: Destination | None, path: str | None) -> Destination | None:
+        """The destination, or this before it; an address is written to by papermill in any case."""
+        if destination is None or path is None or "://" in path or limits.autosave is None:
+            return destination
+        return cls(destination, path)
 
     def write(self, data: bytes) -> None:
         """Have it written."""
