@@ -36,7 +36,7 @@ class Parameter:
         """The default, where it is written out; else None."""
         try:
             return ast.literal_eval(self.default)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, RecursionError):
             return None
 
 
