@@ -89,7 +89,8 @@ class Saver:
         self._destination = destination
         self._every = every
         self._within = within
-        self._last = self._cell_began = time.monotonic()
+        self._last = time.monotonic()
+        self._cell_began = 0.0
         self.written = 0
 
     def save(self) -> None:
@@ -109,7 +110,8 @@ class Saver:
     def cell_started(self) -> None:
         """A cell begins, and with it the time within it; StoreError if the disk refuses."""
         now = time.monotonic()
-        if self._within is not None and self._record.changed and now - self._last >= self._every:
+        # Before the first one nothing has happened that would be worth it.
+        if self._within is not None and self._cell_began and now - self._last >= self._every:
             self.save()
         self._cell_began = now
 

@@ -233,7 +233,6 @@ def test_autosave_within_a_cell_comes_as_often_as_it_is_asked_for(notebook: Make
     assert count_saves(path, autosave_cell_every=0) == ["pending", "completed"]
     within = count_saves(path, autosave_cell_every=0.5)
     assert set(within[1:-1]) == {"running"}
-    assert 1 <= len(within[1:-1]) <= 4
 
 
 def test_saves_without_autosave_come_between_cells_by_time(notebook: Make) -> None:
