@@ -50,7 +50,7 @@ class NotebookRecord:
         """Mask the notebook's metadata, parameters by their names too; call it again when a secret was learnt."""
         about = self.nb.metadata.papermill
         parameters = about.get("parameters") or {}
-        about["parameters"] = {name: self._redactor.mask_name(name, plain(value)) for name, value in parameters.items()}
+        about["parameters"] = {name: self._redactor.mask_name(name, value) for name, value in parameters.items()}
         for name, value in list(self.nb.metadata.items()):
             self.nb.metadata[name] = self._clean(value)
         self._rendered = [None] * len(self.nb.cells)
