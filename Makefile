@@ -21,7 +21,7 @@ ARGS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup terraform tools node demo lab test pytest matrix lint format bench bench-compliance bench-hcl bench-engine \
-  bench-masking bench-demo bench-verify fuzz mutants docs pictures lock environment clean
+  bench-masking bench-demo bench-verify conformance fuzz mutants docs pictures lock environment clean
 
 help:  ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ bench-demo: setup
 
 bench-verify: setup
 	@$(BIN)/python benchmarks/bench_verify.py $(ARGS)
+
+conformance: setup  ## papermill's and nbclient's own tests with our engine, beside stock
+	@$(BIN)/python -m benchmarks.conformance
 
 fuzz: setup  ## 100,000 inputs for the readers and for the mask, 2,000 changes to run folders, 2,000 expressions against Terraform
 	@$(BIN)/python -m benchmarks.fuzz $(ARGS)

@@ -24,6 +24,7 @@ from .endings import left_well
 from .kernels import Kernel
 from .last_words import STREAMS
 from .outputs import CellOutputs
+from .plain_data import plain
 
 __all__ = ["CellClient", "OutputReader"]
 
@@ -72,7 +73,7 @@ class CellClient(NotebookClient):
         nbclient's own way starts three tasks a cell to do the same.
         """
         assert self.kc is not None  # noqa: S101  for the type checker: it is set above
-        allowed = "raises-exception" in cell.metadata.get("tags", [])
+        allowed = self._allows(cell)
         cell.outputs = []
         self._errors = []
         self.clear_before_next_output = False
@@ -84,8 +85,15 @@ class CellClient(NotebookClient):
         if error is None:
             return
         self._keep_error(cell.outputs, error)
-        if not allowed:
+        if not allowed and not self._allows_name(error["ename"]):
             raise CellExecutionError.from_cell_and_msg(cell, error)
+
+    def _allows(self, cell: NotebookNode) -> bool:
+        tagged = "raises-exception" in cell.metadata.get("tags", [])
+        return (self.allow_errors or tagged) and not self.force_raise_errors
+
+    def _allows_name(self, name: str) -> bool:
+        return name in self.allow_error_names and not self.force_raise_errors
 
     async def _until_idle(self, request: str, cell: NotebookNode, cell_index: int) -> None:
         looked = time.monotonic()
@@ -207,7 +215,9 @@ class CellClient(NotebookClient):
 def _errors_of(reply: dict[str, Any]) -> list[dict[str, Any]]:
     # Anything but `ok` is a failure, `aborted` too.
     status = reply.get("status")
-    return [] if status == "ok" else [_named({**reply, "evalue": reply.get("evalue") or status})]
+    # An error with a name may well be without words, as `sys.exit()` is.
+    words = reply.get("evalue") or ("" if reply.get("ename") else status)
+    return [] if status == "ok" else [_named({**reply, "evalue": words})]
 
 
 def _named(error: dict[str, Any]) -> dict[str, Any]:
@@ -229,8 +239,10 @@ def _pieces(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _shown(mime: str, value: Any) -> Any:
     # What a cell may show is text, or JSON where its kind says so; a notebook's format knows nothing else.
+    if mime.endswith("json"):
+        return plain(value)
     lines = isinstance(value, list) and all(isinstance(line, str) for line in value)
-    return value if isinstance(value, str) or lines or mime.endswith("json") else str(value)
+    return value if isinstance(value, str) or lines else str(value)
 
 
 BATCH = 500

@@ -1,4 +1,4 @@
-"""How the execution of a notebook ended, and the exceptions that say so to papermill."""
+"""How the execution of a notebook ended."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["CellStatus", "Ending", "EndingKind", "NotebookStopped", "left_well"]
+__all__ = ["CellStatus", "Ending", "EndingKind", "left_well"]
 
 
 class CellStatus(StrEnum):
@@ -101,18 +101,3 @@ class Ending:
         """The ending that a signal brought about."""
         name = signal.Signals(number).name
         return cls(EndingKind.SIGNAL, name, f"stopped by {name}", number, cell_index)
-
-
-class NotebookStopped(SystemExit):
-    """A notebook ended in a way that papermill has no exception for.
-
-    It is a SystemExit, so that the papermill command leaves with the right status; a caller of papermill's API catches
-    it by this name.
-    """
-
-    def __init__(self, ending: Ending) -> None:
-        super().__init__(ending.exit_status)
-        self.ending = ending
-
-    def __str__(self) -> str:
-        return self.ending.message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import re
 import time
@@ -56,7 +57,7 @@ class Execution:
 
     def __post_init__(self) -> None:
         self.record = NotebookRecord(self.nb, self.redactor, in_place=self.in_place)
-        self.saver = Saver(self.record, self.destination, self.options.save_every)
+        self.saver = Saver(self.record, self.destination, self.options.save_every, self.options.autosave)
         self._outputs = CellOutputs(self.redactor, self.options, self.listener)
         self._cell = 0
         self._replaced = False
@@ -77,6 +78,8 @@ class Execution:
         """Execute all cells on the kernel."""
         self.nb.metadata["language_info"] = kernel.language_info
         client = CellClient(self.nb, kernel, self._outputs, self._learn, self.record.touch)
+        for name in ("allow_errors", "allow_error_names", "force_raise_errors", "skip_cells_with_tag"):
+            setattr(client, name, getattr(self.options, name))
         client.reset_execution_trackers()
         self._below = Descendants(kernel.pid)
         saving = asyncio.ensure_future(self.saver.keep_saving(self._outputs.pump, self._refresh))
@@ -135,8 +138,11 @@ class Execution:
             if cell.cell_type == "code" and cell.source.strip():
                 self.listener.cell_started(index, len(self.nb.cells))
                 self._outputs.begin(index, self.side)
-                ending = await self._code(client, kernel, watched, deadline)
-                ending = self._finish_outputs(ending)
+                try:
+                    self.saver.cell_started()
+                except StoreError as error:
+                    ending = self._disk_full(error)
+                ending = ending or self._finish_outputs(await self._code(client, kernel, watched, deadline))
             self.record.cell_ended(index, ending.cell_status if ending else CellStatus.COMPLETED)
             if ending:
                 return ending
@@ -146,15 +152,20 @@ class Execution:
         try:
             self._outputs.finish()
         except OSError as error:
-            return ending or Ending(EndingKind.DISK_FULL, type(error).__name__, str(error), 0, self._cell)
+            return ending or self._disk_full(error)
         return ending
+
+    def _disk_full(self, error: Exception) -> Ending:
+        return Ending(EndingKind.DISK_FULL, type(error).__name__, str(error), 0, self._cell)
 
     async def _code(
         self, client: CellClient, kernel: Kernel, watched: tuple[asyncio.Future[Any], ...], deadline: float | None
     ) -> Ending | None:
-        task = asyncio.ensure_future(client.run_cell(self.nb.cells[self._cell], self._cell))
+        cell = self.nb.cells[self._cell]
+        task = asyncio.ensure_future(client.run_cell(cell, self._cell))
+        seconds = self._cell_timeout(cell)
         limits = {
-            EndingKind.CELL_TIMEOUT: self._after(self.options.cell_timeout),
+            EndingKind.CELL_TIMEOUT: self._after(seconds),
             EndingKind.NOTEBOOK_TIMEOUT: deadline,
         }
         kind, limit = min(limits.items(), key=lambda item: item[1] or float("inf"))
@@ -168,9 +179,15 @@ class Execution:
             task.cancel()
             self._hear_last_words(client)
             return Ending(EndingKind.KERNEL_DIED, "DeadKernelError", self._death(kernel), 0, self._cell)
-        ending = self._cause(kind, watched)
-        self._outputs.hurry()
+        ending = self._cause(kind, watched, seconds if kind is EndingKind.CELL_TIMEOUT else None)
+        goes_on = ending.kind is EndingKind.CELL_TIMEOUT and self.options.interrupt_on_timeout
+        if not goes_on:
+            self._outputs.hurry()
         answered = await stop_kernel(kernel, task, self.stop, self._below, self.options)
+        if answered and goes_on and not self.stop.count:
+            judged = self._judge(task)
+            interrupted = judged is not None and judged.error_type == "KeyboardInterrupt"
+            return dataclasses.replace(judged, message=ending.message) if judged and interrupted else judged
         if not answered:
             self._hear_last_words(client)
             message = f"{ending.message}; the kernel did not answer the interrupt and was killed"
@@ -189,12 +206,17 @@ class Execution:
         with contextlib.suppress(OSError):
             client.hear_last_words(self.nb.cells[self._cell], self._cell)
 
-    def _cause(self, kind: EndingKind, watched: tuple[asyncio.Future[Any], ...]) -> Ending:
+    def _cell_timeout(self, cell: NotebookNode) -> float | None:
+        function = self.options.timeout_func
+        seconds = self.options.cell_timeout if function is None else function(cell)
+        return seconds if seconds and seconds > 0 else None
+
+    def _cause(self, kind: EndingKind, watched: tuple[asyncio.Future[Any], ...], seconds: float | None) -> Ending:
         if self.stop.count:
             return Ending.by_signal(self.stop.number, self._cell)
         if watched[1].done():
             return Ending(EndingKind.DISK_FULL, "StoreError", str(watched[1].exception()), 0, self._cell)
-        seconds = getattr(self.options, kind.value)
+        seconds = seconds or self.options.notebook_timeout
         what = "cell" if kind is EndingKind.CELL_TIMEOUT else "notebook"
         return Ending(kind, "TimeoutError", f"the {what} took longer than {seconds:g} s", 0, self._cell)
 
@@ -205,7 +227,7 @@ class Execution:
         if isinstance(error, CellExecutionError):
             return self._raised(error)
         if isinstance(error, OSError | StoreError):
-            return Ending(EndingKind.DISK_FULL, type(error).__name__, str(error), 0, self._cell)
+            return self._disk_full(error)
         return Ending(EndingKind.EXCEPTION, type(error).__name__, str(error), 0, self._cell)
 
     def _raised(self, error: CellExecutionError) -> Ending:
@@ -224,9 +246,11 @@ class Execution:
             # The system keeps the lowest byte; what is left of 256 would say that all went well.
             number = number & 0xFF or 1
             return Ending(EndingKind.SYSTEM_EXIT, "SystemExit", f"sys.exit({value})", number, self._cell)
-        # A good end: the kernel shows it as an error all the same.
+        # A good end. The kernel shows it as an error all the same, and papermill takes this form of it alone for none.
         cell = self.nb.cells[self._cell]
-        cell.outputs = [output for output in cell.outputs if output["output_type"] != "error"]
+        cell.outputs = [
+            output for output in cell.outputs if output["output_type"] != "error" or output["evalue"] in {"", "0"}
+        ]
         return Ending(EndingKind.SYSTEM_EXIT, cell_index=self._cell)
 
     async def _watch(self, kernel: Kernel) -> None:

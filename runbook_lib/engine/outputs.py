@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any, Protocol
@@ -183,8 +184,9 @@ class CellOutputs:
         output["ename"], output["evalue"] = mask(output["ename"]), shortened(mask(output["evalue"]), LONGEST_MESSAGE)
         joined = mask("\n".join(output["traceback"]))
         if len(joined) > self._options.output_limit:
-            joined = self._cut("traceback", joined)
-        output["traceback"] = joined.split("\n") if joined else []
+            output["traceback"] = self._cut("traceback", joined).split("\n")
+        else:
+            output["traceback"] = _parted(joined, output["traceback"])
         self._listener.text("stderr", ANSI.sub("", f"{output['ename']}: {output['evalue']}") + "\n")
 
     def _bounded(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -263,6 +265,16 @@ def _decoded(text: str) -> bytes | None:
         return base64.b64decode("".join(text.split()), validate=True)
     except ValueError:
         return None
+
+
+def _parted(masked: str, parts: list[str]) -> list[str]:
+    """A masked traceback in the parts that the kernel sent; in lines, where a secret went over the end of one."""
+    lines = masked.split("\n")
+    lengths = [part.count("\n") + 1 for part in parts]
+    if len(lines) != sum(lengths):
+        return lines if parts else []
+    ends = list(itertools.accumulate(lengths))
+    return ["\n".join(lines[end - length : end]) for length, end in zip(lengths, ends, strict=True)]
 
 
 def _named_as_secret(metadata: Any) -> bool:

@@ -31,7 +31,7 @@ class RunbookEngine:
         """Execute `nb` in place.
 
         The sequence passes its `session` and looks at the ending itself. Without one this is plain papermill: endings
-        for which papermill has no exception raise `NotebookStopped`.
+        for which papermill has no exception raise those of `papermill_errors`.
         """
         if session is not None:
             session.execute(nb)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import ast
 import difflib
-import io
 import math
 import os
-import tokenize
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, UsageError
+from .declarations import Parameter, declared_parameters
 from .notebook_files import read_notebook
 
 __all__ = [
     "INJECTED",
+    "Given",
+    "MissingParameterError",
     "Parameter",
     "ParameterSet",
     "check_parameters",
@@ -26,99 +27,21 @@ __all__ = [
     "fit_text",
     "fit_value",
     "known_parameter",
-    "language_of",
-    "parameters_cell",
+    "retype",
 ]
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One declared parameter. `annotation` is empty if none is written; `default` is source text."""
-
-    name: str
-    annotation: str
-    default: str
-    required: bool
-    meaning: str
-
-    @property
-    def type(self) -> str:
-        """The declared type; a default that is a text declares text."""
-        if self.annotation:
-            return self.annotation
-        return "str" if isinstance(_literal(self.default), str) else ""
-
-
-def parameters_cell(nb: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The first code cell tagged `parameters`."""
-    for cell in nb["cells"]:
-        if cell["cell_type"] == "code" and "parameters" in cell["metadata"].get("tags", []):
-            found: Mapping[str, Any] = cell
-            return found
-    return None
-
-
-def declared_parameters(nb: Mapping[str, Any]) -> dict[str, Parameter] | None:
-    """The parameters by name; None if the notebook declares none, or declares them in another language."""
-    cell = parameters_cell(nb)
-    language = language_of(nb)
-    if cell is None or (language and language not in {"python", "ipython"}):
-        return None
-    source = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in cell["source"].splitlines())
-    try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
-        raise ConfigError(
-            f"the parameters cell, line {error.lineno}: {error.msg}", "Write one parameter a line, as `name: str = ''`."
-        ) from error
-    comments = _comments(source)
-    found = [_parameter(node, source, comments) for node in tree.body]
-    return {parameter.name: parameter for parameter in found if parameter}
-
-
-def language_of(nb: Mapping[str, Any]) -> str:
-    """The notebook's language in lower case, empty if it does not say."""
-    metadata = nb["metadata"]
-    named = metadata.get("kernelspec", {}).get("language") or metadata.get("language_info", {}).get("name")
-    return str(named or "").lower()
-
-
-def _parameter(node: ast.stmt, source: str, comments: dict[int, str]) -> Parameter | None:
-    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-        name, annotation, value = node.target.id, ast.unparse(node.annotation).strip("'\""), node.value
-    elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-        name, annotation, value = node.targets[0].id, "", node.value
-    else:
-        return None
-    required = value is None or (isinstance(value, ast.Constant) and value.value is ...)
-    default = "" if required or value is None else ast.get_source_segment(source, value) or ""
-    meaning = comments.get(node.end_lineno or node.lineno) or comments.get(-(node.lineno - 1), "")
-    return Parameter(name, annotation, default, required, meaning)
-
-
-def _comments(source: str) -> dict[int, str]:
-    # By line; a comment that has a line to itself is kept under the negative number and speaks of the line below.
-    found = {}
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            alone = not token.line[: token.start[1]].strip()
-            found[-token.start[0] if alone else token.start[0]] = token.string.lstrip("# ").strip()
-    return found
-
-
-def _literal(source: str) -> Any:
-    try:
-        return ast.literal_eval(source)
-    except (ValueError, SyntaxError):
-        return None
 
 
 TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 PLAIN = {"str": str, "int": int, "float": float, "bool": bool}
+CONTAINERS = {"list", "List", "dict", "Dict"}
+ANYTHING = {"Any", "object"}
 
 
 def fit_text(name: str, text: str, annotation: str) -> Any:
-    """The value that a text stands for: `007` is text where text is declared; UsageError if it does not fit."""
+    """The value that a text stands for: `007` is text where text is declared; UsageError if it does not fit.
+
+    A type that is not ours to judge (`Path`, `date`) takes the text as it is.
+    """
     kind = _parse(annotation)
     if _accepts_text(kind):
         return text
@@ -127,14 +50,34 @@ def fit_text(name: str, text: str, annotation: str) -> Any:
     for option in _options(kind):
         if option == "bool" and text.lower() in TRUTH:
             return TRUTH[text.lower()]
-        if option in {"int", "float"}:
-            try:
-                return fit_value(name, PLAIN[option](text), option)
-            except ValueError:
-                continue
+        if option in {"int", "float"} and (number := _number(text, option)) is not None:
+            return number
+    if _foreign(kind):
+        return text
     if annotation and all(option in PLAIN for option in _options(kind)):
         raise _misfit(name, text, annotation)
     return fit_value(name, _yaml(name, text), annotation)
+
+
+def _number(text: str, option: str) -> float | None:
+    try:
+        number: float = PLAIN[option](text)
+    except ValueError:
+        return None
+    # 123e4567 makes infinity, and nobody means that; who means it writes it.
+    return None if math.isinf(number) and "inf" not in text.lower() else number
+
+
+def retype(parameter: Parameter, text: str, value: Any) -> Any:
+    """What a typed text means where the parameter is declared; `value` is what papermill has made of it."""
+    kind = _parse(parameter.annotation)
+    # A default that is a number says of a type that we do not know that it takes numbers.
+    free = ANYTHING & set(_options(kind)) or (_foreign(kind) and isinstance(parameter.value, int | float))
+    # Without an annotation papermill's None is null: a default that is a text only keeps text as it was typed.
+    null = value is None and not parameter.annotation
+    if null or not parameter.type or (parameter.annotation and free):
+        return value
+    return fit_text(parameter.name, text, parameter.type)
 
 
 def fit_value(name: str, value: Any, annotation: str) -> Any:
@@ -176,7 +119,7 @@ def _fit_one(value: Any, option: str, kind: ast.expr) -> Any:
         return _fit_number(value, option)
     if option == "str":
         return value if isinstance(value, str) else _MISFIT
-    if option in {"list", "List", "dict", "Dict"}:
+    if option in CONTAINERS:
         return _fit_container(value, kind)
     return value  # a type that is not ours to judge
 
@@ -186,8 +129,7 @@ def _fit_number(value: Any, option: str) -> Any:
         return _MISFIT
     if option == "int":
         return value if isinstance(value, int) else _MISFIT
-    # papermill makes infinity of 123e4567; nobody means that.
-    return float(value) if math.isfinite(value) else _MISFIT
+    return float(value)
 
 
 def _fit_container(value: Any, kind: ast.expr) -> Any:
@@ -221,6 +163,10 @@ def _alternatives(kind: ast.expr) -> list[ast.expr]:
     name, arguments = _subscript(kind)
     if name == "Optional" and arguments:
         return [*_alternatives(arguments[0]), ast.Constant(None)]
+    if name == "Union":
+        return [option for argument in arguments for option in _alternatives(argument)]
+    if name in {"Annotated", "Final"} and arguments:
+        return _alternatives(arguments[0])
     return [kind]
 
 
@@ -243,6 +189,10 @@ def _accepts_text(kind: ast.expr) -> bool:
     return "str" in _options(kind)
 
 
+def _foreign(kind: ast.expr) -> bool:
+    return any(option not in {*PLAIN, *CONTAINERS, *ANYTHING, "None"} for option in _options(kind))
+
+
 def _yaml(name: str, text: str) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -253,24 +203,32 @@ def _yaml(name: str, text: str) -> Any:
         raise UsageError(f"parameter {name!r}: {text!r} is no YAML value", "Write it as [a, b] or {a: b}.") from error
 
 
-def check_parameters(nb: Mapping[str, Any], values: Mapping[str, Any], what: str = "the notebook") -> dict[str, Any]:
+def check_parameters(
+    nb: Mapping[str, Any], values: Mapping[str, Any], what: str = "the notebook", *, unknown: bool = False
+) -> dict[str, Any]:
     """The values in their declared types; UsageError for unknown names, wrong types and missing required ones.
 
-    A notebook that declares nothing (or in another language) takes anything, as papermill documents.
+    Only an annotation makes a type wrong. A notebook that declares nothing (or in another language) takes anything, as
+    papermill documents; with `unknown` each takes names that it does not know.
     """
     declared = declared_parameters(nb)
     if declared is None:
         return dict(values)
-    fitted = {
-        name: fit_value(name, value, known_parameter(name, declared, what).type) for name, value in values.items()
-    }
+    fitted = {}
+    for name, value in values.items():
+        free = unknown and name not in declared
+        fitted[name] = value if free else fit_value(name, value, known_parameter(name, declared, what).annotation)
     missing = [name for name, parameter in declared.items() if parameter.required and name not in values]
     if missing:
-        raise UsageError(
+        raise MissingParameterError(
             f"{what} needs the parameter {missing[0]!r}" + (f" (and {', '.join(missing[1:])})" if missing[1:] else ""),
             declared[missing[0]].meaning or f"Pass it with -p {missing[0]}=….",
         )
     return fitted
+
+
+class MissingParameterError(UsageError):
+    """A required parameter was not given."""
 
 
 def known_parameter(name: str, declared: Mapping[str, Parameter], what: str) -> Parameter:
@@ -378,7 +336,7 @@ def _from_document(given: Given, declared: Declared) -> Found:
         step = _step(str(step_name), declared)
         for name, value in named.items():
             parameter = known_parameter(str(name), declared[step], f"step {step} ({given.what})")
-            found.setdefault(step, {})[str(name)] = fit_value(str(name), value, parameter.type)
+            found.setdefault(step, {})[str(name)] = fit_value(str(name), value, parameter.annotation)
     return found
 
 

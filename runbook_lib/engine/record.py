@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 
 from ..domain.redaction import Redactor
 from .endings import CellStatus, Ending
+from .plain_data import plain
 
 __all__ = ["NotebookRecord"]
 
@@ -36,6 +37,7 @@ class NotebookRecord:
         for name in ("input_path", "output_path"):
             about[name] = _relative(about.get(name))
         for cell in self.nb.cells:
+            cell.metadata = _node(plain(cell.metadata))
             cell.metadata["papermill"] = NotebookNode(
                 exception=None, start_time=None, end_time=None, duration=None, status=CellStatus.PENDING.value
             )
@@ -50,7 +52,7 @@ class NotebookRecord:
         parameters = about.get("parameters") or {}
         about["parameters"] = {name: self._redactor.mask_name(name, value) for name, value in parameters.items()}
         for name, value in list(self.nb.metadata.items()):
-            self.nb.metadata[name] = _node(self._redactor.mask_tree(value))
+            self.nb.metadata[name] = self._clean(value)
         self._rendered = [None] * len(self.nb.cells)
         self.changed = True
 
@@ -92,14 +94,17 @@ class NotebookRecord:
             self._clean_cell(cell)
         # papermill writes what is in memory once more.
         for name, value in list(self.nb.metadata.items()):
-            self.nb.metadata[name] = _node(self._redactor.mask_tree(value))
+            self.nb.metadata[name] = self._clean(value)
         self.changed = True
 
     def _clean_cell(self, cell: NotebookNode) -> None:
         cell.source = self._source(cell)
-        cell.metadata = _node(self._redactor.mask_tree(cell.metadata))
+        cell.metadata = self._clean(cell.metadata)
         if "attachments" in cell:
             cell.attachments = _node(self._attachments(cell))
+
+    def _clean(self, value: Any) -> Any:
+        return _node(self._redactor.mask_tree(plain(value)))
 
     def _source(self, cell: Mapping[str, Any]) -> str:
         # What is executed in place is what a person wrote and will execute again; what was injected is no source.

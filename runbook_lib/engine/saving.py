@@ -117,13 +117,20 @@ def _names(folder: Path) -> list[str]:
 
 
 class Saver:
-    """Saves a record when it has changed, at most every so many seconds."""
+    """Saves a record when it has changed, at most every so many seconds.
 
-    def __init__(self, record: NotebookRecord, destination: Destination | None, every: float) -> None:
+    `within` is how often to save while a cell runs, counted from its start; 0 is never, None is `every`.
+    """
+
+    def __init__(
+        self, record: NotebookRecord, destination: Destination | None, every: float, within: float | None = None
+    ) -> None:
         self._record = record
         self._destination = destination
         self._every = every
+        self._within = within
         self._last = time.monotonic()
+        self._cell_began = 0.0
         self.written = 0
 
     def save(self) -> None:
@@ -139,6 +146,20 @@ class Saver:
         """Make sure that there is a place to save to; StoreError if not."""
         if self._destination is not None:
             self._destination.open()
+
+    def cell_started(self) -> None:
+        """A cell begins, and with it the time within it; StoreError if the disk refuses."""
+        now = time.monotonic()
+        # Before the first one nothing has happened that would be worth it.
+        if self._within is not None and self._cell_began and now - self._last >= self._every:
+            self.save()
+        self._cell_began = now
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        if self._within is None:
+            return now - self._last >= self._every
+        return self._within > 0 and now - max(self._last, self._cell_began) >= self._within
 
     def close(self) -> None:
         """Nothing more is saved."""
@@ -163,7 +184,7 @@ class Saver:
         while True:
             await asyncio.sleep(min(0.1, self._every))
             pump()
-            if time.monotonic() - self._last >= self._every:
+            if self._due():
                 refresh()
                 if self._record.changed:
                     self.save()

@@ -63,6 +63,9 @@ def test_sys_exit_ends_with_its_own_status(papermill: Papermill, notebook: Make)
     assert done.about["ending"] == "system_exit"
     assert done.about["exception"] is True
     assert "bye" in done.output(0)
+    assert "papermill-error-cell" in done.path.read_text()
+    assert "error: sys.exit(5)" in done.text
+    assert "most recent call last" not in done.text
 
 
 def test_sys_exit_zero_is_a_good_end_and_no_exception(papermill: Papermill, notebook: Make) -> None:
@@ -72,7 +75,8 @@ def test_sys_exit_zero_is_a_good_end_and_no_exception(papermill: Papermill, note
     assert done.about["outcome"] == "completed"
     assert done.about["exception"] is None
     assert "error" not in done.about
-    assert all(output["output_type"] != "error" for output in done.cells[0]["outputs"])
+    # As papermill's own engine leaves it: what the kernel has shown.
+    assert [(output["ename"], output["evalue"]) for output in done.cells[0]["outputs"]] == [("SystemExit", "0")]
 
 
 def test_cell_timeout_interrupts_the_cell_and_keeps_its_output(papermill: Papermill, notebook: Make) -> None:

@@ -20,7 +20,6 @@ from papermill import execute_notebook
 from papermill.exceptions import PapermillExecutionError
 
 from runbook_lib.engine.client import OutputReader
-from runbook_lib.engine.endings import NotebookStopped
 from runbook_lib.engine.papermill_engine import RunbookEngine
 
 from .conftest import ROOT, Papermill
@@ -137,13 +136,6 @@ def test_exception_is_papermills_own_and_marks_the_place(notebook: Make) -> None
     assert caught.value.exec_count == 2
     nb = nbformat.read(path.with_suffix(".out.ipynb"), as_version=4)
     assert "papermill-error-cell" in nb.cells[0].source
-
-
-def test_other_endings_can_be_caught_by_name(notebook: Make) -> None:
-    with pytest.raises(NotebookStopped) as caught:
-        execute(notebook("import time; time.sleep(60)"), execution_timeout=0.3)
-    assert caught.value.ending.kind == "cell_timeout"
-    assert caught.value.code == 124
 
 
 def test_output_files_and_log_get_the_text(papermill: Papermill, notebook: Make, tmp_path: Path) -> None:

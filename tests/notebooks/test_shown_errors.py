@@ -12,7 +12,6 @@ import papermill.engines  # before the engine's own module: it registers it
 import pytest
 from papermill.exceptions import PapermillExecutionError
 
-from runbook_lib.engine.endings import NotebookStopped
 from runbook_lib.engine.papermill_engine import RunbookEngine
 from runbook_lib.models.base import Outcome
 
@@ -90,9 +89,9 @@ def test_error_that_was_shown_fails_the_cell(
 )
 def test_leaving_within_something_leaves_the_notebook(notebook: Make, source: str) -> None:
     path = notebook(source, AFTER)
-    with pytest.raises(NotebookStopped) as caught:
+    with pytest.raises(PapermillExecutionError) as caught:
         execute(path)
-    assert caught.value.ending.exit_status == 4
+    assert (caught.value.ename, caught.value.evalue) == ("SystemExit", "4")
     about, statuses = left(path)
     assert (about["ending"], statuses) == ("system_exit", ["failed", "not_run"])
 

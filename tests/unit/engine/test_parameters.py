@@ -12,11 +12,13 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from runbook_lib.engine.parameters import (
     Given,
+    MissingParameterError,
     check_parameters,
     collect_parameters,
     declared_parameters,
     fit_text,
     fit_value,
+    retype,
 )
 from runbook_lib.errors import ConfigError, UsageError
 
@@ -81,6 +83,20 @@ def test_notebook_in_another_language_declares_nothing_that_could_be_checked() -
         ("5", "Optional[int]", 5),
         ("5", "str | None", "5"),
         ("5", "", 5),
+        ("inf", "float", math.inf),
+        ("-Infinity", "float", -math.inf),
+        ("~", "Path", "~"),
+        ("#tag", "pathlib.Path", "#tag"),
+        ("/data/in: set A", "Path", "/data/in: set A"),
+        ("007", "Path", "007"),
+        ("2024-01-31", "datetime.date", "2024-01-31"),
+        ("", "Path | None", None),
+        ("x", "Optional[Path]", "x"),
+        ("5", "Path | int", 5),
+        ("5", "Union[int, str]", "5"),
+        ("5", "Union[int, float]", 5),
+        ("5", "Annotated[int, 'how often']", 5),
+        ("[1, 2]", "Sequence[int]", "[1, 2]"),
     ],
 )
 def test_text_becomes_what_is_declared(text: str, annotation: str, value: Any) -> None:
@@ -101,8 +117,6 @@ def test_text_becomes_what_is_declared(text: str, annotation: str, value: Any) -
         (True, "int"),
         (1.0, "int"),
         (1, "bool"),
-        (math.inf, "float"),
-        (math.nan, "float"),
         ("80", "list[int]"),
         (["80"], "list[int]"),
         ({"a": 1}, "dict[str, str]"),
@@ -122,13 +136,100 @@ def test_text_that_does_not_fit_is_refused(text: str, annotation: str) -> None:
         fit_text("p", text, annotation)
 
 
+@pytest.mark.parametrize(
+    ("source", "typed", "made", "value"),
+    [
+        ("x: Path = Path('.')", "007", 7, "007"),
+        ("x: PositiveInt = 1", "7", 7, 7),
+        ("x: Any = None", "~", "~", "~"),
+        ("x = ''", "007", 7, "007"),
+        ("x = ''", "None", None, None),
+        ("x: str = ''", "None", None, "None"),
+        ("x = 1", "2", 2, 2),
+        ("x = 1.0", "123e4567", math.inf, math.inf),
+        ("x, y = 'a', 2", "007", 7, "007"),
+        ("x = y = 'a'", "007", 7, "007"),
+        ("if y:\n    x = 'a'\nelse:\n    x = 'b'", "5", 5, 5),
+    ],
+)
+def test_typed_text_is_what_papermill_makes_of_it_unless_the_declaration_says_more(
+    source: str, typed: str, made: Any, value: Any
+) -> None:
+    declared = declared_parameters(make(source))
+    assert declared is not None
+    assert retype(declared["x"], typed, made) == value
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("x, y = 1, 2", ["x", "y"]),
+        ("(x, [y, *z]) = f()", ["x", "y", "z"]),
+        ("x = y = 1", ["x", "y"]),
+        ("if a:\n    x = 1\nelif b:\n    y: int = 2\nelse:\n    z += 1", ["x", "y", "z"]),
+        ("try:\n    import a\n    x = 1\nexcept ImportError:\n    x = 2", ["x"]),
+        ("with open('a') as x:\n    y = x.read()", ["x", "y"]),
+        ("for x in y:\n    pass", ["x"]),
+        ("def f():\n    no = 1\nclass C:\n    no = 1\n[no for no in y]\nx = 1", ["x"]),
+        ("a.b = 1\na[0] = 2\nx = 1", ["x"]),
+    ],
+)
+def test_whatever_the_cell_assigns_is_a_parameter(source: str, names: list[str]) -> None:
+    assert list(declared_parameters(make(source)) or {}) == names
+
+
+def test_names_of_a_tuple_have_their_own_defaults() -> None:
+    declared = declared_parameters(make("x, y = 1, 'two'  # both")) or {}
+    assert [(declared[name].default, declared[name].meaning) for name in "xy"] == [("1", "both"), ("'two'", "both")]
+    assert not any(parameter.required for parameter in declared.values())
+
+
+def test_names_of_a_condition_have_no_default_and_are_not_required() -> None:
+    declared = declared_parameters(make("if a:\n    x: int = 1")) or {}
+    assert (declared["x"].default, declared["x"].type, declared["x"].required) == ("", "", False)
+
+
+@pytest.mark.parametrize(
+    "line", ["found = !ls", "home = %env HOME", "len?", "%matplotlib inline", "!ls {x}", "%time y = 2"]
+)
+def test_ipython_in_the_parameters_cell_is_read_as_the_kernel_reads_it(line: str) -> None:
+    declared = declared_parameters(make(f"{line}\nx: int = 1  # how many")) or {}
+    assert (declared["x"].default, declared["x"].meaning) == ("1", "how many")
+
+
+def test_cell_magic_on_the_parameters_cell_declares_nothing_that_is_known() -> None:
+    assert declared_parameters(make("%%time\nx = 1")) is None
+
+
+def test_text_that_looks_like_a_magic_stays_in_its_default() -> None:
+    source = 'x = """\n%d of\n!"""'
+    assert (declared_parameters(make(source)) or {})["x"].default == '"""\n%d of\n!"""'
+
+
+@pytest.mark.parametrize("value", [None, 5, ["a"]])
+def test_only_an_annotation_makes_a_type_wrong(value: Any) -> None:
+    assert check_parameters(make("x = ''"), {"x": value}) == {"x": value}
+    with pytest.raises(UsageError, match="declared str"):
+        check_parameters(make("x: str = ''"), {"x": value})
+
+
+def test_numbers_that_are_none_are_taken_where_a_number_is_declared() -> None:
+    assert fit_value("p", math.inf, "float") == math.inf
+    assert math.isnan(fit_value("p", math.nan, "float"))
+
+
+def test_unknown_name_is_taken_by_the_option() -> None:
+    given = {"account": "1", "regon": "x"}
+    assert check_parameters(make(SOURCE), given, unknown=True) == given
+
+
 def test_unknown_name_is_refused_with_the_likely_one() -> None:
     with pytest.raises(UsageError, match="did you mean 'region'"):
         check_parameters(make(SOURCE), {"account": "1", "regon": "x"})
 
 
 def test_missing_required_parameter_is_refused_with_its_meaning() -> None:
-    with pytest.raises(UsageError, match="needs the parameter 'account'") as caught:
+    with pytest.raises(MissingParameterError, match="needs the parameter 'account'") as caught:
         check_parameters(make(SOURCE), {})
     assert caught.value.remedy == "the account's number"
 
