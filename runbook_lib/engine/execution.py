@@ -67,8 +67,12 @@ class Execution:
         texts = {name: value for name, value in given.items() if isinstance(value, str)}
         self.redactor.add(named_secrets(texts, os.path.exists).values())
         self.record.begin()
-        self.saver.open()
-        self.saver.save()
+        try:
+            self.saver.open()
+            self.saver.save()
+        except BaseException:
+            self.saver.close()
+            raise
 
     async def run(self, kernel: Kernel) -> Ending:
         """Execute all cells on the kernel."""

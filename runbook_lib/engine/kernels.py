@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import importlib
 import os
-import shutil
 import subprocess
-import tempfile
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
+from .kernel_folder import KernelFolder
 from .kernel_setup import setup_code
 
 if TYPE_CHECKING:
@@ -28,12 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Kernel", "KernelRequest", "import_client", "kernel_environment", "start_kernel"]
 
-# A socket's path may be 107 bytes long at most, 103 on macOS; ours adds twenty to it.
-LONGEST_FOLDER = 80
-# The file in a kernel's folder that the run keeps locked for as long as it lives. A process id would not do: it says
-# nothing in another container that shares the temporary folder, and not every system can be asked about it.
-OWNER = "owner"
-SETTLED_SECONDS = 60
 SETUP_TIMEOUT = 300
 # The run signs, not its notebooks; and nobody needs the other.
 WITHHELD = frozenset({"RUNBOOK_SIGNING_KEY", "SLACK_APP_TOKEN"})
@@ -63,7 +54,7 @@ class Kernel:
 
     manager: AsyncKernelManager
     client: AsyncKernelClient
-    folder: Path
+    folder: KernelFolder
     language_info: dict[str, Any]
 
     @property
@@ -109,7 +100,7 @@ class Kernel:
                 await self.manager.provisioner.wait()
         self.client.stop_channels()
         await self.manager.cleanup_resources()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.remove()
 
 
 def import_client() -> None:
@@ -128,14 +119,14 @@ async def start_kernel(request: KernelRequest, server: ForkServer | None = None)
     from jupyter_client.kernelspec import NoSuchKernel
     from jupyter_client.manager import AsyncKernelManager
 
-    folder = _short_folder()
-    manager = AsyncKernelManager(kernel_name=request.name, connection_file=str(folder / "k.json"))
+    folder = KernelFolder()
+    manager = AsyncKernelManager(kernel_name=request.name, connection_file=str(folder.path / "k.json"))
     try:
         # ipykernel warns about unencrypted TCP on every start; not every other kernel speaks IPC.
         ipython = any("ipykernel" in part for part in manager.kernel_spec.argv)  # type: ignore[union-attr]
         manager.transport = "ipc" if ipython else "tcp"
     except NoSuchKernel as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.remove()
         raise EngineError(f"there is no kernel named {request.name!r}", "See `jupyter kernelspec list`.") from error
     if server is not None:
         _fork_from(server, manager, (*request.preload, *request.later))
@@ -144,7 +135,7 @@ async def start_kernel(request: KernelRequest, server: ForkServer | None = None)
     try:
         await _launch(kernel, request, ipython)
     except (OSError, EngineError) as error:
-        said = _last_words(folder) or str(error) or f"no answer in {request.start_timeout:g} s"
+        said = _last_words(folder.path) or str(error) or f"no answer in {request.start_timeout:g} s"
         await kernel.kill()
         remedy = f"Start it by hand: `jupyter console --kernel {request.name}`."
         raise EngineError(f"kernel {request.name!r} did not start: {said}", remedy) from error
@@ -167,11 +158,11 @@ async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None
     import zmq
 
     manager = kernel.manager
-    with (kernel.folder / "stderr").open("wb") as stderr:
+    with (kernel.folder.path / "stderr").open("wb") as stderr:
         await manager.start_kernel(
             cwd=str(request.cwd),
             # A person's own profile has files that IPython would execute first.
-            env=kernel_environment({**request.environment, "IPYTHONDIR": str(kernel.folder / "ipython")}),
+            env=kernel_environment({**request.environment, "IPYTHONDIR": str(kernel.folder.path / "ipython")}),
             # Kernels talk over their channels; what they write elsewhere nobody would mask.
             stdout=subprocess.DEVNULL,
             stderr=stderr,
@@ -240,43 +231,3 @@ def kernel_environment(extra: Mapping[str, str]) -> dict[str, str]:
     # taken for libraries: a repository may hold a boto3.py.
     ours = {name: value for name, value in os.environ.items() if name not in WITHHELD}
     return {**ours, "PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYTHONSAFEPATH": "1", **extra}
-
-
-# The locks that this process holds.
-_owned: dict[Path, int] = {}
-
-
-def _short_folder() -> Path:
-    base = tempfile.gettempdir()
-    if len(os.fsencode(base)) > LONGEST_FOLDER:
-        base = "/tmp"  # noqa: S108  what is made there is private
-    _sweep(Path(base))
-    folder = Path(tempfile.mkdtemp(prefix="rb-", dir=base))
-    _owned[folder] = os.open(folder / OWNER, os.O_RDWR | os.O_CREAT, 0o600)
-    # Where the file system knows no locks nobody else gets one either, and the folder is left alone.
-    with contextlib.suppress(OSError):
-        fcntl.flock(_owned[folder], fcntl.LOCK_EX)
-    return folder
-
-
-def _sweep(base: Path) -> None:
-    # A run that was killed could not remove its folders; nothing but sockets and keys of kernels is in them.
-    for folder in [folder for folder in _owned if not folder.exists()]:
-        os.close(_owned.pop(folder))
-    for folder in base.glob("rb-*"):
-        with contextlib.suppress(OSError):
-            state = folder.lstat()
-            # One that was made this very moment may not be locked yet.
-            if state.st_uid == os.getuid() and time.time() - state.st_mtime > SETTLED_SECONDS and _is_abandoned(folder):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_abandoned(folder: Path) -> bool:
-    owner = os.open(folder / OWNER, os.O_RDWR)
-    try:
-        fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(owner)
-    return True

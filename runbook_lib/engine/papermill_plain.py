@@ -9,18 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..adapters.atomic import write_atomic
 from ..domain.redaction import Redactor
 from ..domain.secret_patterns import named_secrets
 from ..errors import StoreError, UsageError
+from .destination import PapermillDestination, side_files
 from .display import Display, Quiet, choose_display
 from .endings import Ending, EndingKind, NotebookStopped
 from .kernels import Kernel, KernelRequest, start_kernel
 from .loop import LoopThread
 from .options import EngineOptions
-from .outputs import SideFiles
 from .parameters import check_parameters, declared_parameters, fit_text
-from .saving import FolderSide, LocalFile
 from .session import Session
 from .stopping import StopRequest
 
@@ -28,12 +26,10 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 __all__ = [
-    "PapermillDestination",
     "PapermillListener",
     "correct_parameters",
     "environment_redactor",
     "execute_plainly",
-    "side_files",
 ]
 
 
@@ -52,9 +48,10 @@ def execute_plainly(
 
     with LoopThread() as loop:
         session = Session(loop, StopRequest(loop.loop), redactor, kernel, measures, listener)
-        session.destination = PapermillDestination(output_path) if output_path else None
+        session.destination = destination = PapermillDestination(output_path) if output_path else None
         session.side = side_files(output_path)
         session.in_place = _same(options.get("input_path"), output_path)
+        ending = None
         try:
             ending = session.execute(nb)
         except StoreError as error:
@@ -62,6 +59,8 @@ def execute_plainly(
             ending = Ending(EndingKind.DISK_FULL, type(error).__name__, error.message)
         finally:
             listener.close(session.ending)
+            if destination and not (ending and _goes_on(ending)):
+                destination.deliver()
     _raise(ending)
     return nb
 
@@ -84,9 +83,13 @@ def _measures(options: Mapping[str, Any]) -> EngineOptions:
     return EngineOptions(**given)
 
 
+def _goes_on(ending: Ending) -> bool:
+    # papermill reads exceptions from the cells' outputs, marks the place and raises its own.
+    return ending.good or ending.kind in {EndingKind.EXCEPTION, EndingKind.COMMAND_FAILED}
+
+
 def _raise(ending: Ending) -> None:
-    if ending.good or ending.kind in {EndingKind.EXCEPTION, EndingKind.COMMAND_FAILED}:
-        # papermill reads exceptions from the cells' outputs, marks the place and raises its own.
+    if _goes_on(ending):
         return
     print(f"error: {ending.message}", file=sys.stderr)  # noqa: T201  papermill would say nothing
     if ending.kind is EndingKind.KERNEL_DIED:
@@ -128,78 +131,6 @@ class PapermillListener:
         if ending is not None:
             self._display.ended(f"{ending.outcome.upper()}: {ending.message or 'all cells ran'}")
         self._display.close()
-
-
-class PapermillDestination:
-    """Writes through papermill's handlers, so that every address that it knows works."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._local = "://" not in path and path != "-"
-        self._file = LocalFile(_place(path))
-        if self._local:
-            from papermill.iorw import papermill_io
-
-            # papermill itself writes once more after the engine: in one step as well, if this handler is found first.
-            papermill_io.register(path, AtomicHandler())
-
-    def open(self) -> None:
-        """Get ready."""
-        if self._local:
-            self._file.open()
-
-    def close(self) -> None:
-        """Give back what was taken."""
-        if self._local:
-            self._file.close()
-
-    def write(self, data: bytes) -> None:
-        """Replace what is there."""
-        if self._local:
-            self._file.write(data)
-            return
-        from papermill.iorw import papermill_io
-
-        papermill_io.write(data.decode(), self._path)
-
-
-class AtomicHandler:
-    """papermill's handler for one local path."""
-
-    def read(self, path: str) -> str:
-        """The file's text."""
-        return Path(path).read_text(encoding="utf-8")
-
-    def listdir(self, path: str) -> list[str]:
-        """The names in a folder."""
-        return [str(child) for child in Path(path).iterdir()]
-
-    def write(self, buf: str, path: str) -> None:
-        """Replace the file in one step."""
-        write_atomic(Path(path), buf.encode("utf-8", "replace"))
-
-    def pretty_path(self, path: str) -> str:
-        """The path."""
-        return path
-
-
-def side_files(path: str | None) -> SideFiles | None:
-    """Where long outputs go: beside a local notebook; nowhere if it goes to an address or a pipe."""
-    if not path or path == "-" or "://" in path:
-        return None
-    target = _place(path)
-    return FolderSide(target.parent, f"{target.stem}-")
-
-
-def _place(path: str) -> Path:
-    # papermill means paths from where it was called; with --cwd the notebook is executed in another folder.
-    from papermill.iorw import papermill_io
-
-    local = papermill_io.get_handler("local")
-    # It tells the folder only in return for another one.
-    called = local.cwd(None)
-    local.cwd(called)
-    return Path(called or Path.cwd(), path).resolve()
 
 
 # What papermill's own options inject, declared or not.
