@@ -146,7 +146,8 @@ class CellOutputs:
         mask = self._redactor.mask
         output["ename"], output["evalue"] = mask(output["ename"]), mask(output["evalue"])
         joined = "\n".join(output["traceback"])
-        output["traceback"] = mask(joined).split("\n") if joined else []
+        if (masked := mask(joined)) != joined:
+            output["traceback"] = masked.split("\n")
         self._listener.text("stderr", ANSI.sub("", f"{output['ename']}: {output['evalue']}") + "\n")
 
     def _clean(self, mime: str, value: Any) -> Any:
