@@ -13,8 +13,9 @@ _SETUP = """
 def setup(shell, modules, folders):
     import gc, importlib, sys, warnings
     # What lies in the working folder is no library; what the runbook names may be one, after all that is installed.
-    sys.path[:] = [path for path in sys.path if path not in ("", ".")]
-    sys.path.extend(folders)
+    if folders is not None:
+        sys.path[:] = [path for path in sys.path if path not in ("", ".")]
+        sys.path.extend(folders)
     # IPython's hint at sys.exit is meant for a person at a prompt.
     warnings.filterwarnings("ignore", message="To exit: use")
     make_failing_commands_errors(shell)
@@ -151,8 +152,11 @@ setup(get_ipython(), MODULES, FOLDERS)
 """
 
 
-def setup_code(preload: Iterable[str] = (), import_from: Iterable[str] = ()) -> str:
-    """The code to execute silently in a new IPython kernel, which may import from these folders too."""
+def setup_code(preload: Iterable[str] = (), import_from: Iterable[str] | None = ()) -> str:
+    """The code to execute silently in a new IPython kernel, which may import from these folders too.
+
+    With None for them it imports from its working folder, as any does.
+    """
     source = textwrap.dedent(_SETUP).replace("MODULES", repr(tuple(preload)))
-    source = source.replace("FOLDERS", repr(tuple(import_from)))
+    source = source.replace("FOLDERS", repr(None if import_from is None else tuple(import_from)))
     return f"exec(compile({source!r}, '<runbook>', 'exec'), {{'get_ipython': get_ipython}})"

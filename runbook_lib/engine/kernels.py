@@ -28,14 +28,16 @@ __all__ = ["Kernel", "KernelRequest", "import_client", "kernel_environment", "st
 SETUP_TIMEOUT = 300
 # The run signs, not its notebooks; and nobody needs the other.
 WITHHELD = frozenset({"RUNBOOK_SIGNING_KEY", "SLACK_APP_TOKEN"})
-IPYTHON_OPTIONS = ["--HistoryManager.hist_file=:memory:", "--IPKernelApp.ignore_cwd=True"]
+IPYTHON_OPTIONS = ["--HistoryManager.hist_file=:memory:"]
+SAFE_PATH = "--IPKernelApp.ignore_cwd=True"
 
 
 @dataclass(frozen=True)
 class KernelRequest:
     """Which kernel, where, with what around it; `preload` are modules that it imports while it waits.
 
-    What lies in `cwd` is no library, unless `import_from` names a folder: after all that is installed.
+    What lies in `cwd` is no library, unless `import_from` names a folder: after all that is installed; and a person's
+    profile of IPython does not count. For one that is not `isolated` both is as with any kernel of Jupyter's.
     What it needs `later` only a forked one has imported, which costs it nothing.
     """
 
@@ -46,6 +48,7 @@ class KernelRequest:
     later: tuple[str, ...] = ()
     start_timeout: float = 60
     import_from: tuple[str, ...] = ()
+    isolated: bool = True
 
 
 @dataclass
@@ -54,8 +57,13 @@ class Kernel:
 
     manager: AsyncKernelManager
     client: AsyncKernelClient
-    folder: KernelFolder
+    home: KernelFolder
     language_info: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """Where its sockets and keys lie."""
+        return self.home.path
 
     @property
     def pid(self) -> int:
@@ -100,7 +108,7 @@ class Kernel:
                 await self.manager.provisioner.wait()
         self.client.stop_channels()
         await self.manager.cleanup_resources()
-        self.folder.remove()
+        self.home.remove()
 
 
 def import_client() -> None:
@@ -119,23 +127,23 @@ async def start_kernel(request: KernelRequest, server: ForkServer | None = None)
     from jupyter_client.kernelspec import NoSuchKernel
     from jupyter_client.manager import AsyncKernelManager
 
-    folder = KernelFolder()
-    manager = AsyncKernelManager(kernel_name=request.name, connection_file=str(folder.path / "k.json"))
+    home = KernelFolder()
+    manager = AsyncKernelManager(kernel_name=request.name, connection_file=str(home.path / "k.json"))
     try:
         # ipykernel warns about unencrypted TCP on every start; not every other kernel speaks IPC.
         ipython = any("ipykernel" in part for part in manager.kernel_spec.argv)  # type: ignore[union-attr]
         manager.transport = "ipc" if ipython else "tcp"
     except NoSuchKernel as error:
-        folder.remove()
+        home.remove()
         raise EngineError(f"there is no kernel named {request.name!r}", "See `jupyter kernelspec list`.") from error
     if server is not None:
         _fork_from(server, manager, (*request.preload, *request.later))
     # Not before the transport is chosen: the client copies the addresses.
-    kernel = Kernel(manager, manager.client(), folder, {})
+    kernel = Kernel(manager, manager.client(), home, {})
     try:
         await _launch(kernel, request, ipython)
     except (OSError, EngineError) as error:
-        said = _last_words(folder.path) or str(error) or f"no answer in {request.start_timeout:g} s"
+        said = _last_words(home.path) or str(error) or f"no answer in {request.start_timeout:g} s"
         await kernel.kill()
         remedy = f"Start it by hand: `jupyter console --kernel {request.name}`."
         raise EngineError(f"kernel {request.name!r} did not start: {said}", remedy) from error
@@ -158,15 +166,17 @@ async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None
     import zmq
 
     manager = kernel.manager
-    with (kernel.folder.path / "stderr").open("wb") as stderr:
+    # A person's own profile has files that IPython would execute first.
+    profile = {"IPYTHONDIR": str(kernel.folder / "ipython")} if request.isolated else {}
+    options = [*IPYTHON_OPTIONS, *([SAFE_PATH] if request.isolated else [])] if ipython else []
+    with (kernel.folder / "stderr").open("wb") as stderr:
         await manager.start_kernel(
             cwd=str(request.cwd),
-            # A person's own profile has files that IPython would execute first.
-            env=kernel_environment({**request.environment, "IPYTHONDIR": str(kernel.folder.path / "ipython")}),
+            env=kernel_environment({**request.environment, **profile}, safe_path=request.isolated),
             # Kernels talk over their channels; what they write elsewhere nobody would mask.
             stdout=subprocess.DEVNULL,
             stderr=stderr,
-            extra_arguments=IPYTHON_OPTIONS if ipython else [],
+            extra_arguments=options,
         )
     kernel.client = manager.client()
     # Of more than a thousand messages that wait to be read the rest would be dropped, and with it the end of a cell.
@@ -177,7 +187,8 @@ async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None
     kernel.language_info = await asyncio.wait_for(_ready(kernel), request.start_timeout)
     if ipython:
         await asyncio.wait_for(
-            _execute_silently(kernel, setup_code(request.preload, request.import_from)), SETUP_TIMEOUT
+            _execute_silently(kernel, setup_code(request.preload, request.import_from if request.isolated else None)),
+            SETUP_TIMEOUT,
         )
 
 
@@ -225,9 +236,12 @@ async def _execute_silently(kernel: Kernel, code: str) -> None:
             raise EngineError(f"it ended with status {kernel.returncode} while it was set up")
 
 
-def kernel_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a kernel: ours with `extra` variables, without what only the run itself needs."""
-    # Frozen modules make the debugger warn in every kernel; nobody debugs here. Files beside the notebooks must not be
-    # taken for libraries: a repository may hold a boto3.py.
+def kernel_environment(extra: Mapping[str, str], *, safe_path: bool = True) -> dict[str, str]:
+    """The environment of a kernel: ours with `extra` variables, without what only the run itself needs.
+
+    With a safe path files beside the notebooks are not taken for libraries: a repository may hold a boto3.py.
+    """
     ours = {name: value for name, value in os.environ.items() if name not in WITHHELD}
-    return {**ours, "PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYTHONSAFEPATH": "1", **extra}
+    # Frozen modules make the debugger warn in every kernel; nobody debugs here.
+    own = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"} | ({"PYTHONSAFEPATH": "1"} if safe_path else {})
+    return {**ours, **own, **extra}

@@ -44,7 +44,8 @@ def execute_plainly(
     listener = PapermillListener(name, options)
 
     async def kernel() -> Kernel:
-        return await start_kernel(KernelRequest(kernel_name, Path.cwd(), start_timeout=measures.start_timeout))
+        request = KernelRequest(kernel_name, Path.cwd(), start_timeout=measures.start_timeout, isolated=False)
+        return await start_kernel(request)
 
     with LoopThread() as loop:
         session = Session(loop, StopRequest(loop.loop), redactor, kernel, measures, listener)
