@@ -116,7 +116,7 @@ def test_a_kernel_that_is_not_isolated_is_as_any_of_jupyters(repository: Path) -
     code = "import ours\nprint(ours.answer)"
     request = KernelRequest("python3", repository / "own", isolated=False)
     assert ask(request, None, code).strip() == "42"
-    assert executed(repository).split() == ["__main__"], "the profile's startup file"
+    assert "__main__" in executed(repository).split(), "the startup file of the profile"
 
 
 @pytest.mark.parametrize("command", [["-P", "-m", "runbook_lib.cli"], ["-c", "from runbook_lib.cli.main import main"]])
