@@ -99,7 +99,8 @@ def side_files(path: str | None) -> SideFiles | None:
     """Where long outputs go: beside a local notebook; nowhere if it goes to an address, a device or a pipe."""
     if not path or not _is_local(path) or is_stream(_place(path)):
         return None
-    target = _place(path)
+    # Beside the notebook itself, wherever a link to it lies.
+    target = _place(path).resolve()
     return FolderSide(target.parent, f"{target.stem}-")
 
 

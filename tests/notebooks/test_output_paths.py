@@ -70,10 +70,10 @@ def test_a_link_stays_one(notebook: Make, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     out = tmp_path / "out.ipynb"
     out.symlink_to("elsewhere/real.ipynb")
-    execute(notebook("import time; time.sleep(0.2)"), out)
+    execute(notebook("import time; time.sleep(0.2)", LONG), out)
     assert out.is_symlink()
     assert outcome((tmp_path / "elsewhere/real.ipynb").read_text()) == "completed"
-    assert names(tmp_path / "elsewhere") == ["real.ipynb"]
+    assert names(tmp_path / "elsewhere") == ["real-output-002-stdout.txt", "real.ipynb"]
 
 
 def test_a_file_keeps_its_mode(notebook: Make, tmp_path: Path) -> None:

@@ -130,7 +130,10 @@ def test_all_names_of_a_file_stay_its_names(tmp_path: Path, old: Path) -> None:
     assert (tmp_path / "second").samefile(old)
 
 
-def test_a_file_that_is_not_to_be_written_is_not(tmp_path: Path, old: Path) -> None:
+@pytest.mark.parametrize("our_own", [True, False])
+def test_a_file_that_is_not_to_be_written_is_not(tmp_path: Path, old: Path, our_own: bool) -> None:
+    if os.getuid() == 0 and our_own:
+        os.chown(old, NOBODY, NOBODY)
     tmp_path.chmod(0o777)
     old.chmod(0o444)
     code = "try:\n    write_output(Path('old'), b'new')\nexcept StoreError as error:\n    print(error.message)"
@@ -161,6 +164,16 @@ def test_where_no_file_may_take_its_place_it_is_filled_anew(
     before = old.stat().st_ino
     write_output(old, b"new")
     assert (old.read_bytes(), old.stat().st_ino) == (b"new", before)
+
+
+def test_on_a_full_disk_nothing_is_written_over_what_is_there(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(named_file, "replace_file", full)
+    with pytest.raises(StoreError, match="No space left"):
+        write_output(old, b"new")
+    assert old.read_bytes() == b"old and longer"
 
 
 def write_with_little_room(folder: Path, limit: int, size: int) -> int:
@@ -216,7 +229,9 @@ def test_what_was_written_to_an_open_file_before_and_is_after_stays(tmp_path: Pa
     out.write_bytes(b"first\n")
     with out.open(how) as stream:  # type: ignore[call-overload]
         code = WRITE.format(root=str(ROOT)) + SAY.format(path=path)
-        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, stdout=stream, check=True)
+        # As a file is written to where nobody says otherwise.
+        buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, stdout=stream, check=True, env=buffered)
     assert out.read_bytes() == (b"first\n" if how == "ab" else b"") + b"before\nnewafter\n"
 
 
