@@ -21,7 +21,7 @@ ARGS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup terraform tools node demo lab test pytest matrix lint format bench bench-compliance bench-hcl bench-engine \
-  bench-masking bench-demo bench-verify conformance fuzz mutants docs pictures lock environment clean
+  bench-masking bench-demo bench-verify conformance conformance-notebooks fuzz mutants docs pictures lock environment clean
 
 help:  ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,6 +114,9 @@ fuzz: setup  ## 100,000 inputs for the readers and for the mask, 2,000 changes t
 	@$(BIN)/python -m benchmarks.fuzz_masking
 	@$(BIN)/python -m benchmarks.fuzz_runs
 	@$(BIN)/python -m benchmarks.fuzz_hcl
+
+conformance-notebooks: setup  ## everyday notebooks with papermill's engine and with ours: outputs, and times side by side
+	@$(BIN)/python -m benchmarks.everyday_notebooks $(ARGS)
 
 manual-changes: setup  ## 39 changes by hand in AWS on three styles of writing: verification names each, and no more
 	@$(BIN)/python -m benchmarks.manual_changes $(ARGS)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..adapters.atomic import write_atomic
+from ..adapters.named_file import write_output
 from ..errors import ConfigError, StoreError, UsageError
 from ..models.compliance import ComparedWith, ComplianceReport, Scope
 from ..models.config import ComplianceConfig
@@ -187,13 +187,7 @@ def _write(report: ComplianceReport, form: str, output: Path | None) -> None:
     if not output.parent.is_dir():
         raise UsageError(f"{output}: can't be written: there is no folder {output.parent}", remedy)
     try:
-        if output.is_symlink():
-            # As /dev/stdout is one: to put a file in its place would take it from everybody.
-            output.write_bytes(text.encode())
-        else:
-            write_atomic(output, text.encode())
+        write_output(output, text.encode())
     except StoreError as error:
         raise UsageError(error.message, remedy) from error
-    except OSError as error:
-        raise UsageError(f"{output}: can't be written: {error.strerror}", remedy) from error
     sys.stderr.write(f"{report.sentence}\n")

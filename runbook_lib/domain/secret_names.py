@@ -90,8 +90,11 @@ def names_secret(name: str) -> bool:
 
 
 def may_be_secret(value: str) -> bool:
-    """Whether a value of such a name can be one: no switch, small number, id, reference or place of a secret is."""
-    return not _NO_SECRET.fullmatch(value)
+    """Whether a value of such a name can be one: no switch, small number, id, reference or place of a secret is.
+
+    Nor is a colour code: what it colours is looked at without it.
+    """
+    return not (value.startswith("\x1b") or _NO_SECRET.fullmatch(value))
 
 
 def is_secret(name: str, value: str) -> bool:

@@ -68,11 +68,15 @@ class Execution:
         texts = {name: value for name, value in given.items() if isinstance(value, str)}
         self.redactor.add(named_secrets(texts, os.path.exists).values())
         self.record.begin()
-        if self.side is not None:
-            self.side.adopt_earlier()
-        self.saver.open()
-        self.saver.save()
-        self._settle()
+        try:
+            if self.side is not None:
+                self.side.adopt_earlier()
+            self.saver.open()
+            self.saver.save()
+            self._settle()
+        except BaseException:
+            self.saver.close()
+            raise
 
     async def run(self, kernel: Kernel) -> Ending:
         """Execute all cells on the kernel."""

@@ -15,8 +15,9 @@ _SETUP = """
 def setup(shell, modules, folders, words):
     import gc, importlib, sys, warnings
     # What lies in the working folder is no library; what the runbook names may be one, after all that is installed.
-    sys.path[:] = [path for path in sys.path if path not in ("", ".")]
-    sys.path.extend(folders)
+    if folders is not None:
+        sys.path[:] = [path for path in sys.path if path not in ("", ".")]
+        sys.path.extend(folders)
     # IPython's hint at sys.exit is meant for a person at a prompt.
     warnings.filterwarnings("ignore", message="To exit: use")
     make_failing_commands_errors(shell)
@@ -284,11 +285,13 @@ setup(get_ipython(), MODULES, FOLDERS, LAST_WORDS)
 """
 
 
-def setup_code(preload: Iterable[str] = (), import_from: Iterable[str] = (), last_words: str = "") -> str:
+def setup_code(preload: Iterable[str] = (), import_from: Iterable[str] | None = (), last_words: str = "") -> str:
     """The code to execute silently in a new IPython kernel, which may import from these folders too.
 
-    `last_words` is the path of the file for what it flushes.
+    With None for them it imports from its working folder, as any does. `last_words` is the path of the file for what it
+    flushes.
     """
+    folders = None if import_from is None else tuple(import_from)
     source = textwrap.dedent(_SETUP).replace("MODULES", repr(tuple(preload)))
-    source = source.replace("FOLDERS", repr(tuple(import_from))).replace("LAST_WORDS", repr((last_words, *FORM)))
+    source = source.replace("FOLDERS", repr(folders)).replace("LAST_WORDS", repr((last_words, *FORM)))
     return f"exec(compile({source!r}, '<runbook>', 'exec'), {{'get_ipython': get_ipython}})"

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import importlib
 import os
-import shutil
 import subprocess
-import tempfile
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
+from .kernel_folder import KernelFolder
 from .kernel_setup import setup_code
 from .last_words import LastWords
 
@@ -29,23 +26,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Kernel", "KernelRequest", "import_client", "kernel_environment", "start_kernel"]
 
-# A socket's path may be 107 bytes long at most, 103 on macOS; ours adds twenty to it.
-LONGEST_FOLDER = 80
-# The file in a kernel's folder that the run keeps locked for as long as it lives. A process id would not do: it says
-# nothing in another container that shares the temporary folder, and not every system can be asked about it.
-OWNER = "owner"
-SETTLED_SECONDS = 60
 SETUP_TIMEOUT = 300
 # The run signs, not its notebooks; and nobody needs the other.
 WITHHELD = frozenset({"RUNBOOK_SIGNING_KEY", "SLACK_APP_TOKEN"})
-IPYTHON_OPTIONS = ["--HistoryManager.hist_file=:memory:", "--IPKernelApp.ignore_cwd=True"]
+IPYTHON_OPTIONS = ["--HistoryManager.hist_file=:memory:"]
+SAFE_PATH = "--IPKernelApp.ignore_cwd=True"
 
 
 @dataclass(frozen=True)
 class KernelRequest:
     """Which kernel, where, with what around it; `preload` are modules that it imports while it waits.
 
-    What lies in `cwd` is no library, unless `import_from` names a folder: after all that is installed.
+    What lies in `cwd` is no library, unless `import_from` names a folder: after all that is installed; and a person's
+    profile of IPython does not count. For one that is not `isolated` both is as with any kernel of Jupyter's.
     What it needs `later` only a forked one has imported, which costs it nothing.
     """
 
@@ -56,6 +49,7 @@ class KernelRequest:
     later: tuple[str, ...] = ()
     start_timeout: float = 60
     import_from: tuple[str, ...] = ()
+    isolated: bool = True
 
 
 @dataclass
@@ -64,9 +58,14 @@ class Kernel:
 
     manager: AsyncKernelManager
     client: AsyncKernelClient
-    folder: Path
+    home: KernelFolder
     language_info: dict[str, Any]
     words: LastWords | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where its sockets and keys lie."""
+        return self.home.path
 
     @property
     def pid(self) -> int:
@@ -113,7 +112,7 @@ class Kernel:
             self.words.close()
         self.client.stop_channels()
         await self.manager.cleanup_resources()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.home.remove()
 
 
 def import_client() -> None:
@@ -132,23 +131,23 @@ async def start_kernel(request: KernelRequest, server: ForkServer | None = None)
     from jupyter_client.kernelspec import NoSuchKernel
     from jupyter_client.manager import AsyncKernelManager
 
-    folder = _short_folder()
-    manager = AsyncKernelManager(kernel_name=request.name, connection_file=str(folder / "k.json"))
+    home = KernelFolder()
+    manager = AsyncKernelManager(kernel_name=request.name, connection_file=str(home.path / "k.json"))
     try:
         # ipykernel warns about unencrypted TCP on every start; not every other kernel speaks IPC.
         ipython = any("ipykernel" in part for part in manager.kernel_spec.argv)  # type: ignore[union-attr]
         manager.transport = "ipc" if ipython else "tcp"
     except NoSuchKernel as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        home.remove()
         raise EngineError(f"there is no kernel named {request.name!r}", "See `jupyter kernelspec list`.") from error
     if server is not None:
         _fork_from(server, manager, (*request.preload, *request.later))
     # Not before the transport is chosen: the client copies the addresses.
-    kernel = Kernel(manager, manager.client(), folder, {})
+    kernel = Kernel(manager, manager.client(), home, {})
     try:
         await _launch(kernel, request, ipython)
     except (OSError, EngineError) as error:
-        said = _last_words(folder) or str(error) or f"no answer in {request.start_timeout:g} s"
+        said = _last_words(home.path) or str(error) or f"no answer in {request.start_timeout:g} s"
         await kernel.kill()
         remedy = f"Start it by hand: `jupyter console --kernel {request.name}`."
         raise EngineError(f"kernel {request.name!r} did not start: {said}", remedy) from error
@@ -171,15 +170,17 @@ async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None
     import zmq
 
     manager = kernel.manager
+    # A person's own profile has files that IPython would execute first.
+    profile = {"IPYTHONDIR": str(kernel.folder / "ipython")} if request.isolated else {}
+    options = [*IPYTHON_OPTIONS, *([SAFE_PATH] if request.isolated else [])] if ipython else []
     with (kernel.folder / "stderr").open("wb") as stderr:
         await manager.start_kernel(
             cwd=str(request.cwd),
-            # A person's own profile has files that IPython would execute first.
-            env=kernel_environment({**request.environment, "IPYTHONDIR": str(kernel.folder / "ipython")}),
+            env=kernel_environment({**request.environment, **profile}, safe_path=request.isolated),
             # Kernels talk over their channels; what they write elsewhere nobody would mask.
             stdout=subprocess.DEVNULL,
             stderr=stderr,
-            extra_arguments=IPYTHON_OPTIONS if ipython else [],
+            extra_arguments=options,
         )
     kernel.client = manager.client()
     # Of more than a thousand messages that wait to be read the rest would be dropped, and with it the end of a cell.
@@ -192,7 +193,7 @@ async def _launch(kernel: Kernel, request: KernelRequest, ipython: bool) -> None
         with contextlib.suppress(OSError):
             kernel.words = LastWords(kernel.folder)
         path = str(kernel.words.path) if kernel.words else ""
-        code = setup_code(request.preload, request.import_from, path)
+        code = setup_code(request.preload, request.import_from if request.isolated else None, path)
         await asyncio.wait_for(_execute_silently(kernel, code), SETUP_TIMEOUT)
         if kernel.words:
             kernel.words.hide()
@@ -242,49 +243,12 @@ async def _execute_silently(kernel: Kernel, code: str) -> None:
             raise EngineError(f"it ended with status {kernel.returncode} while it was set up")
 
 
-def kernel_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a kernel: ours with `extra` variables, without what only the run itself needs."""
-    # Frozen modules make the debugger warn in every kernel; nobody debugs here. Files beside the notebooks must not be
-    # taken for libraries: a repository may hold a boto3.py.
+def kernel_environment(extra: Mapping[str, str], *, safe_path: bool = True) -> dict[str, str]:
+    """The environment of a kernel: ours with `extra` variables, without what only the run itself needs.
+
+    With a safe path files beside the notebooks are not taken for libraries: a repository may hold a boto3.py.
+    """
     ours = {name: value for name, value in os.environ.items() if name not in WITHHELD}
-    return {**ours, "PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYTHONSAFEPATH": "1", **extra}
-
-
-# The locks that this process holds.
-_owned: dict[Path, int] = {}
-
-
-def _short_folder() -> Path:
-    base = tempfile.gettempdir()
-    if len(os.fsencode(base)) > LONGEST_FOLDER:
-        base = "/tmp"  # noqa: S108  what is made there is private
-    _sweep(Path(base))
-    folder = Path(tempfile.mkdtemp(prefix="rb-", dir=base))
-    _owned[folder] = os.open(folder / OWNER, os.O_RDWR | os.O_CREAT, 0o600)
-    # Where the file system knows no locks nobody else gets one either, and the folder is left alone.
-    with contextlib.suppress(OSError):
-        fcntl.flock(_owned[folder], fcntl.LOCK_EX)
-    return folder
-
-
-def _sweep(base: Path) -> None:
-    # A run that was killed could not remove its folders; nothing but sockets and keys of kernels is in them.
-    for folder in [folder for folder in _owned if not folder.exists()]:
-        os.close(_owned.pop(folder))
-    for folder in base.glob("rb-*"):
-        with contextlib.suppress(OSError):
-            state = folder.lstat()
-            # One that was made this very moment may not be locked yet.
-            if state.st_uid == os.getuid() and time.time() - state.st_mtime > SETTLED_SECONDS and _is_abandoned(folder):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_abandoned(folder: Path) -> bool:
-    owner = os.open(folder / OWNER, os.O_RDWR)
-    try:
-        fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(owner)
-    return True
+    # Frozen modules make the debugger warn in every kernel; nobody debugs here.
+    own = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"} | ({"PYTHONSAFEPATH": "1"} if safe_path else {})
+    return {**ours, **own, **extra}

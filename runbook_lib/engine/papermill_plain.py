@@ -6,23 +6,20 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..adapters.atomic import write_atomic
 from ..domain.redaction import Redactor
 from ..domain.secret_patterns import named_secrets
 from ..errors import ConfigError, StoreError, UsageError
+from .destination import PapermillDestination, PapermillSaves, side_files
 from .display import Display, Quiet, choose_display
 from .endings import Ending, EndingKind
 from .kernels import Kernel, KernelRequest, start_kernel
 from .loop import LoopThread
-from .options import EngineOptions
-from .outputs import SideFiles
 from .papermill_options import measures, option_of_command, running_command, unknown_taken, warn_of_ignored
 from .parameters import MissingParameterError, check_parameters, declared_parameters, retype
-from .saving import Destination, FolderSide, LocalFile
 from .session import Session
 from .stopping import StopRequest
 
@@ -30,12 +27,10 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 __all__ = [
-    "PapermillDestination",
     "PapermillListener",
     "correct_parameters",
     "environment_redactor",
     "execute_plainly",
-    "side_files",
 ]
 
 
@@ -58,7 +53,8 @@ def execute_plainly(
 
     async def kernel() -> Kernel:
         place = Path(folder) if folder else Path.cwd()
-        return await start_kernel(KernelRequest(kernel_name, place, start_timeout=limits.start_timeout))
+        request = KernelRequest(kernel_name, place, start_timeout=limits.start_timeout, isolated=False)
+        return await start_kernel(request)
 
     with LoopThread() as loop:
         session = Session(loop, StopRequest(loop.loop), redactor, kernel, limits, listener)
@@ -66,6 +62,7 @@ def execute_plainly(
         session.destination = PapermillSaves.asked_for(limits, destination, output_path)
         session.side = side_files(output_path)
         session.in_place = _same(options.get("input_path"), output_path)
+        ending = None
         try:
             ending = session.execute(nb)
         except StoreError as error:
@@ -73,6 +70,8 @@ def execute_plainly(
             ending = Ending(EndingKind.DISK_FULL, type(error).__name__, error.message)
         finally:
             listener.close(session.ending)
+            if destination and not (ending and _goes_on(ending)):
+                destination.deliver()
     if not _goes_on(ending):
         _raise(ending)
     elif not ending.good and ending.kind is EndingKind.SYSTEM_EXIT and running_command():
@@ -164,117 +163,6 @@ class PapermillListener:
         if ending is not None:
             self._display.ended(f"{ending.outcome.upper()}: {ending.message or 'all cells ran'}")
         self._display.close()
-
-
-class PapermillSaves:
-    """Saves by papermill's own function, for whoever asks for its `autosave_cell_every`; what is written is ours."""
-
-    def __init__(self, destination: Destination, path: str) -> None:
-        self._destination, self._path = destination, path
-        self.open, self.close = destination.open, destination.close
-
-    @classmethod
-    def asked_for(cls, limits: EngineOptions, destination: Destination | None, path: str | None) -> Destination | None:
-        """The destination, or this before it; an address is written to by papermill in any case."""
-        if destination is None or path is None or "://" in path or limits.autosave is None:
-            return destination
-        return cls(destination, path)
-
-    def write(self, data: bytes) -> None:
-        """Have it written."""
-        import nbformat
-        from papermill import engines
-        from papermill.iorw import papermill_io
-
-        papermill_io.register(self._path, _Through(self._destination.write))
-        entry = papermill_io._handlers[0]
-        try:
-            engines.write_ipynb(nbformat.reads(data.decode(), as_version=nbformat.NO_CONVERT), self._path)
-        finally:
-            papermill_io._handlers.remove(entry)  # it has no other way to take one back
-
-
-class _Through:
-    """papermill's handler for the moment of one write."""
-
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self._write = write
-
-    def write(self, buf: str, path: str) -> None:
-        """Pass it on."""
-        self._write(buf.encode("utf-8", "replace"))
-
-
-class PapermillDestination:
-    """Writes through papermill's handlers, so that every address that it knows works."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._local = "://" not in path and path != "-"
-        self._file = LocalFile(_place(path))
-        if self._local:
-            from papermill.iorw import papermill_io
-
-            # papermill itself writes once more after the engine: in one step as well, if this handler is found first.
-            papermill_io.register(path, AtomicHandler())
-
-    def open(self) -> None:
-        """Get ready."""
-        if self._local:
-            self._file.open()
-
-    def close(self) -> None:
-        """Give back what was taken."""
-        if self._local:
-            self._file.close()
-
-    def write(self, data: bytes) -> None:
-        """Replace what is there."""
-        if self._local:
-            self._file.write(data)
-            return
-        from papermill.iorw import papermill_io
-
-        papermill_io.write(data.decode(), self._path)
-
-
-class AtomicHandler:
-    """papermill's handler for one local path."""
-
-    def read(self, path: str) -> str:
-        """The file's text."""
-        return Path(path).read_text(encoding="utf-8")
-
-    def listdir(self, path: str) -> list[str]:
-        """The names in a folder."""
-        return [str(child) for child in Path(path).iterdir()]
-
-    def write(self, buf: str, path: str) -> None:
-        """Replace the file in one step."""
-        write_atomic(Path(path), buf.encode("utf-8", "replace"))
-
-    def pretty_path(self, path: str) -> str:
-        """The path."""
-        return path
-
-
-def side_files(path: str | None) -> SideFiles | None:
-    """Where long outputs go: beside a local notebook; nowhere if it goes to an address or a pipe."""
-    if not path or path == "-" or "://" in path:
-        return None
-    target = _place(path)
-    return FolderSide(target.parent, f"{target.stem}-", target.name)
-
-
-def _place(path: str) -> Path:
-    # papermill means paths from where it was called; with --cwd the notebook is executed in another folder.
-    from papermill.iorw import papermill_io
-
-    local = papermill_io.get_handler("local")
-    # It tells the folder only in return for another one.
-    called = local.cwd(None)
-    local.cwd(called)
-    return Path(called or Path.cwd(), path).resolve()
 
 
 # What papermill's own options inject, declared or not.

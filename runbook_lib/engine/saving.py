@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from ..adapters.atomic import write_atomic
+from ..adapters.named_file import real_folder, write_output
 from ..errors import StoreError
 from .outputs import told
 from .record import NotebookRecord
 
-__all__ = ["Destination", "FolderSide", "LocalFile", "Saver"]
+__all__ = ["Destination", "FolderSide", "LocalFile", "NamedFile", "Saver"]
 
 
 # A notebook without long outputs fits into it. It is written, since macOS has no posix_fallocate.
 RESERVE = 262_144
+CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class Destination(Protocol):
@@ -38,23 +42,27 @@ class Destination(Protocol):
 
 
 class LocalFile:
-    """A file on this machine, replaced in one step; some room is kept free for the day when the disk is full."""
+    """A file of ours, replaced in one step; some room is kept free for the day when the disk is full."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._reserve = path.with_name(f".{path.name}.reserve")
+        self._reserve: IO[bytes] | None = None
 
     def open(self) -> None:
         """Take the reserve."""
+        self.reserve(self.path.parent)
+
+    def reserve(self, folder: Path) -> None:
+        """Keep some room in the folder; StoreError if there is none, or if nothing can be written there."""
         try:
-            self._reserve.parent.mkdir(parents=True, exist_ok=True)
-            with self._reserve.open("wb") as stream:
-                stream.write(bytes(RESERVE))
+            folder.mkdir(parents=True, exist_ok=True)
+            # It has no name, so that whoever is killed leaves none.
+            self._reserve = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  it is kept open, and that is its use
+            self._reserve.write(bytes(RESERVE))
+            self._reserve.flush()
         except OSError as error:
             self.close()
-            raise StoreError(
-                f"{self.path.parent}: {error.strerror}", "Make room on the disk, or look at its rights."
-            ) from error
+            raise StoreError(f"{folder}: {error.strerror}", "Make room on the disk, or look at its rights.") from error
 
     def write(self, data: bytes) -> None:
         """Write beside, flush, rename."""
@@ -62,8 +70,26 @@ class LocalFile:
 
     def close(self) -> None:
         """Free the reserve."""
-        with contextlib.suppress(OSError):
-            self._reserve.unlink(missing_ok=True)
+        if self._reserve is not None:
+            with contextlib.suppress(OSError):
+                self._reserve.close()
+            self._reserve = None
+
+
+class NamedFile(LocalFile):
+    """A file that a person names: it stays what it is, and in its folder there may be no place for a reserve."""
+
+    def open(self) -> None:
+        """Take the reserve, if that may be."""
+        try:
+            self.reserve(real_folder(self.path))
+        except StoreError:
+            if not self.path.is_file():
+                raise
+
+    def write(self, data: bytes) -> None:
+        """Write what the path leads to."""
+        write_output(self.path, data)
 
 
 class FolderSide:
@@ -77,10 +103,15 @@ class FolderSide:
         self._opened: set[str] = set()
 
     def open(self, name: str) -> tuple[str, IO[str]] | None:
-        """A new file in the folder."""
+        """A new file in the folder; None if that takes no new ones."""
         name = self._prefix + name
-        self._folder.mkdir(parents=True, exist_ok=True)
-        file = (self._folder / name).open("w", encoding="utf-8", errors="replace")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = (self._folder / name).open("w", encoding="utf-8", errors="replace")
+        except OSError as error:
+            if error.errno in CLOSED:
+                return None
+            raise
         self._opened.add(name)
         return name, file
 

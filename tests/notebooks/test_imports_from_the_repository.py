@@ -111,6 +111,14 @@ def test_a_folder_that_the_runbook_names_may_be_imported_from_after_all_that_is_
     assert executed(repository) == ""
 
 
+def test_a_kernel_that_is_not_isolated_is_as_any_of_jupyters(repository: Path) -> None:
+    # For papermill without a runbook: its users import what lies beside, and have profiles.
+    code = "import ours\nprint(ours.answer)"
+    request = KernelRequest("python3", repository / "own", isolated=False)
+    assert ask(request, None, code).strip() == "42"
+    assert "__main__" in executed(repository).split(), "the startup file of the profile"
+
+
 @pytest.mark.parametrize("command", [["-P", "-m", "runbook_lib.cli"], ["-c", "from runbook_lib.cli.main import main"]])
 def test_the_command_imports_nothing_of_the_repository(repository: Path, command: list[str]) -> None:
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}

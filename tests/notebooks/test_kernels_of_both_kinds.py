@@ -102,6 +102,18 @@ def test_a_kernel_leaves_with_status_0_and_does_what_it_has_to_at_its_exit(
     assert (kernels.folder / "unclosed").read_text() == "written"
 
 
+def test_files_that_a_cell_has_opened_stay_open_and_its_own(run: Callable[..., Any]) -> None:
+    # The lowest free numbers are those that the process before the fork had for its own.
+    code = (
+        "import gc, os\n"
+        "files = [open(f'opened{n}', 'w+') for n in range(20)]\n"
+        "for n, file in enumerate(files):\n    _ = file.write(str(n)), file.flush()\n"
+        "_ = [gc.collect() for _ in range(3)]\n"
+        "answer = [os.pread(file.fileno(), 9, 0).decode() for file in files]"
+    )
+    assert run(code) == [str(n) for n in range(20)]
+
+
 def test_of_thirty_kernels_in_a_row_none_has_to_be_killed(kernels: Kernels) -> None:
     for _ in range(30):
         kernels.ask("forked", "import threading")

@@ -75,6 +75,18 @@ def test_token_is_known_in_whatever_text_it_stands(token: str, around: str) -> N
     assert token not in Redactor().mask(around.format(token))
 
 
+@pytest.mark.parametrize("value", ["False", "None", "${TOKEN}"])
+def test_colour_before_what_is_no_secret_stays_whole(value: str) -> None:
+    text = f"password=\x1b[38;5;28;01m{value}\x1b[39;00m,"
+    assert Redactor().mask(text) == text
+
+
+def test_colour_before_a_secret_stays_whole() -> None:
+    assert (
+        Redactor().mask("password=\x1b[38;5;28m'hunter2-and-more'\x1b[39m") == f"password=\x1b[38;5;28m'{MASK}'\x1b[39m"
+    )
+
+
 @pytest.mark.parametrize("token", TOKENS)
 @pytest.mark.parametrize("code", ["\x1b[31m", "\x1b(B\x1b[m", "\x1b]8;;http://host\x1b\\"])
 def test_token_broken_up_by_a_terminals_codes_is_masked(token: str, code: str) -> None:
