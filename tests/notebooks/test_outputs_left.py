@@ -182,10 +182,19 @@ def test_file_goes_with_the_output_that_names_it(notebook: Make, tmp_path: Path,
     assert all(name in str(left(path)) for name in files)
 
 
-def test_files_of_a_display_go_while_its_cell_runs(notebook: Make, tmp_path: Path) -> None:
-    many = f"h = {SHOW}\nfor n in range(4):\n    h.update({BIG})\n"
-    count = f"import glob, time\ntime.sleep(2)\nprint(len(glob.glob({str(tmp_path / OWN)!r})))"
-    assert said(execute(notebook(CLEAR + many, count))) == "1\n"
+@pytest.mark.parametrize(
+    ("source", "files"),
+    [
+        (f"h = {SHOW}\nfor n in range(4):\n    h.update({BIG})", 1),
+        (f"for n in range(4):\n    clear_output()\n    display({BIG})", 1),
+        (f"for n in range(4):\n    {LONG}\n    clear_output(wait=True)\nprint()", 0),
+    ],
+)
+def test_files_do_not_pile_up_while_a_cell_shows_something_anew(
+    notebook: Make, tmp_path: Path, source: str, files: int
+) -> None:
+    count = f"import glob\nprint(len(glob.glob({str(tmp_path / OWN)!r})))"
+    assert said(execute(notebook(CLEAR + source, count))) == f"{files}\n"
 
 
 def test_files_of_the_last_execution_go_and_those_of_others_stay(notebook: Make, tmp_path: Path) -> None:
