@@ -106,15 +106,15 @@ class _Handler:
     def __init__(self, path: str) -> None:
         from papermill.iorw import papermill_io
 
-        self._handlers = papermill_io._handlers
+        self._registered = papermill_io._handlers
         # The first one that is found counts.
         papermill_io.register(path, self)
-        self._entry = self._handlers[0]
+        self._entry = self._registered[0]
 
     def withdraw(self) -> None:
         """Leave the path to papermill's own."""
-        if self._entry in self._handlers:
-            self._handlers.remove(self._entry)
+        if self._entry in self._registered:
+            self._registered.remove(self._entry)
 
     def read(self, path: str) -> str:
         """The file's text."""

@@ -7,13 +7,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from runbook_lib.engine.kernels import OWNER, SETTLED_SECONDS, _short_folder
+from runbook_lib.engine import kernel_folder
+from runbook_lib.engine.kernel_folder import NO_BOOT, OWNER, KernelFolder
 
 from .conftest import PAPERMILL, ROOT
 
@@ -54,24 +54,20 @@ def without_proc(tmp_path: Path) -> tuple[list[str], dict[str, str]]:
     return [], {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path / 'patch'}"}
 
 
-def aged(folder: Path) -> Path:
-    then = time.time() - SETTLED_SECONDS - 1
-    os.utime(folder, (then, then))
-    return folder
-
-
 def test_notebook_is_executed_and_no_folder_of_another_run_is_removed(
     notebook: Callable[..., Path],
     tmp_path: Path,
     temporary: Path,
     without_proc: tuple[list[str], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     prefix, environment = without_proc
-    living = aged(_short_folder())
+    # As the other run would have made them here.
+    monkeypatch.setattr(kernel_folder, "_boot", lambda: NO_BOOT)
+    living = KernelFolder()
     dead = temporary / "rb-dead"
     dead.mkdir()
-    (dead / OWNER).touch()
-    aged(dead)
+    (dead / OWNER).write_bytes(kernel_folder._mark(dead.name))
     done = subprocess.run(
         [*prefix, sys.executable, "-c", PAPERMILL, "--engine", "runbook", "--no-progress-bar",
          str(notebook("print(1)", WATCHED)), str(tmp_path / "out.ipynb")],
@@ -81,4 +77,4 @@ def test_notebook_is_executed_and_no_folder_of_another_run_is_removed(
     assert done.returncode == 0, done.stderr
     said = (tmp_path / "out.ipynb").read_text()
     assert "awake False" in said or not prefix
-    assert sorted(temporary.glob("rb-*")) == [living]
+    assert sorted(temporary.glob("rb-*")) == [living.path]

@@ -35,6 +35,8 @@ class Name(NamedTuple):
 STREAM = "ipykernel.iostream.OutStream"
 CLIENT = "nbclient.client.NotebookClient"
 PROVISIONER = "jupyter_client.provisioning.local_provisioner.LocalProvisioner"
+SHELL = "ipykernel.zmqshell.ZMQInteractiveShell"
+HANDLERS = "papermill.iorw.PapermillIO"
 SETUP = "engine/kernel_setup.py"
 PRIVATE = (
     Name(STREAM, "_fid", SETUP, "nothing says whether a child's output still waits in the pipe"),
@@ -42,6 +44,7 @@ PRIVATE = (
     Name(STREAM, "_subprocess_flush_pending", SETUP, "the same, for what children wrote"),
     Name(STREAM, "_original_stdstream_copy", SETUP, "no option keeps children's output out of the kernel's own"),
     Name(STREAM, "_original_stdstream_fd", SETUP, "the descriptor that is watched is given by no method"),
+    Name(SHELL, "_showtraceback", SETUP, "an error is shown without a traceback by no method"),
 )
 # Without an underscore, yet in no documentation.
 UNDOCUMENTED = (
@@ -52,6 +55,8 @@ UNDOCUMENTED = (
     Name(CLIENT, "clear_output", "engine/client.py", "the same"),
     Name(PROVISIONER, "process", "engine/fork_provisioner.py", "only a Popen is foreseen, here it is a forked child"),
     Name(PROVISIONER, "pgid", "engine/fork_provisioner.py", "interrupts go to the group, whose leader it is"),
+    # The adapter for Slack has one of that name.
+    Name(HANDLERS, "_handlers", "engine/destination.py", "a handler is registered, and can't be withdrawn"),
 )
 # Of other packages, and of Python.
 OTHERS = {"_can_retry", "_exit"}
