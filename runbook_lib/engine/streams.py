@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import IO
 
 from ..domain.redaction import Redactor
-from .terminal import Screen
+from .terminal import Screen, collapse, moves
 
 __all__ = ["BoundedStream"]
 
@@ -88,8 +88,16 @@ class BoundedStream:
 
     def _tell_and_keep(self, text: str) -> None:
         if text:
-            self._tell(text)
+            self._tell(self._safe(text))
             self._keep(self._screen.feed(text))
+
+    def _safe(self, text: str) -> str:
+        # Who hears it carries out what it says: nothing may come together there.
+        if not moves(text):
+            return text
+        left = collapse(text)
+        masked = self._redactor.mask(left)
+        return text if masked == left else masked
 
     def _keep(self, text: str) -> None:
         if not text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 
-__all__ = ["Screen", "collapse"]
+__all__ = ["Screen", "collapse", "moves"]
 
 # Lines that the cursor can still reach; what is above them stays as it is.
 ROWS = 24
@@ -29,6 +29,11 @@ def collapse(text: str) -> str:
     """The whole text as a terminal would leave it."""
     screen = Screen()
     return screen.feed(text) + screen.rest()
+
+
+def moves(text: str) -> bool:
+    """Whether anything in the text may be written over."""
+    return MOVE.search(text) is not None
 
 
 class Screen:
