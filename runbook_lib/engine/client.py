@@ -166,8 +166,10 @@ class CellClient(NotebookClient):
             content["data"] = {mime: _shown(mime, value) for mime, value in content["data"].items()}
             self._show_anew(content)
         if kind == "error":
-            content.update(_named(content))
-            self._errors.append(dict(content))
+            named = _named(content)
+            self._errors.append(named)
+            # As the kernel shows it, without a name too; whoever reads the notebook needs all three.
+            content.update({key: value for key, value in named.items() if content.get(key) is None})
         return super().process_message(msg, cell, cell_index)
 
     def output(

@@ -280,8 +280,10 @@ print('parent', flush=True)
 
 
 def test_what_is_flushed_lies_in_no_file_that_others_can_open(notebook: Make) -> None:
-    look = "import os, glob\nfolder = os.path.dirname(os.environ['IPYTHONDIR'])\nprint(sorted(os.listdir(folder)))"
-    assert "words" not in said(execute(notebook(look)))
+    look = "import ipykernel, os\nprint(sorted(os.listdir(os.path.dirname(ipykernel.get_connection_file()))))"
+    shown = said(execute(notebook(look)))
+    assert "k.json" in shown
+    assert "words" not in shown
 
 
 def test_ring_gives_the_last_characters_and_counts_those_it_has_not(tmp_path: Path) -> None:
