@@ -7,6 +7,7 @@ two readers could see differently.
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any, Final
 
 from .hcl_tree import number_in
@@ -136,5 +137,5 @@ class _Reader:
         return found
 
     def _string(self) -> str:
-        text = self.word
+        text = self.word if self.word.isascii() else unicodedata.normalize("NFC", self.word)
         return _ESCAPED.sub(lambda match: _LETTERS.get(match[1], match[1]), text) if "\\" in text else text

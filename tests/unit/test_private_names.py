@@ -44,6 +44,11 @@ PRIVATE = (
     Name(STREAM, "_subprocess_flush_pending", SETUP, "the same, for what children wrote"),
     Name(STREAM, "_original_stdstream_copy", SETUP, "no option keeps children's output out of the kernel's own"),
     Name(STREAM, "_original_stdstream_fd", SETUP, "the descriptor that is watched is given by no method"),
+    Name(STREAM, "_buffers", SETUP, "text is held by the cell that wrote it: no hook sees it before it is sent"),
+    Name(STREAM, "_buffer_lock", SETUP, "the same"),
+    Name(STREAM, "_rotate_buffers", SETUP, "the same"),
+    Name(STREAM, "_flush_buffers", SETUP, "no hook is called before what is flushed goes to another thread"),
+    Name(STREAM, "_parent_header_global", SETUP, "no method says which cell a thread's output belongs to"),
     Name(SHELL, "_showtraceback", SETUP, "an error is shown without a traceback by no method"),
 )
 # Without an underscore, yet in no documentation.
