@@ -147,14 +147,14 @@ def bench_trivial(folder: Path, verdicts: Verdicts, rounds: int) -> None:
     found = best_times(
         write(folder / "trivial.ipynb", ["1 + 1"]), dict.fromkeys(("nbclient", "papermill", "runbook"), rounds)
     )
-    verdicts.say("trivial notebook, runbook / nbclient", found["runbook"] / found["nbclient"], 1.25)
+    verdicts.say("trivial notebook, runbook / nbclient", found["runbook"] / found["nbclient"], 0.95)
     print(f"     (papermill / nbclient {found['papermill'] / found['nbclient']:.2f})")
 
 
 def bench_cells(folder: Path, verdicts: Verdicts, rounds: int) -> None:
     notebook = write(folder / "cells501.ipynb", [f"x = {n}" for n in range(501)])
     found = best_times(notebook, {"nbclient": rounds, "runbook": rounds, "papermill": 1})
-    verdicts.say("501 cells, runbook / nbclient", found["runbook"] / found["nbclient"], 1.2)
+    verdicts.say("501 cells, runbook / nbclient", found["runbook"] / found["nbclient"], 0.95)
     verdicts.say("501 cells, papermill / runbook", found["papermill"] / found["runbook"], 8, at_least=True)
 
 
@@ -164,7 +164,7 @@ def bench_bytes(folder: Path, verdicts: Verdicts) -> None:
     seconds, written = runbook.execute(notebook)
     size = runbook.out(notebook).stat().st_size
     print(f"     {notebook.stem}: {written / 1e6:.1f} MB written in {seconds:.1f} s for a file of {size / 1e6:.1f} MB")
-    verdicts.say("501 cells with 10 KB each, bytes written / final size", written / size, 4)
+    verdicts.say("501 cells with 10 KB each, bytes written / final size", written / size, 1.6)
 
 
 def bench_prints(folder: Path, verdicts: Verdicts, rounds: int) -> None:

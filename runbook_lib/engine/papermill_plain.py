@@ -10,10 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..domain.redaction import Redactor
-from ..domain.secret_patterns import named_secrets
 from ..errors import ConfigError, StoreError, UsageError
-from .destination import PapermillDestination, PapermillSaves, side_files
 from .display import Display, Quiet, choose_display
 from .endings import Ending, EndingKind
 from .kernels import Kernel, KernelRequest, start_kernel
@@ -25,6 +22,9 @@ from .stopping import StopRequest
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+    from ..domain.redaction import Redactor
+    from .destination import PapermillDestination
 
 __all__ = [
     "PapermillListener",
@@ -44,7 +44,6 @@ def execute_plainly(
         correct_parameters(nb, unknown=unknown_taken(options))
     except UsageError as error:
         _refuse(error)
-    redactor = environment_redactor()
     name = Path(str(options.get("input_path") or output_path or "notebook")).stem
     listener = PapermillListener(name, kernel_name, options)
     folder = ((options.get("resources") or {}).get("metadata") or {}).get("path")
@@ -56,11 +55,19 @@ def execute_plainly(
         request = KernelRequest(kernel_name, place, start_timeout=limits.start_timeout, isolated=False)
         return await start_kernel(request)
 
-    with LoopThread() as loop:
-        session = Session(loop, StopRequest(loop.loop), redactor, kernel, limits, listener)
+    destination: PapermillDestination | None = None
+
+    def prepare(session: Session) -> None:
+        from .destination import PapermillDestination, PapermillSaves, side_files
+
+        nonlocal destination
+        session.redactor = environment_redactor()
         destination = PapermillDestination(output_path) if output_path else None
         session.destination = PapermillSaves.asked_for(limits, destination, output_path)
         session.side = side_files(output_path)
+
+    with LoopThread() as loop:
+        session = Session(loop, StopRequest(loop.loop), None, kernel, limits, listener, prepare=prepare)
         session.in_place = _same(options.get("input_path"), output_path)
         ending = None
         try:
@@ -236,4 +243,7 @@ def _inject(nb: NotebookNode, values: dict[str, Any]) -> None:
 
 def environment_redactor() -> Redactor:
     """What masks the environment's secrets."""
+    from ..domain.redaction import Redactor
+    from ..domain.secret_patterns import named_secrets
+
     return Redactor(named_secrets(os.environ, os.path.exists))

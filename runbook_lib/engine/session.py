@@ -8,8 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..domain.redaction import Redactor
-from ..errors import EngineError, StoreError
+from ..errors import EngineError
 from .endings import Ending, EndingKind
 from .kernels import Kernel, import_client
 from .loop import LoopThread
@@ -20,6 +19,7 @@ from .stopping import StopRequest, trap_signals
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+    from ..domain.redaction import Redactor
     from .execution import Execution, ExecutionListener
     from .outputs import SideFiles
     from .saving import Destination
@@ -41,13 +41,14 @@ class Silent:
 class Session:
     """What surrounds one execution. `kernel` gives a ready one, in the loop; `ending` is set at the end.
 
-    `in_place` says that the notebook is written over itself: its sources stay as they are.
+    `prepare` sets what is not set yet, the redactor at the latest, when the kernel has begun to get up: what it imports
+    costs no time then. `in_place` says that the notebook is written over itself: its sources stay as they are.
     `meanwhile` is called while the kernel gets up, in the thread that waits for it; it raises nothing.
     """
 
     loop: LoopThread
     stop: StopRequest
-    redactor: Redactor
+    redactor: Redactor | None
     kernel: Callable[[], Awaitable[Kernel]]
     options: EngineOptions = field(default_factory=EngineOptions)
     listener: ExecutionListener = field(default_factory=Silent)
@@ -57,6 +58,7 @@ class Session:
     ending: Ending | None = None
     kernel_left: Callable[[Kernel], None] | None = None
     meanwhile: Callable[[], object] = lambda: None
+    prepare: Callable[[Session], object] = lambda session: None
 
     def execute(self, nb: NotebookNode) -> Ending:
         """Execute the notebook in place, from the main thread; StoreError if nothing can be saved."""
@@ -67,9 +69,25 @@ class Session:
             return self._execute(nb, starting)
 
     def _execute(self, nb: NotebookNode, starting: Future[Kernel]) -> Ending:
+        try:
+            execution = self._begin(nb)
+        except BaseException:
+            self._dismiss(starting)
+            raise
+        try:
+            running = self.loop.submit(self._run(execution, starting))
+            self.meanwhile()
+            self.ending = running.result()
+        except EngineError as error:
+            self.ending = execution.finish(Ending(EndingKind.NOT_STARTED, type(error).__name__, error.message))
+        return self.ending
+
+    def _begin(self, nb: NotebookNode) -> Execution:
         with light_imports():
             from .execution import Execution
 
+        self.prepare(self)
+        assert self.redactor is not None  # noqa: S101  for the type checker: it is set above
         execution = Execution(
             nb,
             self.redactor,
@@ -80,18 +98,8 @@ class Session:
             side=self.side,
             in_place=self.in_place,
         )
-        try:
-            execution.begin()
-        except StoreError:
-            self._dismiss(starting)
-            raise
-        try:
-            running = self.loop.submit(self._run(execution, starting))
-            self.meanwhile()
-            self.ending = running.result()
-        except EngineError as error:
-            self.ending = execution.finish(Ending(EndingKind.NOT_STARTED, type(error).__name__, error.message))
-        return self.ending
+        execution.begin()
+        return execution
 
     def _dismiss(self, starting: Future[Kernel]) -> None:
         if not starting.cancel() and starting.exception() is None:

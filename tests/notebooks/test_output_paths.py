@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -17,8 +18,11 @@ import nbformat
 import papermill.engines  # before the engine's own module: it registers it
 import pytest
 from papermill import execute_notebook
+from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import papermill_io
 
+from runbook_lib.adapters.named_file import write_output
+from runbook_lib.engine import destination
 from runbook_lib.engine.papermill_engine import RunbookEngine
 from runbook_lib.engine.saving import FolderSide, NamedFile
 from runbook_lib.errors import StoreError
@@ -183,3 +187,27 @@ def test_in_a_folder_that_takes_no_new_files_long_outputs_are_not_kept(
 ) -> None:
     monkeypatch.setattr(Path, "open", refused)
     assert FolderSide(tmp_path).open("output-001-stdout.txt") is None
+
+
+@pytest.mark.parametrize(("source", "times"), [("'well'", 0), ("1 / 0", 1)])
+def test_what_papermill_writes_last_is_written_if_it_differs(
+    notebook: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, times: int
+) -> None:
+    written = []
+
+    def write(path: Path, data: bytes) -> None:
+        written.append(data)
+        write_output(path, data)
+
+    monkeypatch.setattr(destination, "write_output", write)
+    out = tmp_path / "out.ipynb"
+    with contextlib.suppress(PapermillExecutionError):
+        execute(notebook(source), out)
+    assert len(written) == times
+    nb = nbformat.read(out, as_version=4)
+    nbformat.validate(nb)
+    assert ("papermill-error-cell" in out.read_text()) is bool(times)
+    out.write_text("{}")
+    with contextlib.suppress(PapermillExecutionError):
+        execute(notebook(source), out)
+    assert outcome(out.read_text()) == ("completed" if not times else "failed")
