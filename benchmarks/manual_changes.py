@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -506,7 +506,10 @@ class Trial:
         return worst, alone
 
 
-def described(hand: Hand) -> dict[tuple[object, ...], tuple[Any, dict[str, Any]]]:
+Described = dict[tuple[object, ...], tuple[Any, dict[str, Any]]]
+
+
+def described(hand: Hand) -> Described:
     """AWS's rules by what they let through, with the client of their region."""
     found = {}
     for ec2 in (hand.ec2, hand.far):
@@ -518,8 +521,8 @@ def described(hand: Hand) -> dict[tuple[object, ...], tuple[Any, dict[str, Any]]
     return found
 
 
-def clean(hand: Hand, trial: Trial, before: Container[object]) -> None:
-    """Take back what Terraform does not: whatever stands in no state; `before` are the rules of the base."""
+def clean(hand: Hand, trial: Trial, before: Described) -> Described:
+    """Take back what Terraform does not: whatever stands in no state, and was not there `before`. What stands then."""
     for reservation in hand.ec2.describe_instances(Filters=[{"Name": "vpc-id", "Values": [hand.vpc]}])["Reservations"]:
         for each in reservation["Instances"]:
             hand.ec2.terminate_instances(InstanceIds=[each["InstanceId"]])
@@ -529,7 +532,8 @@ def clean(hand: Hand, trial: Trial, before: Container[object]) -> None:
         if each["NetworkInterfaceId"] not in known:
             hand.ec2.delete_network_interface(NetworkInterfaceId=each["NetworkInterfaceId"])
     for key, (ec2, item) in described(hand).items():
-        if key not in before:
+        # The same rule made anew has another id, and Terraform could not make its own beside it.
+        if key not in before or item["SecurityGroupRuleId"] != before[key][1]["SecurityGroupRuleId"]:
             call = ec2.revoke_security_group_egress if item["IsEgress"] else ec2.revoke_security_group_ingress
             call(GroupId=item["GroupId"], SecurityGroupRuleIds=[item["SecurityGroupRuleId"]])
     entries = hand.ec2.get_managed_prefix_list_entries(PrefixListId=hand.offices["PrefixListId"])["Entries"]
@@ -537,6 +541,7 @@ def clean(hand: Hand, trial: Trial, before: Container[object]) -> None:
     if foreign:
         entry(hand, RemoveEntries=foreign)
     trial.apply()
+    return described(hand)
 
 
 def try_style(style: str, only: str) -> tuple[int, int]:
@@ -561,7 +566,7 @@ def try_style(style: str, only: str) -> tuple[int, int]:
                 said = wrong(trial.verify(), *change.expected(STYLES[style].rules))
                 print(f"{style}: {change.name}: {said or 'right'} ({time.monotonic() - began:.1f} s)", flush=True)
                 tried, bad = tried + 1, bad + bool(said)
-                clean(hand, trial, before)
+                before = clean(hand, trial, before)
         finally:
             lab_down(lab.folder)
     return tried, bad
