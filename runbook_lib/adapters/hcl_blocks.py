@@ -26,7 +26,7 @@ __all__ = [
 # A letter, or whatever is no ASCII: by what it is not, since `re` takes 20 ms to compile a range of a million.
 _LETTER: Final = r"[^\x00-@\[-\^`{-\u00a9]"
 _NAME: Final = rf"{_LETTER}[^\x00-,./:-@\[-\^`{{-\u00a9]*+"
-_HEADER: Final = re.compile(rf'({_NAME})\s*+((?:"(?:[^"\\]|\\.)*+"\s*+|{_NAME}\s*+)*+)\{{', re.DOTALL)
+_HEADER: Final = re.compile(rf'({_NAME})\s*+((?>(?:"(?>(?:[^"\\]|\\.)*)"\s*+|{_NAME}\s*+)*))\{{', re.DOTALL)
 _LABEL: Final = re.compile(rf'"((?:[^"\\]|\\.)*)"|({_NAME})')
 _STOP: Final = re.compile(rf'["{{}}#]|//|/\*|<<-?{_LETTER}')
 _IN_STRING: Final = re.compile(r'\\.|"|[$%]\{|[$%]{2}\{', re.DOTALL)
@@ -177,7 +177,7 @@ def _after_string(text: str, position: int) -> int:
 
 def _block(text: str, file: str, line: int) -> Block:
     # Blank lines and comments before the block belong to no one; the block begins where its header does.
-    lead = re.match(r"(?:\s++|#[^\n]*+|//[^\n]*+|/\*.*?\*/)*+", text, re.DOTALL)
+    lead = re.match(r"(?>(?:\s++|#[^\n]*+|//[^\n]*+|/\*.*?\*/)*)", text, re.DOTALL)
     skipped = lead.end() if lead else 0
     start = line + text.count("\n", 0, skipped)
     source = Source(file=file, line=start)

@@ -19,8 +19,8 @@ _TOKEN: Final = re.compile(
 )
 # Comments are blanks, and so are line ends, but for those in an object, which part its elements.
 _COMMENT: Final = r"#[^\n]*|//[^\n]*|/\*.*?\*/"
-_BLANKS: Final = re.compile(rf"(?:\s|{_COMMENT})*+", re.DOTALL)
-_BLANKS_IN_LINE: Final = re.compile(rf"(?:[ \t\r]|{_COMMENT})*+", re.DOTALL)
+_BLANKS: Final = re.compile(rf"(?>(?:\s|{_COMMENT})*)", re.DOTALL)
+_BLANKS_IN_LINE: Final = re.compile(rf"(?>(?:[ \t\r]|{_COMMENT})*)", re.DOTALL)
 _LEVELS: Final = (("||",), ("&&",), ("==", "!="), ("<", ">", "<=", ">="), ("+", "-"), ("*", "/", "%"))
 _MAX_DEPTH: Final = 60
 

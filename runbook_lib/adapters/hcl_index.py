@@ -14,7 +14,7 @@ from .hcl_blocks import Block, module_files, read_source, split_blocks
 __all__ = ["index_blocks"]
 
 _LOCAL_SOURCE: Final = re.compile(r'^\s*source\s*=\s*"(\.{1,2}/[^"]*)"', re.MULTILINE)
-_JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\]:]')
+_JSON_TOKEN: Final = re.compile(r'"(?>(?:[^"\\]|\\.)*)"|[{}\[\]:]')
 _DEEPEST: Final = 20
 
 

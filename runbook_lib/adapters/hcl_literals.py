@@ -17,7 +17,7 @@ __all__ = ["read_literals"]
 # Comments at a line's end are a part of it; those between /* and */ are left to the grammar.
 _TOKEN: Final = re.compile(
     r"[ \t]*+(?:(?P<line>(?:(?:\#|//)[^\r\n]*+)?\r?\n)"
-    r'|"(?P<text>(?:[^"\\\r\n$%]|\\[nrt"\\]|[$%](?![{$%]))*+)"'
+    r'|"(?P<text>(?>(?:[^"\\\r\n$%]|\\[nrt"\\]|[$%](?![{$%]))*))"'
     r"|(?P<number>-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?(?![\w.]))"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_-]*+)(?![\w])"
     r"|(?P<mark>[={}\[\],:]))"

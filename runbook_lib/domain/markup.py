@@ -16,7 +16,7 @@ ANSI: Final = re.compile(
     r"\x1b(?:\[[0-9;:?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)|[ -/]{1,8}[0-~]|[0-Z\\^-~])"
 )
 # A tag with its quoted attributes, or one end of a comment.
-_TAG: Final = re.compile(r"<!--|-->|</?[A-Za-z](?:[^<>\"']|\"[^\"<]*+\"|'[^'<]*+')*+>|<[!?][^<>]*+>")
+_TAG: Final = re.compile(r"<!--|-->|</?[A-Za-z](?>(?:[^<>\"']|\"[^\"<]*+\"|'[^'<]*+')*)>|<[!?][^<>]*+>")
 _NAME: Final = re.compile(r"</?([A-Za-z][A-Za-z0-9]*)")
 _ATTRIBUTE: Final = re.compile(r"(?<=\s)([A-Za-z_:@][\w:.\-]{0,64}+)\s{0,9}+=\s{0,9}+(?:\"([^\"]*+)\"|'([^']*+)')")
 # Tags that stand within a word; every other one ends it.

@@ -36,7 +36,7 @@ _NO_SECRET: Final = re.compile(
     r"|any|redacted|hidden|str|int|bytes)"
     r"|\d{1,5}(?:\.\d+)?"
     r"|arn:[\w-]+:\S+|[a-z]{1,12}-(?:[0-9a-f]{8}|[0-9a-f]{17})"
-    r"|(?:\$?\$\{[^{}]*\}[:@/._-]?)++|\$\{\{[^{}]*\}\}|\{\{[^{}]*\}\}|\$[A-Z_][A-Z0-9_]*|\$[a-z_]+|%[A-Z_]+%|\$\([^()]*\)"
+    r"|(?>(?:\$?\$\{[^{}]*\}[:@/._-]?)+)|\$\{\{[^{}]*\}\}|\{\{[^{}]*\}\}|\$[A-Z_][A-Z0-9_]*|\$[a-z_]+|%[A-Z_]+%|\$\([^()]*\)"
     r"|\{[A-Za-z_][\w.!:\[\]'\"]*\}|%\(\w+\)s|%s"
     r"|(?:var|local|data|module|each|self|random_password|random_string)\.[\w.\[\]\"-]+"
     r"|(?:vault|op|ssm|file|env|awssm|gcpsm):[^\s@]*"
@@ -44,7 +44,7 @@ _NO_SECRET: Final = re.compile(
     r"|<[^<>\s]*>|<\|[^|]*\|>|\[[A-Za-z_ ]*\]|[*xX.…•]{3,}+|(?i:your[-_ ][\w -]*)"
 )
 # A word or a few of them, as a name may be made of: masked anywhere they would eat what is no secret.
-_WORDS: Final = re.compile(r"[A-Za-z]+(?:[-_. ][A-Za-z]+)*+(?:[-_.]\d{1,2})?")
+_WORDS: Final = re.compile(r"[A-Za-z]+(?>(?:[-_. ][A-Za-z]+)*)(?:[-_.]\d{1,2})?")
 _LONG_WORDS: Final = 16
 _LONG_COMMON: Final = 12
 _SHORTEST: Final = 8

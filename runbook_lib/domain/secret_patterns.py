@@ -279,9 +279,9 @@ SHAPES: Final[tuple[SecretPattern, ...]] = (
         # Up to its end, or as far as it looks like a key: a text that only speaks of keys goes on after the header.
         re.compile(
             r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?P<secret>"
-            r"(?:[^-]|-(?!----(?:BEGIN|END))){0,16384}+(?=-----END)"
-            r"|(?:\[MASKED\])?(?:\s{0,9}+(?:\\n)?(?:Proc-Type|DEK-Info|Comment|Version|Charset|Hash)[^\n\\]{0,200}+){0,6}+"
-            rf"(?:{_NO_KEY}[A-Za-z0-9+/=]{{24,}}+)++(?:{_NO_KEY}[A-Za-z0-9+/=]++)?)"
+            r"(?>(?:[^-]|-(?!----(?:BEGIN|END))){0,16384})(?=-----END)"
+            r"|(?:\[MASKED\])?(?>(?:\s{0,9}+(?:\\n)?(?:Proc-Type|DEK-Info|Comment|Version|Charset|Hash)[^\n\\]{0,200}+){0,6})"
+            rf"(?>(?:{_NO_KEY}[A-Za-z0-9+/=]{{24,}}+)+)(?:{_NO_KEY}[A-Za-z0-9+/=]++)?)"
         ),
         f"-----BEGIN RSA PRIVATE KEY-----\n{_A}\n-----END RSA PRIVATE KEY-----",
         "'-----BEGIN PRIVATE KEY-----' in text",

@@ -13,7 +13,7 @@ from .secret_values import NamedValues
 
 __all__ = ["PLACES", "connection_passwords"]
 
-_SPOKEN: Final = re.compile(r"[A-Za-z]+(?:[-_][A-Za-z]+)*+[.=]?")
+_SPOKEN: Final = re.compile(r"[A-Za-z]+(?>(?:[-_][A-Za-z]+)*)[.=]?")
 _QUOTE: Final = r"(?:\\{0,7}[\"']|&quot;|&#3[49];|&apos;)"
 
 
@@ -24,7 +24,7 @@ class UrlPasswords:
     in_tokens = False
     hints = ("://",)
     _START = re.compile(r"://[^\s/:@\"'<>?#\\]{0,128}:")
-    _RUN = re.compile(r"(?:[^\s\"<>\\`:]|:(?!//))*+")
+    _RUN = re.compile(r"(?>(?:[^\s\"<>\\`:]|:(?!//))*)")
     _PORT = re.compile(r"\d{1,5}(?:[/?#,]|$)")
     _HOST = re.compile(r"(?:[\w-]+\.[\w.-]+|localhost|\[[0-9a-fA-F:]+\]|[\w-]+:\d{1,5})(?![\w.-])")
     _ANY_HOST = re.compile(r"[\w\[*$%{]")
@@ -74,7 +74,7 @@ class Commands:
     name = "password on a command line"
     in_tokens = False
     _AFTER = r"(?P<quote>[\"']?)(?P<secret>(?:(?<=\")[^\"\n]{1,256}|(?<=')[^'\n]{1,256}|[^\s\"'&|;<>\\`]{1,256}))"
-    _USER = r"(?P<quote>[\"'])?[^\s:\"'\\]{1,128}:(?!//)(?P<secret>(?(quote)[^\"'<>\\\n]|[^\s\"'<>\\`]){1,256}+)"
+    _USER = r"(?P<quote>[\"'])?[^\s:\"'\\]{1,128}:(?!//)(?P<secret>(?>(?(quote)[^\"'<>\\\n]|[^\s\"'<>\\`]){1,256}))"
     _OPTIONS: Final = {
         "curl": re.compile(rf"(?:\s-[A-Za-z#]{{0,8}}[uU]|\s--(?:proxy-)?user(?![\w-]))[=\s]{{0,3}}{_USER}"),
         "mysql": re.compile(rf"\s-p{_AFTER}"),
@@ -89,7 +89,7 @@ class Commands:
         "smbclient": re.compile(r"\s-U\s{0,3}(?P<user>[^\s%]{1,128}%)(?P<secret>[^\s\"']{1,256})"),
     }
     hints = tuple(_OPTIONS)
-    _COMMAND = re.compile(r"(?:[^\n|;\\]|\\\n|;(?=\S)|\\(?!n))*+")
+    _COMMAND = re.compile(r"(?>(?:[^\n|;\\]|\\\n|;(?=\S)|\\(?!n))*)")
     LONGEST = 512
 
     def spans(self, part: Part) -> Iterator[Span]:
@@ -139,7 +139,7 @@ _CONNECTION: Final = _place(
     ("pwd", "password"),
     re.compile(
         r"(?i)(?:(?<=;)|(?<=;\s)|(?<![a-z_\-])(?=(?:pwd|password)\s?=[^;\"'\s]{1,256};))(?:pwd|password)\s?=\s?"
-        r"(?:(?P<secret1>\{(?:[^}\n\"\\]|\}\}){1,256}+\})|(?P<secret2>[^;\"'\s()\\{<>&][^;\"'\n\\<>&]{0,128}+(?=;))"
+        r"(?:(?P<secret1>\{(?>(?:[^}\n\"\\]|\}\}){1,256})\})|(?P<secret2>[^;\"'\s()\\{<>&][^;\"'\n\\<>&]{0,128}+(?=;))"
         r"|(?P<secret>[^;\"'\s()\\{<>&][^;\"'\s\\<>&]{0,255}+))(?=[;\"'\s\\<&]|$)"
     ),
     "Server=db;Uid=app;Pwd=abc123;",

@@ -23,16 +23,16 @@ _WORD: Final = re.compile(
 _Q: Final = r"(?:\\{0,7}[\"']|&quot;|&#3[49];|&apos;)"
 # With backslashes before its quotes a text was escaped: then a longer run of them belongs to the value.
 _VALUE: Final = (
-    r"(?:(?P<q1>\\{1,7}[\"'])(?P<v1>(?:[^\\\"'&\n]++|(?!(?P=q1))(?:\\++[\"']?|[\"'&]))*+)(?P<c1>(?P=q1))?"
-    r"|(?P<q0>\"\"\"|'''|[\"'`]|&quot;|&#3[49];|&apos;)(?P<v0>(?:[^\\\"'`&\n]++|(?!(?P=q0))(?:\\[^\n]|[\"'`&\\]))*+)(?P<c0>(?P=q0))?)"
+    r"(?:(?P<q1>\\{1,7}[\"'])(?P<v1>(?>(?:[^\\\"'&\n]++|(?!(?P=q1))(?:\\++[\"']?|[\"'&]))*))(?P<c1>(?P=q1))?"
+    r"|(?P<q0>\"\"\"|'''|[\"'`]|&quot;|&#3[49];|&apos;)(?P<v0>(?>(?:[^\\\"'`&\n]++|(?!(?P=q0))(?:\\[^\n]|[\"'`&\\]))*))(?P<c0>(?P=q0))?)"
 )
 _ONE_VALUE: Final = re.compile(_VALUE)
 _TYPE: Final = r"(?:\s{0,9}+:\s{0,9}+[A-Za-z][\w.\[\]|]{0,40}+(?=\s{0,9}+=))?"
 _IS: Final = rf"(?:{_Q})?\]?{_TYPE}\s{{0,60}}+(?::=|=>|[:=])\s{{0,40}}+"
 _QUOTED: Final = re.compile(rf"{_IS}[rbufRBUF]{{0,2}}{_VALUE}")
-_OLD: Final = r"(?:\"(?:[^\"\\\n]|\\.)*+\"|null|\(sensitive value\)|[\w.\-]{1,64}+)"
+_OLD: Final = r"(?:\"(?>(?:[^\"\\\n]|\\.)*)\"|null|\(sensitive value\)|[\w.\-]{1,64}+)"
 _CHANGED: Final = re.compile(
-    rf"(?:{_Q})?\s{{0,60}}+=\s{{0,9}}+(?P<old>{_OLD})\s{{1,9}}+->\s{{1,9}}+(?:\"(?P<new>(?:[^\"\\\n]|\\.)*+)\"|(?=null|\())"
+    rf"(?:{_Q})?\s{{0,60}}+=\s{{0,9}}+(?P<old>{_OLD})\s{{1,9}}+->\s{{1,9}}+(?:\"(?P<new>(?>(?:[^\"\\\n]|\\.)*))\"|(?=null|\())"
 )
 _TELLS: Final = re.compile(rf"(?:{_Q})?\s{{1,4}}(?:is\s|was\s|of\s)?\s{{0,2}}{_VALUE}")
 _TELLS_BARE: Final = re.compile(r"\s(?:is|was)\s{1,2}:?\s?(?P<v>[^\s\"'<>&\\]{6,256})")
@@ -55,7 +55,7 @@ _OPTION: Final = re.compile(rf"[ \t]{{1,4}}(?:{_VALUE}|(?P<v>[^\s\"'<>&;|\\\-][^
 _CONNECTS: Final = (
     *("host=", "hostaddr=", "user=", "dbname=", "port=", "server=", "driver=", "uid=", "id=", "source=", "database="),
 )
-_REFERENCE: Final = re.compile(r"[A-Za-z_]\w*+(?:\.[A-Za-z_]\w*+)++|[A-Za-z_]\w*+(?:\.\w++)*+[(\[].*")
+_REFERENCE: Final = re.compile(r"[A-Za-z_]\w*+(?>(?:\.[A-Za-z_]\w*+)+)|[A-Za-z_]\w*+(?>(?:\.\w++)*)[(\[].*")
 _NAMELIKE: Final = re.compile(r"(?i)[a-z_]*(?:password|passwd|passphrase|token|secret|key|cred|pwd)[a-z_]*\d?")
 _PASSWORD: Final = re.compile(r"(?i)(?:password|passwd|passphrase|passcode|pwd|pass)s?(?:_?\d{1,2})?$")
 _CUT: Final = re.compile(r"[\"<]")

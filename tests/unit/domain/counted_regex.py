@@ -111,6 +111,10 @@ class CountedRegex:
         if kind is c.SUBPATTERN:
             return self._group(about[0], self._sequence(about[3]))
         if kind is c.ATOMIC_GROUP:
+            # One repetition in it, which can always end, never goes back: it is a possessive one.
+            only = next(iter(about)) if len(about) == 1 else (None, None)
+            if only[0] is c.MAX_REPEAT:
+                return self._repeat(c.POSSESSIVE_REPEAT, *only[1])
             return self._atomic(self._sequence(about))
         if kind is c.BRANCH:
             ways = [self._sequence(way) for way in about[1]]
