@@ -47,6 +47,7 @@ from runbook_lib.runner.sequence import Job, run_sequence
 class Hooks:
     def step_started(self, step): pass
     def step_ended(self, result): pass
+    def page_made(self, step): pass
     def run_ended(self, results): pass
 folder = Path(sys.argv[1])
 notebooks = {step.name: folder / step.notebook for step in BUILT_IN}
