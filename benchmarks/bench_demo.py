@@ -35,7 +35,8 @@ from runbook_lib.workspace.clients import terraform_client
 LIMIT = 1.25
 # Seconds beyond Terraform's own, for a step that is a process of its own.
 STEP_LIMIT = 1.5
-ALONE = ("plan", "verification")
+# What is measured so, each in a run that has not been applied; a plan is made of files that were judged before.
+ALONE = {"plan": ("compliance", "plan"), "verification": ("verification",)}
 RULES = "rules.auto.tfvars"
 
 
@@ -59,6 +60,11 @@ def restore_base(terraform: Terraform) -> None:
     terraform.run("apply", "-auto-approve", "-input=false", "-no-color")
 
 
+def open_web(terraform: Terraform) -> None:
+    rules = terraform.directory / RULES
+    rules.write_text(rules.read_text().replace("= 8000", "= 80"))
+
+
 def terraform_of(lab: LabAddresses) -> Terraform:
     os.environ.update(lab.environment())
     return terraform_client(Settings.load(lab.repository), "access")
@@ -73,8 +79,7 @@ def time_story(story: Story, lab: LabAddresses) -> Times:
 
 
 def time_bare(terraform: Terraform, folder: Path) -> Times:
-    rules = terraform.directory / RULES
-    rules.write_text(rules.read_text().replace("= 8000", "= 80"))
+    open_web(terraform)
     plan = str(folder / "bare.tfplan")
     commands = (
         ("init", "-input=false"),
@@ -94,9 +99,16 @@ def time_bare(terraform: Terraform, folder: Path) -> Times:
     return Times(time.monotonic() - began, cpu_seconds() - before)
 
 
-def time_step(step: str, story: Story, lab: LabAddresses) -> float:
+def time_alone(name: str, run_id: str, story: Story, lab: LabAddresses) -> float:
+    """The same of the last step of a run of its own."""
+    seconds = [time_step(step, run_id, story, lab) for step in ALONE[name]]
+    return seconds[-1]
+
+
+def time_step(step: str, run_id: str, story: Story, lab: LabAddresses) -> float:
     """Seconds of `runbook run STEP` that none of its Terraform commands ran in."""
-    command = [sys.executable, "-m", "runbook_lib.cli", "run", step, "--run-id", story.run_id]
+    command = [sys.executable, "-m", "runbook_lib.cli", "run", step, "--run-id", run_id]
+    command += ["--runbook", "drift"] if step == "verification" else []
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "times"
         environment = {
@@ -108,7 +120,9 @@ def time_step(step: str, story: Story, lab: LabAddresses) -> float:
             "RUNBOOK_TERRAFORM": str(timed_terraform(Path(folder), log)),
         }
         began = time.monotonic()
-        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        ended = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+        if ended.returncode:
+            raise SystemExit(f"`run {step}` ended with status {ended.returncode}\n{ended.stderr[-2000:]}")
         whole = time.monotonic() - began
         return whole - sum(float(end) - float(start) for start, end in map(str.split, log.read_text().splitlines()))
 
@@ -157,10 +171,12 @@ def measure(settings: Settings, lab: LabAddresses, rounds: int) -> int:
     for number in range(rounds):
         story = new_story(settings)
         stories.append(time_story(story, lab))
-        for step in ALONE:
-            alone[step].append(time_step(step, story, lab))
         terraform = terraform_of(lab)
         restore_base(terraform)
+        open_web(terraform)
+        alone["plan"].append(time_alone("plan", f"plan-{number}", story, lab))
+        restore_base(terraform)
+        alone["verification"].append(time_alone("verification", f"verification-{number}", story, lab))
         bare.append(time_bare(terraform, lab.folder))
         restore_base(terraform)
         beyond = ", ".join(f"{step} alone {seconds[-1]:.1f} s beyond" for step, seconds in alone.items())
