@@ -28,6 +28,7 @@ _STORED: Final = frozenset({"input", "output", "triggers_replace"})
 # Gets a secret, and gives what is to stand in its place.
 _Give = Callable[[str], str]
 _SHORT: Final = 256
+_OPENING: Final = frozenset({"{", "["})
 _NUMBERS: Final = frozenset({int, float, bool})
 
 
@@ -84,7 +85,12 @@ def _walk(node: Any, give: _Give) -> Any:
                 for key, value in node.items()
             }
         return {
-            key: _secret(value, give) if key in named else value if _is_leaf(value) else _walk(value, give)
+            # Of a large plan a million values are asked about: nothing is called for most of them.
+            key: _secret(value, give)
+            if key in named
+            else value
+            if not value or type(value) in _NUMBERS or _is_leaf(value)
+            else _walk(value, give)
             for key, value in node.items()
         }
     if kind is list or isinstance(node, list | tuple):
@@ -127,7 +133,7 @@ def _inside(node: Mapping[str, Any], give: _Give, whole: bool) -> Any:
 @lru_cache(maxsize=1 << 16)
 def _is_plain(text: str) -> bool:
     """Whether there is nothing to look for in a short text; a plan repeats each of its texts several times."""
-    return _json(text) is None and not connection_passwords(text)
+    return (text.lstrip()[:1] not in _OPENING or _json(text) is None) and not connection_passwords(text)
 
 
 def _text(text: str, give: _Give) -> str:
@@ -141,7 +147,7 @@ def _text(text: str, give: _Give) -> str:
 
 def _json(text: str) -> Any:
     """The document in a text, as policies and containers are given; None if there is none."""
-    if text.lstrip()[:1] not in ("{", "["):
+    if text.lstrip()[:1] not in _OPENING:
         return None
     try:
         found = json.loads(text)

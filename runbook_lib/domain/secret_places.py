@@ -216,5 +216,7 @@ PLACES: Final[tuple[Finder, ...]] = (
 
 def connection_passwords(text: str) -> set[str]:
     """The passwords in a connection string."""
+    if "=" not in text:
+        return set()
     part = Part(text, 0, len(text), len(text))
     return {text[begin:end] for begin, end in _CONNECTION.spans(part)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -69,6 +70,19 @@ class Places:
     accepted: tuple[AcceptedDifference, ...] = ()
 
 
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Large plans and states make millions of objects, none in a cycle: to look for some takes a quarter of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@_uncollected()
 def compare_places(places: Places, today: date | None = None) -> Verification:
     """The three, rule by rule; then whatever else Terraform wants to change, or found changed outside."""
     groups = governed_groups(places.repository, places.state)
@@ -84,6 +98,7 @@ def compare_places(places: Places, today: date | None = None) -> Verification:
     return accept(found, places.accepted, today or datetime.now(UTC).date())
 
 
+@_uncollected()
 def gather_places(
     settings: Settings,
     stack: str,
