@@ -72,7 +72,7 @@ class Places:
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Large plans and states make millions of objects, none in a cycle: to look for some takes a quarter of the time."""
+    """A large plan makes millions of objects, none of them in a cycle: to look for some takes a quarter of the time."""
     was = gc.isenabled()
     gc.disable()
     try:
