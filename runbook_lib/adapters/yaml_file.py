@@ -40,13 +40,12 @@ def load_yaml(path: Path) -> YamlDocument:
     """Read one YAML document; ConfigError for a missing file, bad syntax and duplicate keys."""
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    marks: dict[tuple[str | int, ...], int] = {(): 1}
     try:
         text = path.read_text(encoding="utf-8")
         if _DEEP.search(text):
             raise ConfigError(f"{path}: is nested too deeply", "Write it flatter.")
         data, tree = _parse(text)
-        _collect_marks(tree, (), marks)
+        marks = _Marks(tree).lines
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file", "Create it, or name another one.") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -145,18 +144,30 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
 
 
-def _collect_marks(node: Any, path: tuple[str | int, ...], marks: dict[tuple[str | int, ...], int]) -> None:
-    kind = getattr(node, "id", "scalar")
-    if kind == "mapping":
-        for key, value in node.value:
-            _mark(key.value, key, value, path, marks)
-    elif kind == "sequence":
-        for index, value in enumerate(node.value):
-            _mark(index, value, value, path, marks)
+class _Marks:
+    """Lines by path. What aliases repeat is walked once: nine times nine times nine of it may be more than ever ends."""
 
+    def __init__(self, tree: Any) -> None:
+        self.lines: dict[tuple[str | int, ...], int] = {(): 1}
+        self._walked: set[int] = set()
+        self._above: set[int] = set()
+        self._walk(tree, ())
 
-def _mark(
-    name: str | int, where: Any, value: Any, path: tuple[str | int, ...], marks: dict[tuple[str | int, ...], int]
-) -> None:
-    marks[(*path, name)] = where.start_mark.line + 1
-    _collect_marks(value, (*path, name), marks)
+    def _walk(self, node: Any, path: tuple[str | int, ...]) -> None:
+        kind = getattr(node, "id", "scalar")
+        if kind == "scalar":
+            return
+        if id(node) in self._above:
+            raise ValueError(f"line {node.start_mark.line + 1}: an anchor holds itself")
+        if id(node) in self._walked:
+            return
+        self._walked.add(id(node))
+        self._above.add(id(node))
+        if kind == "mapping":
+            named = ((key.value, key, value) for key, value in node.value)
+        else:
+            named = ((index, value, value) for index, value in enumerate(node.value))
+        for name, where, value in named:
+            self.lines[*path, name] = where.start_mark.line + 1
+            self._walk(value, (*path, name))
+        self._above.discard(id(node))

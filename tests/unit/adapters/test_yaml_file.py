@@ -146,3 +146,15 @@ def test_a_tag_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
 
 def test_what_the_parser_in_c_refuses_is_left_to_the_one_in_python(tmp_path: Path) -> None:
     assert load_yaml(write(tmp_path, "a: [b: c:d, ':e']\n")).data == {"a": [{"b": "c:d"}, ":e"]}
+
+
+def test_anchors_that_hold_each_other_many_times_end_soon(tmp_path: Path) -> None:
+    levels = (f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+    document = load_yaml(write(tmp_path, "a0: &a0 [x]\n" + "".join(levels)))
+    assert document.line("a29") == 30
+    assert document.line("a29", 0, 0) == 29
+
+
+def test_an_anchor_that_holds_itself_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="line 2: an anchor holds itself"):
+        load_yaml(write(tmp_path, "b: 1\na: &a [*a]\n"))
