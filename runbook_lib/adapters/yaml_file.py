@@ -145,7 +145,7 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 class _Marks:
-    """Lines by path. What aliases repeat is walked once: nine times nine times nine of it may be more than ever ends."""
+    """Lines by path. What aliases repeat is walked once: nine of nine of nine of them may be more than ever ends."""
 
     def __init__(self, tree: Any) -> None:
         self.lines: dict[tuple[str | int, ...], int] = {(): 1}
