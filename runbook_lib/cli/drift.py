@@ -10,10 +10,10 @@ import typer
 
 from ..errors import AdapterError, RunbookError, UsageError
 from ..models.base import Outcome
-from ..models.drift import DriftNews
 from ..models.steps import DRIFT
 
 if TYPE_CHECKING:
+    from ..models.drift import DriftNews
     from ..settings import Settings
 
 __all__ = ["register"]
@@ -65,6 +65,7 @@ def drift(
 
 def _look(settings: Settings, stack: str) -> tuple[DriftNews, bool]:
     """What one look found, and whether all of it could be told: what fails for one stack keeps none of the others."""
+    from ..models.drift import DriftNews
     from ..runner.run import RunRequest, execute
     from ..workspace.drift_watch import judge_look, keep_issue, open_issue, tell_news
     from ..workspace.runs import new_run_id

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..models.evidence import EvidenceReport
-
 if TYPE_CHECKING:
+    from ..models.evidence import EvidenceReport
     from ..settings import Settings
 
 __all__ = ["register"]

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..adapters.store import RunStore
-
 if TYPE_CHECKING:
     from ..runner.sequence import Summary
 
@@ -60,6 +58,8 @@ def _tell_stop(summary: Summary, outputs: Path) -> None:
     stopped = next((result for result in summary.results if result.outcome.stops), None)
     if stopped is None:
         return
+    from ..adapters.store import RunStore
+
     store = RunStore(outputs, stopped.run_id)
     page = store.dir / store.file(stopped.step, "notebook.html")
     remedy = stopped.error.remedy if stopped.error else ""

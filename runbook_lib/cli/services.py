@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..models.services import ServiceReport, ServiceResult
+if TYPE_CHECKING:
+    from ..models.services import ServiceReport, ServiceResult
 
 __all__ = ["register"]
 
@@ -58,6 +59,7 @@ def _services(
 
 def _baseline(path: Path) -> tuple[ServiceResult, ...]:
     from ..errors import InputError
+    from ..models.services import ServiceReport
     from .inputs import read_bytes
 
     try:

@@ -113,7 +113,8 @@ class PolicyGate:
                 indexes.append(index_blocks(folder, checkout_root(folder) or self.files.root, changes.product))
         if len(indexes) < 2:
             return indexes[0] if indexes else {}
-        addresses = [*(finding.address for finding in report.findings), *(each[0] for each in changes.standing())]
+        named = (*(finding.address for finding in report.findings), *(each[0] for each in changes.standing()))
+        addresses = list(dict.fromkeys(named))
         counts = [lines_found(addresses, index) for index in indexes]
         # Of two that could be meant none is: no line is better than one in another stack's file.
         return indexes[counts.index(max(counts))] if counts.count(max(counts)) == 1 else {}

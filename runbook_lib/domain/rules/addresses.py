@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -9,6 +10,8 @@ __all__ = ["ONE_OF", "ResourceAddress", "parse_address", "split_reference"]
 
 # Begins what stands in an address's place for more groups than anybody would read the names of.
 ONE_OF: Final = "one of "
+# Nearly every address: a resource of the root module, its key without a quote in it.
+_PLAIN: Final = re.compile(r'((?:data\.)?[\w-]+\.[\w-]+)(\[(?:\d+|"[^"\\]*")\])?')
 
 
 class ResourceAddress(NamedTuple):
@@ -51,6 +54,9 @@ def split_reference(text: str) -> list[tuple[str, str]]:
 @lru_cache(maxsize=4096)
 def parse_address(address: str) -> ResourceAddress:
     """Take apart the address of one resource instance."""
+    plain = _PLAIN.fullmatch(address)
+    if plain:
+        return ResourceAddress((), plain[1], plain[2] or "")
     parts = split_reference(address)
     modules = []
     while len(parts) > 2 and parts[0][0] == "module":
