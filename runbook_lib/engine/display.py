@@ -65,6 +65,7 @@ class LineDisplay(Quiet):
         self._name = ""
         self._rest = ""
         self._stream = ""
+        self._last = ""
 
     def started(self, name: str, title: str) -> None:
         """Say so."""
@@ -82,9 +83,10 @@ class LineDisplay(Quiet):
                 self._line(shown)
 
     def ended(self, line: str) -> None:
-        """The outcome in one line."""
+        """The outcome in one line, unless the notebook has just said it itself."""
         self._flush()
-        self._line(line)
+        if line != self._last:
+            self._line(line)
 
     def resumed(self, name: str, line: str) -> None:
         """The outcome as it was."""
@@ -96,6 +98,7 @@ class LineDisplay(Quiet):
             self.text(self._stream, "\n")
 
     def _line(self, text: str) -> None:
+        self._last = text
         self._write(f"{self._name} │ {text}\n")
 
     def _write(self, text: str) -> None:
