@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 import requests
 from base import Base
-from desk import Desk, ask, eventually, slack_threads, visible_errors
+from desk import Desk, Ended, ask, eventually, slack_threads, visible_errors
 
+from runbook_lib.errors import TerraformError
 from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.models.base import Outcome
 from runbook_lib.runner.evidence import prove_folder
 from runbook_lib.settings import Settings
+from runbook_lib.workspace.clients import terraform_client
 from runbook_lib.workspace.records import plan_file, read_request
 
 NOT_WAITING = ("-p", "approval.wait=false")
@@ -55,13 +61,35 @@ def fresh(original: Desk, run_id: str) -> Desk:
     return desk
 
 
+def states(desk: Desk) -> dict[str, Any]:
+    return dict(ask(f"{desk.lab.gitlab_url}/lab/gitlab/states")["access"])
+
+
+def do(desk: Desk, arguments: list[str], answer: str = "", user: str = "riley") -> Ended:
+    """Run a printed command, with this answer to its question."""
+    with desk.start(*arguments, *(["--yes"] if not answer else []), user=user) as process:
+        out, err = process.communicate(timeout=120)
+    return Ended(arguments, process.returncode, out, err)
+
+
+def kill_terraform(desk: Desk) -> None:
+    for process in psutil.process_iter(["name", "cwd"]):
+        if "terraform" in process.info["name"] and str(process.info["cwd"]).startswith(str(desk.root)):
+            process.kill()
+
+
+def hint_of(ended: Ended, command: str) -> list[str]:
+    found = re.search(rf"`runbook ({command}[^`]*)`", ended.stdout + ended.stderr)
+    assert found, ended.stdout + ended.stderr
+    return shlex.split(found[1])
+
+
 def state_serial(desk: Desk) -> int:
-    states = ask(f"{desk.lab.gitlab_url}/lab/gitlab/states")
-    return int(states["access"]["serials"][-1])
+    return int(states(desk)["serials"][-1])
 
 
 def lock_of(desk: Desk) -> dict[str, str] | None:
-    found: dict[str, str] | None = ask(f"{desk.lab.gitlab_url}/lab/gitlab/states")["access"]["lock"]
+    found: dict[str, str] | None = states(desk)["lock"]
     return found
 
 
@@ -207,19 +235,27 @@ def test_an_approved_plan_is_applied_once(lab: LabAddresses, original: Desk) -> 
     assert prove_folder(desk.store.dir).valid
 
 
-def test_a_state_that_can_not_be_uploaded_after_apply_is_kept_with_the_evidence(
+def test_a_state_that_can_not_be_uploaded_after_apply_is_kept_and_the_printed_command_pushes_it(
     lab: LabAddresses, original: Desk
 ) -> None:
     desk = fresh(original, "upload")
-    fault = {"method": "POST", "path": "terraform/state/access$", "status": 500, "count": 99}
+    before = states(desk)["serials"]
+    # The lock is a POST as well: only the state's own address fails.
+    fault = {"method": "POST", "path": "terraform/state/access$", "status": 403, "count": 99}
     ask(f"{lab.gitlab_url}/lab/gitlab/faults", "POST", fault)
     ended = desk.run("apply")
+    requests.delete(f"{lab.gitlab_url}/lab/gitlab/faults", timeout=30).raise_for_status()
     assert ended.returncode == 3
     assert "Failed to save state" in visible_errors(ended)["error"]
     assert "errored.tfstate" in visible_errors(ended)["hint"]
     left = json.loads(desk.store.read_text("04_apply/errored.tfstate"))
     assert left["serial"] > state_serial(desk)
+    assert states(desk)["serials"] == before
     assert prove_folder(desk.store.dir).valid
+    pushed = do(desk, hint_of(ended, "state push"))
+    assert pushed.returncode == 0, pushed.stderr
+    assert len(states(desk)["serials"]) > len(before)
+    assert desk.runbook("verify", "--stack", "access").returncode == 0
 
 
 def test_an_apply_whose_run_is_killed_is_finished_by_terraform_and_never_repeated(
@@ -246,3 +282,48 @@ def test_an_apply_whose_run_is_killed_is_finished_by_terraform_and_never_repeate
         assert after.run(step).returncode == 0
         assert not after.store.exists(after.store.file(step, "result.json"))
     assert prove_folder(after.store.dir).valid
+
+
+def test_the_lock_of_a_killed_apply_is_named_and_the_printed_command_takes_it_away(
+    lab: LabAddresses, original: Desk
+) -> None:
+    desk = fresh(original, "locked")
+    running = desk.start("run", "apply", "--run-id", desk.run_id)
+    eventually(lambda: states(desk)["lock"], "the apply holds the lock")
+    held = dict(states(desk)["lock"])
+    while_alive = do(desk, ["state", "unlock", "--stack", "access"])
+    assert while_alive.returncode == 2
+    assert f"run {desk.run_id} of access is being carried out here" in while_alive.stderr
+    os.kill(running.pid, signal.SIGSTOP)
+    kill_terraform(desk)
+    running.kill()
+    running.communicate()
+    kill_terraform(desk)
+    again = desk.runbook("run", "plan", "--run-id", "again", RUNBOOK_PARAM_PLAN_LOCK="true")
+    assert again.returncode == 3
+    assert f"locked by {held['Who']}" in again.stdout + again.stderr
+    command = hint_of(again, "state unlock")
+    assert command == ["state", "unlock", "--stack", "access", held["ID"]]
+    wrong = do(desk, ["state", "unlock", "--stack", "access", "another"])
+    assert (wrong.returncode, states(desk)["lock"] is None) == (2, False)
+    assert f"that is {held['ID']}, of {held['Who']}" in wrong.stderr
+    done = do(desk, command)
+    assert (done.returncode, states(desk)["lock"]) == (0, None), done.stderr
+    assert f"locked by {held['Who']} since" in done.stderr
+    assert desk.runbook("run", "plan", "--run-id", "again").returncode == 0
+
+
+def test_a_plan_that_another_apply_made_stale_is_said_to_be_so(
+    lab: LabAddresses, original: Desk, tmp_path: Path
+) -> None:
+    desk = original
+    desk.repository.check_out(desk.commit)
+    with desk.inside():
+        settings = Settings.load()
+        terraform = terraform_client(settings, "access")
+        terraform.plan(tmp_path / "one")
+        terraform.run("apply", "-input=false", str(tmp_path / "one"))
+        with pytest.raises(TerraformError) as stale:
+            terraform.run("apply", "-input=false", "-no-color", str(tmp_path / "one"))
+    assert "Saved plan is stale" in stale.value.message
+    assert "`runbook run`, or a new pipeline" in stale.value.remedy
