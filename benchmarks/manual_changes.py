@@ -546,7 +546,7 @@ def clean(hand: Hand, trial: Trial, before: Described) -> Described:
 
 def try_style(style: str, only: str) -> tuple[int, int]:
     """On a lab of its own: how many changes were tried, and how many were not told as they should be."""
-    settings = Settings.load(ROOT)
+    settings, outside = Settings.load(ROOT), dict(os.environ)
     bad = tried = 0
     with tempfile.TemporaryDirectory() as folder:
         lab = lab_up(settings, Path(folder) / "lab", lambda line: print(f"lab: {line}", file=sys.stderr))
@@ -569,6 +569,9 @@ def try_style(style: str, only: str) -> tuple[int, int]:
                 before = clean(hand, trial, before)
         finally:
             lab_down(lab.folder)
+            # The next style has a lab of its own, and is nothing of this one's.
+            os.environ.clear()
+            os.environ.update(outside)
     return tried, bad
 
 
