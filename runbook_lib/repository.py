@@ -70,4 +70,6 @@ def _upwards(start: Path) -> Iterator[Path]:
 def _nearest(start: Path) -> Path:
     for folder in _upwards(start):
         return folder
-    raise ConfigError(f"no {CONFIG_NAME} in {start} or above it", "Run inside the repository, or set RUNBOOK_ROOT.")
+    raise ConfigError(
+        f"no {CONFIG_NAME} in {start} or above it", "Run inside the repository, or begin one: runbook init"
+    )

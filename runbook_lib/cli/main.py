@@ -21,6 +21,7 @@ from . import (
     drift,
     evidence,
     exposure,
+    init,
     lab,
     new,
     notify,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 
 for command in (
+    init,
     run,
     check,
     exposure,
