@@ -71,5 +71,6 @@ def _nearest(start: Path) -> Path:
     for folder in _upwards(start):
         return folder
     raise ConfigError(
-        f"no {CONFIG_NAME} in {start} or above it", "Run inside the repository, or begin one: runbook init"
+        f"no {CONFIG_NAME} in {start} or above it",
+        "Run inside the repository, set RUNBOOK_ROOT, or begin one: runbook init",
     )

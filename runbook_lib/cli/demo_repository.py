@@ -32,12 +32,22 @@ class Repository:
     """A git repository around the lab's copies of the stacks, which are initialised already."""
 
     def __init__(self, settings: Settings, lab: LabAddresses) -> None:
+        copy_repository(settings, lab)
+        self._begin(settings, lab)
+        self.deployed("The base, with the web rule on port 8000")
+
+    @classmethod
+    def of_copy(cls, settings: Settings, lab: LabAddresses) -> Repository:
+        """The same around a copy that lies there already, with nothing committed yet."""
+        made = cls.__new__(cls)
+        made._begin(settings, lab)
+        return made
+
+    def _begin(self, settings: Settings, lab: LabAddresses) -> None:
         self._settings = settings
         self._lab = lab
         self.path = lab.repository
-        copy_repository(settings, lab)
         self._git("init", "--quiet", "--initial-branch=main")
-        self.deployed("The base, with the web rule on port 8000")
 
     def commit_change(self, broken: Break | None) -> str:
         """Edit the rules as the requester does, and commit; the commit's id."""

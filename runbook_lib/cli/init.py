@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +16,7 @@ from ..errors import UsageError
 
 if TYPE_CHECKING:
     from ..adapters.root_modules import RootModule
+    from ..workspace.pipeline_file import Component
     from ..workspace.scaffold import Answers, Draft
 
 __all__ = ["register"]
@@ -40,11 +43,14 @@ def init(  # noqa: PLR0913, PLR0917 - a command has as many parameters as option
             "`local` puts it into this repository."
         ),
     ] = "",
+    package: Annotated[
+        str, typer.Option(help="What the pipeline's jobs install where their image has no runbook.")
+    ] = "",
 ) -> None:
     """Write what a repository needs: runbook.yml, pipeline, policies, Slack app. What is there is never overwritten."""
     from ..adapters.root_modules import find_root_modules
-    from ..workspace.origin import component_address, gitlab_project
-    from ..workspace.scaffold import Answers, drafts, included_component
+    from ..workspace.origin import gitlab_project
+    from ..workspace.scaffold import Answers, drafts
 
     root = _root()
     modules = find_root_modules(root)
@@ -52,11 +58,10 @@ def init(  # noqa: PLR0913, PLR0917 - a command has as many parameters as option
         remedy = "Start it in the repository that holds the .tf files."
         raise UsageError(f"no Terraform root module lies in {root} or below it", remedy)
     url, path = gitlab_project(root)
-    known = Answers(gitlab or url, project or path, tuple(approver or ()), channel, component)
+    known = Answers(gitlab or url, project or path, tuple(approver or ()), channel)
     if not (yes or check):
         known = _ask(known, modules)
-    given = known.component or component_address(known.gitlab) or included_component(root)
-    known = Answers(known.gitlab, known.project, known.approvers, known.channel, "" if given == "local" else given)
+    known = replace(known, component=_component(root, known.gitlab, component, package))
     found = drafts(root, modules, known)
     if check:
         raise typer.Exit(_compare(root, found, modules))
@@ -67,6 +72,19 @@ def _root() -> Path:
     from ..repository import checkout_root
 
     return checkout_root(Path.cwd(), {}) or Path.cwd().resolve()
+
+
+def _component(root: Path, gitlab: str, address: str, package: str) -> Component:
+    """As given; else as this program was installed; else as the pipeline has it already."""
+    from ..workspace.origin import installed_component
+    from ..workspace.pipeline_file import Component
+    from ..workspace.scaffold import known_component
+
+    installed, there = installed_component(gitlab), known_component(root)
+    wanted = address or installed.address or there.address
+    if wanted not in {"", "local"} and not re.fullmatch(r"\S+/change@\S+", wanted):
+        raise UsageError(f"{wanted} is no address of the component", "It reads gitlab.com/group/toolkit/change@1.0.")
+    return Component("" if wanted == "local" else wanted, package or installed.package or there.package)
 
 
 def _ask(known: Answers, modules: Sequence[RootModule]) -> Answers:
@@ -81,7 +99,6 @@ def _ask(known: Answers, modules: Sequence[RootModule]) -> Answers:
         project=typer.prompt("Its project", known.project, err=True),
         approvers=tuple(approvers.replace(",", " ").split()),
         channel=typer.prompt("Slack channel (empty: none)", known.channel, show_default=False, err=True),
-        component=known.component,
     )
 
 
@@ -116,7 +133,8 @@ def _check(root: Path, missing: Sequence[Draft]) -> None:
 
 
 def _to_do(root: Path, found: Sequence[Draft]) -> list[str]:
-    from ..workspace.scaffold import BESIDE, ignored_locks
+    from ..workspace.pipeline_file import BESIDE
+    from ..workspace.scaffold import ignored_locks, known_component
 
     lines = []
     if any(draft.path == BESIDE for draft in found):
@@ -125,6 +143,8 @@ def _to_do(root: Path, found: Sequence[Draft]) -> list[str]:
         f"{line} ignores the provider lock file, which has to be committed: take it out."
         for line in ignored_locks(root)
     ]
+    if not known_component(root).package:
+        lines.append("The pipeline's jobs need an image that has runbook, or the input package: what pip installs.")
     return [*lines, "Commit these files. What is left to do says: runbook doctor"]
 
 

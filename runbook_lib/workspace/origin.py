@@ -9,8 +9,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..adapters.git import remote_url
+from .pipeline_file import Component
 
-__all__ = ["component_address", "gitlab_project", "read_address"]
+__all__ = ["gitlab_project", "installed_component", "read_address"]
 
 _SCP = re.compile(r"(?:[^@/\s]+@)?([\w.-]+):(?!/)(.+)")
 # Hosts of git that are no GitLab.
@@ -39,8 +40,8 @@ def read_address(url: str) -> tuple[str, str]:
     return f"{parts.hostname}{port}", _path(parts.path)
 
 
-def component_address(gitlab: str, name: str = "change", installed: Distribution | None = None) -> str:
-    """The address of a CI component at the tag or commit that this program was installed from.
+def installed_component(gitlab: str, installed: Distribution | None = None) -> Component:
+    """The CI component at the tag or commit that this program was installed from, and that installation itself.
 
     Empty unless that was a project of this very GitLab: it includes no components of another one.
     """
@@ -48,12 +49,13 @@ def component_address(gitlab: str, name: str = "change", installed: Distribution
         found = (installed or distribution("runbook-toolkit")).read_text("direct_url.json")
         source = json.loads(found) if found else {}
     except (PackageNotFoundError, ValueError):
-        return ""
+        return Component()
     vcs = source.get("vcs_info") or {}
     host, path = read_address(str(source.get("url", "")))
     at = vcs.get("requested_revision") or vcs.get("commit_id")
-    same = host and host == urlsplit(gitlab).netloc
-    return f"{host}/{path}/{name}@{at}" if same and at else ""
+    if not (host and at and host == urlsplit(gitlab).netloc):
+        return Component()
+    return Component(f"{host}/{path}/change@{at}", f"git+https://{host}/{path}.git@{at}")
 
 
 def _path(text: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ..adapters.policies import policy_files
@@ -13,22 +12,19 @@ from ..adapters.root_modules import RootModule
 from ..models.config import ComplianceConfig, RunbookConfig
 from ..packaged import packaged
 from ..repository import CONFIG_NAME, Repository
+from .pipeline_file import BESIDE, PIPELINE, Component, component_files, included_component, pipeline_file, quoted
 
 __all__ = [
-    "BESIDE",
     "Answers",
     "Draft",
     "drafts",
     "ignored_locks",
-    "included_component",
+    "known_component",
     "named_stacks",
     "parse",
     "unnamed",
 ]
 
-PIPELINE = ".gitlab-ci.yml"
-BESIDE = ".gitlab/ci/runbook.yml"
-COMPONENT = "change"
 MANIFEST = Path(__file__).with_name("slack-app.yml")
 # Evidence, keys, caches and states; not .terraform.lock.hcl, which is committed.
 IGNORED = (
@@ -36,22 +32,17 @@ IGNORED = (
     *(".terraform/", "*.tfstate", "*.tfstate.*", "*.tfplan", "crash.log", ".ipynb_checkpoints/"),
 )
 LOCK = ".terraform.lock.hcl"
-_INCLUDED = re.compile(
-    rf"(?m)^[\s-]*(?:component:\s*[\"']?(?P<address>[^\s\"']+/{COMPONENT}@[^\s\"']+)|local:\s*[\"']?/?templates/{COMPONENT}\.yml)"
-)
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
-_YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What can't be read from the files. `component` is the address of the CI component; empty: it is put beside."""
+    """What can't be read from the files."""
 
     gitlab: str = ""
     project: str = ""
     approvers: tuple[str, ...] = ()
     channel: str = ""
-    component: str = ""
+    component: Component = field(default_factory=Component)
 
 
 @dataclass(frozen=True)
@@ -78,7 +69,7 @@ def drafts(root: Path, modules: Sequence[RootModule], answers: Answers) -> tuple
         *_policies(folder),
         Draft("slack-app.yml", MANIFEST.read_text(encoding="utf-8"), "the Slack app's manifest"),
         _ignore(root),
-        *_pipeline(root, stacks, answers),
+        *_pipeline(root, stacks, answers.component),
         Draft(CONFIG_NAME, _config(stacks, answers, folder), "what this repository governs", edited=True),
     )
 
@@ -98,10 +89,10 @@ def unnamed(root: Path, modules: Iterable[RootModule]) -> list[RootModule]:
     return [module for module in modules if PurePosixPath(module.path) not in paths]
 
 
-def included_component(root: Path) -> str:
-    """The address of the component that the repository's pipeline includes; empty if it includes none, or a file."""
-    found = _INCLUDED.search(_text(root / PIPELINE)) or _INCLUDED.search(_text(root / BESIDE))
-    return found["address"] or "" if found else ""
+def known_component(root: Path) -> Component:
+    """The component that the repository's pipeline includes already; an empty one if it includes none."""
+    texts = (_text(root / PIPELINE), _text(root / BESIDE))
+    return next((found for text in texts if (found := included_component(text))), Component())
 
 
 def ignored_locks(root: Path) -> list[str]:
@@ -160,46 +151,19 @@ def _ignore(root: Path) -> Draft:
     return Draft(".gitignore", gap + text if missing else "", "what git is to leave out", appended=True)
 
 
-def _pipeline(root: Path, stacks: dict[str, RootModule], answers: Answers) -> Iterator[Draft]:
-    local = f"templates/{COMPONENT}.yml"
-    if not answers.component:
-        for path in sorted(packaged("templates").glob("*.yml")):
-            yield Draft(f"templates/{path.name}", path.read_text(encoding="utf-8"), "the pipeline's component")
-    include = f"component: {_quoted(answers.component)}" if answers.component else f"local: /{local}"
-    lines = [
-        "# One change through the runbook: `runbook doctor` says what GitLab still needs for it.",
-        "include:",
-        f"  - {include}",
-    ]
-    inputs = _inputs(stacks)
-    lines += ["    inputs:", *(f"      {name}: {value}" for name, value in inputs)] if inputs else []
-    text = "\n".join([*lines, ""])
+def _pipeline(root: Path, stacks: Iterable[str], component: Component) -> Iterator[Draft]:
+    if not component.address:
+        for path, text in component_files().items():
+            yield Draft(path, text, "the pipeline's components")
+    text, include = pipeline_file(tuple(stacks), component)
     there = _text(root / PIPELINE)
     # A pipeline of theirs that does without the component gets a file beside it, to be included.
-    name = BESIDE if there and not _INCLUDED.search(there) else PIPELINE
+    name = BESIDE if there and included_component(there) is None else PIPELINE
     yield Draft(name, text, "the pipeline", edited=True, line=include)
 
 
-def _inputs(stacks: dict[str, RootModule]) -> list[tuple[str, str]]:
-    """What the component of this version wants to be told, of what is known here."""
-    path = packaged("templates") / f"{COMPONENT}.yml"
-    if not path.is_file():
-        return []
-    names = list(stacks)
-    known = {"stack": _quoted(names[0]), "stacks": f"[{', '.join(map(_quoted, names))}]"}
-    return [(name, known[name]) for name in _declared(path) if name in known]
-
-
-def _declared(path: Path) -> list[str]:
-    """The inputs that the header of a component declares."""
-    from ruamel.yaml import YAML
-
-    header = YAML(typ="safe").load(path.read_text(encoding="utf-8").partition("\n---")[0])
-    return list((header.get("spec") or {}).get("inputs") or {})
-
-
 def _config(stacks: dict[str, RootModule], answers: Answers, folder: str) -> str:
-    approvers = ", ".join(map(_quoted, answers.approvers))
+    approvers = ", ".join(map(quoted, answers.approvers))
     lines = [
         "# What this repository governs. `runbook doctor` says what is missing or wrong here, and each field is in",
         "# docs/configuration.md of the toolkit.",
@@ -209,11 +173,11 @@ def _config(stacks: dict[str, RootModule], answers: Answers, folder: str) -> str
         *(line for name, module in stacks.items() for line in _stack(name, module)),
         "",
         "gitlab:  # a job whose CI_SERVER_URL or CI_PROJECT_PATH say otherwise is refused",
-        f"  url: {_quoted(answers.gitlab or 'https://gitlab.com')}",
-        f"  project: {_quoted(answers.project)}",
+        f"  url: {quoted(answers.gitlab or 'https://gitlab.com')}",
+        f"  project: {quoted(answers.project)}",
         "",
         "slack:",
-        f"  channel: {_quoted(answers.channel)}  # SLACK_CHANNEL wins",
+        f"  channel: {quoted(answers.channel)}  # SLACK_CHANNEL wins",
         "",
         "approval:",
         f"  approvers: [{approvers}]  # GitLab logins; who asks and who wrote never count",
@@ -229,18 +193,12 @@ def _config(stacks: dict[str, RootModule], answers: Answers, folder: str) -> str
 
 
 def _stack(name: str, module: RootModule) -> Iterator[str]:
-    yield f"  {_quoted(name)}:"
-    yield f"    path: {_quoted(module.path)}"
+    yield f"  {quoted(name)}:"
+    yield f"    path: {quoted(module.path)}"
     if module.backend == "http":
-        yield f"    state: {_quoted(name)}  # its name in GitLab"
+        yield f"    state: {quoted(name)}  # its name in GitLab"
     if module.region:
         yield f"    region: {module.region}"
     if module.var_files:
-        yield f"    # var_files: [{', '.join(map(_quoted, module.var_files))}]  # found, and read only if named here"
+        yield f"    # var_files: [{', '.join(map(quoted, module.var_files))}]  # found, and read only if named here"
     yield "    services: []  # what is asked from outside after a change"
-
-
-def _quoted(text: str) -> str:
-    """A text as YAML, in quotes where it could be taken for something else."""
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS
-    return text if plain else json.dumps(text, ensure_ascii=False)

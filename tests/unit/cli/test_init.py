@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -13,7 +14,7 @@ from runbook_lib.cli.main import app
 from runbook_lib.errors import ConfigError, UsageError
 from runbook_lib.packaged import packaged
 from runbook_lib.repository import find_repository
-from runbook_lib.workspace import scaffold
+from runbook_lib.workspace import pipeline_file, scaffold
 
 S3 = 'terraform {\n  backend "s3" {}\n}\nprovider "aws" {\n  region = "us-east-1"\n}\n'
 HTTP = 'terraform {\n  backend "http" {}\n}\n'
@@ -66,14 +67,61 @@ def test_it_writes_what_a_repository_needs_and_the_settings_load(repository: Pat
     assert not any(b"s3cret" in content for content in files(repository).values())
 
 
-def test_the_pipeline_is_the_component_and_its_inputs_alone(repository: Path) -> None:
-    init("--yes", "--component", "gitlab.example.com/tools/runbook/change@1.0")
-    pipeline = YAML(typ="safe").load((repository / ".gitlab-ci.yml").read_text())
-    assert list(pipeline) == ["include"]
-    (include,) = pipeline["include"]
-    assert set(include) <= {"component", "inputs"}
-    assert include["component"] == "gitlab.example.com/tools/runbook/change@1.0"
+@pytest.fixture
+def components(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Components of another version than this one, as the package would bring them."""
+    folder = tmp_path / "package"
+    headers = {"change": ["image", "package", "stack"], "stacks": ["change", "package"], "drift": []}
+    (folder / "templates").mkdir(parents=True)
+    for name, inputs in headers.items():
+        declared = "".join(f"    {key}:\n      default: ''\n" for key in inputs)
+        text = f"# {name}\nspec:\n  inputs:\n{declared}---\njob: {{script: [echo]}}\n" if inputs else "job: {}\n"
+        (folder / f"templates/{name}.yml").write_text(text)
+    monkeypatch.setattr(pipeline_file, "packaged", folder.joinpath)
+    return folder / "templates"
+
+
+def pipeline(root: Path) -> dict[str, Any]:
+    return dict(YAML(typ="safe").load((root / ".gitlab-ci.yml").read_text()))
+
+
+@pytest.mark.usefixtures("components")
+def test_the_pipeline_of_many_stacks_is_the_component_and_its_inputs_alone(repository: Path) -> None:
+    address = "gitlab.example.com/tools/runbook/change@1.0"
+    init("--yes", "--component", address, "--package", "git+https://gitlab.example.com/tools/runbook.git@1.0")
+    assert pipeline(repository) == {
+        "include": [
+            {
+                "component": "gitlab.example.com/tools/runbook/stacks@1.0",
+                "inputs": {"change": address, "package": "git+https://gitlab.example.com/tools/runbook.git@1.0"},
+            }
+        ]
+    }
     assert not (repository / "templates").exists()
+    assert init("--check") == (0, "this version would write nothing else\n")
+
+
+def test_without_an_address_the_components_come_into_the_repository(repository: Path, components: Path) -> None:
+    init("--yes")
+    include = {"local": "/templates/stacks.yml", "inputs": {"change": "templates/change.yml"}}
+    assert pipeline(repository) == {"include": [include]}
+    copied = {path.name: path.read_text() for path in (repository / "templates").iterdir()}
+    assert copied == {path.name: path.read_text() for path in components.iterdir()}
+
+
+@pytest.mark.usefixtures("components")
+def test_one_stack_needs_the_component_change_alone(repository: Path) -> None:
+    (repository / "stacks/web shop/main.tf").unlink()
+    init("--yes", "--component", "gitlab.example.com/tools/runbook/change@1.0")
+    include = {"component": "gitlab.example.com/tools/runbook/change@1.0", "inputs": {"stack": "orders"}}
+    assert pipeline(repository) == {"include": [include]}
+
+
+@pytest.mark.parametrize("address", ["gitlab.example.com/tools/runbook", "x@1", "a b/change@1"])
+def test_what_is_no_address_of_a_component_is_refused(repository: Path, address: str) -> None:
+    with pytest.raises(UsageError, match="is no address of the component"):
+        init("--yes", "--component", address)
+    assert not (repository / "runbook.yml").exists()
 
 
 def test_git_ignores_keys_and_leftovers_and_not_the_provider_lock_file(repository: Path) -> None:
@@ -130,6 +178,7 @@ def test_check_writes_nothing_and_says_what_would_be_written(repository: Path) -
     assert "runbook.yml: is not there" in said
 
 
+@pytest.mark.usefixtures("components")
 def test_check_says_what_a_newer_version_would_change_and_no_more(repository: Path) -> None:
     init("--yes", "--component", "gitlab.example.com/tools/runbook/change@1.0")
     assert init("--check") == (0, "this version would write nothing else\n")
@@ -144,7 +193,7 @@ def test_check_says_what_a_newer_version_would_change_and_no_more(repository: Pa
     assert told == [
         "-policies:  # ours",
         "+policies:",
-        '.gitlab-ci.yml: would include component: "gitlab.example.com/tools/runbook/change@2.0"',
+        '.gitlab-ci.yml: would include component: "gitlab.example.com/tools/runbook/stacks@2.0"',
         "runbook.yml: no stack lies in stacks/new",
     ]
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from runbook_lib.workspace.origin import component_address, gitlab_project, read_address
+from runbook_lib.workspace.origin import gitlab_project, installed_component, read_address
+from runbook_lib.workspace.pipeline_file import Component
 
 
 @pytest.mark.parametrize(
@@ -68,21 +69,27 @@ class Installed(Distribution):
     [
         (
             {"url": "https://u:p@gitlab.example.com/tools/runbook.git", "vcs_info": {"requested_revision": "v1.2"}},
-            "gitlab.example.com/tools/runbook/change@v1.2",
+            (
+                "gitlab.example.com/tools/runbook/change@v1.2",
+                "git+https://gitlab.example.com/tools/runbook.git@v1.2",
+            ),
         ),
         (
             {"url": "ssh://git@gitlab.example.com/tools/runbook.git", "vcs_info": {"commit_id": "abc"}},
-            "gitlab.example.com/tools/runbook/change@abc",
+            (
+                "gitlab.example.com/tools/runbook/change@abc",
+                "git+https://gitlab.example.com/tools/runbook.git@abc",
+            ),
         ),
         # A GitLab includes no component of another one.
-        ({"url": "https://gitlab.com/tools/runbook.git", "vcs_info": {"requested_revision": "v1.2"}}, ""),
-        ({"url": "file:///tmp/runbook.whl", "archive_info": {}}, ""),
+        ({"url": "https://gitlab.com/tools/runbook.git", "vcs_info": {"requested_revision": "v1.2"}}, ()),
+        ({"url": "file:///tmp/runbook.whl", "archive_info": {}}, ()),
     ],
 )
-def test_the_component_is_that_of_the_tag_that_was_installed(source: dict[str, Any], expected: str) -> None:
-    assert component_address("https://gitlab.example.com", installed=Installed(json.dumps(source))) == expected
+def test_the_component_is_that_of_the_tag_that_was_installed(source: dict[str, Any], expected: tuple[str, ...]) -> None:
+    assert installed_component("https://gitlab.example.com", Installed(json.dumps(source))) == Component(*expected)
 
 
 @pytest.mark.parametrize("record", [None, "", "{", "{}"])
 def test_without_a_record_nothing_is_derived(record: str | None) -> None:
-    assert component_address("https://gitlab.example.com", installed=Installed(record)) == ""
+    assert installed_component("https://gitlab.example.com", Installed(record)) == Component()
