@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
     group.command("down")(down)
     group.command("status")(status)
     group.command("env")(env)
+    group.command("push")(push)
     app.add_typer(group, name="lab")
 
 
@@ -42,9 +43,12 @@ def up(folder: Folder = None) -> None:
     require("lab")
     settings = here()
     if settings is None or tells_story(settings):
+        from .demo_repository import Repository
         from .lab_base import lab_up
 
-        lab = lab_up(story(settings), lab_folder(folder), _tell)
+        settings = story(settings)
+        lab = lab_up(settings, lab_folder(folder), _tell)
+        Repository(settings, lab).follow()
     else:
         from .lab_world import world_up
 
@@ -85,6 +89,14 @@ def env(
     typer.echo(f"unset {' '.join(NOT_OURS)}")
     for name, value in variables.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+def push(folder: Folder = None) -> None:
+    """Let the lab's GitLab know the last commit of the working copy; a commit there does so by itself."""
+    from .demo_repository import Repository
+
+    sha = Repository.of_lab(_running(folder)).push()
+    typer.echo(f"lab: GitLab has {sha[:12]}", err=True)
 
 
 def _known(lab: LabAddresses, user: str) -> bool:

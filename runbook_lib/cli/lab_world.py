@@ -127,7 +127,9 @@ class _Building:
         """Let the copy be a repository whose runbook.yml names the lab, and its commit the one last applied."""
         point_at_lab(self.lab.repository / "runbook.yml", self.lab, self._name_what_is_there)
         if self.stacks:
-            Repository.of_copy(Settings.load(self.lab.repository, checked=False), self.lab).deployed("The base")
+            copy = Repository.of_copy(Settings.load(self.lab.repository, checked=False), self.lab)
+            copy.deployed("The base")
+            copy.follow()
 
     def _name_what_is_there(self, document: Any) -> None:
         # A run of a stack that was left out would act on what is real.

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request, Response
 
 from ..models.base import Model
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 __all__ = ["StandIn", "stand_in_app"]
 
@@ -24,8 +22,6 @@ class StandIn(Model):
 
 def stand_in_app(known: Callable[[], tuple[StandIn, ...]]) -> FastAPI:
     """Answer for each of the services that are known now; 404 for what none of them is asked."""
-    from fastapi import FastAPI, Request, Response
-
     app = FastAPI(title="Stand-in", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.api_route("/{path:path}", methods=["GET", "HEAD"])

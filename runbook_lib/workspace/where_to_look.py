@@ -17,7 +17,7 @@ _IN_GITLAB = {
     "backend": "-/terraform",
     "state": "-/terraform",
 }
-_ELSEWHERE = {"slack": "https://api.slack.com/apps", "terraform": "https://developer.hashicorp.com/terraform/install"}
+_ELSEWHERE = {"slack": "https://api.slack.com/apps"}
 
 
 def page_for(settings: Settings, name: str) -> str:
