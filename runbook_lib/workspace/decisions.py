@@ -122,7 +122,10 @@ def answer_request(settings: Settings, run_id: str, digest: str, answer: tuple[b
     """Record an answer (whether approved, and why) to the run's request, refusing what could never count."""
     store = run_store(settings, run_id)
     if not store.exists(RUN_FILE):
-        raise UsageError(f"there is no run {run_id} in {settings.outputs}", "A folder there is a run.")
+        raise UsageError(
+            f"there is no run {run_id} in {settings.outputs}",
+            "Look for its id there; RUNBOOK_OUTPUTS names another folder of runs.",
+        )
     if not store.exists(request_file(store)):
         raise UsageError(f"run {run_id} asks for no approval", "Look for its id in outputs/, or run the approval step.")
     request, now = read_request(store), clock_of(settings, datetime.now(UTC))

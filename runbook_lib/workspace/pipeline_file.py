@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..packaged import packaged
 
-__all__ = ["BESIDE", "PIPELINE", "Component", "component_files", "included_component", "pipeline_file", "quoted"]
+__all__ = [
+    "BESIDE",
+    "EACH",
+    "PIPELINE",
+    "Component",
+    "component_files",
+    "each_stack",
+    "included_component",
+    "many",
+    "pipeline_file",
+    "quoted",
+]
 
 PIPELINE = ".gitlab-ci.yml"
 # Where it lies in a repository that has a pipeline already.
 BESIDE = ".gitlab/ci/runbook.yml"
 ONE, MANY = "change", "stacks"
+EACH = ".gitlab/ci/runbook-stack.yml"
 _FOLDER = "templates"
 _INCLUDED = re.compile(
     rf"(?m)^[\s-]*(?:component:\s*[\"']?(?P<address>[^\s\"']+/)(?:{ONE}|{MANY})(?P<version>@[^\s\"']+)"
@@ -40,18 +52,30 @@ class Component:
 
 def pipeline_file(stacks: Sequence[str], component: Component) -> tuple[str, str]:
     """The text of the file, and the line in it that includes the component."""
-    name = MANY if len(stacks) > 1 and _declared(MANY) else ONE
+    name = MANY if many(stacks) else ONE
+    about = "# A change goes through check, plan, approval, apply and proof. `runbook doctor` says what is left.\n"
+    text, line = _include(component, name, {"stack": quoted(stacks[0]), "change": EACH})
+    return about + text, line
+
+
+def each_stack(component: Component) -> tuple[str, str]:
+    """The same of the file that each stack's own pipeline is made of, where there are many."""
+    text, line = _include(component, ONE, {"stack": "$[[ inputs.stack ]]"})
+    header = "# One stack's pipeline, and what is the same for all of them.\nspec:\n  inputs:\n    stack: {}\n---\n"
+    return header + text, line
+
+
+def many(stacks: Sequence[str]) -> bool:
+    """Whether the pipeline is that of many stacks, each of which has one of its own."""
+    return len(stacks) > 1 and bool(_declared(MANY))
+
+
+def _include(component: Component, name: str, known: Mapping[str, str]) -> tuple[str, str]:
     kind = "component" if component.address else "local"
-    include = f"{kind}: {quoted(component.named(name))}"
-    known = {"stack": stacks[0], "change": component.named(ONE).lstrip("/"), "package": component.package}
-    inputs = [f"      {key}: {quoted(known[key])}" for key in _declared(name) if known.get(key)]
-    lines = [
-        "# A change goes through check, plan, approval, apply and proof. `runbook doctor` says what is left.",
-        "include:",
-        f"  - {include}",
-        *(["    inputs:", *inputs] if inputs else []),
-    ]
-    return "\n".join([*lines, ""]), include
+    line = f"{kind}: {quoted(component.named(name))}"
+    given = {**known, "package": quoted(component.package) if component.package else ""}
+    inputs = [f"      {key}: {given[key]}" for key in _declared(name) if given.get(key)]
+    return "\n".join(["include:", f"  - {line}", *(["    inputs:", *inputs] if inputs else []), ""]), line
 
 
 def component_files() -> dict[str, str]:

@@ -12,7 +12,18 @@ from ..adapters.root_modules import RootModule
 from ..models.config import ComplianceConfig, RunbookConfig
 from ..packaged import packaged
 from ..repository import CONFIG_NAME, Repository
-from .pipeline_file import BESIDE, PIPELINE, Component, component_files, included_component, pipeline_file, quoted
+from .pipeline_file import (
+    BESIDE,
+    EACH,
+    PIPELINE,
+    Component,
+    component_files,
+    each_stack,
+    included_component,
+    many,
+    pipeline_file,
+    quoted,
+)
 
 __all__ = [
     "Answers",
@@ -25,7 +36,7 @@ __all__ = [
     "unnamed",
 ]
 
-MANIFEST = Path(__file__).with_name("slack-app.yml")
+MANIFEST = Path(__file__).parents[1] / "adapters/slack_manifest.yml"
 # Evidence, keys, caches and states; not .terraform.lock.hcl, which is committed.
 IGNORED = (
     *("outputs/", ".lab/", ".cache/", ".venv/", "site/", "key.pem", "age.key"),
@@ -155,7 +166,11 @@ def _pipeline(root: Path, stacks: Iterable[str], component: Component) -> Iterat
     if not component.address:
         for path, text in component_files().items():
             yield Draft(path, text, "the pipeline's components")
-    text, include = pipeline_file(tuple(stacks), component)
+    names = tuple(stacks)
+    if many(names):
+        text, include = each_stack(component)
+        yield Draft(EACH, text, "the pipeline of one stack", edited=True, line=include)
+    text, include = pipeline_file(names, component)
     there = _text(root / PIPELINE)
     # A pipeline of theirs that does without the component gets a file beside it, to be included.
     name = BESIDE if there and included_component(there) is None else PIPELINE

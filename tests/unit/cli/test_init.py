@@ -87,23 +87,22 @@ def pipeline(root: Path) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("components")
 def test_the_pipeline_of_many_stacks_is_the_component_and_its_inputs_alone(repository: Path) -> None:
-    address = "gitlab.example.com/tools/runbook/change@1.0"
-    init("--yes", "--component", address, "--package", "git+https://gitlab.example.com/tools/runbook.git@1.0")
-    assert pipeline(repository) == {
-        "include": [
-            {
-                "component": "gitlab.example.com/tools/runbook/stacks@1.0",
-                "inputs": {"change": address, "package": "git+https://gitlab.example.com/tools/runbook.git@1.0"},
-            }
-        ]
-    }
+    address, package = "gitlab.example.com/tools/runbook/change@1.0", "git+https://gitlab.example.com/tools/x.git@1.0"
+    init("--yes", "--component", address, "--package", package)
+    inputs = {"change": ".gitlab/ci/runbook-stack.yml", "package": package}
+    many = {"component": "gitlab.example.com/tools/runbook/stacks@1.0", "inputs": inputs}
+    assert pipeline(repository) == {"include": [many]}
+    header, body = YAML(typ="safe").load_all((repository / ".gitlab/ci/runbook-stack.yml").read_text())
+    assert header == {"spec": {"inputs": {"stack": {}}}}
+    one = {"component": address, "inputs": {"package": package, "stack": "$[[ inputs.stack ]]"}}
+    assert body == {"include": [one]}
     assert not (repository / "templates").exists()
     assert init("--check") == (0, "this version would write nothing else\n")
 
 
 def test_without_an_address_the_components_come_into_the_repository(repository: Path, components: Path) -> None:
     init("--yes")
-    include = {"local": "/templates/stacks.yml", "inputs": {"change": "templates/change.yml"}}
+    include = {"local": "/templates/stacks.yml", "inputs": {"change": ".gitlab/ci/runbook-stack.yml"}}
     assert pipeline(repository) == {"include": [include]}
     copied = {path.name: path.read_text() for path in (repository / "templates").iterdir()}
     assert copied == {path.name: path.read_text() for path in components.iterdir()}
@@ -193,6 +192,7 @@ def test_check_says_what_a_newer_version_would_change_and_no_more(repository: Pa
     assert told == [
         "-policies:  # ours",
         "+policies:",
+        '.gitlab/ci/runbook-stack.yml: would include component: "gitlab.example.com/tools/runbook/change@2.0"',
         '.gitlab-ci.yml: would include component: "gitlab.example.com/tools/runbook/stacks@2.0"',
         "runbook.yml: no stack lies in stacks/new",
     ]

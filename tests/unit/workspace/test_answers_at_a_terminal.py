@@ -123,9 +123,10 @@ def test_who_asked_for_a_change_may_withdraw_it(settings: Settings, asked: Appro
     assert answer_request(settings, "7", "", (False, "Not today.")).approved is False
 
 
-def test_a_run_that_asks_for_nothing_says_where_to_look(settings: Settings) -> None:
+def test_a_run_that_asks_for_nothing_says_where_to_look(settings: Settings, store: RunStore) -> None:
+    (store.dir / "03_approval/request.json").unlink(missing_ok=True)
     with pytest.raises(UsageError) as caught:
-        answer_request(settings, "8", "", (True, ""))
+        answer_request(settings, "7", "", (True, ""))
     assert caught.value.remedy == "Look for its id in outputs/, or run the approval step."
 
 
