@@ -145,7 +145,7 @@ def _to_do(root: Path, found: Sequence[Draft]) -> list[str]:
     ]
     if not known_component(root).package:
         lines.append("The pipeline's jobs need an image that has runbook, or the input package: what pip installs.")
-    return [*lines, "Commit these files. What is left to do says: runbook doctor"]
+    return [*lines, "Commit these files; `runbook doctor` says what is left to do."]
 
 
 def _compare(root: Path, found: Sequence[Draft], modules: Sequence[RootModule]) -> int:
