@@ -48,6 +48,7 @@ def commands(
     kept = {name: value for name, value in environ.items() if name != "PYTHONPATH"}
     kept |= {"UV_CACHE_DIR": str(cache / "uv"), "PIP_CACHE_DIR": str(cache / "pip")}
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    pip += ["--root-user-action", "ignore"]
     fetch = [*pip, "--require-hashes", "--target", str(program), "-r", str(packaged(PROGRAM_LOCK))]
     install = [str(uv), "pip", "install", "--quiet", "--python", str(target / "bin/python"), "--no-deps"]
     found = [(fetch, kept)] if not uv.exists() else []

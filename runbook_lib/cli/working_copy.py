@@ -45,21 +45,29 @@ def _commit_locks(path: Path) -> None:
 def point_at_lab(path: Path, lab: LabAddresses, change: Callable[[Any], None] = lambda document: None) -> None:
     """Let a runbook.yml name this lab's GitLab; its comments stay. `change` may alter more of it."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+    accepted = CommentedSeq(_accepted())
+    accepted.fa.set_flow_style()
     yaml = YAML()
     yaml.preserve_quotes, yaml.width = True, 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
     document = yaml.load(path.read_text(encoding="utf-8"))
     told: dict[str, dict[str, Any]] = {
         "gitlab": {"url": lab.gitlab_url, "project": PROJECT_PATH},
         "slack": {"api_url": f"{lab.slack_url}/api/"},
         # There is nobody but the people of this machine: they may decide at a terminal.
         "approval": {"terminal": True},
-        "environment": {"accept": _accepted()},
+        "environment": {"accept": accepted},
     }
-    for section, fields in told.items():
+    for name, fields in told.items():
         # A section may stand there with nothing in it.
-        document[section] = document.get(section) or {}
-        document[section].update(fields)
+        section = document[name] = document.get(name) or CommentedMap()
+        for key, value in fields.items():
+            # In its own place, with quotes of its own; what is new at the top, where no blank line follows.
+            place = list(section).index(key) if key in section else 0
+            section.pop(key, None)
+            section.insert(place, key, value)
     document["gitlab"].pop("state_project", None)
     change(document)
     with path.open("w", encoding="utf-8") as stream:

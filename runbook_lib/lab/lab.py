@@ -59,13 +59,15 @@ class Lab:
 
     def start(self) -> None:
         """Start every server, then write state.json: who finds it may call them all."""
+        # What can be missing comes first: a server that has begun to speak would have the log's last word.
+        front = self._front_app()
         write_profiles(self.addresses)
         self._aws.start()
         self._servers["gitlab"].start(gitlab_app.create_app(_gitlab_config(self.addresses, self._world)))
         self._servers["slack"].start(slack_app.create_app(_slack_config(self.addresses)))
         routes = control_app.Control(self.faults, self._front, lambda: self.addresses, self._ready)
         self._servers["control"].start(control_app.create_app(routes))
-        self._servers["front"].start(self._front_app())
+        self._servers["front"].start(front)
         self._edge.start()
         write_addresses(self.addresses)
         threading.Thread(target=self._clients.warm, name="warm", daemon=True).start()
