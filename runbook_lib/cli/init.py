@@ -57,6 +57,8 @@ def init(  # noqa: PLR0913, PLR0917 - a command has as many parameters as option
     if not modules:
         remedy = "Start it in the repository that holds the .tf files."
         raise UsageError(f"no Terraform root module lies in {root} or below it", remedy)
+    if strange := next((module.path for module in modules if not module.path.isprintable()), ""):
+        raise UsageError(f"the name of the folder {strange!r} can't be written in runbook.yml", "Give it another one.")
     url, path = gitlab_project(root)
     known = Answers(gitlab or url, project or path, tuple(approver or ()), channel)
     if not (yes or check):

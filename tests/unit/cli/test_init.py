@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,18 @@ def test_any_folder_s_name_is_read_back(repository: Path, name: str) -> None:
     (repository / name / "main.tf").write_text(S3)
     init("--yes")
     assert name in {stack.path for stack in find_repository().load().stacks.values()}
+
+
+@pytest.mark.parametrize("name", ["one\ntwo", os.fsdecode(b"\xff")])
+def test_a_folder_s_name_that_no_yaml_can_hold_is_refused_before_anything_is_written(
+    repository: Path, name: str
+) -> None:
+    (repository / name).mkdir()
+    (repository / name / "main.tf").write_text(S3)
+    before = files(repository)
+    with pytest.raises(UsageError, match=r"can't be written in runbook\.yml"):
+        init("--yes")
+    assert files(repository) == before
 
 
 def test_outside_a_repository_the_way_in_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
