@@ -13,15 +13,16 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --custom-compile-command "make lock"
-ENVIRONMENT := $(BIN)/pyproject2conda yaml -e lab -e test -e build --name runbook --python-include infer
+ENVIRONMENT := $(BIN)/pyproject2conda yaml -e desk -e lab -e test -e build --name runbook --python-include infer \
+  --pip-dep "-e ."
 SCHEMA := $(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci
 WORKERS ?= 2
 ARGS ?=
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup terraform tools node demo lab test pytest matrix lint format bench bench-compliance bench-hcl bench-engine \
-  bench-masking bench-demo bench-verify conformance conformance-notebooks fuzz mutants docs pictures lock environment clean
+.PHONY: help setup job terraform tools node demo lab test pytest matrix lint format bench bench-compliance bench-hcl bench-engine \
+  bench-masking bench-demo bench-verify bench-install conformance conformance-notebooks fuzz mutants docs pictures lock environment clean
 
 help:  ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,13 @@ $(STAMP): requirements.lock pyproject.toml
 	@# The lock is complete and hashed: nothing is left for pip to resolve.
 	@$(PIP) --no-deps --require-hashes -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+job: $(VENV)/.job  ## .venv with what a job of the pipeline needs and no more, by uv from requirements-job.lock
+
+$(VENV)/.job: requirements-job.lock requirements-uv.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or later is on PATH" >&2; exit 2; }
+	@PYTHONPATH=$(CURDIR) $(PYTHON) -m runbook_lib.job_installation $(VENV) --no-build-isolation --editable .
 	@touch $@
 
 # Asked each time, as PATH may have changed: without a binary there the extra `terraform` serves.
@@ -86,7 +94,7 @@ format: setup  ## put code and notebooks into the usual form
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/nbstripout notebooks/*.ipynb notebooks/*/*.ipynb runbook_lib/cli/*.ipynb
 
-bench: bench-compliance bench-hcl bench-engine bench-masking bench-demo bench-verify  ## every measurement that the documentation speaks of
+bench: bench-compliance bench-hcl bench-engine bench-masking bench-demo bench-verify bench-install  ## every measurement that the documentation speaks of
 
 bench-compliance: setup
 	@$(BIN)/python benchmarks/bench_compliance.py $(ARGS)
@@ -105,6 +113,9 @@ bench-demo: setup
 
 bench-verify: setup
 	@$(BIN)/python benchmarks/bench_verify.py $(ARGS)
+
+bench-install: setup  ## size and seconds of a job's installation, with an empty cache and with a full one
+	@$(BIN)/python benchmarks/bench_install.py $(ARGS)
 
 conformance: setup  ## papermill's and nbclient's own tests with our engine, beside stock
 	@$(BIN)/python -m benchmarks.conformance
@@ -130,10 +141,15 @@ docs: setup  ## the documentation as a web site in site/
 pictures: setup tools  ## take the README's pictures from a run of the demo
 	@$(BIN)/python docs/make_pictures.py
 
-lock: setup  ## renew both lock files from pyproject.toml
-	@$(LOCK) pyproject.toml --extra lab --extra test --extra docs --extra build -o requirements.lock $(ARGS)
+lock: setup  ## renew the lock files from pyproject.toml
+	@$(LOCK) pyproject.toml --extra desk --extra lab --extra test --extra docs --extra build -o requirements.lock $(ARGS)
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["terraform"])' \
 	  | $(LOCK) - --constraint requirements.lock -o requirements-terraform.lock $(ARGS)
+	@# A kernel that nobody types into completes no words and is not debugged: nothing of these is imported without asking.
+	@printf '%s ; python_version < "0"\n' jedi debugpy > .overrides.new
+	@$(LOCK) pyproject.toml --extra build --overrides .overrides.new --constraint requirements.lock -o requirements-job.lock $(ARGS); \
+	  status=$$?; rm -f .overrides.new; exit $$status
+	@echo uv | $(LOCK) - --constraint requirements.lock -o requirements-uv.lock $(ARGS)
 
 environment: setup  ## write environment.yml anew from pyproject.toml
 	@$(ENVIRONMENT) > environment.yml.new && mv environment.yml.new environment.yml

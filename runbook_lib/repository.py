@@ -70,4 +70,7 @@ def _upwards(start: Path) -> Iterator[Path]:
 def _nearest(start: Path) -> Path:
     for folder in _upwards(start):
         return folder
-    raise ConfigError(f"no {CONFIG_NAME} in {start} or above it", "Run inside the repository, or set RUNBOOK_ROOT.")
+    raise ConfigError(
+        f"no {CONFIG_NAME} in {start} or above it",
+        "Run inside the repository, set RUNBOOK_ROOT, or begin one: runbook init",
+    )

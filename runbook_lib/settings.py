@@ -17,6 +17,7 @@ from .domain.surroundings import contradiction, other_slack, refused_variables
 from .errors import ConfigError, UsageError
 from .models.config import RunbookConfig
 from .models.steps import CHANGE, RunStep, Step
+from .packaged import packaged
 from .repository import find_repository, misplaced
 
 __all__ = ["Environment", "Settings"]
@@ -120,8 +121,7 @@ class Settings:
         """The step's notebook: the repository's, else the one that was installed with this package."""
         if "/" in step.notebook:
             return self.root / step.notebook
-        installed = Path(__file__).parents[1]
-        folders = (self.root / "notebooks", installed / "runbook_notebooks", installed / "notebooks")
+        folders = (self.root / "notebooks", packaged("notebooks"))
         found = (folder / step.notebook for folder in folders)
         return next((path for path in found if path.is_file()), folders[0] / step.notebook)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 __all__ = [
     "Commit",
     "changed_files",
+    "files_of",
     "find_commit",
     "first_parent",
     "is_ancestor",
@@ -19,6 +20,7 @@ __all__ = [
     "read_commit",
     "read_file",
     "read_tree",
+    "remote_url",
     "tree_id",
 ]
 
@@ -59,6 +61,17 @@ def changed_files(directory: Path, counting: tuple[str, ...]) -> tuple[str, ...]
     tracked = _git(directory, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=none") or ""
     strange = _git(directory, "ls-files", "--others", "--exclude-standard", "--", *counting) or ""
     return (*(line.strip().partition(" ")[2].strip() for line in tracked.splitlines()), *strange.splitlines())
+
+
+def files_of(directory: Path) -> tuple[str, ...] | None:
+    """What lies below `directory` and git does not ignore, committed or not; None outside a repository."""
+    listed = _run(directory, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    return None if listed is None else tuple(dict.fromkeys(os.fsdecode(name) for name in listed.split(b"\0") if name))
+
+
+def remote_url(directory: Path) -> str:
+    """Where this clone came from, as git wrote it down; empty where there is no `origin`."""
+    return _git(directory, "config", "--get", "remote.origin.url") or ""
 
 
 def tree_id(directory: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import json
 import os
@@ -9,12 +10,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ..errors import ConfigError, TerraformError
+from ..errors import ConfigError, StoreError, TerraformError
 from .atomic import write_atomic
 from .terraform_embedded import library
 
@@ -130,9 +132,25 @@ def cli_configuration(folder: Path, setting: str, environment: Mapping[str, str]
     mirror = find_mirror(setting, environment)
     if mirror is None and not named:
         return {}
+    try:
+        path = _write_configuration(folder, mirror)
+    except (OSError, StoreError):
+        # Nothing of a run is kept there. Who writes a run says that its folder can't be written, and nobody else.
+        path = _write_configuration(_private_folder(), mirror)
+    return {"TF_CLI_CONFIG_FILE": str(path), "TOFU_CLI_CONFIG_FILE": str(path)}
+
+
+def _write_configuration(folder: Path, mirror: Path | None) -> Path:
     path = folder / "terraform.rc"
     write_atomic(path, _configuration_text(folder, mirror).encode())
-    return {"TF_CLI_CONFIG_FILE": str(path), "TOFU_CLI_CONFIG_FILE": str(path)}
+    return path
+
+
+@lru_cache(maxsize=1)
+def _private_folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="runbook-terraform-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _configuration_text(folder: Path, mirror: Path | None) -> str:

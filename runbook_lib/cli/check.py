@@ -17,6 +17,7 @@ from ..adapters.named_file import write_output
 from ..errors import ConfigError, StoreError, UsageError
 from ..models.compliance import ComparedWith, ComplianceReport, Scope
 from ..models.config import ComplianceConfig
+from ..packaged import packaged
 from ..repository import find_repository
 from .inputs import read_bounded
 
@@ -105,7 +106,7 @@ def _policy_files(policies: Path | None, waivers: Path | None) -> tuple[PolicyFi
     try:
         repository = find_repository()
     except ConfigError:
-        found = PolicyFiles(_packaged_policies(), None, ComplianceConfig(), Path.cwd())
+        found = PolicyFiles(packaged("policies"), None, ComplianceConfig(), Path.cwd())
     else:
         config = repository.load()
         found = PolicyFiles.of_repository(repository.root, config.compliance)
@@ -115,13 +116,6 @@ def _policy_files(policies: Path | None, waivers: Path | None) -> tuple[PolicyFi
         beside = policies / "waivers.yml"
         found = replace(found, policies=policies, waivers=beside if beside.is_file() else None)
     return (replace(found, waivers=waivers) if waivers else found), stacks
-
-
-def _packaged_policies() -> Path:
-    """The default pack: beside the package in a checkout, inside it once installed."""
-    package = Path(__file__).resolve().parent.parent
-    candidates = (package / "policies", package.parent / "policies")
-    return next((path for path in candidates if path.is_dir()), candidates[0])
 
 
 def _judge(files: PolicyFiles, request: Request) -> ComplianceReport:

@@ -21,10 +21,14 @@ def demo(
     broken: Annotated[Break | None, typer.Option("--break", help="Show how a run stops at this step.")] = None,
 ) -> None:
     """Carry the web rule from port 8000 to 80 through the whole runbook, on the lab."""
-    from ..settings import Settings
+    from .extras import require
+    from .places import here, story, top
+
+    require("lab")
     from .demo_story import Story
 
-    story = Story(Settings.load(checked=False), keep=keep, broken=broken, tell=lambda line: typer.echo(line, err=True))
-    status = story.play()
-    typer.echo(story.summary())
+    folder = top() / (".lab" if keep else ".lab/demo")
+    told = Story(story(here()), keep, broken, lambda line: typer.echo(line, err=True), folder=folder)
+    status = told.play()
+    typer.echo(told.summary())
     raise typer.Exit(status)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import requests
 
+from ..errors import UsageError
 from ..lab.addresses import LabAddresses
 from ..settings import Settings
 from .demo_breaks import Break
@@ -32,12 +35,29 @@ class Repository:
     """A git repository around the lab's copies of the stacks, which are initialised already."""
 
     def __init__(self, settings: Settings, lab: LabAddresses) -> None:
+        copy_repository(settings, lab)
+        self._begin(settings, lab)
+        self.deployed("The base, with the web rule on port 8000")
+
+    @classmethod
+    def of_copy(cls, settings: Settings, lab: LabAddresses) -> Repository:
+        """The same around a copy that lies there already, with nothing committed yet."""
+        made = cls.__new__(cls)
+        made._begin(settings, lab)
+        return made
+
+    @classmethod
+    def of_lab(cls, lab: LabAddresses) -> Repository:
+        """The one that a running lab works on."""
+        if not (lab.repository / ".git").is_dir():
+            raise UsageError(f"nothing is committed in {lab.repository}", "End the lab and start it again.")
+        return cls.of_copy(Settings.load(lab.repository, checked=False), lab)
+
+    def _begin(self, settings: Settings, lab: LabAddresses) -> None:
         self._settings = settings
         self._lab = lab
         self.path = lab.repository
-        copy_repository(settings, lab)
         self._git("init", "--quiet", "--initial-branch=main")
-        self.deployed("The base, with the web rule on port 8000")
 
     def commit_change(self, broken: Break | None) -> str:
         """Edit the rules as the requester does, and commit; the commit's id."""
@@ -72,6 +92,14 @@ class Repository:
         commit = {"sha": sha, "parents": parents.split(), "author": author, "committer": committer, "message": message}
         self._tell_gitlab("commits", commit)
         return sha
+
+    def follow(self) -> None:
+        """Let the lab's GitLab have every commit that a person makes here: there is no server to push to."""
+        hook = self.path / ".git/hooks/post-commit"
+        hook.parent.mkdir(exist_ok=True)
+        command = shlex.join([sys.executable, "-m", "runbook_lib.cli", "lab", "push", "--dir", str(self._lab.folder)])
+        hook.write_text(f"#!/bin/sh\nexec {command}\n", encoding="utf-8")
+        hook.chmod(0o755)
 
     def environment(self, pipeline_id: int) -> dict[str, str]:
         """The variables of a run by the requester, on this copy, for that pipeline."""

@@ -37,11 +37,12 @@ class Story:
     tell: Callable[[str], None]
     run_id: str = field(default_factory=lambda: f"demo-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}")
     seconds: float = 0.0
+    folder: Path | None = None  # the lab's; beside the repository if none is named
     _lines: list[str] = field(default_factory=list)
 
     def play(self) -> int:
         """Tell it from the lab's start to its end; the runbook's exit status."""
-        folder = self.settings.root / (".lab" if self.keep else ".lab/demo")
+        folder = self.folder or self.settings.root / (".lab" if self.keep else ".lab/demo")
         lab = lab_up(self.settings, folder, lambda line: self.tell(f"lab: {line}"), tied=not self.keep)
         try:
             return self.tell_on(lab)

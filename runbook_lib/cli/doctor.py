@@ -20,12 +20,16 @@ def doctor(
     """Look at tools, tokens, channel, state, provider; exit status 2 if something is missing, 3 if a system fails."""
     from ..settings import Settings
     from ..workspace.doctor import Level, examine
+    from ..workspace.where_to_look import page_for
 
-    found = examine(Settings.load(), stack)
+    settings = Settings.load()
+    found = examine(settings, stack)
     for item in found:
         typer.echo(f"{item.level:<8} {item.name:<13} {item.found}")
         if item.remedy:
             typer.echo(f"{'':<22} hint: {item.remedy}")
+        if item.remedy and (page := page_for(settings, item.name)):
+            typer.echo(f"{'':<22} open: {page}")
     levels = [item.level for item in found]
     if Level.MISSING in levels:
         raise typer.Exit(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import shlex
 import socket
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
+
+from ..errors import UsageError
+from .extras import require
 
 if TYPE_CHECKING:
     from ..lab.addresses import LabAddresses
@@ -28,19 +32,34 @@ def register(app: typer.Typer) -> None:
     group.command("down")(down)
     group.command("status")(status)
     group.command("env")(env)
+    group.command("push")(push)
     app.add_typer(group, name="lab")
 
 
 def up(folder: Folder = None) -> None:
-    """Start the lab and build its base with Terraform."""
-    from ..settings import Settings
-    from .lab_base import lab_up
+    """Start the lab and build what the repository here has with Terraform; where there is none, the demo's base."""
+    from .places import here, story, tells_story
 
-    settings = Settings.load(checked=False)
-    lab = lab_up(settings, lab_folder(folder), lambda line: typer.echo(f"lab: {line}", err=True))
+    require("lab")
+    settings = here()
+    if settings is None or tells_story(settings):
+        from .demo_repository import Repository
+        from .lab_base import lab_up
+
+        settings = story(settings)
+        lab = lab_up(settings, lab_folder(folder), _tell)
+        Repository(settings, lab).follow()
+    else:
+        from .lab_world import world_up
+
+        lab = world_up(settings, lab_folder(folder), _tell)
     _show(lab)
     place = f" --dir {shlex.quote(str(folder))}" if folder else ""
     typer.echo(f'Enter it with: eval "$(runbook lab env{place})"', err=True)
+
+
+def _tell(line: str) -> None:
+    typer.echo(f"lab: {line}", err=True)
 
 
 def down(folder: Folder = None) -> None:
@@ -56,22 +75,44 @@ def status(folder: Folder = None) -> None:
     _show(_running(folder))
 
 
-def env(folder: Folder = None) -> None:
+def env(
+    folder: Folder = None,
+    user: Annotated[str, typer.Option(help="Whose token the shell has; who asks for changes if nobody is named.")] = "",
+) -> None:
     """Print the exports that point a shell at the lab."""
+    from ..lab.addresses import NOT_OURS
+
     lab = _running(folder)
     # The working copy's runbook.yml names the lab's GitLab: the repository's own would not be believed here.
     places = {"RUNBOOK_ROOT": str(lab.repository), "RUNBOOK_LAB_DIR": str(lab.folder)}
-    for name, value in {**lab.environment(), **places}.items():
+    variables = {**lab.environment(user or "riley"), **places} if _known(lab, user) else {}
+    typer.echo(f"unset {' '.join(NOT_OURS)}")
+    for name, value in variables.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
 
 
-def lab_folder(given: Path | None) -> Path:
-    """The lab's state folder: as given, else .lab beside runbook.yml."""
-    if given is not None:
-        return given.resolve()
-    from ..repository import find_repository
+def push(folder: Folder = None) -> None:
+    """Let the lab's GitLab know the last commit of the working copy; a commit there does so by itself."""
+    from .demo_repository import Repository
 
-    return find_repository().root / ".lab"
+    sha = Repository.of_lab(_running(folder)).push()
+    typer.echo(f"lab: GitLab has {sha[:12]}", err=True)
+
+
+def _known(lab: LabAddresses, user: str) -> bool:
+    people = lab.credentials.gitlab
+    if user and user not in people:
+        close = difflib.get_close_matches(user, people, n=1)
+        hint = f"Did you mean {close[0]!r}? " if close else ""
+        raise UsageError(f"there is no {user!r} in this lab", f"{hint}There are {', '.join(sorted(people))}.")
+    return True
+
+
+def lab_folder(given: Path | None) -> Path:
+    """The lab's state folder: as given, else .lab beside runbook.yml, else in the working folder."""
+    from .places import top
+
+    return given.resolve() if given is not None else top() / ".lab"
 
 
 def _running(folder: Path | None) -> LabAddresses:

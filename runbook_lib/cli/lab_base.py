@@ -19,11 +19,12 @@ from ..lab import addresses
 from ..lab.addresses import LabAddresses
 from ..lab.process import control, running_lab, start_process, stop_process
 from ..lab.statefile import end_strays
+from ..models.config import StackConfig
 from ..settings import Settings
 from .background import Background
 from .working_copy import ACCEPTED, copy_repository
 
-__all__ = ["BASE_RULES", "lab_down", "lab_up"]
+__all__ = ["BASE_RULES", "lab_down", "lab_terraform", "lab_up"]
 
 # The rules as the story begins, with the web rule on the wrong port, whatever a working copy holds by now.
 BASE_RULES = Path(addresses.__file__).with_name("base.auto.tfvars")
@@ -36,7 +37,7 @@ Tell = Callable[[str], None]
 
 
 def lab_up(settings: Settings, folder: Path, tell: Tell, *, tied: bool = False) -> LabAddresses:
-    """Start a lab and build its base; `tied` ends the lab with this process, even if that is killed.
+    """Start a lab and build the story's base; `tied` ends the lab with this process, even if that is killed.
 
     On any failure nothing is left running.
     """
@@ -98,16 +99,7 @@ class _Base:
             raise ConfigError(f"runbook.yml has no stack {stack!r}", "The lab builds the stacks network and access.")
         directory = self.lab.repository / config.path
         _copy_stack(self.settings.root / config.path, directory)
-        listed = (*ACCEPTED, *self.settings.config.terraform.environment, *config.environment)
-        environment = terraform_variables({**os.environ, **self.lab.environment()}, listed)
-        environment |= {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-        environment |= state_address(self.lab.gitlab_api, addresses.PROJECT_PATH, config.state)
-        # The folder that the steps use as well: the copies stay initialised for a run on them.
-        cache = self.settings.outputs / ".terraform-cli"
-        environment |= cli_configuration(cache, self.settings.environment.provider_mirror, environment)
-        minimum = self.settings.config.terraform.minimum
-        binary = find_binary(self.settings.terraform_binary, minimum, environment)
-        return Terraform(directory, binary, environment, self._line)
+        return lab_terraform(self.settings, self.lab, config, self._line)
 
     def _line(self, line: str) -> None:
         resource, done, _ = line.partition(": Creation complete")
@@ -115,6 +107,22 @@ class _Base:
             self.created.add(resource)
         if self.created >= _GROUPS:
             self.groups_there.set()
+
+
+def lab_terraform(settings: Settings, lab: LabAddresses, stack: StackConfig, tell: Tell) -> Terraform:
+    """Terraform on the lab's copy of a stack, against the lab's AWS and GitLab."""
+    listed = (*ACCEPTED, *settings.config.terraform.environment, *stack.environment)
+    known = {**os.environ, **stack.environment, **lab.environment()}
+    environment = terraform_variables({n: v for n, v in known.items() if n not in addresses.NOT_OURS}, listed)
+    environment |= {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    environment |= {"AWS_REGION": stack.region, "AWS_DEFAULT_REGION": stack.region} if stack.region else {}
+    environment |= {"TF_WORKSPACE": stack.workspace} if stack.workspace else {}
+    environment |= state_address(lab.gitlab_api, addresses.PROJECT_PATH, stack.state) if stack.state else {}
+    # The folder that the steps use as well: the copies stay initialised for a run on them.
+    cache = settings.outputs / ".terraform-cli"
+    environment |= cli_configuration(cache, settings.environment.provider_mirror, environment)
+    binary = find_binary(settings.terraform_binary, settings.config.terraform.minimum, environment)
+    return Terraform(lab.repository / stack.path, binary, environment, tell)
 
 
 def _copy_stack(source: Path, target: Path) -> None:

@@ -21,6 +21,7 @@ from . import (
     drift,
     evidence,
     exposure,
+    init,
     lab,
     new,
     notify,
@@ -30,6 +31,7 @@ from . import (
     state,
     verify,
 )
+from .extras import missing_extra
 
 __all__ = ["app", "main"]
 
@@ -43,6 +45,7 @@ app = typer.Typer(
 )
 
 for command in (
+    init,
     run,
     check,
     exposure,
@@ -108,6 +111,9 @@ def _without_reader() -> int:
 def _report_other(error: Exception) -> int:
     # typer's errors of usage have no class that may be imported in every version of it; this method they all have.
     said = getattr(error, "format_message", None)
+    extra = missing_extra(error) if isinstance(error, ModuleNotFoundError) else None
+    if extra is not None:
+        return _report(error, extra.message, extra.remedy, extra.exit_status)
     if said is None:
         from .defects import describe_defect
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..domain.surroundings import refused_variables
 from ..lab.addresses import PROJECT_PATH, LabAddresses
@@ -41,16 +42,36 @@ def _commit_locks(path: Path) -> None:
         path.write_text("\n".join(kept) + "\n")
 
 
-def point_at_lab(path: Path, lab: LabAddresses) -> None:
-    """Let a runbook.yml name this lab's GitLab; its comments stay."""
-    text = path.read_text()
-    text = _set(text, "gitlab", "url", lab.gitlab_url)
-    text = _set(text, "gitlab", "project", PROJECT_PATH)
-    text = _set(text, "slack", "api_url", f"{lab.slack_url}/api/")
-    # There is nobody but the people of this machine: they may decide at a terminal.
-    text = _set(text, "approval", "terminal", "true")
-    text = _set(text, "environment", "accept", f"[{', '.join(_accepted())}]")
-    path.write_text(text)
+def point_at_lab(path: Path, lab: LabAddresses, change: Callable[[Any], None] = lambda document: None) -> None:
+    """Let a runbook.yml name this lab's GitLab; its comments stay. `change` may alter more of it."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+    accepted = CommentedSeq(_accepted())
+    accepted.fa.set_flow_style()
+    yaml = YAML()
+    yaml.preserve_quotes, yaml.width = True, 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    document = yaml.load(path.read_text(encoding="utf-8"))
+    told: dict[str, dict[str, Any]] = {
+        "gitlab": {"url": lab.gitlab_url, "project": PROJECT_PATH},
+        "slack": {"api_url": f"{lab.slack_url}/api/"},
+        # There is nobody but the people of this machine: they may decide at a terminal.
+        "approval": {"terminal": True},
+        "environment": {"accept": accepted},
+    }
+    for name, fields in told.items():
+        # A section may stand there with nothing in it.
+        section = document[name] = document.get(name) or CommentedMap()
+        for key, value in fields.items():
+            # In its own place, with quotes of its own; what is new at the top, where no blank line follows.
+            place = list(section).index(key) if key in section else 0
+            section.pop(key, None)
+            section.insert(place, key, value)
+    document["gitlab"].pop("state_project", None)
+    change(document)
+    with path.open("w", encoding="utf-8") as stream:
+        yaml.dump(document, stream)
 
 
 def _accepted() -> list[str]:
@@ -58,14 +79,3 @@ def _accepted() -> list[str]:
     anywhere = {refused.name for refused in refused_variables(os.environ, (), in_ci=False)}
     own = {refused.name for refused in refused_variables(os.environ, (), in_ci=True)} - anywhere
     return sorted({*ACCEPTED, *own})
-
-
-def _set(text: str, section: str, key: str, value: str) -> str:
-    head = re.search(rf"(?m)^{section}:[ \t]*(#.*)?\n", text)
-    if head is None:
-        return f"{text.rstrip()}\n\n{section}:\n  {key}: {value}\n"
-    body = re.compile(r"(?m)(?:^(?:[ \t].*)?\n)*").match(text, head.end())
-    inside = body.group() if body else ""
-    line = f"  {key}: {value}\n"
-    changed, count = re.subn(rf"(?m)^  {key}:.*\n", line, inside, count=1)
-    return text[: head.end()] + (changed if count else line + inside) + text[head.end() + len(inside) :]

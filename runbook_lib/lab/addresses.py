@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,19 @@ from pydantic import Field
 
 from ..models.base import Model
 
-__all__ = ["CHANNEL", "PROJECT_ID", "PROJECT_PATH", "REGION", "REPOSITORY", "Credentials", "LabAddresses", "ProcessId"]
+__all__ = [
+    "CHANNEL",
+    "NOT_OURS",
+    "PROJECT_ID",
+    "PROJECT_PATH",
+    "REGION",
+    "REPOSITORY",
+    "USERS",
+    "Credentials",
+    "LabAddresses",
+    "ProcessId",
+    "World",
+]
 
 PROJECT_ID = 42
 PROJECT_PATH = "platform/network-access"
@@ -23,6 +36,20 @@ REPOSITORY = "repository"
 # Riley asks for changes; alex and sam approve them; the bot is the project access token that writes the state, for
 # which GitLab wants a Maintainer.
 USERS = ("riley", "alex", "sam", "terraform-bot")
+
+
+# What a shell may have set, and what would lead AWS's libraries past the lab's keys and address.
+NOT_OURS = (
+    *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    *("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_STS"),
+)
+
+
+class World(Model):
+    """What another team's repository has in place of the story's: its approvers, and the environments of its stacks."""
+
+    people: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
 
 
 class ProcessId(Model):
@@ -42,10 +69,10 @@ class Credentials(Model):
     aws_secret: str = Field(repr=False)
 
     @classmethod
-    def make(cls) -> Credentials:
-        """Random ones, in the shapes that the real systems give."""
+    def make(cls, others: Iterable[str] = ()) -> Credentials:
+        """Random ones, in the shapes that the real systems give, for the usual people and these."""
         return cls(
-            gitlab={name: f"glpat-{secrets.token_urlsafe(15)}" for name in USERS},
+            gitlab={name: f"glpat-{secrets.token_urlsafe(15)}" for name in (*USERS, *others)},
             slack_bot=f"xoxb-{secrets.randbelow(10**12):012d}-{secrets.token_hex(12)}",
             slack_app=f"xapp-1-A0RUNBOOK-{secrets.token_hex(16)}",
             aws_key="AKIA" + secrets.token_hex(8).upper(),
@@ -112,6 +139,9 @@ class LabAddresses(Model):
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
+            # The person's own may hold real keys, or another address.
+            "AWS_CONFIG_FILE": str(self.folder / "aws-config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.folder / "aws-credentials"),
         }
 
 

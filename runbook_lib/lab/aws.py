@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import logging
 import threading
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from xml.sax.saxutils import escape
 
 from .clients import INSIDE
 from .faults import AwsFault, Faults
+from .moto_fixes import take_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -32,7 +32,6 @@ class Gate:
     def __init__(self, application: WSGIApplication, faults: Faults) -> None:
         self.application = application
         self.faults = faults
-        self._hosts = itertools.count(10)
         self._turn = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -44,8 +43,7 @@ class Gate:
         if fault is not None:
             return _refuse(fault, action, start_response)
         if action == "AllocateAddress" and "Address" not in form:
-            # moto would give a loopback address; 198.51.100.0/24 belongs to examples and is nobody's.
-            _append(environ, f"&Address=198.51.100.{next(self._hosts)}")
+            _append(environ, f"&Address={take_address()}")
         # moto changes its lists in place: a rule taken out while another is put in can make that fail.
         with self._turn:
             return self.application(environ, start_response)

@@ -20,37 +20,41 @@ class AwsClients:
         self._url = url
         self._credentials = credentials
         self._lock = threading.Lock()
-        self._made: dict[str, Any] = {}
+        self._made: dict[tuple[str, str], Any] = {}
 
     @property
     def ec2(self) -> Any:
-        """EC2."""
-        return self._client("ec2")
+        """EC2 in the lab's own region."""
+        return self._client("ec2", REGION)
+
+    def ec2_in(self, region: str) -> Any:
+        """EC2 in this region."""
+        return self._client("ec2", region)
 
     @property
     def s3(self) -> Any:
         """S3."""
-        return self._client("s3")
+        return self._client("s3", REGION)
 
     def warm(self) -> None:
         """Make the first calls, which load the services: moto and boto3 read theirs when they are first asked."""
         self.ec2.describe_vpcs()
         self.s3.list_buckets()
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str, region: str) -> Any:
         # boto3's default session may not make two clients at once.
         with self._lock:
-            if service not in self._made:
-                self._made[service] = self._make(service)
-            return self._made[service]
+            if (service, region) not in self._made:
+                self._made[service, region] = self._make(service, region)
+            return self._made[service, region]
 
-    def _make(self, service: str) -> Any:
+    def _make(self, service: str, region: str) -> Any:
         import boto3
         from botocore.config import Config
 
         return boto3.client(
             service,
-            region_name=REGION,
+            region_name=region,
             endpoint_url=self._url,
             aws_access_key_id=self._credentials.aws_key,
             aws_secret_access_key=self._credentials.aws_secret,

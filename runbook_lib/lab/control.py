@@ -12,14 +12,20 @@ from ..models.base import Model
 from .addresses import LabAddresses
 from .faults import FaultOrder, Faults
 from .front import Front
+from .stand_in import StandIn
 
 __all__ = ["Control", "Ready", "create_app"]
 
 
 class Ready(Model):
-    """The base stands. `tied` keeps the lab bound to the life of the process that built it."""
+    """The base stands. `tied` keeps the lab bound to the life of the process that built it.
+
+    Of another world than the story's: the regions in which it has instances, and what answers at their ports.
+    """
 
     tied: bool = False
+    regions: tuple[str, ...] = ()
+    stand_ins: tuple[StandIn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Control:
     faults: Faults
     front: Front
     addresses: Callable[[], LabAddresses]
-    ready: Callable[[bool], LabAddresses]
+    ready: Callable[[Ready], LabAddresses]
 
 
 def create_app(control: Control) -> FastAPI:
@@ -42,7 +48,7 @@ def create_app(control: Control) -> FastAPI:
 
     @app.post("/lab/ready")
     def ready(order: Ready) -> dict[str, Any]:
-        return control.ready(order.tied).model_dump(mode="json", exclude={"credentials"})
+        return control.ready(order).model_dump(mode="json", exclude={"credentials"})
 
     @app.get("/lab/faults")
     def faults() -> FaultOrder:

@@ -6,14 +6,18 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
+from .moto_fixes import next_addresses
 from .rules import SecurityGroups
 
 __all__ = ["PORTS", "Edge"]
 
 # The ports at which somebody may knock; a listener each, whether anything is served there or not.
 PORTS = (22, 80, 443, 8000, 8080)
+
+# How many instances may come after the base, and be visited without starting the lab anew.
+SPARE = 8
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +29,7 @@ class Edge:
     """`target` tells the loopback port that serves a public address and port, or None if nothing does."""
 
     def __init__(self, groups: SecurityGroups, target: Target) -> None:
-        self._groups = groups
+        self.groups = groups
         self._target = target
         self._servers: dict[tuple[str, int], asyncio.Server] = {}
         self._loop = asyncio.new_event_loop()
@@ -42,9 +46,13 @@ class Edge:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=3)
 
-    def refresh(self) -> dict[tuple[str, int], int]:
-        """Listen for every public address that AWS knows now; the loopback port of each address and port."""
-        wanted = [(address, port) for address in self._groups.public_addresses() for port in PORTS]
+    def refresh(self, ports: Iterable[int] = (), *, spare: bool = False) -> dict[tuple[str, int], int]:
+        """Listen for every public address that AWS knows now; the loopback port of each address and port.
+
+        At the usual ports and these; with `spare` also for the addresses that AWS gives next.
+        """
+        addresses = dict.fromkeys([*self.groups.public_addresses(), *(next_addresses(SPARE) if spare else ())])
+        wanted = [(address, port) for address in addresses for port in sorted({*PORTS, *ports})]
         asyncio.run_coroutine_threadsafe(self._listen(wanted), self._loop).result(timeout=10)
         return {place: server.sockets[0].getsockname()[1] for place, server in self._servers.items()}
 
@@ -76,7 +84,7 @@ class Edge:
         return visit
 
     def _admitted(self, address: str, port: int) -> int | None:
-        allowed = self._groups.allow(address, port)
+        allowed = self.groups.allow(address, port)
         log.info("%s:%d: %s by the security groups", address, port, "let in" if allowed else "kept out")
         return self._target(address, port) if allowed else None
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import control as control_app
-from .addresses import CHANNEL, PROJECT_ID, Credentials, LabAddresses, ProcessId
+from .addresses import CHANNEL, PROJECT_ID, REGION, Credentials, LabAddresses, ProcessId, World
 from .aws import Aws
 from .clients import AwsClients
 from .edge import Edge
@@ -21,15 +23,21 @@ from .rules import SecurityGroups
 from .servers import HttpServer
 from .slack import app as slack_app
 from .slack.config import SlackLabConfig
-from .statefile import process_id, write_addresses
+from .stand_in import StandIn, stand_in_app
+from .statefile import process_id, write_addresses, write_profiles
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 __all__ = ["Lab"]
 
 
 class Lab:
-    """A lab in this process; `builder` is the process that brings the base up."""
+    """A lab in this process; `builder` is the process that brings the base up, `world` another one than the story's."""
 
-    def __init__(self, folder: Path, root: Path, builder: ProcessId | None) -> None:
+    def __init__(self, folder: Path, root: Path, builder: ProcessId | None, world: World | None = None) -> None:
+        self._world = world
+        self._stand_ins: tuple[StandIn, ...] = ()
         self.faults = Faults()
         self._aws = Aws(self.faults)
         self._servers = {name: HttpServer(name) for name in ("gitlab", "slack", "control", "front")}
@@ -43,7 +51,7 @@ class Lab:
             gitlab_url=self._servers["gitlab"].url,
             slack_url=self._servers["slack"].url,
             control_url=self._servers["control"].url,
-            credentials=Credentials.make(),
+            credentials=Credentials.make(world.people if world else ()),
         )
         self._clients = AwsClients(self.addresses.aws_url, self.addresses.credentials)
         self._front = Front(self._clients)
@@ -51,13 +59,15 @@ class Lab:
 
     def start(self) -> None:
         """Start every server, then write state.json: who finds it may call them all."""
+        # What can be missing comes first: a server that has begun to speak would have the log's last word.
+        front = self._front_app()
+        write_profiles(self.addresses)
         self._aws.start()
-        self._servers["gitlab"].start(gitlab_app.create_app(_gitlab_config(self.addresses)))
+        self._servers["gitlab"].start(gitlab_app.create_app(_gitlab_config(self.addresses, self._world)))
         self._servers["slack"].start(slack_app.create_app(_slack_config(self.addresses)))
         routes = control_app.Control(self.faults, self._front, lambda: self.addresses, self._ready)
         self._servers["control"].start(control_app.create_app(routes))
-        picture_url = f"{self.addresses.control_url}/lab/picture.png"
-        self._servers["front"].start(front_app(self.addresses.root, picture_url))
+        self._servers["front"].start(front)
         self._edge.start()
         write_addresses(self.addresses)
         threading.Thread(target=self._clients.warm, name="warm", daemon=True).start()
@@ -70,13 +80,20 @@ class Lab:
             for stop in reversed([*stops, self._aws.stop]):
                 stack.callback(stop)
 
-    def _ready(self, tied: bool) -> LabAddresses:
-        ports = self._edge.refresh()
-        address = self._front.address()
+    def _front_app(self) -> FastAPI:
+        if self._world is not None:
+            return stand_in_app(lambda: self._stand_ins)
+        return front_app(self.addresses.root, f"{self.addresses.control_url}/lab/picture.png")
+
+    def _ready(self, order: control_app.Ready) -> LabAddresses:
+        self._stand_ins = order.stand_ins
+        self._edge.groups = SecurityGroups(self._clients, tuple(dict.fromkeys([*order.regions, REGION])))
+        ports = self._edge.refresh({stand_in.port for stand_in in order.stand_ins}, spare=bool(self._world))
+        address = "" if self._world else self._front.address()
         self.addresses = self.addresses.model_copy(
             update={
                 "phase": "ready",
-                "builder": self.addresses.builder if tied else None,
+                "builder": self.addresses.builder if order.tied else None,
                 "front_url": f"http://127.0.0.1:{ports[address, 80]}/" if (address, 80) in ports else "",
                 "connect_to": ",".join(f"{ip}:{port}:127.0.0.1:{local}" for (ip, port), local in ports.items()),
             }
@@ -85,15 +102,25 @@ class Lab:
         return self.addresses
 
     def _served_by(self, address: str, port: int) -> int | None:
-        served = port == 80 and not self.faults.web_down and address == self._front.address()
+        if self._world is not None:
+            served = any(port == stand_in.port for stand_in in self._stand_ins)
+        else:
+            served = port == 80 and address == self._front.address()
+        served = served and not self.faults.web_down
         return self._servers["front"].port if served else None
 
 
-def _gitlab_config(addresses: LabAddresses) -> GitLabLabConfig:
+def _gitlab_config(addresses: LabAddresses, world: World | None) -> GitLabLabConfig:
     tokens = addresses.credentials.gitlab
     usual = default_config(tokens)
     bot = LabUser(199, "terraform-bot", "Terraform state", tokens["terraform-bot"], MAINTAINER)
-    return GitLabLabConfig(users=(*usual.users, bot), page_url=addresses.slack_url)
+    known = {user.username for user in usual.users} | {bot.username}
+    people = tuple(
+        LabUser(number, name, name, tokens[name], MAINTAINER)
+        for number, name in enumerate(sorted(set(world.people if world else ()) - known), start=201)
+    )
+    found = GitLabLabConfig(users=(*usual.users, bot, *people), page_url=addresses.slack_url)
+    return replace(found, environments=world.environments) if world else found
 
 
 def _slack_config(addresses: LabAddresses) -> SlackLabConfig:

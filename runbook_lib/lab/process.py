@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import AdapterError, UsageError
-from .addresses import LabAddresses
+from .addresses import LabAddresses, World
 from .statefile import LOG, READY, STATE, alive, end_strays, find_lab, read_addresses, sweep
 
 __all__ = ["control", "give_faults", "running_lab", "start_process", "stop_process"]
@@ -25,11 +25,15 @@ START_SECONDS = 120
 STOP_SECONDS = 60
 
 
-def start_process(folder: Path, root: Path) -> LabAddresses:
-    """Start the lab of this folder and wait until every server listens; UsageError if one runs there already."""
+def start_process(folder: Path, root: Path, world: World | None = None) -> LabAddresses:
+    """Start the lab of this folder and wait until every server listens; UsageError if one runs there already.
+
+    Without a `world` it is the story's, whose web front lies in `root`.
+    """
     with _locked(folder) as lock:
         sweep(folder)
         arguments = [sys.executable, "-m", "runbook_lib.lab.serve", str(folder), str(root), str(os.getpid())]
+        arguments += [world.model_dump_json()] if world else []
         (folder / LOG).write_bytes(b"")
         with (folder / LOG).open("a", encoding="utf-8") as log:
             process = subprocess.Popen(

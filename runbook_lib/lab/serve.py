@@ -1,4 +1,4 @@
-"""The process of a lab: `python -m runbook_lib.lab.serve FOLDER ROOT BUILDER`, started by `runbook lab up`."""
+"""The process of a lab: `python -m runbook_lib.lab.serve FOLDER ROOT BUILDER [WORLD]`, started by `runbook lab up`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 import psutil
 
-from .addresses import ProcessId
+from .addresses import ProcessId, World
 from .lab import Lab
 from .statefile import LOG, READY, STATE, end_strays, process_id
 
 __all__ = ["main"]
 
 
-def main(folder: Path, root: Path, builder_pid: int) -> None:
+def main(folder: Path, root: Path, builder_pid: int, world: World | None) -> None:
     """Serve until a signal comes, or the builder dies before it has let go of the lab."""
     logging.basicConfig(filename=folder / LOG, level=logging.INFO, format="%(asctime)s %(threadName)s %(message)s")
     ended = threading.Event()
@@ -27,7 +27,7 @@ def main(folder: Path, root: Path, builder_pid: int) -> None:
         signal.signal(number, lambda *_: ended.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     builder = process_id(builder_pid)
-    lab = Lab(folder, root, builder)
+    lab = Lab(folder, root, builder, world)
     threading.Thread(target=_watch, args=(lab, builder, ended), daemon=True).start()
     lab.start()
     _tell_starter()
@@ -55,4 +55,5 @@ def _tell_starter() -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    given = World.model_validate_json(sys.argv[4]) if sys.argv[4:] else None
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), given)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -21,6 +23,7 @@ __all__ = [
     "read_addresses",
     "sweep",
     "write_addresses",
+    "write_profiles",
 ]
 
 STATE = "state.json"
@@ -53,6 +56,21 @@ def write_addresses(lab: LabAddresses) -> None:
     temporary.touch(mode=0o600)
     temporary.write_text(lab.model_dump_json(indent=2) + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def write_profiles(lab: LabAddresses, names: Iterable[str] = ()) -> None:
+    """Write AWS's own files, in which each profile that a shell or a provider names has the lab's keys alone."""
+    shell = (os.environ.get("AWS_PROFILE"), os.environ.get("AWS_DEFAULT_PROFILE"))
+    profiles = sorted({"default", *names, *filter(None, shell)})
+    told = lab.aws_environment()
+    keys = f"aws_access_key_id = {told['AWS_ACCESS_KEY_ID']}\naws_secret_access_key = {told['AWS_SECRET_ACCESS_KEY']}\n"
+    for variable, text in (
+        ("AWS_CONFIG_FILE", "".join(f"[profile {name}]\nregion = {told['AWS_REGION']}\n" for name in profiles)),
+        ("AWS_SHARED_CREDENTIALS_FILE", "".join(f"[{name}]\n{keys}" for name in profiles)),
+    ):
+        path = Path(told[variable])
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
 
 
 def read_addresses(folder: Path) -> LabAddresses | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from ..errors import ConfigError
 from .records import Record, Schema
 
 if TYPE_CHECKING:
@@ -77,7 +78,13 @@ class Table:
         if not self.schema:
             raise TypeError("this table was made without a schema and records: it has no data to compute on")
         # A kernel that only shows tables must not wait for pandas.
-        import pandas as pd
+        try:
+            import pandas as pd
+        except ModuleNotFoundError as error:
+            remedy = "Install it, also in a job: pip install 'runbook-toolkit[desk]'."
+            raise ConfigError(
+                "a table becomes a DataFrame by pandas, which only the extra 'desk' brings", remedy
+            ) from error
 
         return pd.DataFrame(
             {

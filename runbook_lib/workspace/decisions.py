@@ -25,7 +25,7 @@ from .context import StepContext
 from .governance import approval_config
 from .policy_reports import policy_files
 from .records import ENCRYPTED, decision_file, plan_file, read_request, read_summary, request_file
-from .runs import load_run, run_store
+from .runs import RUN_FILE, load_run, run_store
 from .slack_thread import Teller
 from .states import read_state
 
@@ -121,6 +121,11 @@ def _terminal_counts(settings: Settings) -> bool:
 def answer_request(settings: Settings, run_id: str, digest: str, answer: tuple[bool, str]) -> Decision:
     """Record an answer (whether approved, and why) to the run's request, refusing what could never count."""
     store = run_store(settings, run_id)
+    if not store.exists(RUN_FILE):
+        raise UsageError(
+            f"there is no run {run_id} in {settings.outputs}",
+            "Look for its id there; RUNBOOK_OUTPUTS names another folder of runs.",
+        )
     if not store.exists(request_file(store)):
         raise UsageError(f"run {run_id} asks for no approval", "Look for its id in outputs/, or run the approval step.")
     request, now = read_request(store), clock_of(settings, datetime.now(UTC))

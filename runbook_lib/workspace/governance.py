@@ -18,6 +18,7 @@ from ..errors import ApprovalError, ConfigError
 from ..models.config import ApprovalConfig, RunbookConfig
 from ..models.run import Run
 from ..models.steps import BUILT_IN, RunStep, find_step
+from ..packaged import packaged
 from ..repository import CONFIG_NAME
 from ..settings import Settings
 from .base_commit import BaseCommit, find_base
@@ -157,10 +158,8 @@ def _differs(own: Path, step: RunStep) -> str:
     built_in = find_step(BUILT_IN, step.name)
     if built_in is None or not own.is_file():
         return ""
-    installed = Path(__file__).parents[2]
-    folders = (installed / "runbook_notebooks", installed / "notebooks")
-    shipped = next((path / built_in.notebook for path in folders if (path / built_in.notebook).is_file()), None)
-    return notebook_changes(_cells(shipped), _cells(own)) if shipped else "there is none to compare it with"
+    shipped = packaged("notebooks") / built_in.notebook
+    return notebook_changes(_cells(shipped), _cells(own)) if shipped.is_file() else "there is none to compare it with"
 
 
 def _stood_before(before: Before, settings: Settings, own: Path) -> bool:

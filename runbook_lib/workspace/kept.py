@@ -15,6 +15,7 @@ from ..adapters.store import sha256_file
 from ..domain.redaction import MASK
 from ..domain.secret_names import names_secret
 from .context import StepContext
+from .policy_gate import PolicyFiles
 
 __all__ = ["keep_answer", "keep_governing", "keeping_answers"]
 
@@ -31,8 +32,11 @@ def keep_governing(context: StepContext) -> None:
     folder = context.store.path(context.file(GOVERNED))
     shutil.rmtree(folder, ignore_errors=True)  # of an earlier attempt
     compliance = settings.config.compliance
-    for path in sorted({*(root / compliance.policies).glob("*.yml"), root / compliance.waivers, root / "runbook.yml"}):
-        _copy(context, path, path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name)
+    policies = PolicyFiles.of_repository(root, compliance).policies
+    for path in sorted({*policies.glob("*.yml"), root / compliance.waivers, root / "runbook.yml"}):
+        inside = path.is_relative_to(root)
+        # The pack of this version stands under the name that it would have here.
+        _copy(context, path, path.relative_to(root).as_posix() if inside else f"{policies.name}/{path.name}")
     # Without the leading dot, by which people overlook files.
     _copy(context, context.stack_dir / LOCK_FILE, LOCK_FILE.lstrip("."))
     notebooks = {step.name: root / settings.notebook(step) for step in context.run.steps}

@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..models.compliance import ComplianceReport, JudgeOptions, Policy, Scope, Waiver
 from ..models.config import ComplianceConfig
 from ..models.findings import Source
+from ..packaged import packaged
 from ..repository import checkout_root
 
 __all__ = ["PolicyFiles", "PolicyGate"]
@@ -33,9 +34,13 @@ class PolicyFiles:
 
     @classmethod
     def of_repository(cls, root: Path, config: ComplianceConfig) -> PolicyFiles:
-        """Those that runbook.yml names; a file of waivers need not be there."""
-        waivers = root / config.waivers
-        return cls(root / config.policies, waivers if waivers.is_file() else None, config, root)
+        """Those that runbook.yml names, or the pack of this version where that folder is not there.
+
+        A file of waivers need not be there.
+        """
+        waivers, policies = root / config.waivers, root / config.policies
+        own = policies.is_dir() or config.policies != ComplianceConfig().policies
+        return cls(policies if own else packaged("policies"), waivers if waivers.is_file() else None, config, root)
 
     @property
     def digest(self) -> str:

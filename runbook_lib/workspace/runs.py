@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ..adapters.git import read_commit
@@ -206,4 +206,12 @@ def _pipeline_url(settings: Settings) -> str:
 
 
 def _tools() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: version(name) for name in TOOLS}}
+    return {"python": platform.python_version(), **{name: found for name in TOOLS if (found := _version(name))}}
+
+
+def _version(name: str) -> str:
+    # What only a desk has, a job does without.
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

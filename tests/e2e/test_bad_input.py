@@ -187,7 +187,7 @@ def test_a_gitlab_that_refuses_ends_it_before_a_run_is_made(
 def test_a_gitlab_that_fails_is_asked_again_before_it_is_an_error(desk: Desk) -> None:
     fail_gitlab(desk.lab, status=503, count=2)
     whole = desk.runbook("approve", "nothing")
-    assert "asks for no approval" in visible_errors(whole)["error"]
+    assert "there is no run nothing" in visible_errors(whole)["error"]
     fail_gitlab(desk.lab, status=502, count=50)
     ended = desk.run("compliance")
     assert_failed(ended, desk, "GitLab answered 502", "GitLab itself failed, also when asked again")

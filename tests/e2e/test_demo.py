@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from desk import eventually
+from foreign import unpacked_wheel
 
 from runbook_lib.models.steps import BUILT_IN
 from runbook_lib.runner.evidence import prove_folder
@@ -36,8 +37,8 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-def environment(clone: Path, mark: str) -> dict[str, str]:
-    return {**os.environ, "RUNBOOK_ROOT": str(clone), "TF_VAR_test_mark": mark}
+def environment(clone: Path, mark: str, **more: str) -> dict[str, str]:
+    return {**os.environ, "RUNBOOK_ROOT": str(clone), "TF_VAR_test_mark": mark, **more}
 
 
 def marked(mark: str) -> Iterator[psutil.Process]:
@@ -50,10 +51,9 @@ def marked(mark: str) -> Iterator[psutil.Process]:
             continue
 
 
-def demo(clone: Path, mark: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        COMMAND, cwd=clone, env=environment(clone, mark), capture_output=True, text=True, timeout=500, check=False
-    )
+def demo(clone: Path, mark: str, **more: str) -> subprocess.CompletedProcess[str]:
+    variables = environment(clone, mark, **more)
+    return subprocess.run(COMMAND, cwd=clone, env=variables, capture_output=True, text=True, timeout=500, check=False)
 
 
 def check_told(done: subprocess.CompletedProcess[str], clone: Path) -> None:
@@ -68,11 +68,14 @@ def check_told(done: subprocess.CompletedProcess[str], clone: Path) -> None:
     assert {folder.name for folder in page.parent.iterdir() if folder.is_dir()} >= {step.folder for step in BUILT_IN}
 
 
-def test_the_demo_opens_the_page_proves_it_and_leaves_nothing_running(clone: Path) -> None:
-    mark = uuid.uuid4().hex
-    check_told(demo(clone, mark), clone)
+def test_the_wheel_alone_opens_the_page_proves_it_and_leaves_nothing_running(tmp_path: Path) -> None:
+    mark, empty = uuid.uuid4().hex, tmp_path / "empty"
+    empty.mkdir()
+    package = unpacked_wheel(tmp_path / "package")
+    check_told(demo(empty, mark, PYTHONPATH=str(package), PYTHONSAFEPATH="1", RUNBOOK_ROOT=""), empty)
     assert list(marked(mark)) == []
-    assert not (clone / ".lab/demo/state.json").exists()
+    assert {path.name for path in empty.iterdir()} == {".lab", "outputs"}
+    assert not (empty / ".lab/demo/state.json").exists()
 
 
 def test_a_demo_that_was_killed_half_way_is_in_nobody_s_way(clone: Path) -> None:

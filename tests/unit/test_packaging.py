@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-LOCKS = ("requirements.lock", "requirements-terraform.lock")
+LOCKS = ("requirements.lock", "requirements-job.lock", "requirements-uv.lock", "requirements-terraform.lock")
 ADDRESS = re.compile(r"https?:|file:|--(?:extra-)?index-url|--find-links|--trusted-host")
 PINNED = re.compile(r"^([a-z0-9][a-z0-9.-]*)==(\S+)(?: ; [^\\]+)? \\$", re.MULTILINE)
 
@@ -39,7 +40,7 @@ def makefile_variable(name: str) -> list[str]:
     """The words of a variable of the Makefile that holds a command."""
     found = re.search(rf"^{name} := (.+?)(?<!\\)$", text("Makefile"), re.MULTILINE | re.DOTALL)
     assert found
-    return found[1].replace("$(BIN)", str(BIN)).replace("\\\n", " ").split()
+    return shlex.split(found[1].replace("$(BIN)", str(BIN)).replace("\\\n", " "))
 
 
 def test_environment_yml_is_generated_from_pyproject() -> None:
@@ -62,9 +63,22 @@ def test_everything_in_a_lock_is_pinned_and_hashed(lock: str) -> None:
 
 def test_the_lock_holds_every_dependency() -> None:
     extras = project()["optional-dependencies"]
-    wanted = [*project()["dependencies"], *extras["lab"], *extras["test"], *extras["docs"], *extras["build"]]
+    wanted = [
+        *project()["dependencies"],
+        *(each for name in ("desk", "lab", "test", "docs", "build") for each in extras[name]),
+    ]
     locked = {normal(name) for name, _ in PINNED.findall(text("requirements.lock"))}
     assert {normal(requirement) for requirement in wanted} - locked == set()
+
+
+def test_the_job_s_lock_holds_every_dependency_that_is_no_extra() -> None:
+    wanted = [*project()["dependencies"], *project()["optional-dependencies"]["build"]]
+    locked = {normal(name) for name, _ in PINNED.findall(text("requirements-job.lock"))}
+    assert {normal(requirement) for requirement in wanted} - locked == set()
+
+
+def test_conda_brings_the_command_itself() -> None:
+    assert "      - -e .\n" in text("environment.yml")
 
 
 def test_terraform_in_a_library_is_locked_apart_because_not_everybody_needs_it() -> None:

