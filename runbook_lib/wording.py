@@ -10,6 +10,7 @@ from .models.base import UNKNOWN, Unknown
 from .models.exposure import ExposureEntry
 from .models.findings import Action
 from .models.plan import PlanSummary
+from .models.risk import Risk
 from .models.rules import Direction, Rule, SourceKind
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "party",
     "party_in_full",
     "rare_counts",
+    "risk_in_words",
     "said_by",
 ]
 
@@ -108,6 +110,12 @@ def rare_counts(summary: PlanSummary) -> dict[str, int]:
         "unlisted rules to remove" if summary.remove != 1 else "unlisted rule to remove": summary.remove,
         "changed outside": summary.drift,
     }
+
+
+def risk_in_words(risk: Risk) -> str:
+    """`high: opens tcp 22 (SSH) of web to the internet; destroys aws_s3_bucket.logs`."""
+    reasons = "; ".join(reason.text for reason in risk.reasons)
+    return f"{risk.level}: {reasons}" if reasons else str(risk.level)
 
 
 def describe_rule(rule: Rule) -> str:

@@ -42,6 +42,7 @@ def approval_in_force(before: ApprovalConfig, now: ApprovalConfig) -> ApprovalCo
         "approvers": approvers,
         "quorum": quorum,
         "expires_after": min(before.expires_after, now.expires_after),
+        "change_windows": before.change_windows or now.change_windows,
     }
     # What is allowed has to be so in both.
     for name, value in now:

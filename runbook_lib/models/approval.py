@@ -13,6 +13,7 @@ from .base import Model
 from .exposure import Exposure
 from .findings import Finding
 from .plan import PlanSummary
+from .risk import Risk
 
 __all__ = ["ApprovalRequest", "Decision", "DecisionRecord"]
 
@@ -27,7 +28,7 @@ class ApprovalRequest(Model):
     `inputs_sha256` and `config_sha256` are digests of what the plan was made from and of what runbook.yml decides about
     it; `dirty` says that files differ from the commit, `complete` that the plan is of the whole stack.
     `governance` says, one sentence each, what the change does to who and what judges it; `code` what the
-    plan, or its making, runs besides providers that are locked.
+    plan, or its making, runs besides providers that are locked. `risk` is what all of it comes to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
@@ -59,6 +60,7 @@ class ApprovalRequest(Model):
     config_sha256: str = ""
     dirty: bool = False
     complete: bool = True
+    risk: Risk = Field(default_factory=Risk)
 
     @property
     def digest(self) -> str:

@@ -8,12 +8,13 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from .base import Model
 from .findings import Action, Severity
 from .steps import ALWAYS, BUILT_IN, CHANGE, DRIFT, STEP_NAME, Step, find_step
+from .times import ChangeWindow, Duration
 from .variables import NEVER_FOR_TERRAFORM, reason_against
 from .verification import AcceptedDifference
 
@@ -37,18 +38,6 @@ __all__ = [
 ]
 
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _parse_duration(value: object) -> object:
-    # People write 30s, 15m, 4h, 2d; pydantic itself takes ISO 8601 and seconds.
-    if isinstance(value, str) and value[-1:] in _UNITS and value[:-1].isdigit():
-        return timedelta(**{_UNITS[value[-1]]: int(value[:-1])})
-    return value
-
-
-# People write 30s, 15m, 4h, 2d.
-Duration = Annotated[timedelta, BeforeValidator(_parse_duration), Field(gt=timedelta(0))]
 # A variable that the program, its pipeline or its outside systems go by is none of a stack's.
 _OURS = re.compile(r"(RUNBOOK|CI|GITLAB|SLACK|TF_HTTP|PYTHON|LD)_.*|GITLAB_CI|PATH|HOME")
 _SECRET = re.compile(r"(?i).*(password|passphrase|secret|token|api_?key|private_?key|access_?key|credentials?)(_id)?$")
@@ -129,6 +118,7 @@ class ApprovalConfig(Model):
     """Who may approve, how many of them, for how long, and the pipeline's jobs that stand for a yes and a no.
 
     `terminal` is whether `runbook approve` counts: not said it does where no GitLab project is configured.
+    `change_windows` are the times in which a change is no more risky for its time.
     """
 
     approvers: tuple[str, ...] = ()
@@ -137,6 +127,7 @@ class ApprovalConfig(Model):
     job: str = "apply"
     reject_job: str = "reject"
     terminal: bool | None = None
+    change_windows: tuple[ChangeWindow, ...] = ()
 
     @model_validator(mode="after")
     def _quorum_can_be_reached(self) -> ApprovalConfig:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.services import ServiceTest
-from ..wording import NO_CHANGE, rare_counts, said_by
+from ..wording import NO_CHANGE, rare_counts, risk_in_words, said_by
 from .records import FLAG, INTEGER, NUMBER, TEXT, TIME, Record, Schema, record
 from .table import Badge, Code, Table
 
@@ -26,6 +26,7 @@ _REQUEST: Final[Schema] = {
     "delete": INTEGER,
     "findings": INTEGER,
     "exposure": TEXT,
+    "risk": TEXT,
     "created_at": TIME,
     "expires_at": TIME,
     "plan_sha256": TEXT,
@@ -69,6 +70,7 @@ def request(asked: ApprovalRequest) -> Table:
     told |= {words: count for words, count in rare_counts(counts).items() if count}
     rows: list[tuple[object, ...]] = [
         ("What becomes reachable", asked.exposure.sentence or NO_CHANGE),
+        ("Risk", risk_in_words(asked.risk)),
         ("Changes", ", ".join(f"{count} {words}" for words, count in told.items())),
         *(("Does not hold", check) for check in counts.checks),
         ("Findings", str(len(asked.findings)) if asked.findings else "none"),
@@ -95,6 +97,7 @@ def _request_record(asked: ApprovalRequest) -> Record:
         code=" ".join(f"{sentence}." for sentence in asked.code),
         findings=len(asked.findings),
         exposure=asked.exposure.sentence,
+        risk=risk_in_words(asked.risk),
         **asked.summary.model_dump(include={"create", "update", "delete"}),
     )
 

@@ -6,17 +6,19 @@ import time
 from collections.abc import Callable
 
 from ..domain.approval import RequestFacts, make_request
+from ..domain.risk import RiskFacts, assess_risk
 from ..errors import ApprovalError, ConfigError
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.base import Outcome
 from ..models.findings import Finding
+from ..models.risk import Risk
 from ..report.result_view import ResultView
 from ..wording import NO_CHANGE
 from ..workspace.asked import announce, as_gitlab_says, clock_of, who_wrote
 from ..workspace.clients import gitlab_client
 from ..workspace.context import StepContext, open_step, recorded
 from ..workspace.decisions import collect, planned_facts, write_record
-from ..workspace.governance import approval_config, governance
+from ..workspace.governance import approval_config, before_change, governance
 from ..workspace.kept import keeping_answers
 from ..workspace.once import refuse_odd_files, uncommitted, uncommitted_in_ci
 from ..workspace.plan_check import FoundPlan, config_digest, find_plan, inputs_digest, problems_of
@@ -175,7 +177,26 @@ def _make_request(context: StepContext, found: FoundPlan) -> ApprovalRequest:
     request = make_request(facts, approval_config(context), context.clock())
     # What was noted when the run began may be an older truth, or none.
     dirty = request.dirty or bool(uncommitted(context.settings, context.run.stack))
-    return request.model_copy(update={"governance": governance(context), "dirty": dirty})
+    told = request.model_copy(update={"governance": governance(context), "dirty": dirty})
+    return told.model_copy(update={"risk": _risk(context, found, told)})
+
+
+def _risk(context: StepContext, found: FoundPlan, request: ApprovalRequest) -> Risk:
+    before = before_change(context)
+    known = before.config is not None and context.run.stack in before.config.stacks
+    return assess_risk(
+        RiskFacts(
+            plan=found.plan,
+            exposure=request.exposure,
+            findings=request.findings,
+            governance=request.governance,
+            code=request.code,
+            windows=approval_config(context).change_windows,
+            now=request.created_at,
+            first=not known,
+            dirty=request.dirty,
+        )
+    )
 
 
 def _reject_url(context: StepContext) -> str:

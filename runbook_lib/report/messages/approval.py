@@ -9,6 +9,7 @@ from ...models.exposure import Exposure, ExposureEntry
 from ...models.findings import Finding, Verdict
 from ...models.messages import Message
 from ...models.plan import PlanSummary
+from ...models.risk import Risk, RiskLevel
 from ...wording import NO_CHANGE, opening, party_in_full, rare_counts, said_by
 from .blocks import Block, actions, bullets, compose, context, fields, header, link_button, section
 from .text import code, line, moment, plural, prose
@@ -17,9 +18,17 @@ from .words import attached, finding_line, sorted_findings, waiver_line
 __all__ = ["apply_began", "approval_request", "decision"]
 
 MOST_ENTRIES = 8
+MOST_REASONS = 5
 MOST_FINDINGS = 6
 MOST_SENTENCES = 6
 MOST_ADDRESSES = 8
+_RISKS = {
+    RiskLevel.NONE: ":white_circle:",
+    RiskLevel.LOW: ":large_green_circle:",
+    RiskLevel.MEDIUM: ":large_yellow_circle:",
+    RiskLevel.HIGH: ":large_orange_circle:",
+    RiskLevel.CRITICAL: ":red_circle:",
+}
 
 
 def approval_request(request: ApprovalRequest, texts: Mapping[str, str] | None = None, plan_url: str = "") -> Message:
@@ -31,6 +40,7 @@ def approval_request(request: ApprovalRequest, texts: Mapping[str, str] | None =
     body = [
         header(f":lock: {line(request.stack, 80)}: approval needed"),
         section(f"*What becomes reachable*\n*{line(sentence, 900)}*"),
+        section(_risk(request.risk)),
         *_exposure(request.exposure),
         section(f"*What changes*\n{_counts(request.summary)}"),
         *_warnings(request),
@@ -46,8 +56,17 @@ def approval_request(request: ApprovalRequest, texts: Mapping[str, str] | None =
     )
     digest = f"Approving lets this very plan be applied, and nothing else: sha256 {code(request.plan_sha256[:16], 16)}"
     tail = [*buttons, context(digest, f"Run {code(request.run_id, 100)}")]
-    text = f"{request.stack}: approval needed: {sentence} Asked by {request.requester}. {request.url}"
+    text = (
+        f"{request.stack}: approval needed: {sentence} Risk: {request.risk.level}. Asked by {request.requester}."
+        f" {request.url}"
+    )
     return compose(text, body, tail, attached(texts))
+
+
+def _risk(risk: Risk) -> str:
+    reasons = [f"• {line(reason.text, 300)}" for reason in risk.reasons]
+    said = f"{_RISKS[risk.level]} *Risk: {risk.level}*"
+    return f"{said}\n{bullets(reasons, MOST_REASONS)}" if reasons else said
 
 
 def apply_began(record: DecisionRecord) -> Message:

@@ -13,6 +13,7 @@ from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.findings import Action, Finding, Severity, Verdict
 from runbook_lib.models.messages import Message, MessageFile
 from runbook_lib.models.plan import PlanSummary
+from runbook_lib.models.risk import Risk, RiskLevel, RiskReason
 from runbook_lib.report.messages import approval_request, decision, failure, status_board, step_result
 from runbook_lib.report.messages.blocks import bullets, compose, context, fields, header, link_button, section
 from runbook_lib.report.messages.text import clean, clip, code, duration, line, moment, plural, prose
@@ -207,16 +208,16 @@ def request_words(**changes: Any) -> list[str]:
 def test_a_request_counts_everything_that_the_plan_does() -> None:
     addresses = {"create": ("a.b",), "forget": ("c.d", "e.f")}
     summary = PlanSummary(create=1, update=2, delete=3, replace=4, forget=5, import_=6, move=7, addresses=addresses)
-    assert request_words(summary=summary)[4] == (
+    assert request_words(summary=summary)[5] == (
         "*What changes*\n*1* to add, *2* to change, *3* to destroy, *4* of them replaced, *5* to forget, *6* to import,"
         " *7* to move\n• create `a.b`\n• forget `c.d`\n• forget `e.f`"
     )
     rare = PlanSummary(invoke=1, defer=2, remove=3, drift=4, addresses={"invoke": ("action.aws_x.y",)})
-    assert request_words(summary=rare)[4] == (
+    assert request_words(summary=rare)[5] == (
         "*What changes*\n*0* to add, *0* to change, *0* to destroy, *2* left for later, *1* action to run,"
         " *3* unlisted rules to remove, *4* changed outside\n• invoke `action.aws_x.y`"
     )
-    assert request_words(summary=PlanSummary())[4] == "*What changes*\n*0* to add, *0* to change, *0* to destroy"
+    assert request_words(summary=PlanSummary())[5] == "*What changes*\n*0* to add, *0* to change, *0* to destroy"
 
 
 def test_a_request_tells_of_checks_that_do_not_hold() -> None:
@@ -227,7 +228,17 @@ def test_a_request_tells_of_checks_that_do_not_hold() -> None:
 def test_a_request_that_changes_no_access_says_so() -> None:
     said = request_words(exposure=Exposure())
     assert said[1] == "*What becomes reachable*\n*Nobody gains or loses access.*"
-    assert said[2].startswith("*What changes*")
+    assert said[2] == ":white_circle: *Risk: none*"
+    assert said[3].startswith("*What changes*")
+
+
+def test_a_request_says_how_risky_the_change_is_and_why() -> None:
+    reasons = [RiskReason(level=RiskLevel.HIGH, text=f"opens tcp {port} of <!here>") for port in range(7)]
+    said = request_words(risk=Risk(level=RiskLevel.HIGH, reasons=tuple(reasons)))
+    assert said[2].startswith(":large_orange_circle: *Risk: high*\n• opens tcp 0 of &lt;!here&gt;\n")
+    assert "opens tcp 4" in said[2]
+    assert "opens tcp 5" not in said[2]
+    assert "2 more" in said[2]
 
 
 def test_a_request_shows_the_code_that_will_run_and_says_how_much_more_there_is() -> None:
@@ -243,7 +254,7 @@ def test_a_request_shows_the_code_that_will_run_and_says_how_much_more_there_is(
 def test_what_may_open_is_told_apart_from_what_opens() -> None:
     (opened,) = REQUEST.exposure.opened
     said = request_words(exposure=Exposure(unknown=(opened,), sentence="Who knows."))
-    assert said[2] == ":question: may open *the internet (0.0.0.0/0)* → `aws_security_group.web` on tcp 80"
+    assert said[3] == ":question: may open *the internet (0.0.0.0/0)* → `aws_security_group.web` on tcp 80"
 
 
 def test_a_request_says_who_asks_who_may_approve_and_of_what() -> None:
@@ -261,14 +272,16 @@ def test_a_request_says_who_asks_who_may_approve_and_of_what() -> None:
 def test_what_is_found_and_what_is_accepted_are_counted_apart() -> None:
     passed = finding(verdict=Verdict.PASSED)
     said = request_words(findings=(WAIVED_EGRESS, passed, finding(), finding(policy="other")))
-    assert said[5].startswith("*2 findings*\n:no_entry: *critical* `other`")
-    assert said[6].startswith("*1 waiver in force*\n:busts_in_silhouette: `sg-egress-open`")
+    assert said[6].startswith("*2 findings*\n:no_entry: *critical* `other`")
+    assert said[7].startswith("*1 waiver in force*\n:busts_in_silhouette: `sg-egress-open`")
 
 
 def test_a_plan_that_has_no_page_of_its_own_has_no_second_button() -> None:
     same = approval_request(REQUEST, plan_url=REQUEST.url)
     assert words(same)[-2] == "Approve in GitLab"
-    assert same.text == (f"access: approval needed: {REQUEST.exposure.sentence} Asked by riley. {REQUEST.url}")
+    assert same.text == (
+        f"access: approval needed: {REQUEST.exposure.sentence} Risk: none. Asked by riley. {REQUEST.url}"
+    )
 
 
 def test_a_decision_says_who_decided_what_and_why_it_does_not_count() -> None:
