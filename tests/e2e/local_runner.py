@@ -125,7 +125,8 @@ def add_pipeline_files(repository: Path) -> None:
     """Copy the project's own pipeline into a repository, with what gitlab-ci-local wants to know of it."""
     for name in (".gitlab-ci.yml", "requirements.lock"):
         shutil.copyfile(ROOT / name, repository / name)
-    shutil.copytree(ROOT / ".gitlab", repository / ".gitlab", dirs_exist_ok=True)
+    for name in (".gitlab", "templates"):
+        shutil.copytree(ROOT / name, repository / name, dirs_exist_ok=True)
     git(repository, "config", "remote.origin.url", "https://gitlab.example.com/platform/network-access.git")
 
 
@@ -134,26 +135,55 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
 
 
-SCHEDULED = {"if": '$CI_PIPELINE_SOURCE == "schedule"'}
+def expanded(repository: Path) -> dict[str, Any]:
+    """A repository's pipeline with its components in it, and each job whole, as gitlab-ci-local resolves it."""
+    command = [gitlab_ci_local(), *OPTIONS, "--preview", "--home", str(repository.parent)]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
+    return dict(YAML(typ="safe").load(done.stdout.removeprefix("---")))
 
 
 def declared_jobs(repository: Path) -> list[dict[str, Any]]:
-    """The jobs of a repository's pipeline file, by stage, as far as the lab's GitLab asks for them."""
-    whole = YAML().load((repository / ".gitlab-ci.yml").read_text())
-    jobs = {name: job for name, job in whole.items() if not name.startswith(".") and "stage" in job}
-    # This is the pipeline of a push.
-    jobs = {name: job for name, job in jobs.items() if job.get("rules") != [SCHEDULED]}
-    return [
+    """The jobs of a push to the default branch, by stage, as far as the lab's GitLab asks for them."""
+    whole = expanded(repository)
+    jobs = {name: job for name, job in whole.items() if isinstance(job, dict) and "stage" in job}
+    found = [
         {
             "name": name,
             "stage": job["stage"],
-            "when": next((rule["when"] for rule in job.get("rules", ()) if rule.get("when") == "manual"), "")
-            or job.get("when", "on_success"),
-            "environment": job.get("environment", {}).get("name", ""),
-            "allow_failure": any(rule.get("allow_failure") for rule in job.get("rules", ())),
+            "when": rule.get("when", "on_success"),
+            "environment": environment_of(job),
+            "allow_failure": bool(rule.get("allow_failure", False)),
         }
-        for name, job in sorted(jobs.items(), key=lambda item: whole["stages"].index(item[1]["stage"]))
+        for name, job in jobs.items()
+        if (rule := rule_of_a_push(job))
     ]
+    return sorted(found, key=lambda job: whole["stages"].index(job["stage"]))
+
+
+def environment_of(job: dict[str, Any]) -> str:
+    """The environment that a job deploys to; empty for one that only has its variables."""
+    environment = job.get("environment", {})
+    return "" if environment.get("action") == "access" else str(environment.get("name", ""))
+
+
+def rule_of_a_push(job: dict[str, Any]) -> dict[str, Any]:
+    """The rule by which a push to the default branch has this job; empty if it has it not."""
+    for rule in job.get("rules", [{"when": "on_success"}]):
+        condition = rule.get("if", "")
+        if "schedule" in condition or "MERGE_REQUEST" in condition:
+            continue
+        if '" == "none"' in condition or '" != "true"' in condition:
+            if holds(condition):
+                return {}
+            continue
+        return dict(rule)
+    return {}
+
+
+def holds(condition: str) -> bool:
+    """Whether a comparison of two texts, which is all that an input leaves, is true."""
+    left, comparison, right = condition.split()
+    return (left == right) == (comparison == "==")
 
 
 def gitlab_ci_local() -> str:
