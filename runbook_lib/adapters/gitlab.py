@@ -26,6 +26,7 @@ from .gitlab_data import (
     GitLabSettings,
     HeldLock,
     MergeRequestApproval,
+    MergeRequestNote,
     MergeRequestReference,
     StateLock,
     login_of,
@@ -308,6 +309,18 @@ class GitLab:
         """Replace what an issue says; `close` closes it with that."""
         content = {"description": body} | ({"state_event": "close"} if close else {})
         return self._http.put(f"{self._path}/issues/{iid}", f"edit the issue {iid}", GitLabIssue.parse, content)
+
+    def merge_request_notes(self, iid: int) -> tuple[MergeRequestNote, ...]:
+        """What was said on a merge request's page, the oldest first."""
+        path, query = f"{self._path}/merge_requests/{iid}/notes", {"sort": "asc", "order_by": "created_at"}
+        return self._http.list(path, f"read the notes of merge request {iid}", MergeRequestNote.parse, query)
+
+    def note_merge_request(self, iid: int, body: str, note: int = 0) -> MergeRequestNote:
+        """Say something on a merge request's page, or something else in a note's place."""
+        path, doing = f"{self._path}/merge_requests/{iid}/notes", f"write a note on merge request {iid}"
+        if note:
+            return self._http.put(f"{path}/{note}", doing, MergeRequestNote.parse, {"body": body})
+        return self._http.post(path, doing, MergeRequestNote.parse, {"body": body})
 
     def comment_issue(self, iid: int, body: str) -> None:
         """Comment on an issue."""

@@ -22,6 +22,7 @@ __all__ = [
     "GitLabSettings",
     "HeldLock",
     "MergeRequestApproval",
+    "MergeRequestNote",
     "MergeRequestReference",
     "StateLock",
     "login_of",
@@ -203,6 +204,20 @@ def parse_notes(document: Mapping[str, Any], url: str) -> tuple[GitLabNote, ...]
         for note in document["notes"]
         if not note.get("system")
     )
+
+
+@dataclass(frozen=True)
+class MergeRequestNote:
+    """What somebody said on a merge request's page."""
+
+    id: int
+    author: str
+    body: str
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> MergeRequestNote:
+        """Read the API's note."""
+        return cls(int(document["id"]), login_of({"user": document["author"]}), str(document["body"]))
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,11 @@ def test_the_writing_role_is_apply_s_alone() -> None:
     pipeline = component("change")
     begun = {name: "\n".join(lines(pipeline, job["before_script"])) for name, job in jobs(pipeline).items()}
     assert [name for name, text in begun.items() if "AWS_APPLY_ROLE_ARN" in text] == ["apply"]
+    audiences = {
+        name: job["id_tokens"]["AWS_ID_TOKEN"]["aud"] for name, job in jobs(pipeline).items() if "id_tokens" in job
+    }
+    assert audiences.pop("apply") == "runbook-apply"
+    assert set(audiences.values()) == {"sts.amazonaws.com"}
     assert {name for name, text in begun.items() if "AWS_PLAN_ROLE_ARN" in text} == {
         "prepare", "plan", "verification", "service_tests",
     }  # fmt: skip
