@@ -98,6 +98,10 @@ class Teller:
 
     def tell_decision(self, record: DecisionRecord) -> Delivery:
         """Reply with who decided what; a no is on the board as well."""
+        if self._silent:
+            return Delivery()
+        if record.rejected:
+            self._outbox.add(BOARD, self._board())
         decided = ",".join(f"{item.user}@{item.at.isoformat()}" for item in record.decisions)
         key = f"decision:{record.plan_sha256[:16]}:{record.approved}:{decided}"
         self._outbox.add(key, messages.decision(record), BOARD)
@@ -105,6 +109,8 @@ class Teller:
 
     def tell_began(self, record: DecisionRecord) -> Delivery:
         """Reply that the approval is being used: Terraform begins to apply the plan."""
+        if self._silent:
+            return Delivery()
         self._outbox.add(f"began:{record.plan_sha256[:16]}", messages.apply_began(record), BOARD)
         return self.deliver()
 
