@@ -88,6 +88,13 @@ def test_every_input_says_what_it_is_and_is_used(name: str) -> None:
     assert [key for key, spec in inputs.items() if "options" in spec and spec["default"] not in spec["options"]] == []
 
 
+def test_every_input_is_documented() -> None:
+    page = (TEMPLATES.parent / "docs/gitlab.md").read_text()
+    rows = [line.split("|")[2] for line in page.splitlines() if line.startswith("| ") and line.count("|") == 5]
+    named = {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}
+    assert {name for component_ in NAMES for name in declared_inputs(component_)} == named
+
+
 def test_no_component_has_a_keyword_that_gitlab_gives_no_effect() -> None:
     for name in NAMES:
         pipeline = component(name)
