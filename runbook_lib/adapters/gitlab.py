@@ -128,6 +128,26 @@ class GitLab:
         path = f"{self._path}/pipelines/{pipeline_id}"
         return self._http.get(path, f"read the pipeline {pipeline_id}", GitLabPipeline.parse)
 
+    def ended_pipelines(self, ref: str, status: str, since: datetime) -> tuple[GitLabPipeline, ...]:
+        """The newest pipelines of a branch with this status, those of other pipelines too; the oldest first.
+
+        Of cancelled ones those since a time; one that waits for somebody was changed last when it began to.
+        """
+        query = {"ref": ref, "status": status, "order_by": "updated_at", "sort": "desc"}
+        query |= {} if status == "manual" else {"updated_after": since.isoformat()}
+        found: dict[int, GitLabPipeline] = {}
+        for more in ({}, {"source": "parent_pipeline"}):
+            doing = f"list the pipelines that are {status}"
+            listed = self._http.list(f"{self._path}/pipelines", doing, GitLabPipeline.parse, query | more, most=100)
+            found |= {pipeline.id: pipeline for pipeline in listed}
+        return tuple(found[number] for number in sorted(found))
+
+    def last_success(self, job: str) -> datetime | None:
+        """When the last job of this name that ended well was started; None if none did of the newest hundred."""
+        doing, query = f"ask when {job} ended well", {"scope": "success"}
+        found = self._http.list(f"{self._path}/jobs", doing, GitLabJob.parse, query, most=100)
+        return next((one.started_at for one in found if one.name == job and one.started_at), None)
+
     def project_settings(self) -> GitLabSettings:
         """The project's settings, as far as the token may see them."""
         return self._http.get(self._path, f"read the project {self.project}", GitLabSettings.parse)

@@ -93,6 +93,7 @@ class GitLabPipeline:
     source: str
     created_at: datetime | None
     status: str
+    updated_at: datetime | None = None
 
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> GitLabPipeline:
@@ -105,6 +106,7 @@ class GitLabPipeline:
             source=str(document.get("source") or ""),
             created_at=_time(document.get("created_at")),
             status=str(document["status"]),
+            updated_at=_time(document.get("updated_at")),
         )
 
 

@@ -30,6 +30,7 @@ from . import (
     run,
     services,
     state,
+    unanswered,
     verify,
 )
 
@@ -51,6 +52,7 @@ for command in (
     approve,
     verify,
     drift,
+    unanswered,
     services,
     state,
     evidence,
