@@ -183,7 +183,7 @@ def _lost(settings: Settings, run: Run, done: set[str]) -> StepResult:
     if job and not find_step(run.steps, job.name) and not (described and described.own_pipeline):
         # One that is no step: what is missing was found before the first of them began.
         lost, message, remedy = job.name, f"The job {job.name} failed.", f"Read its log, then retry it: {job.web_url}"
-    elif described and described.own_pipeline:
+    elif described and described.own_pipeline and (job is None or job.name != lost):
         # It tells what it found itself; its results don't come back into this pipeline.
         message = f"{run.title(lost)} did not pass: their own pipeline says why."
     return StepResult(
