@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from ..models.stacks import TouchedStack
+
 __all__ = ["register"]
+
+NAMED = 12
 
 
 class Strategy(StrEnum):
@@ -50,14 +56,21 @@ def pipeline(  # noqa: PLR0913, PLR0917 - a command has as many parameters as op
     settings = Settings.load()
     chosen = every_stack(settings, tuple(stacks or ())) if stacks or every else stacks_touched(settings, base)
     text = _yaml(child_pipeline(chosen.stacks, include, strategy.value), chosen.chosen_by)
-    sys.stderr.write(f"{chosen.chosen_by}\n")
-    for stack in chosen.stacks:
-        after = f", after {', '.join(stack.after)}" if stack.after else ""
-        sys.stderr.write(f"  {stack.name}: {stack.why}{after}\n")
+    sys.stderr.write("\n".join([chosen.chosen_by, *_reasons(chosen.stacks)]) + "\n")
     if output is None:
         sys.stdout.write(text)
         return
     _write(output, text)
+
+
+def _reasons(stacks: Iterable[TouchedStack]) -> Iterator[str]:
+    """A line for each reason, however many stacks share it."""
+    same: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for stack in stacks:
+        same.setdefault((stack.why, stack.after), []).append(stack.name)
+    for (why, after), names in same.items():
+        shown = ", ".join(names[:NAMED]) + (f", … ({len(names)} stacks)" if len(names) > NAMED else "")
+        yield f"  {shown}: {why}" + (f", after {', '.join(after)}" if after else "")
 
 
 def _yaml(document: object, said: str) -> str:

@@ -228,6 +228,9 @@ def test_two_hundred_stacks_keep_gitlabs_schema_and_limits(tmp_path: Path, monke
     done = CliRunner().invoke(app, ["pipeline", "--base", base, "--output", str(target)])
     assert done.exit_code == 0, done.output
     assert keeps_schema(target) == ""
+    # What is the same for many stacks is one line.
+    assert len(done.stderr.splitlines()) <= 4
+    assert "(198 stacks): modules/m/more" in done.stderr
     made = YAML(typ="safe").load(target.read_text())
     jobs = {name: job for name, job in made.items() if name != "stages"}
     assert len(jobs) == 199
