@@ -137,7 +137,7 @@ class CiDisplay(LineDisplay):
         super().__init__(out)
         self._room = room or _ROOM
         self._title = ""
-        self._last: deque[str] = deque(maxlen=LAST_LINES)
+        self._held: deque[str] = deque(maxlen=LAST_LINES)
         self._left_out = 0
 
     def text(self, stream: str, text: str) -> None:
@@ -154,18 +154,18 @@ class CiDisplay(LineDisplay):
         if self._room.left > 0:
             super()._line(text)
         else:
-            self._left_out += len(self._last) == LAST_LINES
-            self._last.append(text)
+            self._left_out += len(self._held) == LAST_LINES
+            self._held.append(text)
 
     def _show_last(self) -> None:
         if self._left_out:
             where = f"{self._title}/notebook.ipynb, which the job keeps"
             super()._line(f"… {self._left_out:,} lines are left out here; all of them are in {where} …")
-        for line in self._last:
+        for line in self._held:
             self._room.last -= len(line.encode(errors="replace"))
             if self._room.last > 0:
                 super()._line(line)
-        self._last.clear()
+        self._held.clear()
         self._left_out = 0
 
     def started(self, name: str, title: str) -> None:
