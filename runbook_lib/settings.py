@@ -54,6 +54,7 @@ class Environment(BaseSettings):
     commit: str = _env("CI_COMMIT_SHA")
     base_commit: str = _env("RUNBOOK_BASE_COMMIT", "CI_MERGE_REQUEST_DIFF_BASE_SHA", "CI_COMMIT_BEFORE_SHA")
     ref: str = _env("CI_COMMIT_REF_NAME")
+    merge_request: str = _env("CI_MERGE_REQUEST_IID")
     gitlab_token: SecretStr = _env("GITLAB_TOKEN", default=SecretStr(""))
     job_token: SecretStr = _env("CI_JOB_TOKEN", default=SecretStr(""))
     tf_username: str = _env("TF_HTTP_USERNAME")

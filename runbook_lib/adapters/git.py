@@ -11,6 +11,7 @@ from pathlib import Path
 __all__ = [
     "Commit",
     "changed_files",
+    "files_between",
     "files_of",
     "find_commit",
     "first_parent",
@@ -177,3 +178,15 @@ def _run(directory: Path, *arguments: str, given: bytes = b"") -> bytes | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+def files_between(directory: Path, old: str, new: str = "HEAD") -> tuple[str, ...] | None:
+    """The files that differ between two commits, by their paths below `directory`; None where one is not to be had.
+
+    A file that was moved is two: one that is gone, and one that is new.
+    """
+    commits = [find_commit(directory, name) for name in (old, new)]
+    if not all(commits):
+        return None
+    said = _run(directory, "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--relative", *commits, "--")
+    return None if said is None else tuple(os.fsdecode(name) for name in said.split(b"\0") if name)

@@ -26,6 +26,7 @@ from .gitlab_data import (
     GitLabSettings,
     HeldLock,
     MergeRequestApproval,
+    MergeRequestNote,
     MergeRequestReference,
     StateLock,
     login_of,
@@ -126,6 +127,26 @@ class GitLab:
         """One pipeline."""
         path = f"{self._path}/pipelines/{pipeline_id}"
         return self._http.get(path, f"read the pipeline {pipeline_id}", GitLabPipeline.parse)
+
+    def ended_pipelines(self, ref: str, status: str, since: datetime) -> tuple[GitLabPipeline, ...]:
+        """The newest pipelines of a branch with this status, those of other pipelines too; the oldest first.
+
+        Of cancelled ones those since a time; one that waits for somebody was changed last when it began to.
+        """
+        query = {"ref": ref, "status": status, "order_by": "updated_at", "sort": "desc"}
+        query |= {} if status == "manual" else {"updated_after": since.isoformat()}
+        found: dict[int, GitLabPipeline] = {}
+        for more in ({}, {"source": "parent_pipeline"}):
+            doing = f"list the pipelines that are {status}"
+            listed = self._http.list(f"{self._path}/pipelines", doing, GitLabPipeline.parse, query | more, most=100)
+            found |= {pipeline.id: pipeline for pipeline in listed}
+        return tuple(found[number] for number in sorted(found))
+
+    def last_success(self, job: str) -> datetime | None:
+        """When the last job of this name that ended well was started; None if none did of the newest hundred."""
+        doing, query = f"ask when {job} ended well", {"scope": "success"}
+        found = self._http.list(f"{self._path}/jobs", doing, GitLabJob.parse, query, most=100)
+        return next((one.started_at for one in found if one.name == job and one.started_at), None)
 
     def project_settings(self) -> GitLabSettings:
         """The project's settings, as far as the token may see them."""
@@ -308,6 +329,18 @@ class GitLab:
         """Replace what an issue says; `close` closes it with that."""
         content = {"description": body} | ({"state_event": "close"} if close else {})
         return self._http.put(f"{self._path}/issues/{iid}", f"edit the issue {iid}", GitLabIssue.parse, content)
+
+    def merge_request_notes(self, iid: int) -> tuple[MergeRequestNote, ...]:
+        """What was said on a merge request's page, the oldest first."""
+        path, query = f"{self._path}/merge_requests/{iid}/notes", {"sort": "asc", "order_by": "created_at"}
+        return self._http.list(path, f"read the notes of merge request {iid}", MergeRequestNote.parse, query)
+
+    def note_merge_request(self, iid: int, body: str, note: int = 0) -> MergeRequestNote:
+        """Say something on a merge request's page, or something else in a note's place."""
+        path, doing = f"{self._path}/merge_requests/{iid}/notes", f"write a note on merge request {iid}"
+        if note:
+            return self._http.put(f"{path}/{note}", doing, MergeRequestNote.parse, {"body": body})
+        return self._http.post(path, doing, MergeRequestNote.parse, {"body": body})
 
     def comment_issue(self, iid: int, body: str) -> None:
         """Comment on an issue."""

@@ -22,6 +22,7 @@ __all__ = [
     "GitLabSettings",
     "HeldLock",
     "MergeRequestApproval",
+    "MergeRequestNote",
     "MergeRequestReference",
     "StateLock",
     "login_of",
@@ -92,6 +93,7 @@ class GitLabPipeline:
     source: str
     created_at: datetime | None
     status: str
+    updated_at: datetime | None = None
 
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> GitLabPipeline:
@@ -104,6 +106,7 @@ class GitLabPipeline:
             source=str(document.get("source") or ""),
             created_at=_time(document.get("created_at")),
             status=str(document["status"]),
+            updated_at=_time(document.get("updated_at")),
         )
 
 
@@ -203,6 +206,20 @@ def parse_notes(document: Mapping[str, Any], url: str) -> tuple[GitLabNote, ...]
         for note in document["notes"]
         if not note.get("system")
     )
+
+
+@dataclass(frozen=True)
+class MergeRequestNote:
+    """What somebody said on a merge request's page."""
+
+    id: int
+    author: str
+    body: str
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> MergeRequestNote:
+        """Read the API's note."""
+        return cls(int(document["id"]), login_of({"user": document["author"]}), str(document["body"]))
 
 
 @dataclass(frozen=True)

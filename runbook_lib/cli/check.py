@@ -23,7 +23,7 @@ from .inputs import read_bounded
 
 if TYPE_CHECKING:
     from ..domain.rules import RuleChanges
-    from ..workspace.policy_gate import PolicyFiles
+    from ..workspace.policy_gate import PolicyFiles, PolicyGate
 
 __all__ = ["register"]
 
@@ -53,6 +53,7 @@ def _check(  # noqa: PLR0913, PLR0917 - a command has as many parameters as opti
     hcl: Annotated[
         Path | None, typer.Option(help="A folder of Terraform files; with --plan only to find lines.")
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="The files of all stacks of runbook.yml.")] = False,
     policies: Annotated[Path | None, typer.Option(help="The folder of policies.")] = None,
     waivers: Annotated[Path | None, typer.Option(help="The file of waivers.")] = None,
     scope: Annotated[
@@ -79,7 +80,7 @@ def _check(  # noqa: PLR0913, PLR0917 - a command has as many parameters as opti
         answer, passed = run_policy_tests(files)
         sys.stdout.write(answer)
         raise typer.Exit(0 if passed else 1)
-    report = _judge(files, Request(plan, hcl, scope, tuple(sarif or ()), stacks))
+    report = _judge(files, Request(plan, hcl, scope, tuple(sarif or ()), stacks, every))
     _write(report, str(form), output)
     if report.outcome.stops:
         raise typer.Exit(1)
@@ -94,6 +95,7 @@ class Request:
     scope: Scope
     sarif: tuple[Path, ...]
     stacks: tuple[Path, ...]
+    every: bool = False
 
 
 def _policy_files(policies: Path | None, waivers: Path | None) -> tuple[PolicyFiles, tuple[Path, ...]]:
@@ -121,19 +123,32 @@ def _policy_files(policies: Path | None, waivers: Path | None) -> tuple[PolicyFi
 def _judge(files: PolicyFiles, request: Request) -> ComplianceReport:
     from ..workspace.policy_gate import PolicyGate
 
-    if request.plan is None and request.hcl is None:
-        raise UsageError("there is nothing to check", "Give --plan FILE or --hcl DIR.")
+    if request.every and (request.plan or request.hcl):
+        raise UsageError("--all is the files of all stacks", "Leave --plan and --hcl away, or --all.")
+    if request.plan is None and request.hcl is None and not request.every:
+        raise UsageError("there is nothing to check", "Give --plan FILE, --hcl DIR or --all.")
     gate = PolicyGate.open(files, datetime.now(UTC).date())
-    changes = _read_plan(request.plan) if request.plan else _read_folder(request.hcl or Path())
-    # Without a runbook.yml it is asked in the folder where the plan was made.
-    folders = (request.hcl,) if request.hcl else request.stacks or (Path.cwd(),)
-    report = gate.judge(changes, request.scope, folders, early=request.plan is None)
+    report = _judge_all(gate, request) if request.every else _judge_one(gate, request)
     if request.plan is None:
         compared = ComparedWith(problem="files are judged as they are", everything=True)
         report = report.model_copy(update={"compared_with": compared})
     for path in request.sarif:
         report = gate.with_scanner(report, read_bounded(path), str(path))
     return report
+
+
+def _judge_one(gate: PolicyGate, request: Request) -> ComplianceReport:
+    changes = _read_plan(request.plan) if request.plan else _read_folder(request.hcl or Path())
+    # Without a runbook.yml it is asked in the folder where the plan was made.
+    folders = (request.hcl,) if request.hcl else request.stacks or (Path.cwd(),)
+    return gate.judge(changes, request.scope, folders, early=request.plan is None)
+
+
+def _judge_all(gate: PolicyGate, request: Request) -> ComplianceReport:
+    from .all_stacks import judge_all
+
+    repository = find_repository()
+    return judge_all(gate, repository.root, repository.load(), request.scope)
 
 
 def _read_plan(path: Path) -> RuleChanges:

@@ -12,7 +12,7 @@ from ..models.exposure import Exposure, ExposureEntry
 from ..models.findings import Finding, Verdict
 from ..models.plan import Plan, ResourceChange
 from ..models.risk import Risk, RiskLevel, RiskReason
-from ..models.times import ChangeWindow
+from ..models.windows import ChangeWindow
 from ..wording import join, opening, party
 
 __all__ = ["ADMIN_PORTS", "DATA_STORES", "RiskFacts", "assess_risk"]

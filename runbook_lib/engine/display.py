@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol, TextIO
 
 from .terminal import collapse
 
-__all__ = ["CiDisplay", "Display", "LineDisplay", "Quiet", "choose_display"]
+__all__ = ["CiDisplay", "Display", "LineDisplay", "Quiet", "Room", "choose_display"]
 
 
 class Display(Protocol):
@@ -111,19 +113,75 @@ class LineDisplay(Quiet):
                 self._out = None
 
 
+# GitLab cuts a job's log at 4 MB, and what comes last says how the job ended.
+LOG_BYTES = 1_000_000
+LINE_CHARACTERS = 2_000
+LAST_LINES = 50
+
+
+@dataclass
+class Room:
+    """How much of a job's log is left in bytes for all that one process shows, and for the last lines of its steps."""
+
+    left: int = LOG_BYTES
+    last: int = LOG_BYTES // 2
+
+
+_ROOM = Room()
+
+
 class CiDisplay(LineDisplay):
-    """Lines within GitLab's collapsible sections."""
+    """Lines within GitLab's collapsible sections: as many as the log has room for, then the last ones.
+
+    Whatever is left out here is in the notebook, whole.
+    """
+
+    def __init__(self, out: TextIO | None = None, room: Room | None = None) -> None:
+        super().__init__(out)
+        self._room = room or _ROOM
+        self._title = ""
+        self._held: deque[str] = deque(maxlen=LAST_LINES)
+        self._left_out = 0
+
+    def text(self, stream: str, text: str) -> None:
+        """The same, while there is room; what the log has no room for is counted."""
+        super().text(stream, text)
+        if len(self._rest) > 2 * LINE_CHARACTERS:
+            # A line without an end need not be held either.
+            self._rest = self._rest[: 2 * LINE_CHARACTERS]
+
+    def _line(self, text: str) -> None:
+        if len(text) > LINE_CHARACTERS:
+            text = f"{text[:LINE_CHARACTERS]}… ({len(text):,} characters)"
+        self._room.left -= len(text.encode(errors="replace"))
+        if self._room.left > 0:
+            super()._line(text)
+        else:
+            self._left_out += len(self._held) == LAST_LINES
+            self._held.append(text)
+
+    def _show_last(self) -> None:
+        if self._left_out:
+            where = f"{self._title}/notebook.ipynb, which the job keeps"
+            super()._line(f"… {self._left_out:,} lines are left out here; all of them are in {where} …")
+        for line in self._held:
+            self._room.last -= len(line.encode(errors="replace"))
+            if self._room.last > 0:
+                super()._line(line)
+        self._held.clear()
+        self._left_out = 0
 
     def started(self, name: str, title: str) -> None:
         """Open the section."""
-        self._name = name
+        self._name, self._title = name, title
         self._write(f"\x1b[0Ksection_start:{int(time.time())}:step_{name}\r\x1b[0K\x1b[1m{title}\x1b[0m\n")
 
     def ended(self, line: str) -> None:
         """Close it; the outcome stays visible below."""
         self._flush()
+        self._show_last()
         self._write(f"\x1b[0Ksection_end:{int(time.time())}:step_{self._name}\r\x1b[0K\n")
-        self._line(line)
+        super()._line(line)
 
 
 def choose_display(environ: Mapping[str, str] = os.environ, out: TextIO | None = None) -> Display:

@@ -9,14 +9,14 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from .base import Model
+from .config_values import Duration, below_the_repository, wrong
 from .findings import Action, Severity
 from .steps import ALWAYS, BUILT_IN, CHANGE, DRIFT, STEP_NAME, Step, find_step
-from .times import ChangeWindow, Duration
 from .variables import NEVER_FOR_TERRAFORM, reason_against
 from .verification import AcceptedDifference
+from .windows import ChangeWindow
 
 __all__ = [
     "ApprovalConfig",
@@ -43,11 +43,6 @@ _OURS = re.compile(r"(RUNBOOK|CI|GITLAB|SLACK|TF_HTTP|PYTHON|LD)_.*|GITLAB_CI|PA
 _SECRET = re.compile(r"(?i).*(password|passphrase|secret|token|api_?key|private_?key|access_?key|credentials?)(_id)?$")
 
 
-def _wrong(message: str, *at: str | int) -> PydanticCustomError:
-    """An error of a validator; `at` leads from the model that is validated to the thing that is wrong."""
-    return PydanticCustomError("runbook", "{message}", {"message": message, "at": at})
-
-
 class TerraformConfig(Model):
     """Which binary runs the plans, the oldest version that will do, and for whom plans are encrypted (`age1…`).
 
@@ -66,9 +61,9 @@ class TerraformConfig(Model):
     def _no_credentials_of_ours(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for index, name in enumerate(value):
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*|[A-Za-z][A-Za-z0-9_]*_\*", name):
-                raise _wrong(f"{name!r} is neither a variable's name nor PREFIX_*", index)
+                raise wrong(f"{name!r} is neither a variable's name nor PREFIX_*", index)
             if NEVER_FOR_TERRAFORM.fullmatch(name):
-                raise _wrong(f"{name} is nothing that a plan's code may see", index)
+                raise wrong(f"{name} is nothing that a plan's code may see", index)
         return value
 
 
@@ -202,11 +197,7 @@ class KernelsConfig(Model):
     @field_validator("import_from")
     @classmethod
     def _below(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for index, name in enumerate(value):
-            path = PurePosixPath(name)
-            if path.is_absolute() or ".." in path.parts:
-                raise _wrong(f"{name} is no folder below the repository", index)
-        return value
+        return below_the_repository(value)
 
 
 class StepEntry(StepConfig):
@@ -263,10 +254,10 @@ class RunbookEntry(Model):
         for index, entry in enumerate(steps):
             before = [earlier.name for earlier in steps[:index]]
             if entry.name in before:
-                raise _wrong(f"the step {entry.name!r} stands there twice", index)
+                raise wrong(f"the step {entry.name!r} stands there twice", index)
             missing = _missing(entry.step(index + 1), before)
             if missing:
-                raise _wrong(f"{entry.name} needs {' and '.join(missing)} before it in the same runbook", index)
+                raise wrong(f"{entry.name} needs {' and '.join(missing)} before it in the same runbook", index)
         return steps
 
 
@@ -281,6 +272,8 @@ class StackConfig(Model):
     """One Terraform root module, and what is otherwise for it than runbook.yml says for all stacks.
 
     `state` is its name in GitLab, `workspace` that of another backend; `without` are steps that its runs leave out.
+    `after` are stacks that are carried out before it, in place of those whose state its files are seen to read; `reads`
+    are files or folders of the repository that it is made from besides those that its files name.
     """
 
     path: str
@@ -292,21 +285,28 @@ class StackConfig(Model):
     services: tuple[ServiceConfig, ...] | None = None
     channel: str = ""
     without: tuple[str, ...] = ()
+    after: tuple[str, ...] | None = None
+    reads: tuple[str, ...] = ()
     region: str = ""
     environment: dict[str, str] = {}
     roles: RolesConfig = Field(default_factory=RolesConfig)
     accepted_differences: tuple[AcceptedDifference, ...] = ()
+
+    @field_validator("reads")
+    @classmethod
+    def _in_the_repository(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return below_the_repository(value)
 
     @field_validator("environment")
     @classmethod
     def _harmless(cls, value: dict[str, str]) -> dict[str, str]:
         for name in value:
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                raise _wrong(f"{name!r} is no variable's name", name)
+                raise wrong(f"{name!r} is no variable's name", name)
             if _OURS.fullmatch(name):
-                raise _wrong(f"{name} is set by the pipeline or the desk, not by a stack", name)
+                raise wrong(f"{name} is set by the pipeline or the desk, not by a stack", name)
             if _SECRET.fullmatch(name):
-                raise _wrong(f"{name} is named like a secret, and this file is no place for one", name)
+                raise wrong(f"{name} is named like a secret, and this file is no place for one", name)
         return value
 
     @property
@@ -388,40 +388,43 @@ class RunbookConfig(Model):
             why = reason_against(variable, in_ci=True)
             if why and variable not in self.environment.accept:
                 message = f"{variable} is refused: {why}; environment.accept may accept it"
-                raise _wrong(message, "stacks", name, "environment", variable)
+                raise wrong(message, "stacks", name, "environment", variable)
 
     def _check_services(self, services: Iterable[ServiceConfig], *at: str) -> None:
         for index, service in enumerate(services):
             if service.group.stack and service.group.stack not in self.stacks:
-                raise _wrong(f"services refer to the unknown stack {service.group.stack!r}", *at, index)
+                raise wrong(f"services refer to the unknown stack {service.group.stack!r}", *at, index)
 
     def _check_measures(self) -> None:
         known = {step.name for step in self.all_steps}
         for name, measures in self.steps.items():
             if name not in known:
-                raise _wrong(f"no runbook has a step {name!r}; there are {', '.join(sorted(known))}", "steps", name)
+                raise wrong(f"no runbook has a step {name!r}; there are {', '.join(sorted(known))}", "steps", name)
             try:
                 _check_measures(name, measures)
             except ValueError as error:
-                raise _wrong(str(error), "steps", name) from error
+                raise wrong(str(error), "steps", name) from error
 
     def _check_stack(self, name: str, stack: StackConfig) -> None:
+        for index, other in enumerate(stack.after or ()):
+            if other not in self.stacks or other == name:
+                raise wrong(f"{other!r} is no other stack to come after", "stacks", name, "after", index)
         known = {step.name for step in self.all_steps}
         for index, left_out in enumerate(stack.without):
             if left_out not in known:
-                raise _wrong(f"no runbook has a step {left_out!r} to leave out", "stacks", name, "without", index)
+                raise wrong(f"no runbook has a step {left_out!r} to leave out", "stacks", name, "without", index)
         for runbook in self.runbook_names:
             kept: list[str] = []
             for step in self.runbook(runbook, name):
                 missing = _missing(step, kept)
                 if missing:
                     message = f"{step.name} needs {' and '.join(missing)} before it in the runbook {runbook!r}"
-                    raise _wrong(message, "stacks", name, "without")
+                    raise wrong(message, "stacks", name, "without")
                 kept.append(step.name)
         approval = self.approval_of(name)
         if approval.approvers and approval.quorum > len(set(approval.approvers)):
             message = f"quorum is {approval.quorum}, but only {len(set(approval.approvers))} approvers are named"
-            raise _wrong(message, "stacks", name, "quorum" if stack.quorum else "approvers")
+            raise wrong(message, "stacks", name, "quorum" if stack.quorum else "approvers")
 
 
 def _missing(step: Step, before: Iterable[str]) -> list[str]:

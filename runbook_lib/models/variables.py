@@ -38,9 +38,11 @@ TERRAFORM = re.compile(
     r"|TF_PLUGIN_CACHE_DIR|PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|XDG_.*|SSL_CERT_.*|(?i:[a-z]+_proxy)"
     r"|GO(DEBUG|GC)"
 )
-# The credentials of chat, GitLab and the job, and the key that signs: no plan needs them, whoever lists them.
+# The credentials of chat, GitLab and the job, and the keys that sign and decrypt: no plan needs them, whoever lists
+# them. AWS's libraries read the job's identity token from a file.
 NEVER_FOR_TERRAFORM = re.compile(
-    r"SLACK_.*|GITLAB_.*|CI_(JOB|REGISTRY|DEPLOY|DEPENDENCY_PROXY)_.*|CI_REPOSITORY_URL|RUNBOOK_SIGNING_KEY"
+    r"SLACK_.*|GITLAB_.*|CI_(JOB|REGISTRY|DEPLOY|DEPENDENCY_PROXY)_.*|CI_REPOSITORY_URL|RUNBOOK_(SIGNING|AGE)_KEY"
+    r"|AWS_ID_TOKEN"
 )
 
 

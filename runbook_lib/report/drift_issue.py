@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from ..models.drift import DriftEntry, DriftNews
+from .gitlab_text import code, line, word
 
 __all__ = ["LABEL", "issue_body", "issue_title", "news_note", "remembered"]
 
@@ -19,7 +20,6 @@ LABEL: Final = "runbook-drift"
 _MEMORY: Final = re.compile(r"<!-- runbook drift ([\w-]+) ([A-Za-z0-9+/=]+) -->\s*\Z")
 _ENTRIES: Final = TypeAdapter(tuple[DriftEntry, ...])
 _SHOWN: Final = 100
-_LONGEST: Final = 400
 
 
 def issue_title(stack: str) -> str:
@@ -33,18 +33,18 @@ def issue_body(news: DriftNews, remember: Sequence[DriftEntry]) -> str:
     memory = base64.b64encode(json.dumps(kept, separators=(",", ":")).encode()).decode()
     page = f" [Pipeline]({news.pipeline_url})." if news.pipeline_url else ""
     return (
-        f"Repository, state and cloud do not agree on the stack {_code(news.stack)}. "
+        f"Repository, state and cloud do not agree on the stack {code(news.stack)}. "
         "This issue is kept by the scheduled verification, and closed by it when they do.\n\n"
         f"{_listed(news.entries) or 'Nothing differs any more.'}\n\n"
-        f"Last looked at by run {_code(news.run_id)}.{page}\n\n"
-        f"<!-- runbook drift {_word(news.stack)} {memory} -->\n"
+        f"Last looked at by run {code(news.run_id)}.{page}\n\n"
+        f"<!-- runbook drift {word(news.stack)} {memory} -->\n"
     )
 
 
 def news_note(news: DriftNews) -> str:
     """A comment on what changed since the last look."""
     parts = [
-        f"**{word}**\n\n{_listed(entries)}" for word, entries in (("New", news.new), ("Gone", news.gone)) if entries
+        f"**{title}**\n\n{_listed(entries)}" for title, entries in (("New", news.new), ("Gone", news.gone)) if entries
     ]
     end = "" if news.entries else "\n\nNothing differs any more."
     return "\n\n".join(parts) + end
@@ -53,7 +53,7 @@ def news_note(news: DriftNews) -> str:
 def remembered(body: str, stack: str) -> tuple[DriftEntry, ...]:
     """What an issue's body says that differed; nothing where somebody took that away."""
     match = _MEMORY.search(body)
-    if match is None or match[1] != _word(stack):
+    if match is None or match[1] != word(stack):
         return ()
     try:
         return _ENTRIES.validate_json(base64.b64decode(match[2], validate=True))
@@ -62,29 +62,11 @@ def remembered(body: str, stack: str) -> tuple[DriftEntry, ...]:
 
 
 def _listed(entries: Sequence[DriftEntry]) -> str:
-    lines = [f"- {_code(entry.text)}" for entry in entries[:_SHOWN]]
+    lines = [f"- {code(entry.text)}" for entry in entries[:_SHOWN]]
     if len(entries) > _SHOWN:
         lines.append(f"- … and {len(entries) - _SHOWN} more; the run folder has them.")
     return "\n".join(lines)
 
 
 def _clipped(entry: DriftEntry) -> DriftEntry:
-    return entry.model_copy(update={"text": _line(entry.text)})
-
-
-def _code(text: str) -> str:
-    # In code nobody is mentioned, nothing is a link, and no line begins with a command to GitLab.
-    return f"`{_line(text).replace('`', chr(39))}`"
-
-
-def _line(text: str) -> str:
-    line = " ".join(_printable(text).split())
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _word(text: str) -> str:
-    return re.sub(r"[^\w-]", "-", text, flags=re.ASCII)
+    return entry.model_copy(update={"text": line(entry.text)})

@@ -29,7 +29,7 @@ __all__ = ["Before", "approval_config", "before_change", "governance", "notebook
 
 _READ = (".yml", ".yaml", ".ipynb")
 # What says what a job does is no less a judge than the policies are.
-_PIPELINE = (".gitlab-ci.yml", ".gitlab")
+_PIPELINE = (".gitlab-ci.yml", ".gitlab/**/*.yml", "templates/*.yml", "templates/*/template.yml")
 _CONFIRMING = {"approval", "apply"}
 
 
@@ -178,5 +178,5 @@ def _relative(settings: Settings, path: Path) -> str:
 
 
 def _pipeline_files(root: Path) -> dict[str, str]:
-    found = [root / _PIPELINE[0], *sorted((root / _PIPELINE[1]).rglob("*.yml"))]
+    found = sorted(path for pattern in _PIPELINE for path in root.glob(pattern))
     return {path.relative_to(root).as_posix(): sha256_file(path) for path in found if path.is_file()}

@@ -14,7 +14,7 @@ from ..models.findings import Finding
 from ..models.plan import Plan, PlanInputs, PlanSummary
 from ..models.results import StepResult
 from ..models.services import ServiceReport
-from ..models.steps import RunStep
+from ..models.steps import RunStep, find_step
 from ..models.verification import Verification
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "read_services",
     "read_summary",
     "read_verification",
+    "rejected_by",
     "request_file",
     "steps_before",
 ]
@@ -133,6 +134,17 @@ def read_decision(store: RunStore) -> DecisionRecord:
     judged = [step.name for step in store.steps if step.name in {APPROVAL, APPLY}]
     last = next((name for name in reversed(judged) if store.exists(decision_file(store, name))), APPROVAL)
     return store.read_model(decision_file(store, last), DecisionRecord)
+
+
+def rejected_by(store: RunStore) -> tuple[str, ...]:
+    """Who rejected the plan that the run has now; nobody where nothing was decided."""
+    if not find_step(store.steps, PLAN) or not store.exists(store.file(PLAN, "summary.json")):
+        return ()
+    try:
+        record, plan = read_decision(store), read_summary(store)
+    except InputError:
+        return ()
+    return record.rejected_by if record.rejected and record.plan_sha256 == plan.plan_sha256 else ()
 
 
 def read_verification(store: RunStore) -> Verification:

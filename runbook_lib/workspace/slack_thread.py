@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from ..adapters.gitlab_data import GitLabJob
 from ..adapters.outbox import Delivery, Outbox
 from ..adapters.store import RunStore
-from ..errors import ChatError, ConfigError
+from ..errors import ChatError, ConfigError, GitLabError
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.base import Outcome
 from ..models.messages import Message, Reference
 from ..models.results import ErrorInfo, StepResult
 from ..models.run import Run
-from ..models.steps import find_step
+from ..models.steps import STEP_NAME, find_step
 from ..report import messages
 from ..settings import Settings
-from .clients import messenger
-from .records import plan_text_files
+from .clients import gitlab_client, messenger
+from .records import plan_text_files, rejected_by
 from .runs import Asked, latest_run_id, open_run
 
 __all__ = ["Teller", "failed_result", "tell_stopped"]
 
 
 BOARD = "board"
+LOOK = "Read the job's log, then retry the job."
+STEP = re.compile(STEP_NAME)
 
 
 class Teller:
@@ -38,6 +43,8 @@ class Teller:
         environment = settings.environment
         credential = environment.slack_token.get_secret_value() or environment.slack_webhook.get_secret_value()
         self._outbox = Outbox(store, credential)
+        # A job that has no word in the channel leaves nothing there for one that has: that would be anybody's word.
+        self._silent = self._slack is None and environment.in_ci
 
     @property
     def thread(self) -> Reference | None:
@@ -45,8 +52,10 @@ class Teller:
         return self._outbox.references.get(BOARD)
 
     def start(self) -> Delivery:
-        """Open the run's thread: its parent is the status board."""
-        self._outbox.add(BOARD, self._board())
+        """Open the run's thread: its parent is the status board. What earlier jobs could not tell is told now."""
+        if self._silent:
+            return Delivery()
+        self._catch_up(self._store.results() if self._settings.environment.in_ci else ())
         return self.deliver()
 
     def deliver(self) -> Delivery:
@@ -58,14 +67,20 @@ class Teller:
 
     def tell_step(self, result: StepResult) -> Delivery:
         """Reply with a step's result and renew the board; the same result twice is told once."""
-        board = self._board()
-        self._outbox.add(BOARD, board)
-        message = messages.step_result(self._run, result, self._texts(self._uploads(result)))
-        self._outbox.add(f"{result.step}:{result.started_at.isoformat()}", message, BOARD)
-        return self._renew(board)
+        if self._silent:
+            return Delivery()
+        # At a desk each step has told itself.
+        before = self._store.results() if self._settings.environment.in_ci else ()
+        self._catch_up([*(one for one in before if one.step != result.step), result])
+        return self._renew(self._board())
 
     def ask_approval(self, request: ApprovalRequest, plan_url: str = "") -> Delivery:
         """Send the approval request to the channel, not only the thread; an error if it reached nobody."""
+        if self._silent:
+            raise ConfigError(
+                "the approval request reached nobody: Slack is not configured",
+                "Set SLACK_BOT_TOKEN and SLACK_CHANNEL, or SLACK_WEBHOOK_URL.",
+            )
         self._outbox.add(BOARD, self._board())
         key = f"request:{request.plan_sha256[:16]}:{request.created_at.isoformat()}"
         self._outbox.add(
@@ -75,11 +90,6 @@ class Teller:
             broadcast=True,
         )
         delivery = self.deliver()
-        if self._slack is None and self._settings.environment.in_ci:
-            raise ConfigError(
-                "the approval request reached nobody: Slack is not configured",
-                "Set SLACK_BOT_TOKEN and SLACK_CHANNEL, or SLACK_WEBHOOK_URL.",
-            )
         if self._slack is not None and key not in self._outbox.references:
             reason = delivery.error.message if delivery.error else "it waits in outbox/"
             remedy = delivery.error.remedy if delivery.error else "Run the approval step again."
@@ -87,31 +97,48 @@ class Teller:
         return delivery
 
     def tell_decision(self, record: DecisionRecord) -> Delivery:
-        """Reply with who decided what."""
+        """Reply with who decided what; a no is on the board as well."""
+        if self._silent:
+            return Delivery()
+        if record.rejected:
+            self._outbox.add(BOARD, self._board())
         decided = ",".join(f"{item.user}@{item.at.isoformat()}" for item in record.decisions)
         key = f"decision:{record.plan_sha256[:16]}:{record.approved}:{decided}"
         self._outbox.add(key, messages.decision(record), BOARD)
-        return self.deliver()
+        return self._renew(self._board()) if record.rejected else self.deliver()
 
     def tell_began(self, record: DecisionRecord) -> Delivery:
         """Reply that the approval is being used: Terraform begins to apply the plan."""
+        if self._silent:
+            return Delivery()
         self._outbox.add(f"began:{record.plan_sha256[:16]}", messages.apply_began(record), BOARD)
         return self.deliver()
 
     def tell_failure(self, result: StepResult) -> Delivery:
         """Tell the channel, not only the thread, that the run stopped, with the pipeline's link."""
-        board = self._board()
+        if self._silent:
+            return Delivery()
+        # What stopped it may have left no result: the board must not look as if nothing had happened.
+        board = self._board(result)
         self._outbox.add(BOARD, board)
+        self._catch_up(self._store.results() if self._settings.environment.in_ci else ())
         key = f"failure:{result.step}:{result.started_at.isoformat()}"
         self._outbox.add(key, messages.failure(self._run, result), BOARD, broadcast=True)
         return self._renew(board)
+
+    def _catch_up(self, results: Iterable[StepResult]) -> None:
+        self._outbox.add(BOARD, self._board())
+        for result in results:
+            message = messages.step_result(self._run, result, self._texts(self._uploads(result)))
+            self._outbox.add(f"{result.step}:{result.started_at.isoformat()}", message, BOARD)
 
     def _renew(self, board: Message) -> Delivery:
         self._outbox.add_update(BOARD, board)
         return self.deliver()
 
-    def _board(self) -> Message:
-        return messages.status_board(self._run, self._store.results())
+    def _board(self, stopped: StepResult | None = None) -> Message:
+        told = messages.Told(rejected_by(self._store), stopped)
+        return messages.status_board(self._run, self._store.results(), told)
 
     def _uploads(self, result: StepResult) -> tuple[str, ...]:
         step = find_step(self._settings.config.all_steps, result.step)
@@ -149,21 +176,35 @@ def tell_stopped(settings: Settings, run_id: str, stack: str) -> str:
 
 def _lost(settings: Settings, run: Run, done: set[str]) -> StepResult:
     # A job can die without a result: its runner was lost, or it ran out of time before its notebook began.
-    lost = next((step for step in run.steps if step.name not in done), run.steps[-1])
-    message = f"The job of step {lost.name} ended without a result, or never began."
-    described = find_step(settings.config.all_steps, lost.name)
-    if described and described.own_pipeline:
+    lost = next((step for step in run.steps if step.name not in done), run.steps[-1]).name
+    message, remedy = f"The job of step {lost} ended without a result, or never began.", LOOK
+    described = find_step(settings.config.all_steps, lost)
+    job = _failed_job(settings, run)
+    if job and not find_step(run.steps, job.name) and not (described and described.own_pipeline):
+        # One that is no step: what is missing was found before the first of them began.
+        lost, message, remedy = job.name, f"The job {job.name} failed.", f"Read its log, then retry it: {job.web_url}"
+    elif described and described.own_pipeline and (job is None or job.name != lost):
         # It tells what it found itself; its results don't come back into this pipeline.
-        message = f"{lost.title} did not pass: their own pipeline says why."
-    error = ErrorInfo(type="EngineError", message=message, remedy="Read the job's log, then retry the job.")
+        message = f"{run.title(lost)} did not pass: their own pipeline says why."
     return StepResult(
         run_id=run.run_id,
-        step=lost.name,
+        step=lost if STEP.fullmatch(lost) else "job",
         stack=run.stack,
         outcome=Outcome.ERRORED,
         summary=message,
         # One loss, one message: a time that a second call would see as well.
         started_at=run.created_at,
         finished_at=datetime.now(UTC),
-        error=error,
+        error=ErrorInfo(type="EngineError", message=message, remedy=remedy),
     )
+
+
+def _failed_job(settings: Settings, run: Run) -> GitLabJob | None:
+    """The first job of the run's pipeline that failed, as far as there is a token that may ask."""
+    gitlab, pipeline = gitlab_client(settings), settings.environment.pipeline_id
+    if gitlab is None or not gitlab.has_token or pipeline != run.run_id:
+        return None
+    with contextlib.suppress(GitLabError):
+        # Who is told of a failure is told all the same.
+        return next((job for job in gitlab.pipeline_jobs(int(pipeline)) if job.status == "failed"), None)
+    return None

@@ -29,6 +29,7 @@ OPTIONS = (
     "--no-json-schema-validation",  # the lint holds the files to GitLab's own schema
     "--no-color",
 )
+PIPELINE = ".gitlab-ci.yml"
 # The state folder, which git ignores.
 VARIABLES = ".gitlab-ci-local/variables.yml"
 # What a project sets as its CI/CD variables; everything else a job gets from GitLab, or does without.
@@ -42,10 +43,16 @@ class LocalRunner:
     lab: LabAddresses
     repository: Path
     pipeline: int = 0
+    file: str = PIPELINE
 
     def begin(self, commit: str) -> LocalRunner:
         """Push the commit with the repository's pipeline file, and start the pipeline as the requester."""
-        body = {"author": "riley", "sha": commit, "title": "The change", "jobs": declared_jobs(self.repository)}
+        body = {
+            "author": "riley",
+            "sha": commit,
+            "title": "The change",
+            "jobs": declared_jobs(self.repository, self.file),
+        }
         self._ask_gitlab("POST", "/lab/gitlab/commits", body)
         token = {"PRIVATE-TOKEN": self.lab.credentials.gitlab["riley"]}
         address = f"{self.lab.gitlab_api}/projects/{PROJECT_ID}/pipeline"
@@ -57,12 +64,22 @@ class LocalRunner:
     def run(self, name: str, *chosen: str) -> subprocess.CompletedProcess[str]:
         """Pick the job up, run it (or what else is chosen) as that job, and tell GitLab how it ended."""
         job = next(job for job in self.jobs() if job["name"] == name)
-        started = self._ask_gitlab("POST", f"/lab/gitlab/jobs/{job['id']}/start")
-        done = self.local({**started["variables"], "CI_COMMIT_REF_PROTECTED": "true"}, *(chosen or (name,)))
+        done = self.local(self.pick_up(int(job["id"])), *(chosen or (name,)))
         status = "failed" if done.returncode else "success"
         left = {"status": status, "artifacts": self._uploaded(name) if name == "approval" else {}}
         self._ask_gitlab("POST", f"/lab/gitlab/jobs/{job['id']}/finish", left)
         return done
+
+    def pick_up(self, job: int) -> dict[str, str]:
+        """Start a job in GitLab; the variables that it has."""
+        given = self._ask_gitlab("POST", f"/lab/gitlab/jobs/{job}/start")["variables"]
+        return {**given, "CI_COMMIT_REF_PROTECTED": "true"}
+
+    def skip(self, name: str) -> None:
+        """Let a job have ended well."""
+        job = next(job for job in self.jobs() if job["name"] == name)
+        self.pick_up(int(job["id"]))
+        self._ask_gitlab("POST", f"/lab/gitlab/jobs/{job['id']}/finish", {"status": "success", "artifacts": {}})
 
     def local(self, variables: dict[str, str], *chosen: str) -> subprocess.CompletedProcess[str]:
         """Run jobs, or whatever is chosen, without telling GitLab."""
@@ -71,6 +88,7 @@ class LocalRunner:
         given.parent.mkdir(exist_ok=True)
         given.write_text(json.dumps({"CI_PIPELINE_SOURCE": "web", **variables}))
         command = [gitlab_ci_local(), *OPTIONS, "--home", str(self.repository.parent), "--variables-file", VARIABLES]
+        command += [] if "--file" in chosen else ["--file", self.file]
         return subprocess.run(
             [*command, *chosen],
             cwd=self.repository,
@@ -125,7 +143,8 @@ def add_pipeline_files(repository: Path) -> None:
     """Copy the project's own pipeline into a repository, with what gitlab-ci-local wants to know of it."""
     for name in (".gitlab-ci.yml", "requirements.lock"):
         shutil.copyfile(ROOT / name, repository / name)
-    shutil.copytree(ROOT / ".gitlab", repository / ".gitlab", dirs_exist_ok=True)
+    for name in (".gitlab", "templates"):
+        shutil.copytree(ROOT / name, repository / name, dirs_exist_ok=True)
     git(repository, "config", "remote.origin.url", "https://gitlab.example.com/platform/network-access.git")
 
 
@@ -134,26 +153,55 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
 
 
-SCHEDULED = {"if": '$CI_PIPELINE_SOURCE == "schedule"'}
+def expanded(repository: Path, file: str = PIPELINE) -> dict[str, Any]:
+    """A repository's pipeline with its components in it, and each job whole, as gitlab-ci-local resolves it."""
+    command = [gitlab_ci_local(), *OPTIONS, "--preview", "--file", file, "--home", str(repository.parent)]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
+    return dict(YAML(typ="safe").load(done.stdout.removeprefix("---")))
 
 
-def declared_jobs(repository: Path) -> list[dict[str, Any]]:
-    """The jobs of a repository's pipeline file, by stage, as far as the lab's GitLab asks for them."""
-    whole = YAML().load((repository / ".gitlab-ci.yml").read_text())
-    jobs = {name: job for name, job in whole.items() if not name.startswith(".") and "stage" in job}
-    # This is the pipeline of a push.
-    jobs = {name: job for name, job in jobs.items() if job.get("rules") != [SCHEDULED]}
-    return [
+def declared_jobs(repository: Path, file: str = PIPELINE) -> list[dict[str, Any]]:
+    """The jobs of a push to the default branch, by stage, as far as the lab's GitLab asks for them."""
+    whole = expanded(repository, file)
+    jobs = {name: job for name, job in whole.items() if isinstance(job, dict) and "stage" in job}
+    found = [
         {
             "name": name,
             "stage": job["stage"],
-            "when": next((rule["when"] for rule in job.get("rules", ()) if rule.get("when") == "manual"), "")
-            or job.get("when", "on_success"),
-            "environment": job.get("environment", {}).get("name", ""),
-            "allow_failure": any(rule.get("allow_failure") for rule in job.get("rules", ())),
+            "when": rule.get("when", "on_success"),
+            "environment": environment_of(job),
+            "allow_failure": bool(rule.get("allow_failure", False)),
         }
-        for name, job in sorted(jobs.items(), key=lambda item: whole["stages"].index(item[1]["stage"]))
+        for name, job in jobs.items()
+        if (rule := rule_of_a_push(job))
     ]
+    return sorted(found, key=lambda job: whole["stages"].index(job["stage"]))
+
+
+def environment_of(job: dict[str, Any]) -> str:
+    """The environment that a job deploys to; empty for one that only has its variables."""
+    environment = job.get("environment", {})
+    return "" if environment.get("action") == "access" else str(environment.get("name", ""))
+
+
+def rule_of_a_push(job: dict[str, Any]) -> dict[str, Any]:
+    """The rule by which a push to the default branch has this job; empty if it has it not."""
+    for rule in job.get("rules", [{"when": "on_success"}]):
+        condition = rule.get("if", "")
+        if "schedule" in condition or "MERGE_REQUEST" in condition:
+            continue
+        if '" == "none"' in condition or '" != "true"' in condition:
+            if holds(condition):
+                return {}
+            continue
+        return dict(rule)
+    return {}
+
+
+def holds(condition: str) -> bool:
+    """Whether a comparison of two texts, which is all that an input leaves, is true."""
+    left, comparison, right = condition.split()
+    return (left == right) == (comparison == "==")
 
 
 def gitlab_ci_local() -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from base import Base
+from components import component
 from desk import slack_threads
-from local_runner import ROOT, LocalRunner, add_pipeline_files, git, succeed
+from local_runner import ROOT, LocalRunner, add_pipeline_files, expanded, git, succeed
 from ruamel.yaml import YAML
 
 from runbook_lib.cli.demo_breaks import Break
@@ -46,19 +48,17 @@ def pipeline(lab: LabAddresses, repository: Repository) -> LocalRunner:
     return runner
 
 
-def keep_only(folder: Path, names: set[str], target: str) -> None:
-    yaml = YAML()
-    whole = yaml.load((folder / ".gitlab-ci.yml").read_text())
-    for name in set(whole) - names:
-        del whole[name]
+def only(folder: Path, name: str, target: str) -> None:
+    """Write a pipeline of this one job, with all that it comes from resolved."""
+    whole = expanded(folder)
     with (folder / target).open("w") as stream:
-        yaml.dump(whole, stream)
+        YAML().dump({"stages": whole["stages"], "variables": {"RUNBOOK_STACK": "access"}, name: whole[name]}, stream)
     git(folder, "add", target)
 
 
 def reports(runner: LocalRunner, name: str) -> dict[str, list[str]]:
     """What GitLab's runner would upload of a job's reports: each pattern's files in the run folder."""
-    declared = YAML().load((runner.repository / ".gitlab-ci.yml").read_text())[name]["artifacts"]["reports"]
+    declared = expanded(runner.repository)[name]["artifacts"]["reports"]
     folder = Path("outputs") / str(runner.pipeline)
     patterns = {kind: text.replace("$CI_PIPELINE_ID", str(runner.pipeline)) for kind, text in declared.items()}
     root = runner.artifacts(name)
@@ -66,6 +66,13 @@ def reports(runner: LocalRunner, name: str) -> dict[str, list[str]]:
         kind: [path.relative_to(root / folder).as_posix() for path in root.glob(pattern)]
         for kind, pattern in patterns.items()
     }
+
+
+def of_service_tests(runner: LocalRunner, done: Any) -> Path:
+    """Where the service tests left what they found: gitlab-ci-local hides the name of a job that has shards."""
+    found = list(runner.artifacts("").glob(f"*/outputs/{runner.pipeline}/06_service_tests"))
+    assert len(found) == 1, done.stdout[-4000:] + done.stderr[-2000:]
+    return found[0]
 
 
 def test_the_last_job_holds_the_whole_run_folder(pipeline: LocalRunner) -> None:
@@ -91,17 +98,15 @@ def test_the_reports_that_gitlab_reads_are_where_the_jobs_say(pipeline: LocalRun
 
 def test_the_service_tests_run_as_a_child_pipeline(pipeline: LocalRunner) -> None:
     # A child gets the parent's options: choosing the job by name would choose it by that name in the child as well.
-    keep_only(pipeline.repository, {"stages", "variables", ".on-the-branch", "service_tests"}, ".services.yml")
-    done = pipeline.run("service_tests", "--file", ".services.yml")
+    only(pipeline.repository, "service_pipeline", ".services.yml")
+    done = pipeline.run("service_pipeline", "--file", ".services.yml")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     # gitlab-ci-local leaves the parent green whatever the child does: its result says more.
-    folder = pipeline.artifacts("service_tests_of_run") / "outputs" / str(pipeline.pipeline) / "06_service_tests"
-    assert (folder / "result.json").is_file(), done.stdout[-4000:] + done.stderr[-2000:]
+    folder = of_service_tests(pipeline, done)
     assert json.loads((folder / "result.json").read_text())["outcome"] == "passed"
     assert "<testsuite" in (folder / "junit.xml").read_text()
-    declared = YAML(typ="safe").load((ROOT / ".gitlab/ci/service-tests.yml").read_text())[".service-tests"]
-    pattern = declared["artifacts"]["reports"]["junit"]
-    assert list(pipeline.artifacts("service_tests_of_run").glob(pattern)) == [folder / "junit.xml"]
+    pattern = component("service-tests")[".service-tests"]["artifacts"]["reports"]["junit"]
+    assert list(folder.parents[2].glob(pattern)) == [folder / "junit.xml"]
 
 
 def test_the_service_tests_run_alone_from_a_project_that_includes_them(
@@ -109,8 +114,10 @@ def test_the_service_tests_run_alone_from_a_project_that_includes_them(
 ) -> None:
     project = tmp_path / "shop"
     project.mkdir()
-    (project / "service-tests.yml").write_bytes((ROOT / ".gitlab/ci/service-tests.yml").read_bytes())
-    (project / ".gitlab-ci.yml").write_text("include: [{local: service-tests.yml}]\n")
+    (project / "templates").mkdir()
+    (project / "templates/service-tests.yml").write_bytes((ROOT / "templates/service-tests.yml").read_bytes())
+    use = "component: $CI_SERVER_FQDN/$CI_PROJECT_PATH/service-tests@$CI_COMMIT_SHA, inputs: {stage: test}"
+    (project / ".gitlab-ci.yml").write_text(f"include: [{{{use}}}]\n")
     (project / ".gitignore").write_text("outputs/\n.gitlab-ci-local/\n")
     config = (pipeline.repository / "runbook.yml").read_text()
     own = "  project: shop/web\n  state_project: platform/network-access\n"
@@ -131,9 +138,10 @@ def test_the_service_tests_run_alone_from_a_project_that_includes_them(
         "TF_HTTP_USERNAME": "sam",
         "TF_HTTP_PASSWORD": lab.credentials.gitlab["sam"],
     }
-    done = LocalRunner(lab, project, pipeline.pipeline).local(variables, "service_tests")
+    runner = LocalRunner(lab, project, pipeline.pipeline)
+    done = runner.local(variables, "service_tests")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    folder = project / ".gitlab-ci-local/artifacts/service_tests/outputs" / number / "06_service_tests"
+    folder = of_service_tests(runner, done)
     assert json.loads((folder / "result.json").read_text())["outcome"] == "passed"
     assert "<testsuite" in (folder / "junit.xml").read_text()
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -111,92 +110,3 @@ def test_the_runners_of_this_repository_are_executable() -> None:
 def test_the_licence_is_the_one_that_pyproject_names() -> None:
     assert project()["license"] == "Apache-2.0"
     assert text("LICENSE").lstrip().startswith("Apache License")
-
-
-def pipeline(name: str = ".gitlab-ci.yml") -> dict[str, Any]:
-    yaml = YAML(typ="safe")
-    yaml.constructor.add_constructor("!reference", lambda loader, node: loader.construct_sequence(node))
-    return dict(yaml.load(text(name)))
-
-
-def test_each_job_of_the_pipeline_is_one_command_of_the_runbook() -> None:
-    jobs = {name: job["script"] for name, job in pipeline().items() if isinstance(job, dict) and "script" in job}
-    assert list(jobs) == [
-        "prepare",
-        "compliance",
-        "plan",
-        "approval",
-        "apply",
-        "reject",
-        "verification",
-        "drift",
-        "failure",
-    ]
-    assert all(len(script) == 1 and script[0].startswith("runbook ") for script in jobs.values())
-
-
-def test_a_schedule_looks_for_drift_and_nothing_else() -> None:
-    jobs = pipeline()
-    never = {"if": '$CI_PIPELINE_SOURCE == "schedule"', "when": "never"}
-
-    def rules(job: dict[str, Any]) -> list[dict[str, Any]]:
-        above = job.get("extends", [])
-        inherited = [jobs[name] for name in ([above] if isinstance(above, str) else above)]
-        return list(job.get("rules") or next((rules(each) for each in reversed(inherited) if rules(each)), []))
-
-    kinds = {name: rules(job) for name, job in jobs.items() if isinstance(job, dict) and "stage" in job}
-    assert kinds.pop("drift") == [{"if": never["if"]}]
-    assert {name for name, found in kinds.items() if not found or found[0] != never} == set()
-    assert jobs["drift"]["allow_failure"] == {"exit_codes": [1]}
-
-
-def test_stages_stand_in_the_runbooks_order() -> None:
-    jobs = pipeline()
-    stages = ["prepare", "validate", "plan", "approval", "deploy", "verify", "services", "failure"]
-    assert jobs["stages"] == stages
-    found = [job["stage"] for job in jobs.values() if isinstance(job, dict) and "stage" in job]
-    assert list(dict.fromkeys(found)) == stages
-
-
-def test_apply_waits_for_a_person_and_can_neither_be_cancelled_nor_repeated() -> None:
-    apply = pipeline()["apply"]
-    _, rule = apply["rules"]
-    assert (rule["when"], rule["allow_failure"]) == ("manual", False)
-    assert '$CI_COMMIT_REF_PROTECTED == "true"' in rule["if"]
-    assert (apply["interruptible"], apply["retry"], apply["environment"]["name"]) == (
-        False,
-        0,
-        "production/$RUNBOOK_STACK",
-    )
-    assert apply["resource_group"]
-
-
-def test_a_no_has_a_job_of_its_own_that_holds_up_nothing() -> None:
-    apply, reject = pipeline()["apply"], pipeline()["reject"]
-    (_, rule), (_, of_apply) = reject["rules"], apply["rules"]
-    assert (rule["when"], rule["allow_failure"]) == ("manual", True)
-    assert rule["if"] == of_apply["if"]
-    assert (reject["stage"], reject["dependencies"]) == (apply["stage"], ["approval"])
-    # Else it would wait for the very apply that it is to keep from running.
-    assert "resource_group" not in reject
-    assert "reject" in apply["manual_confirmation"]
-    assert "environment" not in reject
-
-
-def test_each_job_hands_the_whole_run_folder_to_the_next() -> None:
-    jobs = pipeline()
-    order = ["compliance", "plan", "approval", "apply", "verification"]
-    assert [jobs[name]["dependencies"] for name in order] == [[], *([name] for name in order[:-1])]
-    for name in [*order, "failure"]:
-        kept = jobs[name]["artifacts"]
-        assert kept["paths"] == ["outputs/$CI_PIPELINE_ID/"]
-        assert (kept["when"], kept["access"]) == ("always", "developer")
-
-
-def test_the_writing_role_is_apply_s_alone() -> None:
-    jobs = {name: job for name, job in pipeline().items() if isinstance(job, dict)}
-    assert [name for name, job in jobs.items() if ".aws-writing" in job.get("extends", "")] == ["apply"]
-
-
-def test_the_child_pipeline_is_free_of_globals_so_that_others_can_include_it() -> None:
-    assert set(pipeline(".gitlab/ci/service-tests.yml")) == {".service-tests", "service_tests", "service_tests_of_run"}

@@ -133,6 +133,7 @@ class MergeRequest:
     title: str
     created_at: datetime
     approvals: list[Approval] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 @dataclass

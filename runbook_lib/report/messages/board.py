@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from ...models.base import Outcome
 from ...models.messages import Message
@@ -13,12 +14,20 @@ from .blocks import actions, compose, context, header, link_button, section
 from .text import code, duration, line, moment
 from .words import SIGNS
 
-__all__ = ["run_line", "status_board"]
+__all__ = ["Told", "run_line", "status_board"]
 
 
-def status_board(run: Run, results: Iterable[StepResult]) -> Message:
+@dataclass(frozen=True)
+class Told:
+    """What is known of a run beside its steps' results: who rejected its plan, and what stopped it outside of them."""
+
+    rejected_by: tuple[str, ...] = ()
+    stopped: StepResult | None = None
+
+
+def status_board(run: Run, results: Iterable[StepResult], told: Told | None = None) -> Message:
     """The run in one look: a line a step with its outcome, summary and duration."""
-    board = _Board(run, {result.step: result for result in results})
+    board = _Board(run, {result.step: result for result in results}, told or Told())
     sign, state = board.state()
     title = f"{sign} {line(run.stack, 50)}: {state}"
     lines = [board.line(step) for step in run.steps]
@@ -37,15 +46,18 @@ def run_line(run: Run) -> list[str]:
 class _Board:
     """Where a run stands, by what its steps left."""
 
-    def __init__(self, run: Run, results: Mapping[str, StepResult]) -> None:
+    def __init__(self, run: Run, results: Mapping[str, StepResult], told: Told) -> None:
         self._run = run
         self._results = results
         self._ended = [results[step.name] for step in run.steps if step.name in results]
-        self._stopped = next((result for result in self._ended if result.outcome.stops), None)
+        self._stopped = next((result for result in self._ended if result.outcome.stops), told.stopped)
+        self._rejected_by = told.rejected_by
         self._idle = bool(self._ended) and self._ended[-1].ends
 
     def state(self) -> tuple[str, str]:
         """A sign, and the words beside it."""
+        if self._rejected_by and (self._stopped is None or self._stopped.outcome is Outcome.BLOCKED):
+            return SIGNS[Outcome.BLOCKED], f"rejected by {line(', '.join(self._rejected_by), 60)}"
         if self._stopped:
             step = self._run.title(self._stopped.step).lower()
             return SIGNS[self._stopped.outcome], f"{self._stopped.outcome.value} at {line(step, 60)}"
@@ -63,7 +75,7 @@ class _Board:
         if result:
             took = duration(result.finished_at - result.started_at)
             return f"{SIGNS[result.outcome]} {title} {result.outcome.value}: {line(result.summary, 320)} ({took})"
-        if self._stopped or self._idle:
+        if self._stopped or self._idle or self._rejected_by:
             return f":white_circle: {title} {'not needed' if self._idle else 'not run'}"
         if self._waits() and step == self._next():
             return f":lock: {title} waits for the decision"

@@ -16,7 +16,7 @@ from runbook_lib.models.exposure import Exposure, ExposureEntry
 from runbook_lib.models.findings import Finding, Severity, Verdict
 from runbook_lib.models.plan import CheckStatus, Plan, ResourceChange
 from runbook_lib.models.risk import RiskLevel
-from runbook_lib.models.times import ChangeWindow
+from runbook_lib.models.windows import ChangeWindow
 
 POLICIES = Path(__file__).parents[3] / "policies"
 NONE, LOW, MEDIUM, HIGH, CRITICAL = RiskLevel

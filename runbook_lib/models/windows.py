@@ -1,28 +1,16 @@
-"""How long something takes, and when a stack may change."""
+"""When a stack may change."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Annotated, Final, Literal
+from datetime import datetime
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from .base import Model
 
-__all__ = ["ChangeWindow", "Duration"]
-
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _parse_duration(value: object) -> object:
-    # People write 30s, 15m, 4h, 2d; pydantic itself takes ISO 8601 and seconds.
-    if isinstance(value, str) and value[-1:] in _UNITS and value[:-1].isdigit():
-        return timedelta(**{_UNITS[value[-1]]: int(value[:-1])})
-    return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_parse_duration), Field(gt=timedelta(0))]
+__all__ = ["ChangeWindow"]
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from runbook_lib.models.times import ChangeWindow
+from runbook_lib.models.windows import ChangeWindow
 
 
 def at(text: str) -> datetime:

@@ -1,0 +1,114 @@
+"""Which stacks a change touches: by git, by what each stack's files read, and by runbook.yml before and after."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ..adapters.git import files_between, find_commit, read_tree
+from ..adapters.stack_files import FoundFiles, read_stack_files
+from ..adapters.yaml_file import load_model
+from ..domain.stack_order import StackReads, carry_out_order, touched_stacks
+from ..errors import ConfigError, UsageError
+from ..models.config import RunbookConfig, StackConfig
+from ..models.stacks import TouchedStack
+from ..repository import CONFIG_NAME
+from ..settings import Settings
+
+__all__ = ["StackChanges", "every_stack", "stacks_touched"]
+
+
+@dataclass(frozen=True)
+class StackChanges:
+    """The stacks to carry out, in their order, and the sentence that says what they were chosen by."""
+
+    stacks: tuple[TouchedStack, ...]
+    chosen_by: str
+
+
+def every_stack(settings: Settings, names: tuple[str, ...] = (), why: str = "asked for") -> StackChanges:
+    """The stacks of these names, or all of them; UsageError for an unknown one."""
+    chosen = dict.fromkeys((settings.stack_name(name) for name in names or settings.config.stacks), why)
+    stacks = carry_out_order(_read(settings), chosen)
+    return StackChanges(stacks, f"{len(stacks)} of {len(settings.config.stacks)} stacks, {why}")
+
+
+def stacks_touched(settings: Settings, base: str = "") -> StackChanges:
+    """The stacks that differ since a commit: `base`, else the one that CI names. All of them where it says none.
+
+    UsageError for a `base` that is not to be had.
+    """
+    named = base or settings.environment.base_commit
+    if not named.strip("0"):
+        return every_stack(settings, why="as no commit before is named")
+    files = files_between(settings.root, named)
+    if files is None and base:
+        raise UsageError(f"{base} is no commit of this clone", "Fetch it: GIT_DEPTH: 0 in a job.")
+    if files is None:
+        return every_stack(settings, why=f"as {named[:12]}, the commit before, is not in this clone")
+    reads = _read(settings)
+    found = touched_stacks(reads, map(PurePosixPath, files), _described_otherwise(settings, named, files))
+    stacks = carry_out_order(reads, found)
+    plural = "" if len(files) == 1 else "s"
+    return StackChanges(
+        stacks, f"{len(stacks)} of {len(reads)} stacks, by {len(files)} file{plural} since {named[:12]}"
+    )
+
+
+def _described_otherwise(settings: Settings, base: str, files: tuple[str, ...]) -> Mapping[str, str]:
+    """The stacks of which runbook.yml says something else than it did; all where it is not known what it said."""
+    if CONFIG_NAME not in files:
+        return {}
+    before = _config_of(settings, base)
+    now = settings.config.stacks
+    if before is None:
+        return dict.fromkeys(now, f"{CONFIG_NAME} can't be compared with what it was")
+    return {name: f"{CONFIG_NAME} says otherwise of it" for name in now if before.stacks.get(name) != now[name]}
+
+
+def _config_of(settings: Settings, base: str) -> RunbookConfig | None:
+    with tempfile.TemporaryDirectory() as folder:
+        if not read_tree(settings.root, find_commit(settings.root, base), (CONFIG_NAME,), Path(folder)):
+            return None
+        try:
+            return load_model(Path(folder) / CONFIG_NAME, RunbookConfig)
+        except ConfigError:
+            return None
+
+
+def _read(settings: Settings) -> dict[str, StackReads]:
+    config, root = settings.config, settings.root.resolve()
+    found = {name: read_stack_files(root, s.path, s.var_files, s.reads) for name, s in config.stacks.items()}
+    folders = {name: PurePosixPath(os.path.normpath(stack.path)) for name, stack in config.stacks.items()}
+    read = {}
+    for name, stack in config.stacks.items():
+        inferred = _after(name, found, config.stacks)
+        after = inferred if stack.after is None else frozenset(stack.after)
+        # What lies below another stack's folder is that one's, where this one does not name it.
+        apart = frozenset(folder for other, folder in folders.items() if folder != folders[name])
+        read[name] = StackReads(found[name].paths, after, apart)
+    return read
+
+
+def _after(name: str, found: Mapping[str, FoundFiles], stacks: Mapping[str, StackConfig]) -> frozenset[str]:
+    others = [other for other in stacks if other != name]
+    return frozenset(
+        other
+        for other in others
+        for places in found[name].remote
+        if places and _is_state(places, found[other].own, stacks[name], stacks[other])
+    )
+
+
+def _is_state(places: frozenset[str], own: frozenset[str], reader: StackConfig, other: StackConfig) -> bool:
+    """Whether a state that is read at these places is the one that another stack keeps."""
+    if other.state and any(place.rstrip("/").endswith(f"/terraform/state/{other.state}") for place in places):
+        return True
+    if own and (own <= places or places <= own):
+        return True
+    # A local state lies in the other's folder.
+    folders = {os.path.dirname(os.path.normpath(f"{reader.path}/{place}")) for place in places}  # noqa: PTH120 - no such file here
+    return os.path.normpath(other.path) in folders
