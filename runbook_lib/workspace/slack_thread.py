@@ -58,15 +58,14 @@ class Teller:
 
     def tell_step(self, result: StepResult) -> Delivery:
         """Reply with a step's result and renew the board; the same result twice is told once."""
-        board = self._board()
-        self._outbox.add(BOARD, board)
+        self._renew()
         message = messages.step_result(self._run, result, self._texts(self._uploads(result)))
         self._outbox.add(f"{result.step}:{result.started_at.isoformat()}", message, BOARD)
-        return self._renew(board)
+        return self.deliver()
 
     def ask_approval(self, request: ApprovalRequest, plan_url: str = "") -> Delivery:
         """Send the approval request to the channel, not only the thread; an error if it reached nobody."""
-        self._outbox.add(BOARD, self._board())
+        self._renew()
         key = f"request:{request.plan_sha256[:16]}:{request.created_at.isoformat()}"
         self._outbox.add(
             key,
@@ -90,25 +89,32 @@ class Teller:
         """Reply with who decided what."""
         decided = ",".join(f"{item.user}@{item.at.isoformat()}" for item in record.decisions)
         key = f"decision:{record.plan_sha256[:16]}:{record.approved}:{decided}"
+        self._renew_known()
         self._outbox.add(key, messages.decision(record), BOARD)
         return self.deliver()
 
     def tell_began(self, record: DecisionRecord) -> Delivery:
         """Reply that the approval is being used: Terraform begins to apply the plan."""
+        self._renew_known()
         self._outbox.add(f"began:{record.plan_sha256[:16]}", messages.apply_began(record), BOARD)
         return self.deliver()
 
     def tell_failure(self, result: StepResult) -> Delivery:
         """Tell the channel, not only the thread, that the run stopped, with the pipeline's link."""
-        board = self._board()
-        self._outbox.add(BOARD, board)
+        self._renew()
         key = f"failure:{result.step}:{result.started_at.isoformat()}"
         self._outbox.add(key, messages.failure(self._run, result), BOARD, broadcast=True)
-        return self._renew(board)
-
-    def _renew(self, board: Message) -> Delivery:
-        self._outbox.add_update(BOARD, board)
         return self.deliver()
+
+    def _renew(self) -> None:
+        # Before what is told: a board that somebody deleted is posted anew, and the reply finds its thread.
+        board = self._board()
+        self._outbox.add(BOARD, board)
+        self._outbox.add_update(BOARD, board)
+
+    def _renew_known(self) -> None:
+        if self.thread:
+            self._renew()
 
     def _board(self) -> Message:
         return messages.status_board(self._run, self._store.results())
