@@ -202,7 +202,9 @@ class Slack:
         """Whether a file of this name is in the thread; False also where the token may not read the channel."""
         for seconds in SHARED_AFTER[:4] if self.threads else ():
             time.sleep(seconds)
-            if any(file.get("name") == name for message in self._recent(thread_ts) for file in message.get("files") or ()):
+            if any(
+                file.get("name") == name for message in self._recent(thread_ts) for file in message.get("files") or ()
+            ):
                 return True
         return False
 
