@@ -44,7 +44,8 @@ class Channel:
         if self.replies(ts):
             kept = {key: message[key] for key in message if key in {"type", "ts", "thread_ts"} or "reply" in key}
             message.clear()
-            message |= kept | {"subtype": "tombstone", "text": "This message was deleted.", "hidden": True}
+            gone = {"subtype": "tombstone", "text": "This message was deleted.", "user": "USLACKBOT", "hidden": True}
+            message |= kept | gone
         else:
             self.messages.remove(message)
         return True
