@@ -76,10 +76,35 @@ def test_document_that_is_no_mapping_is_an_error(tmp_path: Path) -> None:
         assert "stacks, default_stack" in caught.value.remedy
 
 
-def test_a_misspelt_field_is_told_before_its_absence(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"line 1: stakcs: is not a known field \(and 1 more\)") as caught:
+def test_a_misspelt_field_is_told_and_not_its_absence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"line 1: stakcs: is not a known field$") as caught:
         load_model(write(tmp_path, "stakcs:\n  a: {path: p, state: s}\n"), RunbookConfig)
     assert caught.value.remedy == "Did you mean 'stacks'?"
+
+
+def test_all_mistakes_of_a_file_are_told_at_once_each_with_its_line_and_remedy(tmp_path: Path) -> None:
+    text = (
+        "stacks:\n  a: {pathh: p, state: s}\napproval:\n  approvers: [alex]\n  quorum: many\n  expires_after: soon\n"
+        "compliance:\n  waiver: x\nflavour: y\n"
+    )
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load_model(path, RunbookConfig)
+    first, *mistakes = caught.value.message.split("\n  ")
+    assert first == f"{path}: 5 mistakes"
+    assert [line.partition(": ")[0] for line in mistakes] == ["line 2", "line 5", "line 6", "line 8", "line 9"]
+    assert mistakes[0] == "line 2: stacks.a.pathh: is not a known field. Did you mean 'path'?"
+    assert mistakes[2] == "line 6: approval.expires_after: 'soon' is no time. Write it as 30s, 15m, 4h or 2d."
+    assert mistakes[4] == "line 9: flavour: is not a known field. Remove it."
+    assert caught.value.remedy == "Correct them there."
+
+
+def test_very_many_mistakes_are_counted(tmp_path: Path) -> None:
+    fields = "".join(f"nothing_like_it_{number}: 1\n" for number in range(40))
+    with pytest.raises(ConfigError) as caught:
+        load_model(write(tmp_path, f"stacks:\n  a: {{path: p, state: s}}\n{fields}"), RunbookConfig)
+    lines = caught.value.message.splitlines()
+    assert (lines[0].endswith(": 40 mistakes"), len(lines), lines[-1]) == (True, 22, "  and 20 more")
 
 
 def test_a_tab_is_said_to_be_one(tmp_path: Path) -> None:
