@@ -161,7 +161,8 @@ class RunStore:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             field = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
-            raise InputError(f"{self.dir / relative}: {field}{first['msg']}", _again(relative)) from error
+            said = "is no JSON" if first["type"] == "json_invalid" else str(first["msg"])
+            raise InputError(f"{self.dir / relative}: {field}{said}", _again(relative)) from error
 
     def write_result(self, result: StepResult) -> Path:
         """Write the step's result.json."""

@@ -58,7 +58,12 @@ def load_yaml(path: Path) -> YamlDocument:
     except (TypeError, NotImplementedError) as error:
         # ruamel gives up on a mapping as a key.
         raise ConfigError(f"{path}: a key can't be read", "Write plain keys, as `name: value`.") from error
-    except (YAMLError, ValueError, RecursionError) as error:
+    except ValueError as error:
+        line, value = _no_date(text)
+        if line:
+            raise ConfigError(f"{path}, line {line}: {value!r} is no date", "Write it as 2026-12-31.") from error
+        raise ConfigError(f"{path}: {_first_line(error)}", "Correct the YAML syntax.") from error
+    except (YAMLError, RecursionError) as error:
         raise ConfigError(f"{path}: {_first_line(error)}", "Correct the YAML syntax.") from error
     return YamlDocument(path, data, marks)
 
@@ -77,6 +82,31 @@ def _parse(text: str) -> tuple[Any, Any]:
             # The parser in C is six times as fast; those in Python say better what is wrong where, and take more.
             YAML(typ="rt", pure=True).load(text)
             return YAML(typ="safe", pure=True).load(text), YAML(typ="safe", pure=True).compose(text)
+
+
+def _no_date(text: str) -> tuple[int, str]:
+    """Where a day stands that no calendar has, which the parser tells without saying where; 0 if there is none."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        pending = [YAML(typ="safe").compose(text)]
+    except YAMLError:
+        return 0, ""
+    seen: set[int] = set()
+    while pending:
+        node = pending.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if str(getattr(node, "tag", "")).endswith(":timestamp"):
+            try:
+                YAML(typ="safe").load(node.value)
+            except ValueError:
+                return node.start_mark.line + 1, node.value
+        elif isinstance(node.value, list):
+            pending += [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
+    return 0, ""
 
 
 def _first_line(problem: object) -> str:

@@ -139,8 +139,8 @@ def test_a_result_that_is_taken_away_while_it_is_read_is_none(tmp_path: Path, mo
 @pytest.mark.parametrize(
     ("name", "content", "said", "remedy"),
     [
-        ("run.json", '{"x": ', "run.json: Invalid JSON", "begin a new run"),
-        ("run.json", "", "run.json: Invalid JSON", "begin a new run"),
+        ("run.json", '{"x": ', "run.json: is no JSON", "begin a new run"),
+        ("run.json", "", "run.json: is no JSON", "begin a new run"),
         ("run.json", "{}", "run.json: run_id: Field required", "begin a new run"),
         ("02_plan/result.json", "[]", "result.json: Input should be an object", "or run the step plan again"),
     ],
