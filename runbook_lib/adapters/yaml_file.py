@@ -158,12 +158,12 @@ def _config_error(
         and not (one.field and any(other.startswith(f"{one.field}.") and other != f"{one.field}." for other in deeper))
     }
     found = sorted(each.values(), key=_place)
-    if len(found) == 1:
-        return ConfigError(f"{document.path}, {found[0]}", found[0].remedy)
-    lines = [f"{one}. {one.remedy}" for one in found[:MOST]]
-    more = [f"and {len(found) - MOST} more"] if len(found) > MOST else []
-    listed = "\n  ".join([f"{document.path}: {len(found)} mistakes", *lines, *more])
-    return ConfigError(listed, "Correct them there.")
+    first, *others = found
+    # The error is one line, for whoever shows no more; the hint has one for each of the others.
+    suffix = f" (and {len(others)} more)" if others else ""
+    lines = [f"  {one}. {one.remedy}" for one in others[:MOST]]
+    more = [f"  and {len(others) - MOST} more"] if len(others) > MOST else []
+    return ConfigError(f"{document.path}, {first}{suffix}", "\n".join([first.remedy, *lines, *more]))
 
 
 MOST = 20
