@@ -59,9 +59,9 @@ def load_yaml(path: Path) -> YamlDocument:
         # ruamel gives up on a mapping as a key.
         raise ConfigError(f"{path}: a key can't be read", "Write plain keys, as `name: value`.") from error
     except ValueError as error:
-        line, value = _no_date(text)
-        if line:
-            raise ConfigError(f"{path}, line {line}: {value!r} is no date", "Write it as 2026-12-31.") from error
+        where, value = _no_date(text)
+        if where:
+            raise ConfigError(f"{path}, line {where}: {value!r} is no date", "Write it as 2026-12-31.") from error
         raise ConfigError(f"{path}: {_first_line(error)}", "Correct the YAML syntax.") from error
     except (YAMLError, RecursionError) as error:
         raise ConfigError(f"{path}: {_first_line(error)}", "Correct the YAML syntax.") from error
