@@ -11,8 +11,12 @@ from urllib.error import HTTPError, URLError
 import pytest
 import slack_sdk.errors
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry import ConnectionErrorRetryHandler
+from slack_sdk.http_retry.request import HttpRequest
+from slack_sdk.http_retry.state import RetryState
 from slack_sdk.webhook import WebhookResponse
 
+from runbook_lib.adapters.slack import _handlers
 from runbook_lib.adapters.slack_errors import (
     FOREIGN,
     MEANINGS,
@@ -189,3 +193,14 @@ def test_answer_that_is_no_json_points_at_the_address() -> None:
     error = translate(api_error(error="Received a response in a non-JSON format: " + "x" * 5_000), "#x")
     assert len(error.message) < 300
     assert "slack.api_url" in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [(URLError(TimeoutError("timed out")), False), (URLError(ConnectionResetError()), True)],
+    ids=str,
+)
+def test_only_a_lost_connection_is_tried_again_and_no_silence(error: Exception, again: bool) -> None:
+    request = HttpRequest(method="POST", url="https://slack.com/api/chat.update", headers={})
+    lost = next(handler for handler in _handlers() if isinstance(handler, ConnectionErrorRetryHandler))
+    assert lost.can_retry(state=RetryState(), request=request, error=error) is again
