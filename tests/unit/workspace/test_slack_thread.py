@@ -228,7 +228,7 @@ def test_a_run_is_told_in_its_own_stack_s_channel(
 
 @pytest.mark.parametrize("code", ["no_text", "is_archived", "brand_new_code"])
 def test_a_request_that_slack_refuses_in_any_way_reached_nobody(
-    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, request_: ApprovalRequest, code: str
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, request_: ApprovalRequest, *, code: str
 ) -> None:
     slack.error = refused(code, "#infra-changes")
     for _ in range(2):
