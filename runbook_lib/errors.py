@@ -14,7 +14,9 @@
     │   ├── GitLabError
     │   ├── ChatError            the chat that a run tells
     │   │   ├── SlackError
-    │   │   └── MessageRefusedError
+    │   │   ├── MessageRefusedError   this very message, for good
+    │   │   ├── MessageDoubtedError   in a word that was never explained
+    │   │   └── ChatSilentError       no answer in time
     │   ├── ServiceError
     │   └── StoreError           the run folder can't be written
     ├── EngineError              a notebook did not end by itself                  3
@@ -31,12 +33,14 @@ __all__ = [
     "AwsError",
     "BlockedError",
     "ChatError",
+    "ChatSilentError",
     "ConfigError",
     "EngineError",
     "EvidenceError",
     "GitLabError",
     "InputError",
     "InterruptedRunError",
+    "MessageDoubtedError",
     "MessageRefusedError",
     "RunbookError",
     "ServiceError",
@@ -123,11 +127,24 @@ class ChatError(AdapterError):
 
 
 class MessageRefusedError(ChatError):
-    """The chat refuses this very message: sending it again would not help. `code` is the chat's word for why."""
+    """The chat refuses this very message: sending it again would not help. `code` is the chat's word for why.
 
-    def __init__(self, message: str, remedy: str = "", code: str = "") -> None:
+    `instead` is what it may take in its place: `text` (the message in words), `unmarked` (without its key), `channel`
+    (not as a reply), `thread` (in a new one, as this is gone or closed), `anew` (a new one, as the old can't change).
+    """
+
+    def __init__(self, message: str, remedy: str = "", code: str = "", instead: str = "") -> None:
         super().__init__(message, remedy)
         self.code = code
+        self.instead = instead
+
+
+class MessageDoubtedError(ChatError):
+    """The chat refuses in a word that it never explained: it may be for good."""
+
+
+class ChatSilentError(ChatError):
+    """The chat did not answer in time."""
 
 
 class SlackError(ChatError):

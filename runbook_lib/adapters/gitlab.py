@@ -44,6 +44,8 @@ RETRIES = 4
 # What Terraform tells of itself when it takes a lock.
 PROBE = {"Operation": "Probe", "Info": "", "Who": "runbook", "Version": "", "Created": "", "Path": ""}
 STARTED = frozenset({"pending", "running", "success", "failed"})
+# What GitLab has between the play and the runner, and after a cancellation that has not ended yet.
+STARTED |= {"waiting_for_resource", "preparing", "waiting_for_callback", "canceling"}
 # The private address that GitLab offers for commits: the user's id and login, at its own host.
 NOREPLY = re.compile(r"(\d+)-[\w.-]+@users\.noreply\.(.+)")
 
@@ -180,6 +182,8 @@ class GitLab:
         Any Developer can report a deployment that never was: only one that a job on a protected branch made counts.
         """
         query = {"environment": environment, "status": "success", "order_by": "finished_at", "sort": "desc"}
+        # GitLab puts in order by when they ended only what it is asked for by that, too.
+        query["finished_after"] = "2000-01-01T00:00:00Z"
         path, doing = f"{self._path}/deployments", f"ask what was deployed to {environment}"
         found = self._http.list(path, doing, GitLabDeployed.parse, query, most=100)
         mine = (one for one in found if job in {"", one.job} and ref in {"", one.ref})

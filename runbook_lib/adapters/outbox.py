@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import ChatError, MessageRefusedError
+from ..errors import ChatError, ChatSilentError, MessageDoubtedError, MessageRefusedError
 from ..models.messages import Message, MessageFile, OutboxEntry, Reference, Thread
 from .store import RunStore
 
@@ -20,10 +20,18 @@ REFUSED = "outbox/refused"
 
 
 class Messenger(Protocol):
-    """What the outbox needs of a chat: `Slack` is one. What fails is a ChatError."""
+    """What the outbox needs of a chat: `Slack` is one. What fails is a ChatError.
+
+    `channel` is where the settings send messages to.
+    """
+
+    channel: str
+
+    def resume(self, thread: Thread) -> None:
+        """Go on where the run's last delivery ended."""
 
     def post(self, message: Message, thread_ts: str | None = None, broadcast: bool = False, key: str = "") -> Reference:
-        """Post a message; the same key twice makes one message."""
+        """Post a message, with a key by which it can be found; the reference says whether it became a reply."""
 
     def update(self, reference: Reference, message: Message) -> Reference:
         """Replace a message's content."""
@@ -55,6 +63,9 @@ class Outbox:
     either: Slack is given each entry's own id and, where the end of an earlier attempt is not known, asked for it.
     Only an incoming webhook, which can't be asked, may show a message again after a crash.
 
+    A message that was deleted, as a thread's parent may be, is posted anew when it is to change; a reply to it becomes
+    a message of the channel's own, and the next message of the parent's key begins another thread.
+
     With a `credential`, the one by which the chat is told, each file bears a mark that only its holder can make: what
     somebody else put there is set aside, and never sent.
     """
@@ -66,8 +77,11 @@ class Outbox:
     @property
     def references(self) -> dict[str, Reference]:
         """Where the messages that were sent are, by key."""
+        return dict(self._ledger().messages)
+
+    def _ledger(self) -> Thread:
         ledger = self._store.read_model(LEDGER, Thread) if self._store.exists(LEDGER) else Thread()
-        return dict(ledger.messages) if self._is_ours(ledger) else {}
+        return ledger if self._is_ours(ledger) else Thread()
 
     @property
     def waiting(self) -> tuple[OutboxEntry, ...]:
@@ -93,52 +107,85 @@ class Outbox:
         self._write(entry, self._find(key, "update"))
 
     def deliver(self, slack: Messenger | None) -> Delivery:
-        """Send what waits, oldest first, until a message fails; without Slack, everything goes on waiting."""
+        """Send what waits, oldest first, until a message fails; without Slack, everything goes on waiting.
+
+        What Slack refuses for good is set aside, and what waits behind it goes on. So is what it refuses a second time
+        in a word that nobody explained.
+        """
         sent: list[str] = []
         refused: list[str] = []
         error: ChatError | None = None
+        if slack:
+            slack.resume(self._ledger())
         for relative in self._queue() if slack else ():
             entry = self._read(relative)
-            if not self._is_ours(entry):
-                error = error or MessageRefusedError(
-                    f"{relative} was put there by nobody who may tell {self._store.run_id}'s channel, and was not sent",
-                    "Find out which job left it.",
-                )
-                refused.append(entry.key)
-                self._set_aside(relative)
-                continue
             try:
+                self._check(relative, entry)
                 self._send(slack, relative, entry)
                 sent.append(entry.key)
-            except MessageRefusedError as refusal:
+            except (MessageRefusedError, MessageDoubtedError) as refusal:
                 error = error or refusal
+                if isinstance(refusal, MessageDoubtedError) and not entry.doubted:
+                    self._keep(relative, self._read(relative).model_copy(update={"doubted": True}))
+                    if entry.kind == "post" and not entry.thread:
+                        break
+                    continue
                 refused.append(entry.key)
                 self._set_aside(relative)
             except ChatError as failure:
                 error = error or failure
+                if isinstance(failure, ChatSilentError):
+                    self._keep(LEDGER, self._ledger().model_copy(update={"silent": True}))
+                    break
                 if entry.kind == "post":
                     break
                 # A file or a renewed board may wait; what is told after it must not.
         return Delivery(tuple(sent), tuple(entry.key for entry in self.waiting), tuple(refused), error)
 
+    def _check(self, relative: str, entry: OutboxEntry) -> None:
+        if not self._is_ours(entry):
+            raise MessageRefusedError(
+                f"{relative} was put there by nobody who may tell {self._store.run_id}'s channel, and was not sent",
+                "Find out which job left it.",
+            )
+
     def _send(self, slack: Messenger | None, relative: str, entry: OutboxEntry) -> None:
         if slack is None:
             return
-        if entry.kind == "update":
-            self._update(slack, entry)
-        elif entry.key not in self.references:
-            parent = self._parent(entry)
-            reference = _arrived(slack, entry, parent) if entry.tried else None
-            if reference is None:
-                self._keep(relative, entry.model_copy(update={"tried": True}))
-                reference = _hand_over(slack, entry, parent)
-            self._keep(LEDGER, Thread(messages=self.references | {entry.key: reference}))
+        done = self._update(slack, entry) if entry.kind == "update" else entry.key in self.references
+        if not done:
+            self._send_new(slack, relative, entry)
         self._store.path(relative).unlink(missing_ok=True)
 
-    def _update(self, slack: Messenger, entry: OutboxEntry) -> None:
+    def _send_new(self, slack: Messenger, relative: str, entry: OutboxEntry) -> None:
+        parent = self._parent(entry)
+        reference, lost = (_arrived(slack, entry, parent) if entry.tried else None), False
+        if reference is None:
+            self._keep(relative, entry.model_copy(update={"tried": True}))
+            reference, lost = _hand_over(slack, entry, parent)
+        ledger = self._ledger()
+        messages = {**ledger.messages, entry.key: reference}
+        if lost:
+            messages.pop(entry.thread, None)
+        changed: dict[str, object] = {"messages": messages}
+        if reference.channel:
+            changed |= {"channel": reference.channel, "named": slack.channel}
+        self._keep(LEDGER, ledger.model_copy(update=changed))
+
+    def _update(self, slack: Messenger, entry: OutboxEntry) -> bool:
         reference = self.references.get(entry.key)
-        if reference and entry.message:
+        if not (reference and entry.message):
+            return False
+        try:
             slack.update(reference, entry.message)
+        except MessageRefusedError as refusal:
+            if refusal.instead == "text" and entry.message.blocks:
+                slack.update(reference, Message(text=entry.message.text))
+            elif refusal.instead in {"anew", "thread"}:
+                return False
+            else:
+                raise
+        return True
 
     def _parent(self, entry: OutboxEntry) -> str | None:
         reference = self.references.get(entry.thread) if entry.thread else None
@@ -198,17 +245,23 @@ def _arrived(slack: Messenger, entry: OutboxEntry, parent: str | None) -> Refere
     return slack.find(entry.id, parent)
 
 
-def _hand_over(slack: Messenger, entry: OutboxEntry, parent: str | None) -> Reference:
-    if entry.file:
-        slack.upload(entry.file.name, entry.file.content, entry.file.title, parent)
-        return Reference()
-    message = entry.message or Message(text=entry.key)
-    try:
-        return slack.post(message, parent, entry.broadcast, entry.id)
-    except MessageRefusedError as refusal:
-        if refusal.code == "thread_not_found":
-            # Somebody deleted the thread; its news must still be read.
-            return slack.post(message, None, False, entry.id)
-        if refusal.code in {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}:
-            return slack.post(Message(text=message.text), parent, entry.broadcast, entry.id)
-        raise
+def _hand_over(slack: Messenger, entry: OutboxEntry, parent: str | None) -> tuple[Reference, bool]:
+    """Where the message went, in whatever form the chat takes it, and whether its thread is at an end."""
+    message, key, lost = entry.message or Message(text=entry.key), entry.id, False
+    while True:
+        try:
+            if entry.file:
+                slack.upload(entry.file.name, entry.file.content, entry.file.title, parent)
+                return Reference(), lost
+            reference = slack.post(message, parent, entry.broadcast and bool(parent), key)
+            return reference, lost or bool(parent and reference.ts and not reference.thread)
+        except MessageRefusedError as refusal:
+            # Each change is made once: what is refused all the same is refused for good.
+            if refusal.instead == "text" and message.blocks:
+                message = Message(text=message.text)
+            elif refusal.instead == "unmarked" and key:
+                key = ""
+            elif refusal.instead in {"channel", "thread"} and parent:
+                parent, lost = None, refusal.instead == "thread"
+            else:
+                raise

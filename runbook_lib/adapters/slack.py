@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import logging
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,17 +22,32 @@ from slack_sdk.http_retry.state import RetryState
 from slack_sdk.webhook import WebhookClient
 
 from ..errors import ConfigError, SlackError
-from ..models.messages import Message, Reference
-from .slack_errors import FOREIGN, translate, webhook_refused
+from ..models.messages import Message, Reference, Thread
+from .slack_errors import (
+    FOREIGN,
+    Fate,
+    SlackMessageError,
+    SlackScopeError,
+    SlackSilentError,
+    SlackUncertainError,
+    is_timeout,
+    refused,
+    translate,
+    webhook_refused,
+)
 
-__all__ = ["API_URL", "NEEDED_SCOPES", "PATIENCE", "Slack", "SlackIdentity"]
+__all__ = ["API_URL", "MANIFEST", "NEEDED_SCOPES", "PATIENCE", "Slack", "SlackIdentity"]
 
 API_URL = "https://slack.com/api/"
+MANIFEST = "slack_manifest.yml"  # beside this file
 NEEDED_SCOPES = ("chat:write", "files:write")
 SNIPPET = 2_800
+TEXT = 3_900  # characters; chat.update takes 4,000
 CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{6,}")
 EVENT = "runbook_message"
 TIMEOUT = 15  # seconds
+SHARED_AFTER = (0.0, 0.2, 0.4, 0.8, 1.6, 2.0)  # seconds, one after the other
+HURRIED = 3  # seconds, once Slack has kept this run waiting for nothing
 PATIENCE = 30  # seconds; told to wait longer, the message is better kept for the next step
 
 # The SDK would log every failure as well; here each one becomes an exception.
@@ -69,27 +85,43 @@ class Slack:
         self.channel = channel
         self.threads = bool(token)
         self._channel_id = channel if CHANNEL_ID.fullmatch(channel) else ""
-        self._web = _web_client(token, api_url)
+        self._web = _web_client(token, api_url, _handlers())
+        # Slack knows no key by which a post would be taken once: what may have arrived is looked for, not sent again.
+        self._poster = _web_client(token, api_url, [_PatientHandler(max_retry_count=3)])
         self._webhook = _webhook_client(webhook)
 
     def __repr__(self) -> str:
         return f"Slack(channel={self.channel!r}, {'token' if self.threads else 'webhook'}='***')"
 
-    def post(self, message: Message, thread_ts: str | None = None, broadcast: bool = False, key: str = "") -> Reference:
-        """Post a message; its files are the caller's to upload.
+    def resume(self, thread: Thread) -> None:
+        """Go on where the run's last delivery ended: in the channel that it found, whatever it is called by now."""
+        if thread.channel and thread.named == self.channel:
+            self._channel_id = thread.channel
+        if thread.silent:
+            self._web.timeout = self._poster.timeout = self._webhook.timeout = HURRIED
 
-        `key`, a UUID, keeps Slack from taking the message twice.
+    def post(self, message: Message, thread_ts: str | None = None, broadcast: bool = False, key: str = "") -> Reference:
+        """Post a message; its files are the caller's to upload. A reply whose parent is gone lands in the channel.
+
+        `key` is kept with it: where the answer to a post was lost, Slack is asked for it before it is posted again.
         """
         if not self.threads:
             return self._post_to_webhook(message)
+        try:
+            return self._post(message, thread_ts, broadcast, key)
+        except SlackSilentError:
+            raise
+        except SlackUncertainError:
+            return (self.find(key, thread_ts) if key else None) or self._post(message, thread_ts, broadcast, key)
+
+    def _post(self, message: Message, thread_ts: str | None, broadcast: bool, key: str) -> Reference:
         extra: dict[str, Any] = {}
         if key:
-            extra["client_msg_id"] = key
             extra["metadata"] = {"event_type": EVENT, "event_payload": {"key": key}}
         if thread_ts:
             extra |= {"thread_ts": thread_ts, "reply_broadcast": broadcast}
         with self._mapped():
-            answer = self._web.chat_postMessage(
+            answer = self._poster.chat_postMessage(
                 channel=self._channel_id or self.channel,
                 text=_escaped(message.text),
                 blocks=list(message.blocks) or None,
@@ -97,8 +129,8 @@ class Slack:
                 unfurl_media=False,
                 **extra,
             )
-        self._channel_id = str(answer["channel"])
-        return Reference(channel=self._channel_id, ts=str(answer["ts"]))
+            self._channel_id = str(answer["channel"])
+            return _reference(self._channel_id, {"ts": answer["ts"], "thread_ts": answer["message"].get("thread_ts")})
 
     def update(self, reference: Reference, message: Message) -> Reference:
         """Replace a message's content; what a webhook posted can't be changed and stays."""
@@ -113,16 +145,48 @@ class Slack:
         return reference
 
     def upload(self, name: str, content: str, title: str = "", thread_ts: str | None = None) -> None:
-        """Put a text into the thread as a file; through a webhook, its beginning as a message."""
+        """Put a text into the thread as a file, and see it arrive; through a webhook, its beginning as a message."""
         if not self.threads:
             self._post_to_webhook(_snippet(title or name, content))
             return
-        channel = self.channel_id()
+        if not self._channel_id:
+            # Files go to a channel by its id alone, and to look it up means to read every channel's name.
+            raise SlackError(
+                f"Slack: nothing was posted to {self.channel} yet, so no file can be",
+                "It goes up after the first message.",
+            )
         with self._mapped():
             # An empty file is refused; a newline says as much.
-            self._web.files_upload_v2(
-                content=content or "\n", filename=name, title=title or name, channel=channel, thread_ts=thread_ts
+            answer = self._web.files_upload_v2(
+                content=content or "\n",
+                filename=name,
+                title=title or name,
+                channel=self._channel_id,
+                thread_ts=thread_ts,
             )
+            file = str(answer["files"][0]["id"])
+        self._see_arrive(file, name)
+
+    def _see_arrive(self, file: str, name: str) -> None:
+        # Slack shares a file after it has said that it will, and now and then it does not.
+        for seconds in SHARED_AFTER:
+            time.sleep(seconds)
+            if self._is_shared(file):
+                return
+        raise SlackUncertainError(
+            f"Slack has {name}, but does not show it in the channel", "It is looked for again with the next step."
+        )
+
+    def _is_shared(self, file: str) -> bool:
+        try:
+            with self._mapped():
+                about = self._web.files_info(file=file)["file"]
+        except SlackMessageError:
+            return True  # somebody has deleted it since
+        except SlackScopeError:
+            return True  # whoever may not look must believe it
+        shares = about.get("shares") or {}
+        return any(self._channel_id in (shares.get(kind) or {}) for kind in ("public", "private"))
 
     def find(self, key: str, thread_ts: str | None = None) -> Reference | None:
         """The message that was posted with this key, or None, also where the token may not read the channel."""
@@ -131,13 +195,18 @@ class Slack:
         for message in self._recent(thread_ts):
             metadata = message.get("metadata") or {}
             if metadata.get("event_type") == EVENT and metadata.get("event_payload", {}).get("key") == key:
-                return Reference(channel=self._channel_id, ts=str(message["ts"]))
+                return _reference(self._channel_id, message)
         return None
 
     def has_file(self, name: str, thread_ts: str | None = None) -> bool:
         """Whether a file of this name is in the thread; False also where the token may not read the channel."""
-        messages = self._recent(thread_ts) if self.threads else []
-        return any(file.get("name") == name for message in messages for file in message.get("files") or ())
+        for seconds in SHARED_AFTER[:4] if self.threads else ():
+            time.sleep(seconds)
+            if any(
+                file.get("name") == name for message in self._recent(thread_ts) for file in message.get("files") or ()
+            ):
+                return True
+        return False
 
     def identity(self) -> SlackIdentity:
         """Who the token is; SlackError if it is not valid."""
@@ -148,30 +217,58 @@ class Slack:
         return SlackIdentity(str(answer["team"]), str(answer["user"]), str(answer["url"]), scopes)
 
     def channel_id(self) -> str:
-        """The channel's id, looked up by name if need be; SlackError if there is none of this name."""
-        if not self._channel_id:
-            name = self.channel.removeprefix("#")
+        """The id of the channel, which must be one of the app's own; SlackError if it is not.
+
+        For who only asks: a post finds the channel by itself.
+        """
+        if CHANNEL_ID.fullmatch(self.channel):
+            return self._known_channel()
+        name = self.channel.removeprefix("#")
+        for kinds in ("public_channel,private_channel", "public_channel"):
+            try:
+                with self._mapped():
+                    # The app's own channels are few; a workspace may have tens of thousands.
+                    pages = self._web.users_conversations(exclude_archived=True, limit=200, types=kinds)
+                    found = [c["id"] for page in pages for c in page["channels"] if c["name"] == name]
+            except SlackScopeError:
+                # Without groups:read the private ones can't be asked for.
+                if "private" in kinds:
+                    continue
+                raise
+            if found:
+                return str(found[0])
+            break
+        raise SlackError(
+            f"Slack: the app is in no channel {self.channel} (channel_not_found)",
+            "Check the spelling, and invite the app: /invite @runbook in the channel. An id outlasts a new name.",
+        )
+
+    def _known_channel(self) -> str:
+        try:
             with self._mapped():
-                pages = self._web.conversations_list(exclude_archived=True, limit=1000, types="public_channel")
-                found = [c["id"] for page in pages for c in page["channels"] if c["name"] == name]
-            if not found:
-                raise SlackError(
-                    f"Slack: there is no channel {self.channel} (channel_not_found)",
-                    "Check the spelling; for a private channel set SLACK_CHANNEL to its id and invite the app.",
-                )
-            self._channel_id = str(found[0])
-        return self._channel_id
+                about = self._web.conversations_info(channel=self.channel)["channel"]
+        except SlackScopeError:
+            return self.channel
+        for code, wrong in (("is_archived", about.get("is_archived")), ("not_in_channel", not about.get("is_member"))):
+            if wrong:
+                raise refused(code, self.channel)
+        return self.channel
 
     def _recent(self, thread_ts: str | None) -> list[dict[str, Any]]:
         try:
+            # Where the answer to the very first post was lost, nobody has told the id yet.
+            self._channel_id = self._channel_id or self.channel_id()
+            asked: dict[str, Any] = {"channel": self._channel_id, "include_all_metadata": True}
             with self._mapped():
-                channel = self._channel_id or self.channel_id()
                 if thread_ts:
-                    answer = self._web.conversations_replies(
-                        channel=channel, ts=thread_ts, include_all_metadata=True, limit=200
-                    )
+                    answer = self._web.conversations_replies(ts=thread_ts, limit=999, **asked)
                 else:
-                    answer = self._web.conversations_history(channel=channel, include_all_metadata=True, limit=100)
+                    answer = self._web.conversations_history(limit=100, **asked)
+        except SlackSilentError:
+            raise
+        except SlackMessageError as error:
+            # A reply to a thread that is gone has become a message of the channel's own.
+            return self._recent(None) if thread_ts and error.instead == Fate.NEW_THREAD else []
         except SlackError:
             # Without channels:history nobody can look: better a message twice than none.
             return []
@@ -195,9 +292,15 @@ class Slack:
             raise translate(error, self.channel) from None
 
 
+def _reference(channel: str, message: Mapping[str, Any]) -> Reference:
+    ts, thread = str(message["ts"]), str(message.get("thread_ts") or "")
+    return Reference(channel=channel, ts=ts, thread="" if thread == ts else thread)
+
+
 def _escaped(text: str) -> str:
     # Slack reads &, < and > as its own signs; a Message's text is plain.
-    return html.escape(text, quote=False)
+    escaped = html.escape(text, quote=False)
+    return escaped if len(escaped) <= TEXT else re.sub(r"&\w{0,4}$", "", escaped[:TEXT]) + "…"
 
 
 def _snippet(title: str, content: str) -> Message:
@@ -225,12 +328,27 @@ class _PatientHandler(RateLimitErrorRetryHandler):
         return not values or (values[0][0].isdigit() and int(values[0][0]) <= PATIENCE)
 
 
+class _LostHandler(ConnectionErrorRetryHandler):
+    """The SDK's handler, but for a server that keeps silent: to ask it again would double the wait."""
+
+    def _can_retry(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> bool:
+        again = super()._can_retry(state=state, request=request, response=response, error=error)
+        return again and not is_timeout(error)
+
+
 def _handlers() -> list[RetryHandler]:
-    return [_PatientHandler(max_retry_count=3), ConnectionErrorRetryHandler(), ServerErrorRetryHandler()]
+    return [_PatientHandler(max_retry_count=3), _LostHandler(), ServerErrorRetryHandler()]
 
 
-def _web_client(token: str, api_url: str) -> WebClient:
-    client = WebClient(token or None, base_url=api_url, timeout=TIMEOUT, retry_handlers=_handlers(), logger=_QUIET)
+def _web_client(token: str, api_url: str, handlers: list[RetryHandler]) -> WebClient:
+    client = WebClient(token or None, base_url=api_url, timeout=TIMEOUT, retry_handlers=handlers, logger=_QUIET)
     if _bypassed(api_url):
         client.proxy = None
     return client

@@ -36,6 +36,14 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _again(relative: str) -> str:
+    folder, slash, _ = relative.partition("/")
+    step = folder.partition("_")[2]
+    if slash and step:
+        return f"Restore it from the artifacts, or run the step {step} again."
+    return "It is half written or was changed: restore it from the artifacts, or begin a new run."
+
+
 class RunStore:
     """The files of one run. Paths are relative to the run folder; `mask` removes secrets from every text written."""
 
@@ -141,7 +149,7 @@ class RunStore:
         try:
             return json.loads(self.read_text(relative))
         except ValueError as error:
-            raise InputError(f"{self.dir / relative}: is no JSON: {error}", "Run the step again.") from error
+            raise InputError(f"{self.dir / relative}: is no JSON: {error}", _again(relative)) from error
 
     def read_model(self, relative: str, model: type[ModelT]) -> ModelT:
         """Read one model; InputError if the file is missing or not what it should be."""
@@ -152,8 +160,9 @@ class RunStore:
             return model.model_validate_json(text)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            field = ".".join(map(str, first["loc"]))
-            raise InputError(f"{self.dir / relative}: {field}: {first['msg']}", "Run the step again.") from error
+            field = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
+            said = "is no JSON" if first["type"] == "json_invalid" else str(first["msg"])
+            raise InputError(f"{self.dir / relative}: {field}{said}", _again(relative)) from error
 
     def write_result(self, result: StepResult) -> Path:
         """Write the step's result.json."""

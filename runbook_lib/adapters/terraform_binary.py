@@ -54,7 +54,10 @@ class TerraformBinary:
 
 
 def find_binary(wanted: str, minimum: str, environment: Mapping[str, str]) -> TerraformBinary:
-    """The binary asked for, else terraform or tofu on PATH, else the embedded one; TerraformError if none will do."""
+    """The binary asked for, else terraform or tofu on PATH, else the embedded one.
+
+    ConfigError where the one asked for is none, TerraformError if none will do.
+    """
     command = _command(wanted, environment.get("PATH"))
     version, product = _version_once(command, tuple(sorted(environment.items())))
     if _numbers(version) < _numbers(minimum):
@@ -75,7 +78,7 @@ def product_named(wanted: str, environment: Mapping[str, str]) -> str:
     """`Terraform` or `OpenTofu`, as `find_binary` would choose, by name and without starting it; empty if neither."""
     try:
         return _product(_command(wanted, environment.get("PATH")))
-    except TerraformError:
+    except (ConfigError, TerraformError):
         return ""
 
 
@@ -178,8 +181,10 @@ def _opentofu_mirror(folder: Path, mirror: Path) -> Path:
 def _command(wanted: str, path: str | None) -> tuple[str, ...]:
     if wanted:
         found = shutil.which(wanted, path=path)
+        if not found and Path(wanted).is_file():
+            raise ConfigError(f"the Terraform binary {wanted!r} can't be executed", f"Make it so: chmod +x {wanted}")
         if not found:
-            raise TerraformError(f"the Terraform binary {wanted!r} is not there, or can't be executed", INSTALL)
+            raise ConfigError(f"the Terraform binary {wanted!r} is not there", f"Correct its name. {INSTALL}")
         return (found,)
     for name in ("terraform", "tofu"):
         if found := shutil.which(name, path=path):

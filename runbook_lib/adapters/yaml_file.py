@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,7 +58,12 @@ def load_yaml(path: Path) -> YamlDocument:
     except (TypeError, NotImplementedError) as error:
         # ruamel gives up on a mapping as a key.
         raise ConfigError(f"{path}: a key can't be read", "Write plain keys, as `name: value`.") from error
-    except (YAMLError, ValueError, RecursionError) as error:
+    except ValueError as error:
+        where, value = _no_date(text)
+        if where:
+            raise ConfigError(f"{path}, line {where}: {value!r} is no date", "Write it as 2026-12-31.") from error
+        raise ConfigError(f"{path}: {_first_line(error)}", "Correct the YAML syntax.") from error
+    except (YAMLError, RecursionError) as error:
         raise ConfigError(f"{path}: {_first_line(error)}", "Correct the YAML syntax.") from error
     return YamlDocument(path, data, marks)
 
@@ -77,6 +82,31 @@ def _parse(text: str) -> tuple[Any, Any]:
             # The parser in C is six times as fast; those in Python say better what is wrong where, and take more.
             YAML(typ="rt", pure=True).load(text)
             return YAML(typ="safe", pure=True).load(text), YAML(typ="safe", pure=True).compose(text)
+
+
+def _no_date(text: str) -> tuple[int, str]:
+    """Where a day stands that no calendar has, which the parser tells without saying where; 0 if there is none."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        pending = [YAML(typ="safe").compose(text)]
+    except YAMLError:
+        return 0, ""
+    seen: set[int] = set()
+    while pending:
+        node = pending.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if str(getattr(node, "tag", "")).endswith(":timestamp"):
+            try:
+                YAML(typ="safe").load(node.value)
+            except ValueError:
+                return node.start_mark.line + 1, node.value
+        elif isinstance(node.value, list):
+            pending += [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
+    return 0, ""
 
 
 def _first_line(problem: object) -> str:
@@ -101,30 +131,72 @@ def validate(document: YamlDocument, data: Any, model: type[ModelT], prefix: Seq
         raise _config_error(document, error, model, tuple(prefix)) from error
 
 
+@dataclass(frozen=True)
+class _Mistake:
+    line: int
+    field: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: " + (f"{self.field}: " if self.field else "") + self.reason
+
+
 def _config_error(
     document: YamlDocument, error: ValidationError, model: type[BaseModel], prefix: tuple[str | int, ...]
 ) -> ConfigError:
-    errors = error.errors(include_url=False)
+    told = error.errors(include_url=False)
+    mistakes = [_mistake(document, one, model, prefix) for one in told]
     # A misspelt field is missing as well: the spelling is what has to be told.
-    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+    guessed = [one.remedy for one in mistakes if one.remedy.startswith("Did you mean")]
+    # What may be one of several things is told of for each of them: what goes deepest was meant.
+    deeper = [f"{one.field}." for one in mistakes]
+    each = {
+        one.field: one
+        for one in reversed(mistakes)
+        if not (one.reason == MISSING and _meant(one, guessed))
+        and not (one.field and any(other.startswith(f"{one.field}.") and other != f"{one.field}." for other in deeper))
+    }
+    found = sorted(each.values(), key=_place)
+    first, *others = found
+    # The error is one line, for whoever shows no more; the hint has one for each of the others.
+    suffix = f" (and {len(others)} more)" if others else ""
+    lines = [f"  {one}. {one.remedy}" for one in others[:MOST]]
+    more = [f"  and {len(others) - MOST} more"] if len(others) > MOST else []
+    return ConfigError(f"{document.path}, {first}{suffix}", "\n".join([first.remedy, *lines, *more]))
+
+
+MOST = 20
+MISSING = "is missing"
+
+
+def _place(mistake: _Mistake) -> tuple[int, str]:
+    return mistake.line, mistake.field
+
+
+def _meant(mistake: _Mistake, guessed: Sequence[str]) -> bool:
+    return any(f"{mistake.field.rpartition('.')[2]!r}" in remedy for remedy in guessed)
+
+
+def _mistake(
+    document: YamlDocument, told: Mapping[str, Any], model: type[BaseModel], prefix: tuple[str | int, ...]
+) -> _Mistake:
     # A check of several things together says itself which of them is wrong.
-    location = (*first["loc"], *first.get("ctx", {}).get("at", ()))
-    line = document.line(*prefix, *location)
+    location = (*told["loc"], *told.get("ctx", {}).get("at", ()))
     field = ".".join(str(part) for part in (*prefix, *location))
-    reason = str(first["msg"]).removeprefix("Value error, ")
+    reason = str(told["msg"]).removeprefix("Value error, ")
     remedy = f"Correct the field {field}." if field else "Correct it there."
-    if first["type"] == "missing":
-        reason, remedy = "is missing", f"Add the field {field}."
-    elif first["type"] == "extra_forbidden":
+    if told["type"] == "missing":
+        reason, remedy = MISSING, f"Add the field {field}."
+    elif told["type"] == "extra_forbidden":
         reason = "is not a known field"
         close = difflib.get_close_matches(str(location[-1]), _names(model, location[:-1]), n=1)
         remedy = f"Did you mean {close[0]!r}?" if close else "Remove it."
-    elif first["type"] == "time_delta_parsing":
-        reason, remedy = f"{first['input']!r} is no time", "Write it as 30s, 15m, 4h or 2d."
-    more = error.error_count() - 1
-    suffix = f" (and {more} more)" if more else ""
-    where = f"{document.path}, line {line}: " + (f"{field}: " if field else "")
-    return ConfigError(f"{where}{reason}{suffix}", remedy)
+    elif told["type"] == "time_delta_parsing":
+        reason, remedy = f"{told['input']!r} is no time", "Write it as 30s, 15m, 4h or 2d."
+    elif told["type"].startswith("date_"):
+        reason, remedy = f"{str(told['input'])[:40]!r} is no date", "Write it as 2026-12-31."
+    return _Mistake(document.line(*prefix, *location), field, reason, remedy)
 
 
 def _names(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from typing import Any
 from ..errors import ConfigError
 
 __all__ = ["Parameter", "declared_parameters", "language_of", "parameters_cell"]
+
+
+# `one of a, b: …` at the beginning of a parameter's comment.
+_CHOICES = re.compile(r"one of ((?:[\w/-]+(?:\.[\w/-]+)*, )+[\w/-]+(?:\.[\w/-]+)*)(?=$|[:;.]? |[:;.]$)")
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,13 @@ class Parameter:
         if self.annotation:
             return self.annotation
         return "str" if isinstance(self.value, str) else ""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values that the comment allows, `one of a, b`, the default among them; none where it says nothing."""
+        found = _CHOICES.match(self.meaning)
+        words = tuple(found[1].split(", ")) if found else ()
+        return words if str(self.value) in words else ()
 
     @property
     def value(self) -> Any:

@@ -217,7 +217,7 @@ def check_parameters(
     fitted = {}
     for name, value in values.items():
         free = unknown and name not in declared
-        fitted[name] = value if free else fit_value(name, value, known_parameter(name, declared, what).annotation)
+        fitted[name] = value if free else _given_value(known_parameter(name, declared, what), value)
     missing = [name for name, parameter in declared.items() if parameter.required and name not in values]
     if missing:
         raise MissingParameterError(
@@ -225,6 +225,26 @@ def check_parameters(
             declared[missing[0]].meaning or f"Pass it with -p {missing[0]}=….",
         )
     return fitted
+
+
+def _given_value(parameter: Parameter, value: Any) -> Any:
+    return _chosen(parameter, fit_value(parameter.name, value, parameter.annotation))
+
+
+def _given_text(parameter: Parameter, text: str) -> Any:
+    return _chosen(parameter, fit_text(parameter.name, text, parameter.type))
+
+
+def _chosen(parameter: Parameter, value: Any) -> Any:
+    """The value, if it is one of those that the parameter allows."""
+    choices = parameter.choices
+    if not choices or str(value) in choices:
+        return value
+    close = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
+    raise UsageError(
+        f"parameter {parameter.name!r} can't be {value!r}" + (f"; did you mean {close[0]!r}?" if close else ""),
+        f"It takes {', '.join(choices[:-1])} or {choices[-1]}.",
+    )
 
 
 class MissingParameterError(UsageError):
@@ -303,9 +323,7 @@ def _from_assignments(assignments: Iterable[str], declared: Declared) -> Found:
         if not (equals and dot and name):
             raise UsageError(f"parameter {assignment!r} is not STEP.NAME=VALUE", "As in -p plan.lock=false.")
         step = _step(step_name, declared)
-        found.setdefault(step, {})[name] = fit_text(
-            name, text, known_parameter(name, declared[step], f"step {step}").type
-        )
+        found.setdefault(step, {})[name] = _given_text(known_parameter(name, declared[step], f"step {step}"), text)
     return found
 
 
@@ -321,7 +339,7 @@ def _from_environment(environ: Mapping[str, str], declared: Declared) -> Found:
         step = max(steps, key=len)
         name = variable[len(f"{PREFIX}{step}_") :].lower()
         parameter = known_parameter(name, declared[step], f"step {step} ({variable})")
-        found.setdefault(step, {})[name] = fit_text(name, text, parameter.type)
+        found.setdefault(step, {})[name] = _given_text(parameter, text)
     return found
 
 
@@ -336,7 +354,7 @@ def _from_document(given: Given, declared: Declared) -> Found:
         step = _step(str(step_name), declared)
         for name, value in named.items():
             parameter = known_parameter(str(name), declared[step], f"step {step} ({given.what})")
-            found.setdefault(step, {})[str(name)] = fit_value(str(name), value, parameter.annotation)
+            found.setdefault(step, {})[str(name)] = _given_value(parameter, value)
     return found
 
 

@@ -127,7 +127,7 @@ class ApprovalConfig(Model):
     @model_validator(mode="after")
     def _quorum_can_be_reached(self) -> ApprovalConfig:
         if self.approvers and self.quorum > len(set(self.approvers)):
-            raise ValueError(f"quorum is {self.quorum}, but only {len(set(self.approvers))} approvers are named")
+            raise wrong(f"quorum is {self.quorum}, but only {len(set(self.approvers))} approvers are named", "quorum")
         return self
 
 
@@ -336,9 +336,9 @@ class RunbookConfig(Model):
     @model_validator(mode="after")
     def _names_known(self) -> RunbookConfig:
         if not self.stacks:
-            raise ValueError("stacks names no stack")
+            raise wrong("names no stack", "stacks")
         if self.default_stack and self.default_stack not in self.stacks:
-            raise ValueError(f"default_stack {self.default_stack!r} is not among the stacks {sorted(self.stacks)}")
+            raise wrong(f"{self.default_stack!r} is not among the stacks {sorted(self.stacks)}", "default_stack")
         self._check_services(self.services, "services")
         self._check_measures()
         for name, stack in self.stacks.items():

@@ -29,17 +29,22 @@ class Message(Model):
 
 
 class Reference(Model):
-    """A message in Slack: channel id and `ts` name it. All are empty for what went through an incoming webhook."""
+    """A message in Slack: channel id and `ts` name it. All are empty for what went through an incoming webhook.
+
+    `thread` is the `ts` of the thread in which it landed, empty for a message of the channel's own.
+    """
 
     channel: str = ""
     ts: str = ""
+    thread: str = ""
 
 
 class OutboxEntry(Model):
     """One thing to send. `key` names it in the run, `id` in Slack; `thread` is the key of the parent.
 
-    `tried` means that an earlier attempt may have arrived without our knowing. `mark` says that whoever wrote it holds
-    the chat's credential: a file that was put there by somebody else does not bear it.
+    `tried` means that an earlier attempt may have arrived without our knowing, `doubted` that one was refused in a word
+    that nobody explained. `mark` says that whoever wrote it holds the chat's credential: a file that was put
+    there by somebody else does not bear it.
     """
 
     key: str
@@ -50,11 +55,19 @@ class OutboxEntry(Model):
     thread: str = ""
     broadcast: bool = False
     tried: bool = False
+    doubted: bool = False
     mark: str = ""
 
 
 class Thread(Model):
-    """The model of slack.json: where each message of the run ended up, by key."""
+    """The model of slack.json: where each message of the run ended up, by key.
+
+    `channel` is the id of the channel that the settings named `named`: a new name does not change it. `silent` means
+    that the chat once kept this run waiting for an answer, in vain.
+    """
 
     messages: dict[str, Reference] = {}
+    channel: str = ""
+    named: str = ""
+    silent: bool = False
     mark: str = ""

@@ -55,7 +55,8 @@ class Teller:
         """Open the run's thread: its parent is the status board. What earlier jobs could not tell is told now."""
         if self._silent:
             return Delivery()
-        self._catch_up(self._store.results() if self._settings.environment.in_ci else ())
+        self._outbox.add(BOARD, self._board())
+        self._tell(self._store.results() if self._settings.environment.in_ci else ())
         return self.deliver()
 
     def deliver(self) -> Delivery:
@@ -71,8 +72,9 @@ class Teller:
             return Delivery()
         # At a desk each step has told itself.
         before = self._store.results() if self._settings.environment.in_ci else ()
-        self._catch_up([*(one for one in before if one.step != result.step), result])
-        return self._renew(self._board())
+        self._renew(self._board())
+        self._tell([*(one for one in before if one.step != result.step), result])
+        return self.deliver()
 
     def ask_approval(self, request: ApprovalRequest, plan_url: str = "") -> Delivery:
         """Send the approval request to the channel, not only the thread; an error if it reached nobody."""
@@ -81,7 +83,7 @@ class Teller:
                 "the approval request reached nobody: Slack is not configured",
                 "Set SLACK_BOT_TOKEN and SLACK_CHANNEL, or SLACK_WEBHOOK_URL.",
             )
-        self._outbox.add(BOARD, self._board())
+        self._renew(self._board())
         key = f"request:{request.plan_sha256[:16]}:{request.created_at.isoformat()}"
         self._outbox.add(
             key,
@@ -101,16 +103,19 @@ class Teller:
         if self._silent:
             return Delivery()
         if record.rejected:
-            self._outbox.add(BOARD, self._board())
+            self._renew(self._board())
+        else:
+            self._renew_known()
         decided = ",".join(f"{item.user}@{item.at.isoformat()}" for item in record.decisions)
         key = f"decision:{record.plan_sha256[:16]}:{record.approved}:{decided}"
         self._outbox.add(key, messages.decision(record), BOARD)
-        return self._renew(self._board()) if record.rejected else self.deliver()
+        return self.deliver()
 
     def tell_began(self, record: DecisionRecord) -> Delivery:
         """Reply that the approval is being used: Terraform begins to apply the plan."""
         if self._silent:
             return Delivery()
+        self._renew_known()
         self._outbox.add(f"began:{record.plan_sha256[:16]}", messages.apply_began(record), BOARD)
         return self.deliver()
 
@@ -119,22 +124,25 @@ class Teller:
         if self._silent:
             return Delivery()
         # What stopped it may have left no result: the board must not look as if nothing had happened.
-        board = self._board(result)
-        self._outbox.add(BOARD, board)
-        self._catch_up(self._store.results() if self._settings.environment.in_ci else ())
+        self._renew(self._board(result))
+        self._tell(self._store.results() if self._settings.environment.in_ci else ())
         key = f"failure:{result.step}:{result.started_at.isoformat()}"
         self._outbox.add(key, messages.failure(self._run, result), BOARD, broadcast=True)
-        return self._renew(board)
+        return self.deliver()
 
-    def _catch_up(self, results: Iterable[StepResult]) -> None:
-        self._outbox.add(BOARD, self._board())
+    def _tell(self, results: Iterable[StepResult]) -> None:
         for result in results:
             message = messages.step_result(self._run, result, self._texts(self._uploads(result)))
             self._outbox.add(f"{result.step}:{result.started_at.isoformat()}", message, BOARD)
 
-    def _renew(self, board: Message) -> Delivery:
+    def _renew(self, board: Message) -> None:
+        # Before what is told: a board that somebody deleted is posted anew, and the reply finds its thread.
+        self._outbox.add(BOARD, board)
         self._outbox.add_update(BOARD, board)
-        return self.deliver()
+
+    def _renew_known(self) -> None:
+        if self.thread:
+            self._renew(self._board())
 
     def _board(self, stopped: StepResult | None = None) -> Message:
         told = messages.Told(rejected_by(self._store), stopped)

@@ -55,8 +55,12 @@ class RunningGitLab:
         return str(self.call("GET", f"/api/v4/projects/42/pipelines/{pipeline}", "riley").json()["status"])
 
     def job(self, pipeline: int, name: str) -> int:
-        answer = self.call("GET", f"/api/v4/projects/42/pipelines/{pipeline}/jobs?per_page=100", "riley")
-        return next(int(job["id"]) for job in answer.json() if job["name"] == name)
+        jobs = [
+            job
+            for kind in ("jobs", "bridges")
+            for job in self.call("GET", f"/api/v4/projects/42/pipelines/{pipeline}/{kind}?per_page=100", "riley").json()
+        ]
+        return next(int(job["id"]) for job in jobs if job["name"] == name)
 
     def start(self, job: int) -> str:
         return str(self.control(f"jobs/{job}/start")["token"])

@@ -32,6 +32,12 @@ class RunningSlack:
         answer = requests.post(f"{self.url}/lab/slack/faults", json=fault, timeout=10)
         answer.raise_for_status()
 
+    def change_channel(self, channel: str = "C0INFRA", **change: Any) -> None:
+        requests.post(f"{self.url}/lab/slack/channels/{channel}", json=change, timeout=10).raise_for_status()
+
+    def delete(self, ts: str) -> None:
+        requests.delete(f"{self.url}/lab/slack/messages/{ts}", timeout=10).raise_for_status()
+
     def messages(self, channel: str = "") -> list[dict[str, Any]]:
         answer = requests.get(f"{self.url}/lab/slack/messages", params={"channel": channel}, timeout=10)
         return list(answer.json()["messages"])

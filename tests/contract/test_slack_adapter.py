@@ -22,7 +22,7 @@ HELLO = Message(text="hello")
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[RunningSlack]:
-    with running_slack(SlackLabConfig(burst=500)) as running:
+    with running_slack(SlackLabConfig(burst=500, share_delay=0)) as running:
         yield running
 
 
@@ -71,8 +71,12 @@ def test_reply_and_file_land_in_the_thread_and_update_on_the_parent(lab: Running
     assert thread["replies"][1]["files"][0]["title"] == "The plan"
 
 
-def test_upload_by_channel_name_looks_the_id_up(lab: RunningSlack) -> None:
-    slack(lab).upload("only.txt", "first thing ever sent")
+def test_upload_before_anything_was_posted_waits_for_a_channel_that_is_known_by_its_id(lab: RunningSlack) -> None:
+    client = slack(lab)
+    with pytest.raises(SlackError, match="nothing was posted to #infra-changes yet"):
+        client.upload("only.txt", "first thing ever sent")
+    client.post(HELLO)
+    client.upload("only.txt", "the second")
     assert lab.messages()[-1]["files"][0]["name"] == "only.txt"
 
 
@@ -81,14 +85,12 @@ def test_plain_text_is_escaped_for_slack(lab: RunningSlack) -> None:
     assert lab.messages()[-1]["text"] == "&lt;!channel&gt; &amp; &lt;https://evil.example|here&gt;"
 
 
-def test_same_key_makes_one_message_that_can_be_found(lab: RunningSlack) -> None:
+def test_a_message_is_found_by_its_key(lab: RunningSlack) -> None:
     client = slack(lab)
     parent = client.post(HELLO)
     first = client.post(Message(text="once"), parent.ts, key=KEY)
-    assert client.post(Message(text="once"), parent.ts, key=KEY).ts == first.ts
-    found = client.find(KEY, parent.ts)
-    assert found is not None
-    assert found.ts == first.ts
+    assert client.find(KEY, parent.ts) == first
+    assert first.thread == parent.ts
     assert client.find("another", parent.ts) is None
 
 
@@ -159,7 +161,7 @@ def test_ailing_webhook_is_asked_twice(lab: RunningSlack, waits: list[float]) ->
         ({"error": "not_in_channel"}, "no member of #infra-changes", "/invite"),
         ({"error": "is_archived"}, "is archived", "Unarchive"),
         ({"status": 500, "times": 2}, "status 500", "next step"),
-        ({"status": 502}, "status 502", "next step"),
+        ({"status": 502, "times": 2}, "status 502", "next step"),
     ],
 )
 def test_refusal_says_what_happened_and_what_to_do(
@@ -177,9 +179,9 @@ def test_webhook_that_is_gone_says_so(lab: RunningSlack, fault: dict[str, Any]) 
     assert "SLACK_WEBHOOK_URL" in failure(slack(lab, token="", webhook=lab.webhook)).remedy
 
 
-def test_misspelt_channel_is_named_before_an_upload(lab: RunningSlack) -> None:
+def test_misspelt_channel_is_named_to_who_asks_for_it(lab: RunningSlack) -> None:
     with pytest.raises(SlackError, match="no channel #infra-chnages"):
-        slack(lab, channel="#infra-chnages").upload("a.txt", "x")
+        slack(lab, channel="#infra-chnages").channel_id()
 
 
 def test_server_that_is_not_there_is_a_slack_error(lab: RunningSlack) -> None:
@@ -190,9 +192,11 @@ def test_server_that_is_not_there_is_a_slack_error(lab: RunningSlack) -> None:
 
 
 def test_failed_upload_is_a_slack_error(lab: RunningSlack) -> None:
+    client = slack(lab)
+    client.post(HELLO)
     lab.fault(method="upload", status=500)
     with pytest.raises(SlackError, match="status 500"):
-        slack(lab).upload("a.txt", "x")
+        client.upload("a.txt", "x")
 
 
 def test_tokens_show_in_no_repr_and_no_error(lab: RunningSlack) -> None:

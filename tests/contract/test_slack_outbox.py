@@ -25,7 +25,10 @@ FAULTS = {
     "upload lost": {"method": "files.completeUploadExternal", "status": 502, "after": True},
     "upload refused": {"method": "upload", "status": 500},
     "token taken away for a while": {"method": "*", "error": "invalid_auth"},
+    "file never shared": {"method": "share"},
 }
+# What arrived although the answer was lost is found at once.
+FOUND = {"answer lost, and again", "ailing before and after the retry"}
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +52,7 @@ def test_message_is_there_once_after_the_next_step(lab: RunningSlack, tmp_path: 
     outbox.deliver(slack)
     lab.fault(**FAULTS[fault])
     outbox.add("plan", PLAN, thread="board")
-    assert outbox.deliver(slack).error is not None
+    assert (outbox.deliver(slack).error is None) is (fault in FOUND)
     outbox.add("apply", Message(text="apply"), thread="board")
     assert outbox.deliver(slack).waiting == ()
     (thread,) = lab.messages()

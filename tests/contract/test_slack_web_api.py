@@ -39,9 +39,6 @@ REFUSALS = [
     ("chat.postMessage", {"channel": "#general", "text": "x"}, "not_in_channel"),
     ("chat.postMessage", {"channel": CHANNEL}, "no_text"),
     ("chat.postMessage", {"channel": CHANNEL, "text": "x", "blocks": "{"}, "invalid_blocks_format"),
-    ("chat.postMessage", {"channel": CHANNEL, "text": "x", "thread_ts": "soon"}, "invalid_thread_ts"),
-    ("chat.postMessage", {"channel": CHANNEL, "text": "x", "thread_ts": "1.1"}, "invalid_thread_ts"),
-    ("chat.postMessage", {"channel": CHANNEL, "text": "x", "thread_ts": "1700000000.000001"}, "thread_not_found"),
     ("chat.update", {"channel": CHANNEL, "ts": "1700000000.000001", "text": "x"}, "message_not_found"),
     ("chat.update", {"channel": "#infra-changes", "ts": "1700000000.000001", "text": "x"}, "channel_not_found"),
     ("conversations.replies", {"channel": CHANNEL, "ts": "1700000000.000001"}, "thread_not_found"),
@@ -54,7 +51,7 @@ REFUSALS = [
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[RunningSlack]:
-    with running_slack(SlackLabConfig(burst=500)) as running:
+    with running_slack(SlackLabConfig(burst=500, share_delay=0)) as running:
         yield running
 
 
@@ -128,11 +125,6 @@ def test_update_replaces_blocks_and_marks_the_message_edited(web: WebClient) -> 
     assert message["text"] == "new"
     assert "blocks" not in message
     assert "edited" in message
-
-
-def test_same_client_msg_id_makes_one_message(web: WebClient) -> None:
-    posted = [web.chat_postMessage(channel=CHANNEL, text="once", client_msg_id="one")["ts"] for _ in range(2)]
-    assert posted[0] == posted[1]
 
 
 def test_metadata_is_kept_and_shown_only_when_asked_for(web: WebClient) -> None:

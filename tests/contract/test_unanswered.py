@@ -17,7 +17,7 @@ from runbook_lib.errors import ChatError, ConfigError, SlackError
 from runbook_lib.lab.gitlab.config import default_config
 from runbook_lib.models.approval import ApprovalRequest
 from runbook_lib.models.exposure import Exposure
-from runbook_lib.models.messages import Message, Reference
+from runbook_lib.models.messages import Message, Reference, Thread
 from runbook_lib.models.plan import PlanSummary
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Environment, Settings
@@ -29,6 +29,8 @@ TOKEN = "xoxb-1"
 class Slack:
     """Keeps what it is told: text, thread, whether the channel sees it; and the boards."""
 
+    channel = "C1"
+
     def __init__(self) -> None:
         self.told: list[tuple[str, str | None, bool]] = []
         self.boards: list[str] = []
@@ -38,7 +40,10 @@ class Slack:
         if self.error:
             raise self.error
         self.told.append((message.text, thread_ts, broadcast))
-        return Reference(channel="C1", ts=f"{len(self.told)}.0")
+        return Reference(channel="C1", ts=f"{len(self.told)}.0", thread=thread_ts or "")
+
+    def resume(self, thread: Thread) -> None:
+        """Nothing is known from before."""
 
     def update(self, reference: Reference, message: Message) -> Reference:
         self.boards.append(message.text)

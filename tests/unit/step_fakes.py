@@ -11,7 +11,7 @@ from runbook_lib.errors import SlackError
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.compliance import Checked, ComplianceReport
 from runbook_lib.models.exposure import Exposure
-from runbook_lib.models.messages import Message, Reference
+from runbook_lib.models.messages import Message, Reference, Thread
 from runbook_lib.models.plan import Plan, PlanInputs
 from runbook_lib.models.steps import BUILT_IN, Step
 from runbook_lib.workspace.context import StepContext
@@ -43,21 +43,26 @@ def found_plan(context: StepContext, **given: Any) -> FoundPlan:
 class FakeSlack:
     """Keeps what it takes; while `error` is set, it takes nothing."""
 
+    channel = "#infra-changes"
+
     def __init__(self) -> None:
         self.error: SlackError | None = None
         self.posts: list[tuple[str, bool]] = []
         self.boards: list[str] = []
         self.files: list[str] = []
 
-    def _take(self) -> Reference:
+    def _take(self, thread_ts: str | None = None) -> Reference:
         if self.error:
             raise self.error
-        return Reference(channel="C1", ts=str(len(self.posts)))
+        return Reference(channel="C1", ts=str(len(self.posts)), thread=thread_ts or "")
+
+    def resume(self, thread: Thread) -> None:
+        """Nothing is known from before."""
 
     def post(self, message: Message, thread_ts: str | None = None, broadcast: bool = False, key: str = "") -> Reference:
         self._take()
         self.posts.append((message.text, broadcast))
-        return self._take()
+        return self._take(thread_ts)
 
     def update(self, reference: Reference, message: Message) -> Reference:
         self._take()

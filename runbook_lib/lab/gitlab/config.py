@@ -61,7 +61,8 @@ class LabProject:
 class JobSpec:
     """A job of the pipeline, as .gitlab-ci.yml declares it. `when` is on_success, manual or on_failure.
 
-    In the environment's name $RUNBOOK_STACK is replaced, as GitLab does with any variable.
+    In the environment's name $RUNBOOK_STACK is replaced, as GitLab does with any variable. Of the jobs with one
+    `resource_group` one runs at a time. A `trigger` job starts another pipeline, and is a bridge to GitLab, no job.
     """
 
     name: str
@@ -69,6 +70,9 @@ class JobSpec:
     when: str = "on_success"
     allow_failure: bool = False
     environment: str = ""
+    resource_group: str = ""
+    trigger: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 _JOBS = (
@@ -79,7 +83,7 @@ _JOBS = (
     JobSpec("apply", "deploy", when="manual", environment="production/$RUNBOOK_STACK"),
     JobSpec("reject", "deploy", when="manual", allow_failure=True),
     JobSpec("verification", "verify"),
-    JobSpec("service_tests", "services"),
+    JobSpec("service_tests", "services", trigger=True),
     JobSpec("failure", "failure", when="on_failure"),
 )
 
@@ -94,7 +98,9 @@ class GitLabLabConfig:
 
     `required_approvals` above zero makes the environments protected, as Premium can; zero is the Free tier.
     `environments` are protected from who may not deploy, which asks for no approval.
-    `page_url` is where the pages of pipelines and jobs lead, the lab having one page for all.
+    `page_url` is where the pages of pipelines and jobs lead, the lab having one page for all. A deleted state is gone
+    `deleting_seconds` later; a write to a state that somebody else has locked is answered with `locked_status`: GitLab
+    itself fails there, and older versions said 409.
     """
 
     users: tuple[LabUser, ...]
@@ -102,6 +108,8 @@ class GitLabLabConfig:
     jobs: tuple[JobSpec, ...] = _JOBS
     required_approvals: int = 0
     max_state_bytes: int = 50_000_000
+    deleting_seconds: float = 0
+    locked_status: int = 500
     clock: Callable[[], datetime] = _now
     page_url: str = ""
     environments: tuple[str, ...] = ("production/access", "production/network")

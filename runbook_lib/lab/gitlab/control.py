@@ -102,14 +102,42 @@ async def open_merge_request(request: Request, data: Data) -> dict[str, Any]:
     return {"iid": iid}
 
 
+@router.post("/merge_requests/{iid}/merge")
+async def merge(iid: int, request: Request, data: Data) -> dict[str, Any]:
+    """Merge a merge request as `user`, by `method`: merge (the default), squash or fast_forward."""
+    body = await body_of(request)
+    found, user = data.merge_requests.get(iid), _user(data, required(body, "user"))
+    if found is None or found.merged_at:
+        raise ApiError(405, {"message": "405 Method Not Allowed"})
+    method, ref = str(body.get("method") or "merge"), data.config.project.branch
+    head, source = data.refs.get(ref, ""), data.commits[found.sha]
+    found.merged_by, found.merged_at = user, data.now()
+    if method == "fast_forward":
+        data.refs[ref] = found.sha
+        return {"sha": found.sha}
+    if method == "squash":
+        squashed = _commit(data, {"author": found.author.username, "title": found.title, "parents": [head]}, head)
+        data.commits[squashed.sha] = squashed
+        found.squash_commit_sha = squashed.sha
+    title = f"Merge branch into '{ref}'"
+    parents = [head, found.squash_commit_sha or source.sha]
+    merged = _commit(data, {"author": user.username, "title": title, "parents": parents}, head)
+    found.merge_commit_sha = merged.sha
+    data.push(ref, merged)
+    return {"sha": merged.sha}
+
+
 @router.post("/jobs/{job_id}/start")
 async def start(job_id: int, request: Request, data: Data) -> dict[str, Any]:
     """Pick a pending job up, as a runner: answers its token and the variables of its environment."""
-    job = start_job(data, find_job(data, job_id))
-    return {"id": job.id, "token": job.token, "variables": _variables(data, job, base_url(request))}
+    job = find_job(data, job_id)
+    started = start_job(data, job)
+    # A trigger job hands its variables on: to what runs in its pipeline they are those of the parent.
+    given = _variables(data, job, base_url(request), started.token)
+    return {"id": started.id, "token": started.token, "variables": given}
 
 
-def _variables(data: GitLabData, job: Job, base: str) -> dict[str, str]:
+def _variables(data: GitLabData, job: Job, base: str, token: str) -> dict[str, str]:
     project, pipeline = data.config.project, job.pipeline
     own = {
         "CI": "true",
@@ -123,14 +151,18 @@ def _variables(data: GitLabData, job: Job, base: str) -> dict[str, str]:
         "CI_JOB_ID": str(job.id),
         "CI_JOB_NAME": job.spec.name,
         "CI_JOB_STAGE": job.spec.stage,
-        "CI_JOB_TOKEN": job.token,
+        "CI_JOB_TOKEN": token,
         "CI_JOB_URL": f"{base}/{project.path}/-/jobs/{job.id}",
         "CI_COMMIT_SHA": pipeline.sha,
         "CI_COMMIT_REF_NAME": pipeline.ref,
-        "GITLAB_USER_LOGIN": job.user.username,
     }
-    # In GitLab's own order: who starts a pipeline or plays a job may override what GitLab itself sets.
-    return own | pipeline.variables | job.variables
+    if job.spec.when == "manual":
+        own["CI_JOB_MANUAL"] = "true"
+    user = {"GITLAB_USER_LOGIN": job.user.username, "GITLAB_USER_NAME": job.user.name}
+    deployment = next((d for d in data.deployments.values() if d.job is job), None)
+    environment = {"CI_ENVIRONMENT_NAME": deployment.environment} if deployment else {}
+    # In GitLab's own order, the later ones win: who starts a pipeline or plays a job may override nearly all.
+    return own | {**job.spec.variables} | user | data.rules.variables | pipeline.variables | job.variables | environment
 
 
 @router.post("/jobs/{job_id}/finish")

@@ -79,6 +79,14 @@ class Job:
     token: str = field(default="", repr=False)
     variables: dict[str, str] = field(default_factory=dict)
     artifacts: dict[str, str] = field(default_factory=dict)
+    downstream: Pipeline | None = None
+
+    @property
+    def resource_group(self) -> str:
+        """The key of the resource group, the stack's name filled in."""
+        return self.spec.resource_group.replace(
+            "$RUNBOOK_STACK", self.pipeline.variables.get("RUNBOOK_STACK") or "access"
+        )
 
 
 @dataclass
@@ -125,7 +133,7 @@ class Deployment:
 
 @dataclass
 class MergeRequest:
-    """A merge request; `sha` is the head of its source branch."""
+    """A merge request; `sha` is the head of its source branch, whatever became of it when it was merged."""
 
     iid: int
     sha: str
@@ -134,6 +142,10 @@ class MergeRequest:
     created_at: datetime
     approvals: list[Approval] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    merged_by: LabUser | None = None
+    merged_at: datetime | None = None
+    merge_commit_sha: str = ""
+    squash_commit_sha: str = ""
 
 
 @dataclass
@@ -160,19 +172,22 @@ class State:
     versions: dict[int, bytes] = field(default_factory=dict)
     latest: int | None = None
     lock: dict[str, str] | None = None
+    deleted_at: datetime | None = None
 
 
 @dataclass
 class ProjectRules:
     """What the project's settings allow whom; the lab begins with what is safe.
 
-    A protected branch or environment has GitLab's access levels: who may push and merge, who may deploy.
+    A protected branch or environment has GitLab's access levels: who may push and merge, who may deploy. `variables`
+    are the project's own.
     """
 
     restrict_variables: bool = True
     variables_role: str = "maintainer"
     branches: dict[str, dict[str, int]] = field(default_factory=dict)
     environments: dict[str, int] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
 
     def may_give_variables(self, user: LabUser) -> bool:
         """Whether the user may give variables to a pipeline, or to a job that he plays."""

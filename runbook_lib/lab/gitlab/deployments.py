@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -19,6 +20,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v4/projects/{project_id}/deployments")
 _ORDERS = frozenset({"id", "iid", "created_at", "updated_at", "finished_at", "ref"})
+_STATUSES = frozenset({"created", "running", "success", "failed", "canceled", "skipped", "blocked"})
 
 
 def _find(data: GitLabData, deployment_id: int) -> Deployment:
@@ -31,14 +33,38 @@ def _find(data: GitLabData, deployment_id: int) -> Deployment:
 @router.get("")
 async def deployments(project_id: str, _: JobReader, request: Request, data: Data) -> Response:
     """List the deployments of an environment and status, the oldest first unless `sort` and `order_by` say else."""
+    query = request.query_params
+    order = query.get("order_by", "id")
+    for name, allowed in (("order_by", _ORDERS), ("status", _STATUSES), ("sort", {"asc", "desc"})):
+        if name in query and query[name] not in allowed:
+            raise ApiError(400, {"error": f"{name} does not have a valid value"})
+    _check_pairs(query, order)
     views = [deployment_view(d, data.config, base_url(request)) for d in data.deployments.values()]
-    environment, status = request.query_params.get("environment"), request.query_params.get("status")
+    environment, status = query.get("environment"), query.get("status")
     views = [v for v in views if environment in {None, v["environment"]["name"]} and status in {None, v["status"]}]
-    order = request.query_params.get("order_by", "id")
-    if order not in _ORDERS:
-        raise ApiError(400, {"error": "order_by does not have a valid value"})
-    views.sort(key=lambda view: _moment(view, order), reverse=request.query_params.get("sort") == "desc")
+    for key in ("updated_at", "finished_at"):
+        after, before = (query.get(f"{key.removesuffix('_at')}_{side}") for side in ("after", "before"))
+        views = [v for v in views if _between(_moment(v, key)[0], after, before)]
+    views.sort(key=lambda view: _moment(view, order), reverse=query.get("sort") == "desc")
     return page_of(request, views)
+
+
+def _check_pairs(query: Mapping[str, str], order: str) -> None:
+    # What GitLab would be slow to find it does not look for.
+    updated, finished = ({f"{what}_after", f"{what}_before"} & set(query) for what in ("updated", "finished"))
+    if updated and finished:
+        raise ApiError.bad_request("Both `updated_at` filter and `finished_at` filter can not be specified")
+    if bool(finished) != (order == "finished_at"):
+        raise ApiError.bad_request("`finished_at` filter and `finished_at` sorting must be paired")
+    if finished and query.get("status") != "success":
+        raise ApiError.bad_request("`finished_at` filter must be combined with `success` status filter.")
+
+
+def _between(moment: str, after: str | None, before: str | None) -> bool:
+    if after is None and before is None:
+        return True
+    # As both are times of the same form, or at least of the same zone, their texts are in order.
+    return bool(moment) and (after or "") <= moment < (before or "9")
 
 
 def _moment(view: dict[str, Any], order: str) -> tuple[str, int]:

@@ -21,6 +21,7 @@ __all__ = [
 
 JOB_TOKEN_PREFIX = "glcbt-"  # noqa: S105  # what real job tokens begin with
 ENDED = frozenset({"success", "failed", "canceled", "skipped"})
+HOLDING = frozenset({"pending", "running"})  # what keeps a resource from others
 
 
 def create_pipeline(data: GitLabData, ref: str, user: LabUser, variables: dict[str, str]) -> Pipeline:
@@ -71,7 +72,28 @@ def _enter(data: GitLabData, job: Job, failed: bool) -> None:
     elif job.spec.when == "manual":
         job.status = "manual"
     else:
-        job.status, job.queued_at = "pending", data.now()
+        _queue(data, job)
+
+
+def _queue(data: GitLabData, job: Job) -> None:
+    """Let a job wait for a runner, or first for its resource."""
+    job.status = "waiting_for_resource" if _busy(data, job) else "pending"
+    job.queued_at = data.now() if job.status == "pending" else None
+
+
+def _busy(data: GitLabData, job: Job) -> bool:
+    group = job.resource_group
+    mates = (other for other in data.jobs.values() if other is not job and other.resource_group == group)
+    return bool(group) and any(mate.status in HOLDING for mate in mates)
+
+
+def _free(data: GitLabData, job: Job) -> None:
+    """Give the resource of an ended job to the one that waits longest."""
+    waiting = (j for j in data.jobs.values() if j.status == "waiting_for_resource")
+    for mate in sorted(waiting, key=lambda j: j.id):
+        if mate.resource_group == job.resource_group and not _busy(data, mate):
+            _queue(data, mate)
+            mate.pipeline.updated_at = data.now()
 
 
 def _blocks(job: Job) -> bool:
@@ -84,9 +106,10 @@ def pipeline_status(pipeline: Pipeline) -> str:
     """GitLab's one word for all the jobs."""
     jobs = pipeline.current
     seen = {j.status for j in jobs if not (j.spec.allow_failure and j.status in {"manual", "failed"})}
-    for status in ("running", "pending"):
+    for status in ("running", "waiting_for_resource", "pending"):
         if status in seen:
-            return "running" if any(j.started_at for j in pipeline.jobs) else status
+            begun = any(j.started_at for j in pipeline.jobs)
+            return "running" if begun and status != "waiting_for_resource" else status
     for status in ("manual", "failed", "canceled"):
         if status in seen:
             return status
@@ -100,26 +123,46 @@ def play_job(data: GitLabData, job: Job, user: LabUser, variables: dict[str, str
         raise ApiError.bad_request("Unplayable Job")
     if variables and not data.rules.may_give_variables(user):
         raise ApiError.forbidden()
-    job.user, job.status, job.queued_at = user, "pending", data.now()
+    job.user = user
     job.variables.update(variables)
+    _queue(data, job)
     advance(data, job.pipeline)
     return job
 
 
 def start_job(data: GitLabData, job: Job) -> Job:
-    """Do what a runner does when it picks a job up; the job's token works from here until the job ends."""
+    """Do what a runner does when it picks a job up; the job's token works from here until the job ends.
+
+    Of a trigger job it is the job of the pipeline that it starts: that one is answered.
+    """
     if job.status != "pending":
         raise ApiError(409, {"message": f"409 Conflict - job is {job.status}, not pending"})
     job.status, job.started_at = "running", data.now()
-    job.token = JOB_TOKEN_PREFIX + secrets.token_urlsafe(20)
+    started = _start_downstream(data, job) if job.spec.trigger else job
+    started.token = JOB_TOKEN_PREFIX + secrets.token_urlsafe(20)
     advance(data, job.pipeline)
+    return started
+
+
+def _start_downstream(data: GitLabData, bridge: Job) -> Job:
+    now, up = data.now(), bridge.pipeline
+    child = Pipeline(data.new_id(), up.sha, up.ref, bridge.user, now, now, "parent_pipeline", dict(up.variables))
+    bridge.downstream = child
+    data.pipelines[child.id] = child
+    job = _add_job(data, child, JobSpec(bridge.spec.name, "test"), bridge.user)
+    job.status, job.queued_at, job.started_at = "running", now, now
     return job
 
 
 def finish_job(data: GitLabData, job: Job, status: str, failure_reason: str = "") -> Job:
-    """End a running job as success, failed or canceled."""
+    """End a running job as success, failed or canceled; a trigger job ends as its pipeline does."""
+    for child in job.downstream.jobs if job.downstream else ():
+        child.status, child.finished_at = status, data.now()
+        child.failure_reason = (failure_reason or "script_failure") if status == "failed" else ""
     job.status, job.finished_at = status, data.now()
     job.failure_reason = (failure_reason or "script_failure") if status == "failed" else ""
+    if job.resource_group:
+        _free(data, job)
     advance(data, job.pipeline)
     return job
 
@@ -140,7 +183,8 @@ def retry_job(data: GitLabData, job: Job, user: LabUser) -> Job:
     job.pipeline.jobs.remove(again)
     job.pipeline.jobs.insert(job.pipeline.jobs.index(job) + 1, again)
     # The variables of the first play stay with the job.
-    again.status, again.queued_at, again.variables = "pending", data.now(), dict(job.variables)
+    again.variables = dict(job.variables)
+    _queue(data, again)
     for later in job.pipeline.current:
         if later.status == "skipped":
             later.status = "created"

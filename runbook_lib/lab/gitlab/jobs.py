@@ -21,9 +21,17 @@ router = APIRouter(prefix="/api/v4")
 
 
 def find_job(data: GitLabData, job_id: int) -> Job:
-    """The job of that id."""
+    """The job of that id, or the trigger job, which can be played and retried."""
     job = data.jobs.get(job_id)
     if job is None:
+        raise ApiError.not_found()
+    return job
+
+
+def find_build(data: GitLabData, job_id: int) -> Job:
+    """The job of that id; a trigger job is none."""
+    job = find_job(data, job_id)
+    if job.spec.trigger:
         raise ApiError.not_found()
     return job
 
@@ -46,20 +54,21 @@ async def job_of_this_token(request: Request, data: Data) -> dict[str, Any]:
 @router.get("/projects/{project_id}/jobs")
 async def jobs(project_id: str, _: Reporter, request: Request, data: Data) -> Response:
     """List the project's jobs, newest first."""
-    found = in_scope(request, sorted(data.jobs.values(), key=lambda j: -j.id))
+    builds = (job for job in data.jobs.values() if not job.spec.trigger)
+    found = in_scope(request, sorted(builds, key=lambda j: -j.id))
     return page_of(request, [_view(request, data, j) for j in found])
 
 
 @router.get("/projects/{project_id}/jobs/{job_id}")
 async def job(project_id: str, job_id: int, _: Reporter, request: Request, data: Data) -> dict[str, Any]:
     """Answer one job."""
-    return _view(request, data, find_job(data, job_id))
+    return _view(request, data, find_build(data, job_id))
 
 
 @router.get("/projects/{project_id}/jobs/{job_id}/artifacts/{path:path}")
 async def artifact(project_id: str, job_id: int, path: str, _: Reporter, data: Data) -> Response:
     """One file of what a job uploaded; 404 if it uploaded no such file."""
-    text = find_job(data, job_id).artifacts.get(path)
+    text = find_build(data, job_id).artifacts.get(path)
     if text is None:
         raise ApiError.not_found()
     return Response(text, media_type="application/octet-stream")
@@ -75,7 +84,7 @@ async def play(project_id: str, job_id: int, caller: Developer, request: Request
 @router.post("/projects/{project_id}/jobs/{job_id}/cancel", status_code=201)
 async def cancel(project_id: str, job_id: int, _: Developer, request: Request, data: Data) -> dict[str, Any]:
     """Cancel a job."""
-    return _view(request, data, cancel_job(data, find_job(data, job_id)))
+    return _view(request, data, cancel_job(data, find_build(data, job_id)))
 
 
 @router.post("/projects/{project_id}/jobs/{job_id}/retry", status_code=201)

@@ -26,12 +26,21 @@ def _find(data: GitLabData, iid: int) -> MergeRequest:
 
 
 def _view(found: MergeRequest, base: str) -> dict[str, Any]:
+    merger = user_view(found.merged_by, base) if found.merged_by else None
     return {
+        "id": 1000 + found.iid,
         "iid": found.iid,
+        "project_id": 42,
         "title": found.title,
+        "description": "",
         "sha": found.sha,
-        "state": "opened",
+        "state": "merged" if found.merged_at else "opened",
         "author": user_view(found.author, base),
+        "merged_by": merger,
+        "merge_user": merger,
+        "merged_at": when(found.merged_at),
+        "merge_commit_sha": found.merge_commit_sha or None,
+        "squash_commit_sha": found.squash_commit_sha or None,
         "created_at": when(found.created_at),
         "web_url": f"{base}/-/merge_requests/{found.iid}",
     }
@@ -42,15 +51,16 @@ def _approvals(found: MergeRequest, caller: Caller, base: str) -> dict[str, Any]
     return {
         "approved": bool(found.approvals),
         "user_has_approved": mine,
-        "user_can_approve": not mine and caller.user != found.author,
+        "user_can_approve": not mine and caller.user != found.author and found.merged_at is None,
         "approved_by": [{"user": user_view(a.user, base), "approved_at": when(a.created_at)} for a in found.approvals],
     }
 
 
 @router.get("/repository/commits/{sha}/merge_requests")
 async def of_commit(project_id: str, sha: str, _: Reporter, request: Request, data: Data) -> Response:
-    """List the merge requests that hold a commit."""
-    found = [m for m in data.merge_requests.values() if m.sha == sha]
+    """List the merge requests that brought a commit, the commits of merging included, the newest first."""
+    brought = ((m, {m.sha, m.merge_commit_sha, m.squash_commit_sha}) for m in data.merge_requests.values())
+    found = sorted((m for m, commits in brought if sha in commits), key=lambda m: -m.iid)
     return page_of(request, [_view(m, base_url(request)) for m in found])
 
 
@@ -68,11 +78,11 @@ async def approvals(project_id: str, iid: int, caller: Reporter, request: Reques
 
 @router.post("/merge_requests/{iid}/approve")
 async def approve(project_id: str, iid: int, caller: Developer, request: Request, data: Data) -> Response:
-    """Approve; 401 for the author or a second time, 409 if `sha` is not the head any more."""
+    """Approve; 401 for the author, a second time or after the merge, 409 if `sha` is not the head any more."""
     found, body = _find(data, iid), await body_of(request)
     if body.get("sha") not in {None, "", found.sha}:
         raise ApiError(409, {"message": f"SHA does not match HEAD of source branch: {found.sha}"})
-    if caller.user == found.author or any(a.user == caller.user for a in found.approvals):
+    if found.merged_at or caller.user == found.author or any(a.user == caller.user for a in found.approvals):
         raise ApiError.unauthorized()
     found.approvals.append(Approval(caller.user, "approved", data.now()))
     return JSONResponse(_approvals(found, caller, base_url(request)), 201)
@@ -80,7 +90,9 @@ async def approve(project_id: str, iid: int, caller: Developer, request: Request
 
 @router.post("/merge_requests/{iid}/unapprove")
 async def unapprove(project_id: str, iid: int, caller: Developer, request: Request, data: Data) -> Response:
-    """Take one's approval back."""
+    """Take one's approval back; 404 where there is none."""
     found = _find(data, iid)
+    if not any(a.user == caller.user for a in found.approvals):
+        raise ApiError.not_found()
     found.approvals = [a for a in found.approvals if a.user != caller.user]
     return JSONResponse(_approvals(found, caller, base_url(request)), 201)

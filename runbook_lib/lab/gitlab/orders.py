@@ -23,18 +23,21 @@ async def settings(request: Request, data: Data) -> dict[str, Any]:
     """Change the project's settings; what is not named stays, and the answer has all.
 
     `restrict_user_defined_variables`, `ci_pipeline_variables_minimum_override_role`, `protected_branches` (a name's
-    `{"push": level, "merge": level}`) and `protected_environments` (a name's level); null takes the protection away.
+    `{"push": level, "merge": level}`) and `protected_environments` (a name's level); null takes the protection away, as
+    it does one of the project's `variables`.
     """
     body, rules = await body_of(request), data.rules
     rules.restrict_variables = bool(body.get("restrict_user_defined_variables", rules.restrict_variables))
     rules.variables_role = str(body.get("ci_pipeline_variables_minimum_override_role", rules.variables_role))
     _put(rules.branches, body.get("protected_branches") or {})
     _put(rules.environments, body.get("protected_environments") or {})
+    _put(rules.variables, body.get("variables") or {})
     return {
         "restrict_user_defined_variables": rules.restrict_variables,
         "ci_pipeline_variables_minimum_override_role": rules.variables_role,
         "protected_branches": rules.branches,
         "protected_environments": rules.environments,
+        "variables": rules.variables,
     }
 
 

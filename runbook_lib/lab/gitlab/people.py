@@ -35,12 +35,12 @@ async def current_token(caller: Known) -> dict[str, Any]:
 
 @router.get("/users")
 async def users(_: Known, request: Request, data: Data) -> Response:
-    """List users, by `username` exactly or by `search` in name, login and public address."""
+    """List users, the newest first: by `username` exactly, by `search` in name and login or for a public address."""
     name, search = request.query_params.get("username", "").lower(), request.query_params.get("search", "").lower()
     found = [u for u in data.config.users if not name or u.username == name]
     public = data.public_emails
     found = [u for u in found if search in u.username or search in u.name.lower() or search == public[u.username]]
-    return page_of(request, [user_view(u, base_url(request)) for u in found])
+    return page_of(request, [user_view(u, base_url(request)) for u in sorted(found, key=lambda u: -u.id)])
 
 
 @router.get("/users/{user_id}")
@@ -59,6 +59,7 @@ def _member(user: LabUser, base: str) -> dict[str, Any]:
 @router.get("/projects/{project_id}/members")
 @router.get("/projects/{project_id}/members/all")
 async def members(project_id: str, _: Reporter, request: Request, data: Data) -> Response:
-    """List the members with their roles."""
-    found = [u for u in data.config.users if u.access_level]
+    """List the members with their roles, by `query` those whose name or login holds it."""
+    asked = request.query_params.get("query", "").lower()
+    found = [u for u in data.config.users if u.access_level and (asked in u.username or asked in u.name.lower())]
     return page_of(request, [_member(u, base_url(request)) for u in found])

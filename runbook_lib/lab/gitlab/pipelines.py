@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,12 +13,15 @@ from .data import GitLabData, Job, Pipeline
 from .errors import ApiError
 from .flow import cancel_job, create_pipeline, pipeline_status, retry_job
 from .http import base_url, body_of, page_of, required
-from .views import job_view, pipeline_view
+from .views import bridge_view, brief_view, job_view, pipeline_view, when
 
 __all__ = ["find_pipeline", "in_scope", "router"]
 
 router = APIRouter(prefix="/api/v4/projects/{project_id}")
-_SCOPES = frozenset({"created", "pending", "running", "failed", "success", "canceled", "skipped", "manual"})
+_ACTIVE = frozenset({"waiting_for_resource", "preparing", "waiting_for_callback", "pending", "running", "canceling"})
+_STATUSES = _ACTIVE | {"created", "success", "failed", "canceled", "skipped", "manual", "scheduled"}
+_FINISHED = frozenset({"success", "failed", "canceled"})
+_ORDERS = frozenset({"id", "status", "ref", "updated_at", "user_id"})
 
 
 def find_pipeline(data: GitLabData, pipeline_id: int) -> Pipeline:
@@ -31,7 +35,7 @@ def find_pipeline(data: GitLabData, pipeline_id: int) -> Pipeline:
 def in_scope(request: Request, jobs: list[Job]) -> list[Job]:
     """The jobs whose status `scope` or `scope[]` asks for; all without it."""
     scopes = set(request.query_params.getlist("scope[]") + request.query_params.getlist("scope"))
-    if scopes - _SCOPES:
+    if scopes - _STATUSES:
         raise ApiError(400, {"error": "scope does not have a valid value"})
     return [j for j in jobs if not scopes or j.status in scopes]
 
@@ -57,20 +61,38 @@ async def create(project_id: str, caller: Developer, request: Request, data: Dat
 
 @router.get("/pipelines")
 async def pipelines(project_id: str, _: Reporter, request: Request, data: Data) -> Response:
-    """List the pipelines, newest first, by ref, sha, status or username."""
+    """List the pipelines, the newest first, in brief; those of trigger jobs only where `source` asks for them."""
     query = request.query_params
-    found = sorted(data.pipelines.values(), key=lambda p: -p.id)
-    found = [p for p in found if query.get("ref", p.ref) == p.ref and query.get("sha", p.sha) == p.sha]
-    found = [p for p in found if query.get("status", pipeline_status(p)) == pipeline_status(p)]
-    found = [p for p in found if query.get("username", p.user.username) == p.user.username]
-    return page_of(request, [pipeline_view(p, data.config, base_url(request)) for p in found])
+    for name, allowed in (("status", _STATUSES), ("order_by", _ORDERS), ("sort", {"asc", "desc"})):
+        if name in query and query[name] not in allowed:
+            raise ApiError(400, {"error": f"{name} does not have a valid value"})
+    views = [brief_view(p, data.config, base_url(request)) for p in data.pipelines.values() if _wanted(p, query)]
+    order = query.get("order_by", "id")
+    views.sort(key=lambda view: (view["id"] if order == "user_id" else view[order], view["id"]))
+    return page_of(request, views if query.get("sort") == "asc" else views[::-1])
+
+
+def _wanted(pipeline: Pipeline, query: Mapping[str, str]) -> bool:
+    status, when_updated = pipeline_status(pipeline), when(pipeline.updated_at) or ""
+    scope = query.get("scope", "")
+    asked = {"ref": pipeline.ref, "sha": pipeline.sha, "status": status, "username": pipeline.user.username}
+    return (
+        all(query.get(name, value) == value for name, value in asked.items())
+        and query.get("source", pipeline.source) == pipeline.source
+        and ("source" in query or pipeline.source != "parent_pipeline")
+        and (scope not in {"running", "pending"} or status == scope)
+        and (scope != "finished" or status in _FINISHED)
+        and scope != "tags"
+        and query.get("updated_after", "") < when_updated
+        and when_updated < query.get("updated_before", "9")
+    )
 
 
 @router.get("/pipelines/latest")
 async def latest(project_id: str, _: Reporter, request: Request, data: Data) -> dict[str, Any]:
     """Answer the newest pipeline of a ref, the default branch if none is named."""
     ref = request.query_params.get("ref", data.config.project.branch)
-    found = [p for p in data.pipelines.values() if p.ref == ref]
+    found = [p for p in data.pipelines.values() if p.ref == ref and p.source != "parent_pipeline"]
     if not found:
         raise ApiError.not_found()
     return pipeline_view(max(found, key=lambda p: p.id), data.config, base_url(request))
@@ -94,9 +116,19 @@ async def jobs(project_id: str, pipeline_id: int, _: Reporter, request: Request,
     """List a pipeline's jobs, newest first; those that a retry replaced only with `include_retried`."""
     found = find_pipeline(data, pipeline_id)
     every = request.query_params.get("include_retried", "").lower() == "true"
-    listed = in_scope(request, list(reversed(found.jobs if every else found.current)))
+    builds = [job for job in (found.jobs if every else found.current) if not job.spec.trigger]
+    listed = in_scope(request, sorted(builds, key=lambda job: -job.id))
     commit = data.commits.get(found.sha)
     return page_of(request, [job_view(j, data.config, base_url(request), commit) for j in listed])
+
+
+@router.get("/pipelines/{pipeline_id}/bridges")
+async def bridges(project_id: str, pipeline_id: int, _: Reporter, request: Request, data: Data) -> Response:
+    """List a pipeline's trigger jobs, newest first, each with the pipeline that it started."""
+    found = find_pipeline(data, pipeline_id)
+    listed = in_scope(request, sorted((j for j in found.current if j.spec.trigger), key=lambda job: -job.id))
+    commit = data.commits.get(found.sha)
+    return page_of(request, [bridge_view(j, data.config, base_url(request), commit) for j in listed])
 
 
 @router.post("/pipelines/{pipeline_id}/cancel", status_code=201)

@@ -20,16 +20,29 @@ _LOCK_FIELDS = ("ID", "Operation", "Info", "Who", "Version", "Created", "Path")
 
 
 def _find(data: GitLabData, name: str) -> State:
-    state = data.states.get(name)
+    state = _present(data, name)
     if state is None:
         raise ApiError.not_found()
     return state
 
 
-def _check_lock(state: State, lock_id: str | None) -> None:
-    held = state.lock["ID"] if state.lock else None
-    if held != lock_id:
-        raise ApiError(409, {"message": "409 Conflict"})
+def _present(data: GitLabData, name: str) -> State | None:
+    state = data.states.get(name)
+    if state is None or state.deleted_at is None:
+        return state
+    if (data.now() - state.deleted_at).total_seconds() >= data.config.deleting_seconds:
+        del data.states[name]
+        return None
+    # Until the background job has deleted it, the name is nobody's.
+    raise ApiError.unprocessable("Terraform::RemoteStateHandler::StateDeletedError")
+
+
+def _made(data: GitLabData, name: str) -> State:
+    return _present(data, name) or data.states.setdefault(name, State(name))
+
+
+def _holds_lock(state: State, lock_id: str | None) -> bool:
+    return (state.lock["ID"] if state.lock else None) == lock_id
 
 
 @router.get("")
@@ -50,8 +63,10 @@ async def write(name: str, request: Request, _: StateWriter, data: Data) -> Resp
     if len(body) > data.config.max_state_bytes:
         raise ApiError(413, {"message": "413 Request Entity Too Large"})
     serial = _serial(body)
-    state = data.states.setdefault(name, State(name))
-    _check_lock(state, request.query_params.get("ID"))
+    state = _made(data, name)
+    if not _holds_lock(state, request.query_params.get("ID")):
+        status = data.config.locked_status
+        raise ApiError(status, {"message": f"{status} {'Conflict' if status == 409 else 'Internal Server Error'}"})
     if serial in state.versions:
         raise ApiError.unprocessable("Validation failed: Version has already been taken")
     state.versions[serial] = body
@@ -72,9 +87,10 @@ def _serial(body: bytes) -> int:
 
 @router.delete("")
 async def delete(name: str, _: StateWriter, data: Data) -> Response:
-    """Delete the state with all its versions."""
-    _find(data, name)
-    del data.states[name]
+    """Delete the state with all its versions, a little later; one that is locked stays, and nobody is told so."""
+    state = _find(data, name)
+    if state.lock is None:
+        state.deleted_at = data.now()
     return Response(status_code=200)
 
 
@@ -82,7 +98,7 @@ async def delete(name: str, _: StateWriter, data: Data) -> Response:
 async def lock(name: str, request: Request, caller: StateWriter, data: Data) -> Response:
     """Take the lock, or answer 409 and say who holds it."""
     info = await _lock_info(request, caller)
-    state = data.states.setdefault(name, State(name))
+    state = _made(data, name)
     if state.lock is not None:
         # GitLab keeps who, when and which; the rest of what it answers is the asker's own.
         holder = {key: state.lock[key] for key in ("ID", "Who", "Created")}
@@ -105,10 +121,10 @@ async def _lock_info(request: Request, caller: Caller) -> dict[str, str]:
 @router.delete("/lock")
 async def unlock(name: str, request: Request, _: StateWriter, data: Data) -> Response:
     """Give the lock back; without an ID it is taken away by force. Terraform accepts 200 and nothing else."""
-    state = data.states.setdefault(name, State(name))
     lock_id = request.query_params.get("ID") or _body_id(await request.body())
-    if lock_id is not None:
-        _check_lock(state, lock_id)
+    state = _made(data, name)
+    if lock_id is not None and not _holds_lock(state, lock_id):
+        raise ApiError(409, {"message": "409 Conflict"})
     state.lock = None
     return Response(status_code=200)
 

@@ -11,6 +11,8 @@ from .flow import pipeline_status
 
 __all__ = [
     "approval_view",
+    "bridge_view",
+    "brief_view",
     "commit_view",
     "deployment_view",
     "job_view",
@@ -93,7 +95,8 @@ def project_view(config: GitLabLabConfig, base: str) -> dict[str, Any]:
     }
 
 
-def _brief(pipeline: Pipeline, config: GitLabLabConfig, base: str) -> dict[str, Any]:
+def brief_view(pipeline: Pipeline, config: GitLabLabConfig, base: str) -> dict[str, Any]:
+    """A pipeline as lists have it: without who started it."""
     return {
         "id": pipeline.id,
         "iid": pipeline.id,
@@ -120,7 +123,7 @@ def pipeline_view(pipeline: Pipeline, config: GitLabLabConfig, base: str) -> dic
         "finished_at": when(finished),
         "duration": _seconds(started, finished),
     }
-    return _brief(pipeline, config, base) | more
+    return brief_view(pipeline, config, base) | more
 
 
 def job_view(job: Job, config: GitLabLabConfig, base: str, commit: Commit | None = None) -> dict[str, Any]:
@@ -141,13 +144,22 @@ def job_view(job: Job, config: GitLabLabConfig, base: str, commit: Commit | None
         "failure_reason": job.failure_reason or None,
         "user": user_view(job.user, base),
         "commit": commit_view(commit) if commit else None,
-        "pipeline": _brief(job.pipeline, config, base),
+        "pipeline": brief_view(job.pipeline, config, base),
         "web_url": f"{base}/{config.project.path}/-/jobs/{job.id}",
         "project": {"ci_job_token_scope_enabled": True},
         "artifacts": [],
         "runner": None,
         "tag_list": [],
     }
+
+
+_OF_A_RUNNER = frozenset({"artifacts", "runner", "tag_list"})
+
+
+def bridge_view(job: Job, config: GitLabLabConfig, base: str, commit: Commit | None = None) -> dict[str, Any]:
+    """A trigger job, with the pipeline that it started."""
+    view = {key: value for key, value in job_view(job, config, base, commit).items() if key not in _OF_A_RUNNER}
+    return view | {"downstream_pipeline": brief_view(job.downstream, config, base) if job.downstream else None}
 
 
 def approval_view(approval: Approval, base: str) -> dict[str, Any]:

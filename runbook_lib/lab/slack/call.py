@@ -39,6 +39,12 @@ class Call:
         """A truth value; forms write 1 or true."""
         return self.get(name, default=False) in {True, "true", "True", "1"}
 
+    def needs(self, scope: str) -> None:
+        """Refuse the call if the token was not granted the scope."""
+        granted = self.workspace.config.scopes
+        if scope not in granted:
+            raise SlackRefusal("missing_scope", needed=scope, provided=",".join(granted))
+
     def page(self, items: list[Json], default: int = 100) -> tuple[list[Json], str]:
         """One page of the items and the cursor of the next, empty at the end."""
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from .call import Call
@@ -13,8 +12,8 @@ from .workspace import Channel, Json
 
 __all__ = ["post_message", "read_content", "update"]
 
-TEXT_CUT = 40_000
-TS = re.compile(r"\d{10}\.\d{6}")
+TEXT_CUT = 40_000  # of a post; longer ones are cut without a word
+TEXT_UPDATED = 4_000  # of an update; longer ones are refused
 
 
 def read_content(call: Call) -> Json:
@@ -40,38 +39,40 @@ def _metadata(given: Any) -> Json:
 
 
 def post_message(call: Call) -> Json:
-    """chat.postMessage; a `client_msg_id` seen before gives the message that it made, as Slack does."""
+    """chat.postMessage; the same arguments twice make two messages."""
     channel = call.workspace.channel(call.need("channel", "channel_not_found"), by_name=True)
+    if channel.is_archived:
+        raise SlackRefusal("is_archived")
     if not channel.is_member:
         raise SlackRefusal("not_in_channel")
     content = read_content(call) | _thread(call, channel)
-    key = str(call.get("client_msg_id"))
-    before = next((m for m in channel.messages if key and m.get("client_msg_id") == key), None)
-    if before is None:
-        call.workspace.admit(channel)
-        before = call.workspace.post(channel, content | ({"client_msg_id": key} if key else {}))
-    return {"ok": True, "channel": channel.id, "ts": before["ts"], "message": before}
+    call.workspace.admit(channel)
+    message = call.workspace.post(channel, content)
+    return {"ok": True, "channel": channel.id, "ts": message["ts"], "message": message}
 
 
 def _thread(call: Call, channel: Channel) -> Json:
+    """The thread of a reply; a parent that is gone makes it a message of the channel's own, without a word."""
     thread = str(call.get("thread_ts"))
-    if not thread:
-        return {}
-    if not TS.fullmatch(thread):
-        raise SlackRefusal("invalid_thread_ts")
-    parent = channel.find(thread)
+    parent = channel.find(thread) if thread else None
     if parent is None:
-        raise SlackRefusal("thread_not_found")
+        return {}
     broadcast = {"subtype": "thread_broadcast"} if call.flag("reply_broadcast") else {}
     return {"thread_ts": parent.get("thread_ts", thread), **broadcast}
 
 
 def update(call: Call) -> Json:
-    """chat.update; takes a channel id alone."""
+    """chat.update; takes a channel id alone, and changes what this app posted by its token."""
     channel = call.workspace.channel(call.need("channel", "channel_not_found"))
+    if channel.is_archived:
+        raise SlackRefusal("is_inactive")
     message = channel.find(call.need("ts", "message_not_found"))
-    if message is None:
+    if message is None or message.get("subtype") == "tombstone":
         raise SlackRefusal("message_not_found")
+    if message.get("subtype") == "bot_message":
+        raise SlackRefusal("cant_update_message")
+    if len(str(call.get("text"))) > TEXT_UPDATED:
+        raise SlackRefusal("msg_too_long")
     content = read_content(call)
     message.pop("blocks", None)
     message |= content | {"edited": {"user": message["user"], "ts": call.workspace.next_ts()}}

@@ -9,7 +9,15 @@ __all__ = ["BOT_ID", "BOT_USER", "SCOPES", "TEAM", "SlackLabConfig", "SlackUser"
 TEAM = "T0RUNBOOK"
 BOT_ID = "B0RUNBOOK"
 BOT_USER = "U0RUNBOOK"
-SCOPES = ("chat:write", "files:write", "channels:read", "channels:history")
+SCOPES = (
+    "chat:write",
+    "files:write",
+    "files:read",
+    "channels:read",
+    "channels:history",
+    "groups:read",
+    "groups:history",
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,8 @@ class SlackLabConfig:
     """Tokens, people and channel of the workspace, and the GitLab on which the page's buttons act as `approver`.
 
     `webhook_path` is the secret path of the incoming webhook, below the server's address. `burst` messages
-    may come at once to a channel before the limit of one a second holds.
+    may come at once to a channel before the limit of one a second holds. A file is shared `share_delay` seconds after
+    Slack has said that it is.
     """
 
     bot_token: str = field(default="xoxb-lab-bot", repr=False)
@@ -44,6 +53,7 @@ class SlackLabConfig:
     users: tuple[SlackUser, ...] = _PEOPLE
     scopes: tuple[str, ...] = SCOPES
     burst: int = 20
+    share_delay: float = 0.2
     gitlab_url: str = ""
     gitlab_project: int = 42
     approver: str = "alex"

@@ -7,7 +7,7 @@ from .config import BOT_ID, BOT_USER, TEAM
 from .errors import SlackRefusal
 from .workspace import Channel, Json
 
-__all__ = ["auth_test", "history", "list_channels", "replies"]
+__all__ = ["auth_test", "describe_channel", "history", "list_channels", "list_own_channels", "replies"]
 
 
 def auth_test(call: Call) -> Json:
@@ -17,23 +17,55 @@ def auth_test(call: Call) -> Json:
 
 
 def _channel(channel: Channel) -> Json:
-    flags = {"is_channel": True, "is_group": False, "is_im": False, "is_mpim": False, "is_private": False}
-    flags |= {"is_shared": False, "is_org_shared": False}
-    flags |= {"is_archived": False, "is_general": channel.name == "general", "is_member": channel.is_member}
+    flags = {"is_channel": not channel.is_private, "is_group": channel.is_private, "is_private": channel.is_private}
+    flags |= {"is_im": False, "is_mpim": False, "is_shared": False, "is_org_shared": False}
+    flags |= {"is_archived": channel.is_archived, "is_general": channel.name == "general"}
+    flags |= {"is_member": channel.is_member}
     topic = {"value": "", "creator": "", "last_set": 0}
     about = {"created": 1, "creator": BOT_USER, "name_normalized": channel.name, "topic": topic, "purpose": topic}
     return {"id": channel.id, "name": channel.name, **flags, **about}
 
 
-def list_channels(call: Call) -> Json:
-    """conversations.list."""
-    page, cursor = call.page([_channel(channel) for channel in call.workspace.channels.values()])
+def _listed(call: Call, *, own: bool) -> Json:
+    kinds = set(str(call.get("types") or "public_channel").replace(" ", "").split(","))
+    if kinds - {"public_channel", "private_channel", "im", "mpim"}:
+        raise SlackRefusal("invalid_types")
+    for kind, scope in (("public_channel", "channels:read"), ("private_channel", "groups:read")):
+        if kind in kinds:
+            call.needs(scope)
+    found = [
+        channel
+        for channel in call.workspace.channels.values()
+        if ("private_channel" if channel.is_private else "public_channel") in kinds
+        and not (channel.is_archived and call.flag("exclude_archived"))
+        and (channel.is_member or not (own or channel.is_private))
+    ]
+    page, cursor = call.page([_channel(channel) for channel in found])
     return {"ok": True, "channels": page, "response_metadata": {"next_cursor": cursor}}
+
+
+def list_channels(call: Call) -> Json:
+    """conversations.list: public channels unless `types` says otherwise; private ones the app is in."""
+    return _listed(call, own=False)
+
+
+def list_own_channels(call: Call) -> Json:
+    """users.conversations: the channels that the app is in."""
+    return _listed(call, own=True)
+
+
+def describe_channel(call: Call) -> Json:
+    """conversations.info."""
+    channel = call.workspace.channel(call.need("channel", "channel_not_found"))
+    call.needs("groups:read" if channel.is_private else "channels:read")
+    return {"ok": True, "channel": _channel(channel)}
 
 
 def _read(call: Call) -> Channel:
     channel = call.workspace.channel(call.need("channel", "channel_not_found"))
-    if not channel.is_member:
+    call.needs("groups:history" if channel.is_private else "channels:history")
+    # Whoever archives a channel puts the apps out of it.
+    if not channel.is_member or channel.is_archived:
         raise SlackRefusal("not_in_channel")
     return channel
 

@@ -10,7 +10,7 @@ __all__ = ["Fault", "Faults"]
 
 
 class Fault(BaseModel):
-    """The next `times` calls of `method` (`*`: any; also `webhook` and `upload`) fail.
+    """The next `times` calls of `method` (`*`: any; also `webhook` and `upload`) fail; `share`: the file is lost.
 
     With `error`: Slack's `{"ok": false, "error": …}`, `needed` being the scope that is missing. With `status`: that
     HTTP status, 429 with `retry_after` seconds. `after`: the call is carried out first and only its answer is lost.
@@ -33,10 +33,10 @@ class Faults:
 
     waiting: list[Fault] = field(default_factory=list)
 
-    def take(self, method: str) -> Fault | None:
-        """The fault that strikes this call, counted down."""
+    def take(self, method: str, *, exactly: bool = False) -> Fault | None:
+        """The fault that strikes this call, counted down; `exactly` heeds none that is for any call."""
         for fault in self.waiting:
-            if fault.method in {"*", method}:
+            if fault.method in ({method} if exactly else {"*", method}):
                 fault.times -= 1
                 if not fault.times:
                     self.waiting.remove(fault)

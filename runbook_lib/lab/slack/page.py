@@ -8,18 +8,30 @@ from pathlib import Path
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse, JSONResponse, Response
+from pydantic import BaseModel, ConfigDict
 
 from .config import BOT_USER
 from .faults import Fault, Faults
 from .pipeline import Answer, approve, read_pipelines
-from .workspace import Json, Workspace
+from .workspace import Channel, Json, Workspace
 
-__all__ = ["Page"]
+__all__ = ["ChannelChange", "Page"]
 
 STATIC = Path(__file__).parent / "static"
 # Texts come from outside: should the page's escaping ever fail, the browser still runs no script but ours.
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:"
 HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+class ChannelChange(BaseModel):
+    """What becomes of a channel; what is not named stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = None
+    is_archived: bool | None = None
+    is_private: bool | None = None
+    is_member: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,8 @@ class Page:
         router.add_api_route("/", self.index, methods=["GET"])
         router.add_api_route("/static/{name}", self.static, methods=["GET"])
         router.add_api_route("/lab/slack/messages", self.messages, methods=["GET"])
+        router.add_api_route("/lab/slack/messages/{ts}", self.delete, methods=["DELETE"])
+        router.add_api_route("/lab/slack/channels/{channel}", self.change_channel, methods=["POST"])
         router.add_api_route("/lab/slack/view", self.view, methods=["GET"])
         router.add_api_route("/lab/slack/files/{file_id}", self.file, methods=["GET"])
         router.add_api_route("/lab/slack/faults", self.add_fault, methods=["POST"])
@@ -56,10 +70,31 @@ class Page:
 
     async def messages(self, channel: str = "") -> Json:
         """The messages of a channel, threads folded into `replies`, oldest first."""
-        found = self.workspace.channel(channel or self.workspace.home.id, by_name=True)
+        self.workspace.settle()
+        found = self._channel(channel or self.workspace.home.id)
         parents = [m for m in found.messages if m.get("thread_ts", m["ts"]) == m["ts"]]
         threads = [{**parent, "replies": found.replies(parent["ts"])} for parent in parents]
         return {"channel": {"id": found.id, "name": found.name}, "messages": threads}
+
+    async def delete(self, ts: str) -> Json:
+        """Delete a message of the home channel, as somebody may in Slack."""
+        if not self.workspace.home.delete(ts):
+            raise HTTPException(404)
+        return {"deleted": ts}
+
+    async def change_channel(self, channel: str, change: ChannelChange) -> Json:
+        """Give a channel a new name, archive it, make it private, put the app in or out; made if there is none."""
+        channels = self.workspace.channels
+        found = channels.setdefault(channel, Channel(channel, channel.lower(), is_member=False))
+        for name, value in change.model_dump(exclude_none=True).items():
+            setattr(found, name, value)
+        return {"id": found.id, "name": found.name, **change.model_dump()}
+
+    def _channel(self, given: str) -> Channel:
+        found = [c for c in self.workspace.channels.values() if given.removeprefix("#") in {c.id, c.name}]
+        if not found:
+            raise HTTPException(404)
+        return found[0]
 
     async def view(self) -> Json:
         """All that the page shows, in one answer."""

@@ -25,11 +25,28 @@ METHODS: dict[str, tuple[str, Method]] = {
     "auth.test": ("", conversations.auth_test),
     "chat.postMessage": ("chat:write", chat.post_message),
     "chat.update": ("chat:write", chat.update),
-    "conversations.history": ("channels:history", conversations.history),
-    "conversations.list": ("channels:read", conversations.list_channels),
-    "conversations.replies": ("channels:history", conversations.replies),
+    "conversations.history": ("", conversations.history),
+    "conversations.info": ("", conversations.describe_channel),
+    "conversations.list": ("", conversations.list_channels),
+    "conversations.replies": ("", conversations.replies),
     "files.completeUploadExternal": ("files:write", files.complete_upload),
     "files.getUploadURLExternal": ("files:write", files.get_upload_url),
+    "files.info": ("files:read", files.file_info),
+    "users.conversations": ("", conversations.list_own_channels),
+}
+# What an incoming webhook answers in, by the word; 400 for the others.
+WEBHOOK_STATUS = {
+    "action_prohibited": 403,
+    "invalid_token": 403,
+    "posting_to_general_channel_denied": 403,
+    "team_disabled": 403,
+    "channel_not_found": 404,
+    "no_active_hooks": 404,
+    "no_service": 404,
+    "no_service_id": 404,
+    "no_team": 404,
+    "channel_is_archived": 410,
+    "rollup_error": 500,
 }
 
 
@@ -54,6 +71,7 @@ class WebApi:
         fault = self.faults.take(method)
         if fault and not fault.after:
             return _struck(fault, headers)
+        self.workspace.settle()
         try:
             body = self._carry_out(method, await read_arguments(request), request)
         except SlackRefusal as refusal:
@@ -69,10 +87,12 @@ class WebApi:
         if method not in METHODS:
             raise SlackRefusal("unknown_method", req_method=method)
         scope, carry_out = METHODS[method]
-        granted = self.workspace.config.scopes
-        if scope and scope not in granted:
-            raise SlackRefusal("missing_scope", needed=scope, provided=",".join(granted))
-        return carry_out(Call(self.workspace, arguments, base))
+        call = Call(self.workspace, arguments, base)
+        if scope:
+            call.needs(scope)
+        if carry_out is files.complete_upload:
+            return files.complete_upload(call, lost=self.faults.take("share", exactly=True) is not None)
+        return carry_out(call)
 
     def _authenticate(self, token: str) -> None:
         config = self.workspace.config
@@ -97,11 +117,11 @@ class WebApi:
         if fault and not fault.after:
             return _struck(fault, {}, plain=True)
         if not _same(f"/services/{secret}", self.workspace.config.webhook_path):
-            return PlainTextResponse("no_service", status_code=404)
+            return _said("no_service")
         try:
             self._from_webhook(await request.body())
         except SlackRefusal as refusal:
-            return PlainTextResponse(refusal.code, status_code=400)
+            return _said(refusal.code)
         except RateLimitedError as limited:
             return _too_many(limited.retry_after, {})
         return _struck(fault, {}, plain=True) if fault else PlainTextResponse("ok")
@@ -113,6 +133,8 @@ class WebApi:
             raise SlackRefusal("invalid_payload") from None
         if not isinstance(payload, dict):
             raise SlackRefusal("invalid_payload")
+        if self.workspace.home.is_archived:
+            raise SlackRefusal("channel_is_archived")
         blocks = check_blocks(payload.get("blocks") or [])
         text = str(payload.get("text") or "")
         if not text.strip() and not blocks:
@@ -149,9 +171,13 @@ def _struck(fault: Fault, headers: dict[str, str], *, plain: bool = False) -> Re
     if fault.status != 200:
         return PlainTextResponse("upstream failure", status_code=fault.status, headers=headers)
     if plain:
-        return PlainTextResponse(fault.error, status_code=404 if fault.error == "no_service" else 400)
+        return _said(fault.error)
     needed = {"needed": fault.needed, "provided": ""} if fault.needed else {}
     return JSONResponse({"ok": False, "error": fault.error or "internal_error", **needed}, headers=headers)
+
+
+def _said(word: str) -> Response:
+    return PlainTextResponse(word, status_code=WEBHOOK_STATUS.get(word, 400))
 
 
 def _too_many(retry_after: int, headers: dict[str, str]) -> Response:

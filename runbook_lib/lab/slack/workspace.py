@@ -18,11 +18,13 @@ Json = dict[str, Any]
 
 @dataclass
 class Channel:
-    """A public channel; `messages` in the order of posting, replies among them."""
+    """A channel; `messages` in the order of posting, replies among them."""
 
     id: str
     name: str
     is_member: bool
+    is_private: bool = False
+    is_archived: bool = False
     messages: list[Json] = field(default_factory=list)
     recent: deque[float] = field(default_factory=deque)
 
@@ -33,6 +35,20 @@ class Channel:
     def replies(self, ts: str) -> list[Json]:
         """The thread's messages, its parent left out."""
         return [m for m in self.messages if m.get("thread_ts") == ts and m["ts"] != ts]
+
+    def delete(self, ts: str) -> bool:
+        """Delete a message; of a thread's parent a tombstone stays, and the thread with it."""
+        message = self.find(ts)
+        if message is None:
+            return False
+        if self.replies(ts):
+            kept = {key: message[key] for key in message if key in {"type", "ts", "thread_ts"} or "reply" in key}
+            message.clear()
+            gone = {"subtype": "tombstone", "text": "This message was deleted.", "user": "USLACKBOT", "hidden": True}
+            message |= kept | gone
+        else:
+            self.messages.remove(message)
+        return True
 
 
 @dataclass
@@ -47,6 +63,8 @@ class File:
     title: str = ""
     content: bytes | None = None
     snippet_type: str = ""
+    completed: bool = False
+    shares: Json = field(default_factory=dict)
 
 
 class Workspace:
@@ -56,6 +74,7 @@ class Workspace:
         self.config = config
         self.clock = clock
         self.files: dict[str, File] = {}
+        self._later: list[tuple[float, Callable[[], None]]] = []
         self._last_ts = 0
         home = Channel(config.channel_id, config.channel, is_member=True)
         others = (Channel("C0GENERAL", "general", is_member=False),)
@@ -72,9 +91,21 @@ class Workspace:
         if found is None and by_name:
             name = str(given).removeprefix("#")
             found = next((c for c in self.channels.values() if c.name == name), None)
-        if found is None:
+        # Of a private channel nobody learns who is not in it.
+        if found is None or (found.is_private and not found.is_member and not found.is_archived):
             raise SlackRefusal("channel_not_found")
         return found
+
+    def later(self, seconds: float, do: Callable[[], None]) -> None:
+        """Do something once so many seconds are over."""
+        self._later.append((self.clock() + seconds, do))
+
+    def settle(self) -> None:
+        """Do what is due."""
+        due = [do for moment, do in self._later if moment <= self.clock()]
+        self._later = [(moment, do) for moment, do in self._later if moment > self.clock()]
+        for do in due:
+            do()
 
     def next_ts(self) -> str:
         """A timestamp that no message has yet."""

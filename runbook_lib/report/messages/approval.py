@@ -12,7 +12,7 @@ from ...models.plan import PlanSummary
 from ...models.risk import Risk, RiskLevel
 from ...wording import NO_CHANGE, opening, party_in_full, rare_counts, said_by
 from .blocks import Block, actions, bullets, compose, context, fields, header, link_button, section
-from .text import code, line, moment, plural, prose
+from .text import code, line, moment, plural
 from .words import attached, finding_line, sorted_findings, waiver_line
 
 __all__ = ["apply_began", "approval_request", "decision"]
@@ -171,6 +171,7 @@ def _verdict(record: DecisionRecord) -> tuple[str, str]:
 
 def _decision_line(one: Decision) -> str:
     said = "approved" if one.approved else "rejected"
-    reason = f": {prose(one.reason, 500)}" if one.reason else ""
+    # On one line: a second one could read like another person's answer.
+    reason = f": {line(one.reason, 500)}" if one.reason else ""
     idle = f" It does not count: {line(one.why_not, 300)}" if one.counts is False else ""
     return f"*{line(one.user, 80)}* {said} {moment(one.at)} ({line(said_by(one.source), 60)}){reason}{idle}"

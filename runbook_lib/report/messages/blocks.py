@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...models.messages import Message, MessageFile
-from .text import clean, clip
+from .text import clean, clip, signless
 
 __all__ = ["Block", "actions", "bullets", "compose", "context", "fields", "header", "link_button", "section"]
 
@@ -86,7 +86,7 @@ def compose(text: str, body: Sequence[Block], tail: Sequence[Block] = (), files:
             kept.append(context(f"… {len(body) - len(kept)} more parts did not fit; the run folder has them."))
             break
         kept.append(block)
-    return Message(text=clip(" ".join(clean(text).split()), 1_000), blocks=(*kept, *tail), files=tuple(files))
+    return Message(text=clip(" ".join(signless(clean(text)).split()), 1_000), blocks=(*kept, *tail), files=tuple(files))
 
 
 def _size(blocks: Sequence[Block]) -> int:

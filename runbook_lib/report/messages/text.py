@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["clean", "clip", "code", "duration", "line", "moment", "plural", "prose"]
+__all__ = ["clean", "clip", "code", "duration", "line", "moment", "plural", "prose", "signless"]
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# What is not seen and yet is there: format and direction signs, fillers, joiners, variation selectors, tags.
+_UNSEEN = re.compile(
+    r"[\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
+    r"\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# Slack draws these, and the codes, as the pictures that our own signs are.
+_PICTURE = re.compile(
+    r"[\u203c\u2049\u231a\u231b\u2328\u23cf\u23e9-\u23fa\u25aa\u25ab\u25b6\u25c0\u25fb-\u25fe\u2600-\u27bf\u2934\u2935"
+    r"\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+)
+# `:lock:`; a piece of an IPv6 address is none.
+_CODE = re.compile(r":(?=(?![0-9a-f]{1,4}:)[a-z0-9_+'-]{1,100}:)", re.IGNORECASE)
 # An entity, or a time of ours, that the cut has left without its end.
 _PARTIAL = re.compile(r"(?:&[a-z]{0,4}|<[^>]*)$")
 
@@ -23,12 +37,22 @@ def clip(text: str, limit: int) -> str:
 def clean(text: str) -> str:
     """The text without signs that no message should carry; neither escaped nor cut."""
     # Half surrogates can't be written as UTF-8; control and direction signs can make a text look like another.
-    return _CONTROL.sub(" ", text.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n"))
+    seen = _UNSEEN.sub("", text.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n"))
+    return _CONTROL.sub(" ", seen)
+
+
+def signless(text: str) -> str:
+    """The text with the names of pictures in place of them, and with no code that Slack makes one of."""
+    return _CODE.sub(": ", _PICTURE.sub(_named, text))
+
+
+def _named(match: re.Match[str]) -> str:
+    return f"[{unicodedata.name(match[0], 'picture').lower()}]"
 
 
 def prose(text: str, limit: int = 1_500) -> str:
-    """A text of several lines, with nothing in it that Slack reads as a mention or a link."""
-    return clip(html.escape(clean(text).strip(), quote=False), limit)
+    """A text of several lines, with nothing in it that Slack reads as a mention or a link, or draws as a sign."""
+    return clip(html.escape(signless(clean(text)).strip(), quote=False), limit)
 
 
 def line(text: str, limit: int = 300) -> str:
@@ -37,8 +61,9 @@ def line(text: str, limit: int = 300) -> str:
 
 
 def code(text: str, limit: int = 150) -> str:
-    """A name or an address in code style; empty for an empty text."""
-    inner = line(text.replace("`", "'"), limit)
+    """A name or an address in code style, in which Slack leaves codes alone; empty for an empty text."""
+    plain = " ".join(_PICTURE.sub(_named, clean(text)).replace("`", "'").split())
+    inner = clip(html.escape(plain, quote=False), limit)
     return f"`{inner}`" if inner else ""
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from runbook_lib.adapters.outbox import Outbox
 from runbook_lib.adapters.store import RunStore
-from runbook_lib.errors import ChatError, MessageRefusedError
-from runbook_lib.models.messages import Message, MessageFile, Reference
+from runbook_lib.errors import ChatError, ChatSilentError, MessageDoubtedError, MessageRefusedError
+from runbook_lib.models.messages import Message, MessageFile, Reference, Thread
 
 CREDENTIAL = "xoxb-of-this-run"
 BOARD = Message(text="board", blocks=({"type": "divider"},))
@@ -26,7 +26,11 @@ class Killed(BaseException):
 class FakeSlack:
     """A Slack that keeps what it takes, and fails on demand: `troubles` come one a call, None being none."""
 
+    channel = "#infra-changes"
+
     def __init__(self, *troubles: BaseException | None, lose_answers: bool = False) -> None:
+        self.resumed: list[Thread] = []
+        self.gone: set[str] = set()
         self.posted: list[tuple[str, str | None, str]] = []
         self.blocks: list[int] = []
         self.files: list[tuple[str, str | None]] = []
@@ -40,6 +44,9 @@ class FakeSlack:
         if trouble:
             raise trouble
 
+    def resume(self, thread: Thread) -> None:
+        self.resumed.append(thread)
+
     def post(self, message: Message, thread_ts: str | None = None, broadcast: bool = False, key: str = "") -> Reference:
         if not self._lose_answers:
             self._trouble()
@@ -49,10 +56,16 @@ class FakeSlack:
             self.broadcasts.append(broadcast)
         if self._lose_answers:
             self._trouble()
-        return Reference(channel="C1", ts=str(len(self.posted)))
+        return self._reference(len(self.posted))
+
+    def _reference(self, number: int) -> Reference:
+        thread = self.posted[number - 1][1] or ""
+        return Reference(channel="C1", ts=str(number), thread="" if thread in self.gone else thread)
 
     def update(self, reference: Reference, message: Message) -> Reference:
         self._trouble()
+        if reference.ts in self.gone:
+            raise MessageRefusedError("gone", code="message_not_found", instead="anew")
         self.updated.append((reference.ts, message.text))
         return reference
 
@@ -62,7 +75,7 @@ class FakeSlack:
 
     def find(self, key: str, thread_ts: str | None = None) -> Reference | None:
         keys = [k for _, _, k in self.posted]
-        return Reference(channel="C1", ts=str(keys.index(key) + 1)) if key in keys else None
+        return self._reference(keys.index(key) + 1) if key in keys else None
 
     def has_file(self, name: str, thread_ts: str | None = None) -> bool:
         return (name, thread_ts) in self.files
@@ -201,14 +214,14 @@ def test_update_that_fails_waits_for_the_next_step(outbox: Outbox) -> None:
 
 
 def test_refused_blocks_are_sent_as_text(outbox: Outbox) -> None:
-    slack = FakeSlack(MessageRefusedError("no", code="msg_blocks_too_long"))
+    slack = FakeSlack(MessageRefusedError("no", code="msg_blocks_too_long", instead="text"))
     outbox.add("board", BOARD)
     assert outbox.deliver(slack).sent == ("board",)
     assert (slack.texts, slack.blocks) == (["board"], [0])
 
 
 def test_reply_whose_thread_was_deleted_goes_to_the_channel(outbox: Outbox) -> None:
-    slack = FakeSlack(None, MessageRefusedError("gone", code="thread_not_found"))
+    slack = FakeSlack(None, MessageRefusedError("gone", code="thread_not_found", instead="thread"))
     outbox.add("board", BOARD)
     outbox.add("failure", REPLY, thread="board")
     outbox.deliver(slack)
@@ -288,3 +301,102 @@ def test_a_secret_in_a_message_does_not_make_it_somebody_else_s(tmp_path: Path) 
     outbox, slack = Outbox(store, CREDENTIAL), FakeSlack()
     outbox.add("board", Message(text="the password is hunter2"))
     assert (outbox.deliver(slack).sent, slack.texts) == (("board",), ["the password is [MASKED]"])
+
+
+def test_a_board_that_was_deleted_is_posted_anew_and_what_is_told_next_finds_its_thread(outbox: Outbox) -> None:
+    slack = FakeSlack()
+    outbox.add("board", BOARD)
+    outbox.deliver(slack)
+    slack.gone.add("1")
+    outbox.add_update("board", Message(text="renewed"))
+    outbox.add("plan", REPLY, thread="board")
+    assert outbox.deliver(slack).waiting == ()
+    assert [(text, thread) for text, thread, _ in slack.posted[1:]] == [("renewed", None), ("reply", "2")]
+    assert outbox.references["board"].ts == "2"
+
+
+def test_a_reply_that_found_no_thread_ends_it_and_the_next_board_begins_another(outbox: Outbox) -> None:
+    slack = FakeSlack()
+    outbox.add("board", BOARD)
+    outbox.deliver(slack)
+    slack.gone.add("1")
+    outbox.add("plan", REPLY, thread="board")
+    outbox.deliver(slack)
+    assert "board" not in outbox.references
+    outbox.add("board", BOARD)
+    outbox.add("apply", REPLY, thread="board")
+    outbox.deliver(slack)
+    assert [thread for _, thread, _ in slack.posted] == [None, "1", None, "3"]
+
+
+def test_a_channel_without_threads_keeps_its_board(outbox: Outbox) -> None:
+    slack = FakeSlack(None, MessageRefusedError("no replies", instead="channel"))
+    outbox.add("board", BOARD)
+    outbox.add("plan", REPLY, thread="board", broadcast=True)
+    assert outbox.deliver(slack).error is None
+    assert [thread for _, thread, _ in slack.posted] == [None, None]
+    assert slack.broadcasts == [False, False]
+    assert "board" in outbox.references
+
+
+def test_a_message_that_may_bear_no_mark_is_sent_without(outbox: Outbox) -> None:
+    slack = FakeSlack(MessageRefusedError("no metadata", instead="unmarked"))
+    outbox.add("board", BOARD)
+    assert outbox.deliver(slack).sent == ("board",)
+    assert [key for _, _, key in slack.posted] == [""]
+
+
+@pytest.mark.parametrize("instead", ["text", "unmarked", "channel", "thread", "anew", ""])
+def test_what_is_refused_in_every_form_is_set_aside(outbox: Outbox, instead: str) -> None:
+    slack = FakeSlack(None, *[MessageRefusedError("no", code="x", instead=instead)] * 3)
+    outbox.add("board", BOARD)
+    outbox.add("plan", BOARD, thread="board")
+    delivery = outbox.deliver(slack)
+    assert (delivery.sent, delivery.refused, delivery.waiting) == (("board",), ("plan",), ())
+
+
+def test_a_word_that_nobody_explained_holds_up_no_other_message_and_is_believed_the_second_time(outbox: Outbox) -> None:
+    doubt = MessageDoubtedError("Slack refused: brand_new_code")
+    slack = FakeSlack(None, doubt)
+    outbox.add("board", BOARD)
+    outbox.add("plan", REPLY, thread="board")
+    outbox.add("apply", REPLY, thread="board")
+    first = outbox.deliver(slack)
+    assert (first.sent, first.waiting, first.refused) == (("board", "apply"), ("plan",), ())
+    slack._troubles = [doubt]
+    second = outbox.deliver(slack)
+    assert (second.waiting, second.refused) == ((), ("plan",))
+
+
+def test_a_thread_whose_beginning_is_refused_in_an_unknown_word_waits_as_a_whole(outbox: Outbox) -> None:
+    slack = FakeSlack(MessageDoubtedError("Slack refused: brand_new_code"))
+    outbox.add("board", BOARD)
+    outbox.add("plan", REPLY, thread="board")
+    assert outbox.deliver(slack).waiting == ("board", "plan")
+    assert outbox.deliver(slack).sent == ("board", "plan")
+
+
+def test_a_chat_that_keeps_silent_is_asked_once_and_with_less_patience_from_then_on(outbox: Outbox) -> None:
+    slack = FakeSlack(ChatSilentError("no answer"))
+    outbox.add("board", BOARD)
+    outbox.add("plan", REPLY, thread="board")
+    outbox.deliver(slack)
+    assert slack.posted == []
+    outbox.deliver(slack)
+    assert [thread.silent for thread in slack.resumed] == [False, True]
+
+
+def test_silence_over_a_file_is_waited_for_once(outbox: Outbox) -> None:
+    slack = FakeSlack(None, ChatSilentError("no answer"))
+    outbox.add("plan", Message(text="plan", files=(MessageFile(name="plan.txt", title="Plan", content="+ x"),)))
+    outbox.add_file("plan/more.txt", MessageFile(name="more.txt", title="More", content="x"), "plan")
+    assert outbox.deliver(slack).waiting == ("plan/plan.txt", "plan/more.txt")
+    assert slack.files == [("plan.txt", "1")]
+
+
+def test_the_channel_that_a_message_found_is_known_to_the_next_delivery(outbox: Outbox) -> None:
+    slack = FakeSlack()
+    outbox.add("board", BOARD)
+    outbox.deliver(slack)
+    outbox.deliver(slack)
+    assert [(thread.channel, thread.named) for thread in slack.resumed] == [("", ""), ("C1", "#infra-changes")]

@@ -11,31 +11,82 @@ from urllib.error import HTTPError, URLError
 import pytest
 import slack_sdk.errors
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry import ConnectionErrorRetryHandler
+from slack_sdk.http_retry.request import HttpRequest
+from slack_sdk.http_retry.state import RetryState
 from slack_sdk.webhook import WebhookResponse
 
-from runbook_lib.adapters.slack_errors import FOREIGN, SlackMessageError, translate, webhook_refused
+from runbook_lib.adapters.slack import _handlers
+from runbook_lib.adapters.slack_errors import (
+    FOREIGN,
+    MEANINGS,
+    Fate,
+    SlackDoubtError,
+    SlackMessageError,
+    SlackSilentError,
+    SlackUncertainError,
+    translate,
+    webhook_refused,
+)
 from runbook_lib.errors import SlackError
 
-# Slack's published errors of the methods that a run calls.
-DOCUMENTED = """
-access_denied account_inactive as_user_not_supported block_mismatch cannot_reply_to_message channel_not_found
-deprecated_endpoint duplicate_channel_not_found duplicate_message_not_found ekm_access_denied enterprise_is_restricted
-external_channel_migrating fatal_error file_not_found internal_error invalid_arg_name invalid_arguments
-invalid_array_arg invalid_attachments invalid_auth invalid_blocks invalid_blocks_format invalid_charset
-invalid_form_data invalid_metadata_format invalid_metadata_schema invalid_post_type is_archived
-message_limit_exceeded message_not_found messages_tab_disabled metadata_must_be_sent_from_app metadata_too_large
-method_deprecated missing_post_type missing_scope msg_blocks_too_long msg_too_long no_permission no_text
-not_allowed_token_type not_authed not_in_channel org_login_required posting_to_general_channel_denied
-rate_limited ratelimited request_timeout restricted_action restricted_action_non_threadable_channel
-restricted_action_read_only_channel restricted_action_thread_locked restricted_action_thread_only_channel
-service_unavailable slack_connect_blocked_file_type team_access_not_granted team_added_to_org team_not_found
-thread_not_found token_expired token_revoked too_many_attachments too_many_contact_cards
-two_factor_setup_required unknown_method upload_error
-"""
-WEBHOOK_WORDS = """
-action_prohibited channel_is_archived channel_not_found invalid_payload invalid_token no_active_hooks no_service
-no_team no_text posting_to_general_channel_denied team_disabled too_many_attachments user_not_found
-"""
+# What becomes of a message, by the code in which chat.postMessage refuses it: all that Slack's reference lists, and
+# those that older editions of it had.
+POSTED = {
+    Fate.KEPT: """
+        access_denied accesslimited account_inactive app_access_restricted channel_not_found deprecated_endpoint
+        ekm_access_denied enterprise_is_restricted fatal_error internal_error invalid_auth invalid_charset
+        invalid_form_data invalid_post_type is_archived message_limit_exceeded messages_tab_disabled method_deprecated
+        missing_post_type no_permission not_allowed_token_type not_authed not_in_channel
+        org_login_required rate_limited ratelimited request_timeout restricted_action
+        restricted_action_read_only_channel restricted_action_thread_only_channel send_on_behalf_not_allowed
+        service_unavailable team_access_not_granted team_added_to_org team_not_found token_expired token_revoked
+        two_factor_setup_required""",
+    Fate.IN_WORDS: """
+        attachment_payload_limit_exceeded invalid_arguments invalid_blocks invalid_blocks_format msg_blocks_too_long""",
+    Fate.UNMARKED: """
+        invalid_metadata_format invalid_metadata_schema metadata_must_be_sent_from_app metadata_too_large""",
+    Fate.NEW_THREAD: "cannot_reply_to_message restricted_action_thread_locked",
+    Fate.TO_CHANNEL: "restricted_action_non_threadable_channel",
+    Fate.SET_ASIDE: """
+        agent_prompt_display_not_allowed as_user_not_supported draft_already_deleted draft_already_sent
+        draft_has_conflict draft_not_found duplicate_channel_not_found duplicate_message_not_found invalid_arg_name
+        invalid_array_arg markdown_text_conflict missing_file_data msg_too_long no_text
+        slack_connect_canvas_sharing_blocked slack_connect_file_link_sharing_blocked
+        slack_connect_lists_sharing_blocked too_many_attachments too_many_contact_cards""",
+}
+# What the other methods that a run calls have beside these.
+CHANGED = {
+    Fate.ANEW: "block_mismatch cant_update_message message_not_found",
+    Fate.KEPT: "external_channel_migrating is_inactive streaming_state_conflict update_failed",
+    Fate.IN_WORDS: "invalid_attachments",
+    Fate.SET_ASIDE: "cant_broadcast_message edit_window_closed no_dual_broadcast_content_update",
+}
+UPLOADED = {
+    Fate.KEPT: """
+        file_not_found file_update_failed file_uploads_disabled file_uploads_except_images_disabled invalid_channel
+        posting_to_channel_denied posting_to_general_channel_denied storage_limit_reached upload_error""",
+    Fate.SET_ASIDE: """
+        alt_txt_too_large blocked_file_type channels_limit_exceeded file_deleted file_type_not_allowed
+        file_upload_size_restricted missing_argument slack_connect_blocked_file_type snippet_too_large
+        unknown_snippet_type unknown_subtype""",
+}
+READ = {
+    Fate.NEW_THREAD: "invalid_thread_ts thread_not_found",
+    Fate.KEPT: """
+        invalid_cursor invalid_json invalid_limit invalid_metadata_filter_keys invalid_ts_latest invalid_ts_oldest
+        invalid_types json_not_object method_not_supported_for_channel_type pagination_not_available
+        timezone_count_failed unknown_method upgrade_required""",
+}
+BY_WEBHOOK = {
+    Fate.KEPT: """
+        action_prohibited channel_is_archived invalid_token no_active_hooks no_service no_service_id no_team
+        rollup_error team_disabled user_not_found""",
+    Fate.IN_WORDS: "invalid_payload",
+    Fate.SET_ASIDE: "missing_text_or_fallback_or_attachments",
+}
+TABLES = {"post": POSTED, "update": CHANGED, "upload": UPLOADED, "read": READ, "webhook": BY_WEBHOOK}
+CASES = [(code, fate) for table in TABLES.values() for fate, codes in table.items() for code in codes.split()]
 
 
 def api_error(status: int = 200, **data: Any) -> SlackApiError:
@@ -64,11 +115,18 @@ NETWORK = [
 ]
 
 
-@pytest.mark.parametrize("code", DOCUMENTED.split())
-def test_every_documented_refusal_has_words_and_a_remedy(code: str) -> None:
+@pytest.mark.parametrize(("code", "fate"), CASES)
+def test_every_documented_code_says_what_becomes_of_the_message_and_what_to_do(code: str, fate: Fate) -> None:
     error = translate(api_error(error=code), "#infra-changes")
-    assert error.message.startswith("Slack")
+    assert error.message.startswith("Slack: ")
+    assert error.message.endswith(f"({code})")
     assert error.remedy
+    refused = isinstance(error, SlackMessageError)
+    assert (refused, error.instead if refused else Fate.KEPT) == (fate is not Fate.KEPT, fate)
+
+
+def test_the_tables_hold_every_code_that_has_a_meaning_and_each_once() -> None:
+    assert sorted(code for code, _ in CASES) == sorted(MEANINGS)
 
 
 @pytest.mark.parametrize("kind", SDK_ERRORS)
@@ -84,11 +142,38 @@ def test_no_error_of_the_network_is_left_unmapped(error: Exception) -> None:
     assert translate(error, "#x").remedy
 
 
-@pytest.mark.parametrize("word", WEBHOOK_WORDS.split())
-def test_every_answer_of_a_webhook_has_a_remedy(word: str) -> None:
+@pytest.mark.parametrize("word", MEANINGS)
+def test_every_answer_of_a_webhook_means_the_same(word: str) -> None:
     error = webhook_refused(WebhookResponse(url="", status_code=400, body=word, headers={}), "#x")
-    assert error.message.startswith("Slack")
-    assert error.remedy
+    assert error.message == translate(api_error(error=word), "#x").message
+
+
+def test_a_word_that_slack_never_explained_is_doubted() -> None:
+    error = translate(api_error(error="never_heard_of"), "#x")
+    assert isinstance(error, SlackDoubtError)
+    assert "never_heard_of" in error.remedy
+
+
+@pytest.mark.parametrize("error", [TimeoutError("timed out"), URLError(TimeoutError("timed out"))])
+def test_silence_is_told_apart_from_a_lost_connection(error: Exception) -> None:
+    assert isinstance(translate(error, "#x"), SlackSilentError)
+    assert not isinstance(translate(ConnectionResetError(), "#x"), SlackSilentError)
+
+
+@pytest.mark.parametrize(
+    ("error", "uncertain"),
+    [
+        (ConnectionResetError(104, "reset"), True),
+        (http.client.RemoteDisconnected("closed"), True),
+        (api_error(502), True),
+        (URLError(ConnectionRefusedError(111, "refused")), False),
+        (api_error(error="no_text"), False),
+        (api_error(429), False),
+    ],
+    ids=["reset", "closed", "bad gateway", "refused", "no text", "rate limited"],
+)
+def test_what_may_have_arrived_is_told_apart_from_what_did_not(error: Exception, uncertain: bool) -> None:
+    assert isinstance(translate(error, "#x"), SlackUncertainError) is uncertain
 
 
 @pytest.mark.parametrize("code", ["invalid_blocks", "msg_blocks_too_long", "no_text", "thread_not_found"])
@@ -97,11 +182,6 @@ def test_refusal_of_the_content_is_told_apart(code: str) -> None:
     assert isinstance(error, SlackMessageError)
     assert error.code == code
     assert "50 items" in error.message
-
-
-@pytest.mark.parametrize("code", ["channel_not_found", "invalid_auth", "fatal_error", "never_heard_of"])
-def test_refusal_that_may_pass_is_no_refusal_of_the_content(code: str) -> None:
-    assert not isinstance(translate(api_error(error=code), "#x"), SlackMessageError)
 
 
 def test_missing_scope_is_named_even_if_slack_does_not() -> None:
@@ -113,3 +193,14 @@ def test_answer_that_is_no_json_points_at_the_address() -> None:
     error = translate(api_error(error="Received a response in a non-JSON format: " + "x" * 5_000), "#x")
     assert len(error.message) < 300
     assert "slack.api_url" in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [(URLError(TimeoutError("timed out")), False), (URLError(ConnectionResetError()), True)],
+    ids=str,
+)
+def test_only_a_lost_connection_is_tried_again_and_no_silence(error: Exception, again: bool) -> None:
+    request = HttpRequest(method="POST", url="https://slack.com/api/chat.update", headers={})
+    lost = next(handler for handler in _handlers() if isinstance(handler, ConnectionErrorRetryHandler))
+    assert lost.can_retry(state=RetryState(), request=request, error=error) is again

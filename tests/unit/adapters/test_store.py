@@ -134,3 +134,24 @@ def test_a_result_that_is_taken_away_while_it_is_read_is_none(tmp_path: Path, mo
     monkeypatch.setattr(RunStore, "exists", lambda store, relative: True)
     assert store.read_result("plan") is None
     assert store.results() == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said", "remedy"),
+    [
+        ("run.json", '{"x": ', "run.json: is no JSON", "begin a new run"),
+        ("run.json", "", "run.json: is no JSON", "begin a new run"),
+        ("run.json", "{}", "run.json: run_id: Field required", "begin a new run"),
+        ("02_plan/result.json", "[]", "result.json: Input should be an object", "or run the step plan again"),
+    ],
+)
+def test_a_broken_file_names_itself_and_the_way_on(
+    tmp_path: Path, name: str, content: str, said: str, remedy: str
+) -> None:
+    store = RunStore(tmp_path, "r1")
+    store.write_bytes(name, content.encode())
+    with pytest.raises(InputError) as caught:
+        store.read_model(name, Run if name == "run.json" else StepResult)
+    assert said in caught.value.message
+    assert "restore it from the artifacts" in caught.value.remedy.lower()
+    assert remedy in caught.value.remedy

@@ -99,8 +99,19 @@ def test_binary_that_is_too_old_is_refused_with_both_versions(tmp_path: Path) ->
 
 
 def test_named_binary_that_is_missing_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(TerraformError, match="'terraform-9' is not there"):
+    with pytest.raises(ConfigError, match=r"'terraform-9' is not there$"):
         find_binary("terraform-9", "1.5.0", environment(tmp_path))
+
+
+def test_named_binary_that_is_there_and_can_not_be_executed_says_so(tmp_path: Path) -> None:
+    plain = tmp_path / "terraform-plain"
+    plain.write_text("#!/bin/sh\n")
+    with pytest.raises(ConfigError, match="can't be executed") as caught:
+        find_binary(str(plain), "1.5.0", environment(tmp_path))
+    assert caught.value.remedy == f"Make it so: chmod +x {plain}"
+    plain.chmod(0o700)
+    with pytest.raises(TerraformError, match="does not answer"):
+        find_binary(str(plain), "1.5.0", environment(tmp_path))
 
 
 def test_binary_that_answers_nonsense_is_an_error(tmp_path: Path) -> None:

@@ -76,10 +76,35 @@ def test_document_that_is_no_mapping_is_an_error(tmp_path: Path) -> None:
         assert "stacks, default_stack" in caught.value.remedy
 
 
-def test_a_misspelt_field_is_told_before_its_absence(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"line 1: stakcs: is not a known field \(and 1 more\)") as caught:
+def test_a_misspelt_field_is_told_and_not_its_absence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"line 1: stakcs: is not a known field$") as caught:
         load_model(write(tmp_path, "stakcs:\n  a: {path: p, state: s}\n"), RunbookConfig)
     assert caught.value.remedy == "Did you mean 'stacks'?"
+
+
+def test_all_mistakes_of_a_file_are_told_at_once_each_with_its_line_and_remedy(tmp_path: Path) -> None:
+    text = (
+        "stacks:\n  a: {pathh: p, state: s}\napproval:\n  approvers: [alex]\n  quorum: many\n  expires_after: soon\n"
+        "compliance:\n  waiver: x\nflavour: y\n"
+    )
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load_model(path, RunbookConfig)
+    assert caught.value.message == f"{path}, line 2: stacks.a.pathh: is not a known field (and 4 more)"
+    first, *others = caught.value.remedy.split("\n  ")
+    assert first == "Did you mean 'path'?"
+    assert [line.partition(": ")[0] for line in others] == ["line 5", "line 6", "line 8", "line 9"]
+    assert others[1] == "line 6: approval.expires_after: 'soon' is no time. Write it as 30s, 15m, 4h or 2d."
+    assert others[3] == "line 9: flavour: is not a known field. Remove it."
+
+
+def test_very_many_mistakes_are_counted(tmp_path: Path) -> None:
+    fields = "".join(f"nothing_like_it_{number}: 1\n" for number in range(40))
+    with pytest.raises(ConfigError) as caught:
+        load_model(write(tmp_path, f"stacks:\n  a: {{path: p, state: s}}\n{fields}"), RunbookConfig)
+    assert caught.value.message.endswith(" (and 39 more)")
+    lines = caught.value.remedy.splitlines()
+    assert (len(lines), lines[-1]) == (22, "  and 19 more")
 
 
 def test_a_tab_is_said_to_be_one(tmp_path: Path) -> None:
@@ -108,10 +133,10 @@ def test_a_duration_that_is_none_says_how_one_is_written(tmp_path: Path) -> None
     assert caught.value.remedy == "Write it as 30s, 15m, 4h or 2d."
 
 
-def test_what_is_wrong_with_the_whole_names_no_field(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"line 1: stacks names no stack") as caught:
+def test_a_file_without_a_stack_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"line 1: stacks: names no stack") as caught:
         load_model(write(tmp_path, "stacks: {}\n"), RunbookConfig)
-    assert caught.value.remedy == "Correct it there."
+    assert caught.value.remedy == "Correct the field stacks."
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("15m", 900), ("4h", 14400), ("2d", 172800)])
@@ -158,3 +183,21 @@ def test_anchors_that_hold_each_other_many_times_end_soon(tmp_path: Path) -> Non
 def test_an_anchor_that_holds_itself_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="line 2: an anchor holds itself"):
         load_yaml(write(tmp_path, "b: 1\na: &a [*a]\n"))
+
+
+@pytest.mark.parametrize("day", ["2026-13-45", "2026-02-30", "2026-06-01T25:00:00Z"])
+def test_a_day_that_no_calendar_has_is_told_with_its_line(tmp_path: Path, day: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_yaml(write(tmp_path, f"waivers:\n  - policy: a\n    since: 2026-01-01\n    expires: {day}\n"))
+    assert caught.value.message.endswith(f"line 4: {day!r} is no date")
+    assert caught.value.remedy == "Write it as 2026-12-31."
+
+
+def test_an_anchor_that_holds_itself_is_told_beside_days_that_are_right(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="an anchor holds itself"):
+        load_yaml(write(tmp_path, "since: 2026-01-01\na: &a [*a]\n"))
+
+
+def test_a_default_stack_that_is_none_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"line 3: default_stack: 'b' is not among the stacks \['a'\]"):
+        load_model(write(tmp_path, "stacks:\n  a: {path: p, state: s}\ndefault_stack: b\n"), RunbookConfig)

@@ -154,7 +154,8 @@ def test_a_pipeline_of_their_own_stays_and_the_component_lies_beside(repository:
     (repository / ".gitlab-ci.yml").write_text("build: {script: [make]}\n")
     _, said = init("--yes", "--component", "gitlab.example.com/tools/runbook/change@1.0")
     assert (repository / ".gitlab-ci.yml").read_text() == "build: {script: [make]}\n"
-    assert "change@1.0" in (repository / ".gitlab/ci/runbook.yml").read_text()
+    assert "runbook/stacks@1.0" in (repository / ".gitlab/ci/runbook.yml").read_text()
+    assert "runbook/change@1.0" in (repository / ".gitlab/ci/runbook-stack.yml").read_text()
     assert "add `include: [{local: /.gitlab/ci/runbook.yml}]`" in said
 
 

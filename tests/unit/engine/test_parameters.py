@@ -21,7 +21,9 @@ from runbook_lib.engine.parameters import (
     retype,
 )
 from runbook_lib.errors import ConfigError, UsageError
+from runbook_lib.models.compliance import Scope
 
+ROOT = Path(__file__).resolve().parents[3]
 SOURCE = """\
 # where to look
 region: str = "eu-west-1"
@@ -277,3 +279,57 @@ def test_wrong_assignment_is_refused(
 
 def test_parameter_for_a_step_that_is_not_run_is_checked_and_left_out(notebooks: dict[str, Path]) -> None:
     assert collect_parameters(notebooks, ["plan"], Given(["service_tests.count=2"], environ={})).values == {"plan": {}}
+
+
+CHOICE = 'scope: str = "changed"  # one of changed, all: changed blocks only by the change\nlock: bool = True\n'
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        (Given(assignments=["plan.scope=al"], environ={}), "; did you mean 'all'?"),
+        (Given(environ={"RUNBOOK_PARAM_PLAN_SCOPE": "everything"}), ""),
+        (Given(document={"plan": {"scope": "ALL"}}, what="given.yml", environ={}), ""),
+    ],
+)
+def test_a_value_that_is_none_of_those_allowed_is_refused_with_those(tmp_path: Path, given: Given, hint: str) -> None:
+    path = tmp_path / "plan.ipynb"
+    nbformat.write(make(CHOICE), path)
+    with pytest.raises(UsageError) as caught:
+        collect_parameters({"plan": path}, ["plan"], given)
+    assert caught.value.message.startswith("parameter 'scope' can't be ")
+    assert caught.value.message.endswith(hint)
+    assert caught.value.remedy == "It takes changed or all."
+
+
+def test_a_value_that_is_allowed_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "plan.ipynb"
+    nbformat.write(make(CHOICE), path)
+    found = collect_parameters({"plan": path}, ["plan"], Given(assignments=["plan.scope=all"], environ={}))
+    assert found.values["plan"] == {"scope": "all"}
+
+
+@pytest.mark.parametrize(
+    ("comment", "default", "choices"),
+    [
+        ("one of changed, all: what is judged", '"changed"', ("changed", "all")),
+        ("one of 1, 2, 3", "2", ("1", "2", "3")),
+        ("one of eu-west-1, us-east-1. Others cost more", '"eu-west-1"', ("eu-west-1", "us-east-1")),
+        ("one of the stacks, as runbook.yml has them", '"access"', ()),
+        ("one of changed, all", '"other"', ()),
+        ("the stack; one of changed, all", '"changed"', ()),
+    ],
+)
+def test_a_comment_names_what_is_allowed_if_it_begins_so_and_holds_the_default(
+    comment: str, default: str, choices: tuple[str, ...]
+) -> None:
+    declared = declared_parameters(make(f"value = {default}  # {comment}"))
+    assert declared is not None
+    assert declared["value"].choices == choices
+
+
+@pytest.mark.parametrize("step", ["01_compliance", "02_plan"])
+def test_the_built_in_scope_takes_two_words(step: str) -> None:
+    declared = declared_parameters(nbformat.read(ROOT / "notebooks" / f"{step}.ipynb", 4))
+    assert declared is not None
+    assert declared["scope"].choices == tuple(Scope)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -129,6 +131,50 @@ def test_slack_is_told_to_make_no_links_of_what_looks_like_one(name: str) -> Non
     found = list(mrkdwn(message.blocks))
     assert found
     assert all(text["verbatim"] is True for text in found)
+
+
+FORGED = [
+    ":white_check_mark:",
+    ":no_entry::lock:",
+    ":+1:",
+    ":own-emoji_of.ours:",
+    "a:white_check_mark:b",
+    "\u2705",
+    "\U0001f512",
+    "\u25b6\ufe0f",
+]
+CODES = re.compile(r":[a-z0-9_+'-]+:")
+
+
+def drawn(message: Message) -> list[str]:
+    """The signs that Slack draws in a message: codes outside code style, and pictures."""
+    texts = [re.sub(r"`[^`]*`", "", text) for text in strings(json.loads(json.dumps(message.blocks)))]
+    shown = " ".join([*texts, message.text])
+    return CODES.findall(shown) + [sign for sign in shown if unicodedata.category(sign) == "So"]
+
+
+@pytest.mark.parametrize("forged", FORGED)
+@pytest.mark.parametrize("name", MAKERS)
+def test_no_text_from_outside_draws_a_sign(name: str, forged: str) -> None:
+    assert drawn(MAKERS[name](f"x {forged} y", 3)) == drawn(MAKERS[name]("x y", 3))
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_nothing_unseen_is_left_in_a_message(name: str) -> None:
+    unseen = "".join(chr(number) for number in range(sys.maxunicode) if unicodedata.category(chr(number)) == "Cf")
+    message = MAKERS[name](f"ap{unseen}ply", 2)
+    told = json.dumps([message.text, message.blocks, [file.model_dump() for file in message.files]], ensure_ascii=False)
+    assert not [sign for sign in told if unicodedata.category(sign) == "Cf"]
+    assert "apply" in told
+
+
+def test_addresses_in_a_sentence_stay_what_they_are() -> None:
+    assert line("2001:db8:0:1::/64 can newly reach ::1 on tcp 80") == "2001:db8:0:1::/64 can newly reach ::1 on tcp 80"
+    assert code("arn:aws:iam::111122223333:role/x") == "`arn:aws:iam::111122223333:role/x`"
+
+
+def test_a_picture_is_told_by_its_name() -> None:
+    assert line("all is well \u2705") == "all is well [white heavy check mark]"
 
 
 @given(hostile, st.integers(1, 400))

@@ -10,6 +10,7 @@ import pytest
 from step_fakes import NOW, FakeSlack
 
 from runbook_lib.adapters.outbox import Delivery, Outbox
+from runbook_lib.adapters.slack_errors import refused
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import ChatError, ConfigError, SlackError
 from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecord
@@ -223,3 +224,14 @@ def test_a_run_is_told_in_its_own_stack_s_channel(
     monkeypatch.setattr("runbook_lib.workspace.slack_thread.messenger", lambda *given: asked.append(given))
     Teller(settings, store, run)
     assert asked == [(settings, "access")]
+
+
+@pytest.mark.parametrize("code", ["no_text", "is_archived", "brand_new_code"])
+def test_a_request_that_slack_refuses_in_any_way_reached_nobody(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, request_: ApprovalRequest, *, code: str
+) -> None:
+    slack.error = refused(code, "#infra-changes")
+    for _ in range(2):
+        with pytest.raises(ChatError, match=f"the approval request reached nobody: .*{code}") as caught:
+            Teller(settings, store, run).ask_approval(request_)
+        assert caught.value.remedy
