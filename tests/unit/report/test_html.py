@@ -198,8 +198,8 @@ def test_index_shows_the_run_on_one_page() -> None:
         "compliance &lt;b&gt;warned&lt;/b&gt;",
         "not run",
         "errored",
-        "<td>the internet (0.0.0.0/0)</td><td>web-front</td><td>tcp 80</td>",
-        '<td class="outcome blocked-text">failed<br><span class="dim">blocks</span></td>',
+        '>the internet (0.0.0.0/0)</td><td data-name="What">web-front</td><td data-name="On">tcp 80</td>',
+        '<span class="outcome blocked-text">failed, blocks</span> · critical · <strong>sg-world-ssh</strong> · 1 place',
         "by GitLab&#39;s manual job",
     ):
         assert expected in text
@@ -215,7 +215,7 @@ def test_index_shows_the_code_that_was_put_before_the_approvers() -> None:
         created_at=NOW, expires_at=NOW, code=("data.external.a runs <b>sh",),
     )  # fmt: skip
     page = IndexPage(run=Run(run_id="r1", stack="main", created_at=NOW, requester="riley"), request=request)
-    assert "<tr><th>Code that will run</th><td>data.external.a runs &lt;b&gt;sh</td></tr>" in render_index(page)
+    assert '<th scope="row">Code that will run</th><td>data.external.a runs &lt;b&gt;sh</td>' in render_index(page)
 
 
 def test_index_of_a_run_that_has_just_begun_says_so() -> None:
