@@ -136,8 +136,10 @@ def _too_long(text: str, mime: str) -> str:
     return f"long output, {size}" if mime == "text/html" else f"long output: {lines:,} lines, {size}"
 
 
-def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f} s" if value < 120 else f"{value / 60:.1f} min"
+def _seconds(value: object) -> str:
+    if not isinstance(value, int | float):
+        return ""
+    return f"{value:.1f} s" if value < 120 else f"{value / 60:.1f} min"
 
 
 def _clock(value: str | None) -> str:

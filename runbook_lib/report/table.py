@@ -144,7 +144,10 @@ class Table:
 
 
 def _html_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    head = "".join(f'<th style="{_HEAD}">{escape(column)}</th>' for column in columns)
+    # A column without a name has no header cell: a reader aloud would announce nothing.
+    head = "".join(
+        f'<{tag} style="{_HEAD}">{escape(name)}</{tag}>' for name in columns for tag in ("th" if name else "td",)
+    )
     body = "".join(f"<tr>{_html_row(row)}</tr>" for row in rows)
     table = f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div style="overflow-x:auto">{table}</div>'
