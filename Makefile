@@ -21,7 +21,7 @@ ARGS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup terraform tools node demo lab test pytest matrix lint format bench bench-compliance bench-hcl bench-engine \
-  bench-masking bench-demo bench-verify conformance conformance-notebooks fuzz mutants docs pictures lock environment clean
+  bench-masking bench-demo bench-pages bench-verify conformance conformance-notebooks fuzz mutants docs pictures lock environment clean
 
 help:  ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,7 +86,7 @@ format: setup  ## put code and notebooks into the usual form
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/nbstripout notebooks/*.ipynb notebooks/*/*.ipynb runbook_lib/cli/*.ipynb
 
-bench: bench-compliance bench-hcl bench-engine bench-masking bench-demo bench-verify  ## every measurement that the documentation speaks of
+bench: bench-compliance bench-hcl bench-engine bench-masking bench-demo bench-pages bench-verify  ## every measurement that the documentation speaks of
 
 bench-compliance: setup
 	@$(BIN)/python benchmarks/bench_compliance.py $(ARGS)
@@ -102,6 +102,9 @@ bench-hcl: setup
 
 bench-demo: setup
 	@$(BIN)/python benchmarks/bench_demo.py $(ARGS)
+
+bench-pages: setup tools  ## a 10 MB plan's page: made, opened in Chromium, its decision first
+	@$(BIN)/python -m benchmarks.bench_pages $(ARGS)
 
 bench-verify: setup
 	@$(BIN)/python benchmarks/bench_verify.py $(ARGS)

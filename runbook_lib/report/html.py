@@ -20,6 +20,7 @@ PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 # An output of more lines of text, or of more letters, is folded.
 MOST_LINES = 400
 LONGEST = 400_000
+RESET, PIECE = "\x1b[0m", 4_000
 # The richest form that can be shown without a script. A picture in SVG becomes an <img>, where its scripts do not run.
 PRIORITY = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain"]
 
@@ -70,11 +71,25 @@ def _exporter() -> HTMLExporter:
         extra_template_basedirs=[str(TEMPLATES)],
         sanitize_html=True,
         exclude_anchor_links=True,
-        filters={"clean_html": clean_html, "seconds": _seconds, "clock": _clock},
+        filters={"clean_html": clean_html, "ansi2html": _ansi2html, "seconds": _seconds, "clock": _clock},
     )
     exporter.environment.globals["style"] = page_style()
     exporter.environment.globals["colours"] = _code_colours()
     return exporter
+
+
+def _ansi2html(text: str) -> str:
+    # nbconvert copies what is left of the text at each colour: minutes for a plan of 10 MB. Behind a reset its work
+    # begins anew, so pieces that end there come to the same.
+    from nbconvert.filters.ansi import ansi2html
+
+    pieces, start = [], 0
+    while start < len(text):
+        reset = text.find(RESET, start + PIECE)
+        end = len(text) if reset < 0 else reset + len(RESET)
+        pieces.append(ansi2html(text[start:end]))
+        start = end
+    return "".join(pieces)
 
 
 def _code_colours() -> str:
