@@ -21,7 +21,7 @@ ARGS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup terraform tools node demo lab test pytest matrix lint format bench bench-compliance bench-hcl bench-engine \
-  bench-masking bench-demo bench-pages bench-verify conformance conformance-notebooks fuzz mutants docs pictures lock environment clean
+  bench-masking bench-demo bench-pages bench-verify conformance conformance-notebooks fuzz mutants docs reference pictures lock environment clean
 
 help:  ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -129,6 +129,9 @@ mutants: setup  ## 300 small changes to what judges and words: the unit tests mu
 
 docs: setup  ## the documentation as a web site in site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+reference: setup  ## write docs/reference/ anew from the commands and the models
+	@$(BIN)/python docs/make_reference.py
 
 pictures: setup tools  ## take the README's pictures from a run of the demo
 	@$(BIN)/python docs/make_pictures.py
