@@ -33,8 +33,8 @@ BLOCK = re.compile(
 )
 IN_TEXT = re.compile(r"^ {4,}(?:\$ )?(runbook .+)$|`(runbook [^`\n]+)`", re.MULTILINE)
 PROGRAM = typer.main.get_command(app)
-# Commands that are written about before they are there.
-COMING = {"init", "pipeline", "note", "listen", "undo"}
+# What is written about before it is there.
+COMING = {"init", "pipeline", "--user"}
 
 
 def blocks(page: Path, *languages: str) -> Iterator[tuple[str, str]]:
@@ -69,7 +69,7 @@ def wrong(line: str) -> str:
         command = command.commands[name]
     known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     given = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
-    unknown = given - known - {"--help", "-h", "--debug"}
+    unknown = given - known - COMING - {"--help", "-h", "--debug"}
     return f"no option {sorted(unknown)}" if unknown and command is not PROGRAM else ""
 
 
@@ -117,7 +117,7 @@ def walk(page: Path, place: Path) -> Iterator[tuple[str, int, subprocess.Complet
         shutil.rmtree(place)
         place.mkdir()
     for note, script in blocks(page, "sh"):
-        if not note.startswith("outside:") and (note != "init" or initiates):
+        if not note.startswith("outside:") and (note not in COMING or note in PROGRAM.commands):  # type: ignore[attr-defined]
             status = int(note.removeprefix("status ")) if note.startswith("status ") else 0
             yield script, status, carried_out(place, script)
 
