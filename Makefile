@@ -22,7 +22,8 @@ ARGS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup job terraform tools node demo lab test pytest matrix lint format bench bench-compliance bench-hcl bench-engine \
-  bench-masking bench-demo bench-verify bench-install conformance conformance-notebooks fuzz mutants docs pictures lock environment clean
+  bench-masking bench-demo bench-pages bench-verify bench-install conformance conformance-notebooks fuzz mutants docs reference pictures \
+  lock environment clean
 
 help:  ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -94,7 +95,7 @@ format: setup  ## put code and notebooks into the usual form
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/nbstripout notebooks/*.ipynb notebooks/*/*.ipynb runbook_lib/cli/*.ipynb
 
-bench: bench-compliance bench-hcl bench-engine bench-masking bench-demo bench-verify bench-install  ## every measurement that the documentation speaks of
+bench: bench-compliance bench-hcl bench-engine bench-masking bench-demo bench-pages bench-verify bench-install  ## every measurement that the documentation speaks of
 
 bench-compliance: setup
 	@$(BIN)/python benchmarks/bench_compliance.py $(ARGS)
@@ -110,6 +111,9 @@ bench-hcl: setup
 
 bench-demo: setup
 	@$(BIN)/python benchmarks/bench_demo.py $(ARGS)
+
+bench-pages: setup tools  ## a 10 MB plan's page: made, opened in Chromium, its decision first
+	@$(BIN)/python -m benchmarks.bench_pages $(ARGS)
 
 bench-verify: setup
 	@$(BIN)/python benchmarks/bench_verify.py $(ARGS)
@@ -137,6 +141,9 @@ mutants: setup  ## 300 small changes to what judges and words: the unit tests mu
 
 docs: setup  ## the documentation as a web site in site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+reference: setup  ## write docs/reference/ anew from the commands and the models
+	@$(BIN)/python docs/make_reference.py
 
 pictures: setup tools  ## take the README's pictures from a run of the demo
 	@$(BIN)/python docs/make_pictures.py

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["TEMPLATES", "notebook_html", "page_style"]
 
 TEMPLATES = Path(__file__).parent / "templates"
+PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
+# An output of more lines of text, or of more letters, is folded.
+MOST_LINES = 400
+LONGEST = 400_000
+RESET, PIECE = "\x1b[0m", 4_000
 # The richest form that can be shown without a script. A picture in SVG becomes an <img>, where its scripts do not run.
 PRIORITY = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain"]
 
@@ -34,10 +39,7 @@ def notebook_html(notebook: str, title: str) -> str:
             # The template writes it as it is.
             cell.execution_count = None
         for output in cell.get("outputs", []):
-            if "data" in output:
-                output.data = {mime: value for mime, value in output.data.items() if mime in PRIORITY} or _nothing(
-                    output
-                )
+            _prepare(output)
     from nbconvert.exporters.templateexporter import TemplateExporter
 
     exporter = _exporter()
@@ -69,10 +71,34 @@ def _exporter() -> HTMLExporter:
         extra_template_basedirs=[str(TEMPLATES)],
         sanitize_html=True,
         exclude_anchor_links=True,
-        filters={"clean_html": clean_html, "seconds": _seconds, "clock": _clock},
+        filters={"clean_html": clean_html, "ansi2html": _ansi2html, "seconds": _seconds, "clock": _clock},
     )
     exporter.environment.globals["style"] = page_style()
+    exporter.environment.globals["colours"] = _code_colours()
     return exporter
+
+
+def _ansi2html(text: str) -> str:
+    # nbconvert copies what is left of the text at each colour: minutes for a plan of 10 MB. Behind a reset its work
+    # begins anew, so pieces that end there come to the same.
+    from nbconvert.filters.ansi import ansi2html
+
+    pieces, start = [], 0
+    while start < len(text):
+        reset = text.find(RESET, start + PIECE)
+        end = len(text) if reset < 0 else reset + len(RESET)
+        pieces.append(ansi2html(text[start:end]))
+        start = end
+    return "".join(pieces)
+
+
+def _code_colours() -> str:
+    from pygments.formatters import HtmlFormatter
+
+    def of(style: str) -> str:
+        return str(HtmlFormatter(style=style, nobackground=True).get_style_defs(".highlight"))
+
+    return f"{of('default')}\n@media screen and (prefers-color-scheme: dark) {{\n{of('github-dark')}\n}}"
 
 
 def _highlighter(language: str) -> Any:
@@ -95,12 +121,40 @@ def _verdict(cells: list[Any]) -> dict[str, str] | None:
     return {"outcome": last["outcome"], "summary": str(last.get("summary", ""))}
 
 
-def _nothing(output: Any) -> dict[str, str]:
-    return {"text/plain": f"[{', '.join(output.data)}]"}
+def _prepare(output: Any) -> None:
+    # Leaves what can be shown without a script, and adds as `shown` what the template asks of it.
+    words = ""
+    if "data" in output:
+        kept = {mime: value for mime, value in output.data.items() if mime in PRIORITY and isinstance(value, str)}
+        output.data = kept or {"text/plain": f"[{', '.join(output.data)}]"}
+        words = output.data.get("text/plain", "").strip() or "picture"
+        # Of the rest the base template would make attributes without quotes, and frames.
+        output.metadata = {mime: _size(output.get("metadata"), mime) | {"alt": words} for mime in PICTURES}
+    data = output.get("data") or {"text/plain": output.get("text", "")}
+    mime = next((mime for mime in PRIORITY if mime in data), "")
+    wide = mime == "image/svg+xml" or "<table" in data.get(mime, "") or (mime == "text/markdown" and "|" in data[mime])
+    output.shown = {"words": words, "wide": wide, "long": _too_long(data.get(mime, ""), mime)}
 
 
-def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f} s" if value < 120 else f"{value / 60:.1f} min"
+def _size(metadata: Any, mime: str) -> dict[str, int]:
+    found = metadata.get(mime) if isinstance(metadata, dict) else None
+    sizes = found if isinstance(found, dict) else {}
+    return {name: sizes[name] for name in ("width", "height") if type(sizes.get(name)) is int}
+
+
+def _too_long(text: str, mime: str) -> str:
+    # How long it is, if it is too long to scroll past.
+    lines = text.count("\n") + 1
+    if not mime.startswith("text/") or (len(text) <= LONGEST and (lines <= MOST_LINES or mime == "text/html")):
+        return ""
+    size = f"{len(text) / 1e6:.1f} MB" if len(text) >= 1_000_000 else f"{len(text) / 1e3:.0f} kB"
+    return f"long output, {size}" if mime == "text/html" else f"long output: {lines:,} lines, {size}"
+
+
+def _seconds(value: object) -> str:
+    if not isinstance(value, int | float):
+        return ""
+    return f"{value:.1f} s" if value < 120 else f"{value / 60:.1f} min"
 
 
 def _clock(value: str | None) -> str:

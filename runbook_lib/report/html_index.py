@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,11 +10,12 @@ from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.base import Outcome
 from ..models.evidence import ManifestFile
 from ..models.exposure import Exposure, ExposureEntry
-from ..models.findings import Action, Finding, Verdict
+from ..models.findings import Action, Finding, Severity, Verdict
 from ..models.results import StepResult
 from ..models.run import Run
 from ..wording import effect, opening, party_in_full, said_by
 from .html import TEMPLATES, page_style
+from .table import FEW
 
 __all__ = ["IndexPage", "render_index"]
 
@@ -54,9 +56,72 @@ def render_index(page: IndexPage) -> str:
     environment.filters |= {"clock": _clock, "size": _size, "party": _party, "opening": opening, "said_by": said_by}
     environment.filters |= {"colour": _colour, "does": _does}
     by_step = {result.step: result for result in page.results}
+    groups = _groups(page.findings)
     return environment.get_template("index.html.j2").render(
-        page=page, run=page.run, steps=[(step, by_step.get(step.name)) for step in page.run.steps], style=page_style()
+        page=page,
+        run=page.run,
+        steps=[(step, by_step.get(step.name)) for step in page.run.steps],
+        groups=groups,
+        counted=_counted(groups),
+        unfolded=len(page.findings) <= FEW,
+        folders=_folders(page.files),
+        style=page_style(),
     )
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Findings of one policy with one verdict and effect; message and remedy are what all of them say, if they do."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def first(self) -> Finding:
+        return self.findings[0]
+
+    @property
+    def message(self) -> str:
+        return _same(finding.message for finding in self.findings) if len(self.findings) > 1 else ""
+
+    @property
+    def remedy(self) -> str:
+        return "" if self.first.waiver else _same(finding.remedy for finding in self.findings)
+
+
+def _same(texts: Iterable[str]) -> str:
+    found = set(texts)
+    return found.pop() if len(found) == 1 else ""
+
+
+def _groups(findings: tuple[Finding, ...]) -> list[_Group]:
+    # What stops the run first, what was waived last; within, the order that the steps left them in.
+    gathered: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in findings:
+        waived = finding.verdict is Verdict.WAIVED
+        rank = (waived, list(Action).index(finding.action), list(Severity).index(finding.severity))
+        gathered.setdefault((*rank, finding.policy, finding.verdict), []).append(finding)
+    return [_Group(tuple(gathered[key])) for key in sorted(gathered, key=lambda key: key[:3])]
+
+
+def _counted(groups: list[_Group]) -> str:
+    counts: dict[str, int] = {}
+    for group in groups:
+        word = "waived" if group.first.verdict is Verdict.WAIVED else effect(group.first.action)
+        counts[word] = counts.get(word, 0) + len(group.findings)
+    policies = len({group.first.policy for group in groups})
+    said = ", ".join(f"{word}: {count:,}" for word, count in counts.items())
+    return f"{_number(sum(counts.values()), 'finding')} of {_number(policies, 'policy', 'policies')} ({said})."
+
+
+def _number(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def _folders(files: tuple[ManifestFile, ...]) -> list[tuple[str, list[ManifestFile]]]:
+    found: dict[str, list[ManifestFile]] = {}
+    for file in files:
+        found.setdefault(file.path.partition("/")[0] if "/" in file.path else "the run", []).append(file)
+    return sorted(found.items())
 
 
 def _clock(value: datetime) -> str:

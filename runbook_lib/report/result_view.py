@@ -43,9 +43,10 @@ class ResultView:
         seconds = (result.finished_at - result.started_at).total_seconds()
         return (
             f'<div style="border-left:6px solid {colour};padding:.6em 1em;margin:.4em 0;background:{colour}11">'
-            f'<strong style="color:{colour};letter-spacing:.05em">{escape(result.outcome.upper())}</strong> '
+            f'<strong style="background:{colour};color:#fff;border-radius:4px;padding:1px 7px;letter-spacing:.05em">'
+            f"{escape(result.outcome.upper())}</strong> "
             f"{escape(result.summary)}"
-            f'<div style="color:#57606a;font-size:90%;margin-top:.3em">{escape(result.step)} · run '
+            f'<div style="opacity:.8;font-size:90%;margin-top:.3em">{escape(result.step)} · run '
             f"{escape(result.run_id)} · stack {escape(result.stack)} · {seconds:.1f} s · "
             f"{len(result.artifacts)} artifacts{f'<br>{compared}' if compared else ''}</div></div>"
         )

@@ -15,7 +15,10 @@ from .records import Record, Schema
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TONES", "Badge", "Code", "Table"]
+__all__ = ["FEW", "TONES", "Badge", "Code", "Table"]
+
+# Up to so many rows are shown without folds.
+FEW: Final = 20
 
 # Dark enough for white letters (contrast 4.5 and more), the same on JupyterLab's light and dark ground.
 TONES: Final = {
@@ -31,8 +34,10 @@ _HEAD: Final = (
     "text-align:left;padding:4px 14px 4px 0;border-bottom:2px solid #8c959f;font-weight:600;white-space:nowrap"
 )
 _CELL: Final = "text-align:left;padding:4px 14px 4px 0;border-bottom:1px solid #8c959f55;vertical-align:top"
+_FOLD: Final = "border-bottom:1px solid #8c959f55;padding:4px 0;margin:0"
 _CAPTION: Final = "font-weight:600;margin:.6em 0 .2em 0"
-_NOTE: Final = "color:#6e7781;font-size:12px;margin:.2em 0"
+# Dim on whatever ground: no grey is read on both a light and a dark one.
+_NOTE: Final = "opacity:.8;font-size:12px;margin:.2em 0"
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,9 @@ class Code:
 class Table:
     """Rows under columns. Every text is escaped on its way into HTML, wherever it came from.
 
-    `empty` is what is said in place of a table without rows; `limit` is how many rows HTML shows. `records` are the
-    rows as data, and `schema` is the data's columns with their types.
+    `empty` is what is said in place of a table without rows; `limit` is how many rows HTML shows. With `group_by` HTML
+    gathers more than a few rows under folds, one for each combination of these columns. `records` are the rows as data,
+    and `schema` is the data's columns with their types.
     """
 
     columns: Sequence[str]
@@ -69,6 +75,7 @@ class Table:
     caption: str = ""
     empty: str = "Nothing to show."
     limit: int = 500
+    group_by: Sequence[str] = ()
     records: Sequence[Record] = ()
     schema: Schema = field(default_factory=dict)
 
@@ -117,10 +124,22 @@ class Table:
         caption = f'<div style="{_CAPTION}">{escape(self.caption)}</div>' if self.caption else ""
         if not self.rows:
             return f'{caption}<div style="{_NOTE}">{escape(self.empty)}</div>'
-        head = "".join(f'<th style="{_HEAD}">{escape(column)}</th>' for column in self.columns)
-        body = "".join(f"<tr>{_html_row(row)}</tr>" for row in self.rows[: self.limit])
-        table = f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        return f'{caption}<div style="overflow-x:auto">{table}</div>{self._more()}'
+        rows = self.rows[: self.limit]
+        shown = self._folds(rows) if self.group_by and len(self.rows) > FEW else _html_table(self.columns, rows)
+        return f"{caption}{shown}{self._more()}"
+
+    def _folds(self, rows: Sequence[Sequence[object]]) -> str:
+        at = [self.columns.index(name) for name in self.group_by]
+        rest = [index for index in range(len(self.columns)) if index not in at]
+        columns = [self.columns[index] for index in rest]
+        groups: dict[tuple[object, ...], list[list[object]]] = {}
+        for row in rows:
+            groups.setdefault(tuple(row[index] for index in at), []).append([row[index] for index in rest])
+        return "".join(
+            f'<details style="{_FOLD}"><summary>{" ".join(_html(cell) for cell in key)}: {len(members)}</summary>'
+            f"{_html_table(columns, members)}</details>"
+            for key, members in groups.items()
+        )
 
     def _more(self) -> str:
         hidden = len(self.rows) - self.limit
@@ -129,6 +148,16 @@ class Table:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Mapping[str, Any]:
         caption = f"{self.caption}\n" if self.caption else ""
         return {"text/html": self.html(), "text/plain": caption + self.text()}
+
+
+def _html_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    # A column without a name has no header cell: a reader aloud would announce nothing.
+    head = "".join(
+        f'<{tag} style="{_HEAD}">{escape(name)}</{tag}>' for name in columns for tag in ("th" if name else "td",)
+    )
+    body = "".join(f"<tr>{_html_row(row)}</tr>" for row in rows)
+    table = f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div style="overflow-x:auto">{table}</div>'
 
 
 def _html_row(row: Iterable[object]) -> str:

@@ -172,7 +172,8 @@ def findings(found: Iterable[Finding]) -> Table:
     ]
     columns = ("Severity", "Verdict", "Policy", "Resource", "What is wrong", "What to do", "Effect")
     records = [_finding_record(finding) for finding in ordered]
-    return Table(columns, rows, empty="No findings.", records=records, schema=_FINDING)
+    by = ("Severity", "Verdict", "Policy", "Effect")
+    return Table(columns, rows, empty="No findings.", group_by=by, records=records, schema=_FINDING)
 
 
 def _finding_record(finding: Finding) -> Record:

@@ -159,8 +159,7 @@ def test_reader_of_the_log_that_goes_away_does_not_end_the_run() -> None:
 
 
 def test_notebook_of_which_no_page_can_be_made_is_no_reason_to_end_the_run(tmp_path: Path) -> None:
-    about = {"papermill": {"outcome": "completed", "duration": "no number"}}
-    text = json.dumps({"cells": [], "metadata": about, "nbformat": 4, "nbformat_minor": 5})
+    text = json.dumps({"cells": "none", "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
     (tmp_path / "notebook.ipynb").write_text(text)
     with Pages(Redactor()) as pages:
         pages.add(tmp_path)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import nbformat
 import pytest
+from nbconvert.filters.ansi import ansi2html
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecord
@@ -101,6 +102,22 @@ def test_a_page_begins_with_what_its_notebook_decided() -> None:
 @pytest.mark.parametrize("said", [[], {}, {"outcome": []}, {"outcome": "grand"}])
 def test_what_is_no_result_decides_nothing(said: object) -> None:
     assert '<div class="banner completed">' in page(new_output("display_data", data={RESULT_MIME: said}))
+
+
+@pytest.mark.parametrize("colours", [("\x1b[31m", "\x1b[0m"), ("\x1b[1;32m", "\x1b[4m", "\x1b[0m"), ("\x1b[33m",)])
+def test_a_long_text_has_the_colours_that_nbconvert_gives_it(colours: tuple[str, ...]) -> None:
+    text = "".join(f"{colours[number % len(colours)]}line {number} <b>&\n" for number in range(2_000))
+    made = page(new_output("stream", name="stdout", text=text))
+    assert f"<pre>{ansi2html(text)}</pre>" in made
+    assert "ansi-" in made
+
+
+def test_what_a_notebook_says_of_a_picture_is_its_size_and_nothing_else() -> None:
+    said = {"image/png": {"width": 400, "height": "9 onerror=alert(1)"}}
+    made = page(new_output("display_data", data={"image/png": "AAAA", "text/plain": 'a "plot"'}, metadata=said))
+    assert re.findall(r"<img [^>]+>", made) == [
+        '<img src="data:image/png;base64,AAAA"\nwidth=400\nalt="a &quot;plot&quot;"\n>'
+    ]
 
 
 def test_table_stays_a_table_and_its_colours_stay() -> None:
@@ -198,8 +215,8 @@ def test_index_shows_the_run_on_one_page() -> None:
         "compliance &lt;b&gt;warned&lt;/b&gt;",
         "not run",
         "errored",
-        "<td>the internet (0.0.0.0/0)</td><td>web-front</td><td>tcp 80</td>",
-        '<td class="outcome blocked-text">failed<br><span class="dim">blocks</span></td>',
+        '>the internet (0.0.0.0/0)</td><td data-name="What">web-front</td><td data-name="On">tcp 80</td>',
+        '<span class="outcome blocked-text">failed, blocks</span> · critical · <strong>sg-world-ssh</strong> · 1 place',
         "by GitLab&#39;s manual job",
     ):
         assert expected in text
@@ -215,7 +232,7 @@ def test_index_shows_the_code_that_was_put_before_the_approvers() -> None:
         created_at=NOW, expires_at=NOW, code=("data.external.a runs <b>sh",),
     )  # fmt: skip
     page = IndexPage(run=Run(run_id="r1", stack="main", created_at=NOW, requester="riley"), request=request)
-    assert "<tr><th>Code that will run</th><td>data.external.a runs &lt;b&gt;sh</td></tr>" in render_index(page)
+    assert '<th scope="row">Code that will run</th><td>data.external.a runs &lt;b&gt;sh</td>' in render_index(page)
 
 
 def test_index_of_a_run_that_has_just_begun_says_so() -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,6 +74,20 @@ def test_a_long_table_says_how_many_rows_it_leaves_out() -> None:
     shown = Table(("n",), [(n,) for n in range(12)], limit=5).html()
     assert shown.count("<tr>") == 6
     assert "and 7 more rows" in shown
+
+
+def test_many_findings_are_gathered_under_folds_and_a_few_are_not() -> None:
+    many = [finding(policy=f"p-{number % 2}", address=f"a.{number}") for number in range(30)]
+    shown = tables.findings(many).html()
+    assert re.findall(r">(p-\d)</code> blocks: (\d+)</summary>", shown) == [("p-0", "15"), ("p-1", "15")]
+    assert shown.count("<tr>") == 2 + 30
+    assert "<details" not in tables.findings(many[:20]).html()
+    assert "and 10 more rows" in replace(tables.findings(many), limit=20).html()
+
+
+def test_a_column_without_a_name_has_no_header_cell() -> None:
+    head = Table(("", "a"), [("x", "y")]).html().partition("</thead>")[0]
+    assert (head.count("<td"), head.count("<th ")) == (1, 1)
 
 
 def test_csv_can_be_read_back_and_holds_no_formula() -> None:

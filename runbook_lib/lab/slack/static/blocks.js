@@ -49,7 +49,9 @@ function size(bytes) {
 function file(item, context) {
   const name = node("span", "name", item.title, node("small", "", `${item.name} · ${size(item.size)}`));
   const made = node("details", "file", node("summary", "", node("span", "icon", item.filetype.slice(0, 4)), name));
-  made.append(node("pre", "", item.preview));
+  const preview = node("pre", "", item.preview);
+  preview.tabIndex = 0;
+  made.append(preview);
   if (item.preview_is_truncated) {
     const more = node("a", "more", "Open the whole file");
     more.href = `/lab/slack/files/${encodeURIComponent(item.id)}`;
@@ -85,7 +87,9 @@ export function renderMessage(message, context) {
   }
   if (message.edited) body.append(node("span", "edited", "(edited)"));
   body.append(...(message.files || []).map((item) => file(item, context)));
-  const made = node("article", "message", node("span", "avatar", initial), body);
+  const avatar = node("span", "avatar", initial);
+  avatar.setAttribute("aria-hidden", "true");
+  const made = node("article", "message", avatar, body);
   made.id = `p${message.ts.replace(".", "")}`;
   return made;
 }

@@ -9,9 +9,21 @@ const drafts = {};
 const shown = {};
 
 function remember(details, key, initially) {
+  details.querySelector("summary").id = key;
   details.open = opened.has(key) ? opened.get(key) : initially;
   details.addEventListener("toggle", () => opened.set(key, details.open));
   return details;
+}
+
+// What is drawn anew keeps the place of whoever works by keys, or types.
+function redraw(place, ...children) {
+  const active = place.contains(document.activeElement) ? document.activeElement : {};
+  const { id, selectionStart, selectionEnd } = active;
+  place.replaceChildren(...children);
+  const again = id && id !== place.id && document.getElementById(id);
+  if (!again) return;
+  again.focus({ preventScroll: true });
+  if (typeof selectionStart === "number") again.setSelectionRange(selectionStart, selectionEnd);
 }
 
 async function send(path, body) {
@@ -32,7 +44,7 @@ function drawMessages(view) {
   const list = $("messages");
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
   const context = { users: view.users, remember };
-  list.replaceChildren(...view.messages.flatMap((message) => renderThread(message, context)));
+  redraw(list, ...view.messages.flatMap((message) => renderThread(message, context)));
   if (!view.messages.length) list.append(node("p", "empty", "No message yet. Start a run, and its thread appears here."));
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
@@ -41,7 +53,7 @@ function drawPipelines(view) {
   if (!changed("pipelines", [view.pipelines, view.pipelines_error])) return;
   const context = { approver: view.approver, drafts, decide: async (answer) => { const wrong = await send("/lab/approve", answer); refresh(); return wrong; } };
   const newest = [...view.pipelines].sort((one, other) => other.id - one.id);
-  $("pipelines").replaceChildren(...newest.map((pipeline) => renderPipeline(pipeline, context)));
+  redraw($("pipelines"), ...newest.map((pipeline) => renderPipeline(pipeline, context)));
   if (!newest.length) $("pipelines").append(node("p", "empty", view.pipelines_error || "No pipeline yet."));
 }
 

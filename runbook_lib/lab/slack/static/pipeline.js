@@ -18,11 +18,13 @@ function job(item) {
 function decide(item, context) {
   const made = node("div", "decide", node("p", "", `“${item.name}” waits for a decision. You answer as ${context.approver}, through GitLab's API.`));
   const reason = node("input");
+  reason.id = `reason-${item.id}`;
   reason.placeholder = "Reason (for a rejection)";
   reason.setAttribute("aria-label", "Reason");
   reason.value = context.drafts[item.id] || "";
   reason.addEventListener("input", () => { context.drafts[item.id] = reason.value; });
   const note = node("div", "note bad");
+  note.setAttribute("role", "alert");
   const press = (decision, label, style) => {
     const button = node("button", `button ${style}`, label);
     button.type = "button";
