@@ -25,7 +25,7 @@ from runbook_lib.adapters.terraform_folder import ensure_initialised
 from runbook_lib.cli.lab_base import lab_down, lab_up
 from runbook_lib.cli.working_copy import point_at_lab
 from runbook_lib.lab.addresses import LabAddresses
-from runbook_lib.models.verification import Difference, Verification
+from runbook_lib.models.verification import Difference, DifferenceKind, Verification
 from runbook_lib.settings import Settings
 from runbook_lib.workspace.clients import terraform_client
 from runbook_lib.workspace.comparison import compare_places, gather_places
@@ -496,14 +496,29 @@ class Trial:
         return {one["attributes"].get("id") for each in resources for one in each["instances"]}
 
     def verify(self) -> tuple[str, list[tuple[str, str]]]:
-        """Compare the three places of each stack: the worst outcome, and what is said; of what two say alike, one."""
+        """Compare the three places of each stack: the worst outcome, and what is said; of what two say alike, one.
+
+        Whose group it is tells of an unknown rule in it; whose rule it was tells that it is another one now.
+        """
         found = [compare_places(gather_places(self.settings, name, lambda line: None)) for name in self.stacks]
-        said = [[(each.kind.value, text_of(each)) for each in one.differences] for one in found]
+        every = [(place, each) for place, one in enumerate(found) for each in one.differences]
         alone = [
-            each for place, one in enumerate(said) for each in one if not any(each in other for other in said[:place])
+            (each.kind.value, text_of(each))
+            for place, each in every
+            if not any(is_told(each, other, earlier=at < place) for at, other in every if at != place)
         ]
         worst = max((one.outcome.value for one in found), key=("passed", "warned", "blocked").index)
         return worst, alone
+
+
+def is_told(one: Difference, other: Difference, *, earlier: bool) -> bool:
+    """Whether another stack's difference says the same: of two of a kind the earlier one stays."""
+    if (one.kind, one.group, one.rule, one.same_access) == (other.kind, other.group, other.rule, other.same_access):
+        return earlier
+    if one.kind is not DifferenceKind.UNMANAGED or other.kind is not DifferenceKind.CHANGED or one.rule is None:
+        return False
+    differing = all(value.get("aws") == getattr(one.rule, name) for name, value in other.fields.items())
+    return one.group == other.group and bool(other.fields) and differing
 
 
 Described = dict[tuple[object, ...], tuple[Any, dict[str, Any]]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -102,7 +102,10 @@ def compare(
             other_stacks += 1
         elif not (difference.kind is DifferenceKind.MISSING and difference.group in surveyed.gone):
             differences.append(difference.model_copy(update={"hint": _hint(row, surveyed.ids)}))
-    differences = _same_access(differences, in_repository, [rule for rule in in_aws if identity(rule) not in theirs])
+    others = [canonical(rule) for rule in surveyed.elsewhere]
+    ours = [rule for rule in in_aws if identity(rule) not in theirs]
+    # Where another stack's rule was split, what all stacks want here and what is here let the same through.
+    differences = _same_access(differences, ((in_repository, ours), ([*in_repository, *others], in_aws)))
     named = (each.model_copy(update={"name": surveyed.names.get(each.group, "")}) for each in differences)
     return concluded(Verification(outcome=Outcome.PASSED, in_sync=in_sync, other_stacks=other_stacks), named)
 
@@ -149,14 +152,17 @@ def _answers_for(accepted: AcceptedDifference, difference: Difference) -> bool:
     return fits(accepted.what, what)
 
 
-def _same_access(differences: list[Difference], wanted: list[Rule], there: list[Rule]) -> list[Difference]:
-    """Mark where rules differ and yet the group lets the same through: split, merged, or made by somebody else."""
+def _same_access(differences: list[Difference], sides_of: Sequence[tuple[list[Rule], list[Rule]]]) -> list[Difference]:
+    """Mark where rules differ and yet the group lets the same through: split, merged, or made by somebody else.
+
+    By what is wanted and what is there, in one of several ways to look at it.
+    """
     sides = {(each.group, each.rule.direction) for each in differences if each.rule and each.kind in _DIFFERS}
 
     def of(rules: list[Rule], side: Hashable) -> list[Rule]:
         return [rule for rule in rules if (rule.group, rule.direction) == side]
 
-    same = {side for side in sides if same_access(of(wanted, side), of(there, side))}
+    same = {side for side in sides if any(same_access(of(wanted, side), of(there, side)) for wanted, there in sides_of)}
     return [
         each.model_copy(update={"same_access": True, "blocks": False})
         if each.rule

@@ -210,6 +210,22 @@ def test_a_rule_that_another_stack_keeps_in_the_same_group_is_that_stacks_matter
     assert (kinds(changed), changed.other_stacks) == (["changed"], 0)
 
 
+def test_another_stacks_rule_that_somebody_split_lets_the_same_through() -> None:
+    theirs = rule(port=443, source="10.0.0.0/8", address="aws_security_group_rule.theirs")
+    halves = [rule(port=443, source=half) for half in ("10.0.0.0/9", "10.128.0.0/9")]
+    known = Surveyed(owned=frozenset({"sg-1"}), elsewhere=(theirs,))
+    found = compare([], [], seen(*halves), surveyed=known)
+    assert (kinds(found), found.outcome) == (["unmanaged"] * 2, "warned")
+    assert all(each.same_access for each in found.differences)
+    # One half alone is less than they want, and one more than the halves is more.
+    assert compare([], [], seen(halves[0]), surveyed=known).outcome == "blocked"
+    assert compare([], [], seen(*halves, rule(port=22)), surveyed=known).outcome == "blocked"
+    # Where theirs is gone as well, what is ours is split all the same.
+    ours = [rule(port=80, source="10.0.0.0/8")]
+    parts = [rule(port=80, source=half) for half in ("10.0.0.0/9", "10.128.0.0/9")]
+    assert compare(ours, ours, seen(*parts), surveyed=known).outcome == "warned"
+
+
 RULES = st.builds(
     rule,
     source=st.sampled_from([WORLD, "10.0.0.0/8", "::/0"]),
