@@ -14,6 +14,11 @@ from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.lab.process import give_faults
 from runbook_lib.models.base import Outcome
 
+NO_CREDENTIALS = {
+    **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ""),
+    **dict.fromkeys(("HOME", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"), "/nowhere"),
+}
+
 
 def assert_refused(ended: Ended, desk: Desk, error: str, hint: str) -> None:
     """Nothing was done: exit status 2, and not even a run folder."""
@@ -24,12 +29,12 @@ def assert_refused(ended: Ended, desk: Desk, error: str, hint: str) -> None:
     assert not desk.store.dir.exists()
 
 
-def assert_failed(ended: Ended, desk: Desk, error: str, hint: str) -> None:
+def assert_failed(ended: Ended, desk: Desk, error: str, hint: str, status: int = 3) -> None:
     """An outside system failed: exit status 3; no lock is left, and the state is as it was."""
     said = visible_errors(ended)
     assert re.search(error, said["error"]), ended.stderr
     assert re.search(hint, said["hint"]), ended.stderr
-    assert ended.returncode == 3
+    assert ended.returncode == status
     state = ask(f"{desk.lab.gitlab_url}/lab/gitlab/states")["access"]
     assert state["lock"] is None
 
@@ -105,17 +110,17 @@ def old_terraform(folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("binary", "error", "hint"),
+    ("binary", "error", "status"),
     [
-        (lambda folder: str(folder / "nowhere"), "the Terraform binary .* is not there", "RUNBOOK_TERRAFORM"),
-        (old_terraform, r"Terraform 1\.3\.9 is too old: 1\.5\.0 or later", "RUNBOOK_TERRAFORM"),
+        (lambda folder: str(folder / "nowhere"), "the Terraform binary .* is not there", 2),
+        (old_terraform, r"Terraform 1\.3\.9 is too old: 1\.5\.0 or later", 3),
     ],
 )
 def test_terraform_missing_or_too_old_is_said_by_the_first_step(
-    desk: Desk, tmp_path: Path, binary: Callable[[Path], str], error: str, hint: str
+    desk: Desk, tmp_path: Path, binary: Callable[[Path], str], error: str, status: int
 ) -> None:
     ended = desk.run(RUNBOOK_TERRAFORM=binary(tmp_path))
-    assert_failed(ended, desk, error, hint)
+    assert_failed(ended, desk, error, "RUNBOOK_TERRAFORM", status)
     assert desk.outcomes() == {"compliance": Outcome.ERRORED}
     assert re.search(error, desk.result("compliance").summary)
 
@@ -158,7 +163,7 @@ def test_a_locked_state_names_who_holds_it_and_since_when(desk: Desk) -> None:
     ("variables", "error", "hint"),
     [
         ({}, "DescribeNetworkInterfaces", "ec2:DescribeNetworkInterfaces"),
-        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": "/nowhere"}, "[Cc]redentials", "AWS_"),
+        (NO_CREDENTIALS, "[Cc]redentials", "AWS_"),
     ],
 )
 def test_aws_that_refuses_is_an_error_of_the_step_that_asked(
