@@ -16,7 +16,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 ENVIRONMENT := $(BIN)/pyproject2conda yaml -e desk -e lab -e test -e build --name runbook --python-include infer \
   --pip-dep "-e ."
 SCHEMA := $(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci
-WORKERS ?= 2
+WORKERS ?= 3
 ARGS ?=
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
