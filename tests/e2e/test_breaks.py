@@ -65,7 +65,8 @@ def test_a_broken_run_stops_where_it_is_broken_and_says_so_to_everybody(
 
 def check_thread(thread: dict[str, Any], stop: Stop) -> None:
     """The board shows the end; each step that ran has replied, the last one to the channel as well, and no other."""
-    assert thread["text"].startswith(f"access: {stop.outcome} at {words(stop.step)} ")
+    ended = "rejected by alex" if stop.step == "approval" else f"{stop.outcome} at {words(stop.step)}"
+    assert thread["text"].startswith(f"access: {ended} ")
     told = [
         step for reply in thread["replies"] for step in NAMES if reply["text"].startswith(f"access: {words(step)} ")
     ]

@@ -43,7 +43,7 @@ def test_what_init_wrote_is_all_that_its_commands_need(team: Team) -> None:
     assert team.runbook("init", "--check").returncode == 0
     status = git(team.root, "status", "--porcelain").splitlines()
     assert {line[3:].strip('"').split("/")[0] for line in status} <= {
-        ".gitignore", ".gitlab-ci.yml", "infra", "policies", "runbook.yml", "slack-app.yml", "templates",
+        ".gitignore", ".gitlab", ".gitlab-ci.yml", "infra", "policies", "runbook.yml", "slack-app.yml", "templates",
     }  # fmt: skip
     ended = team.runbook("doctor", "--stack", "web-shop")
     assert "23 policies" in ended.stdout

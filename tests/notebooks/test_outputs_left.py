@@ -275,7 +275,8 @@ print('parent', flush=True)
     with pytest.raises(DeadKernelError):
         execute(path)
     lines = stream(path).splitlines()
-    assert lines[-2:] == ["child", "parent"] or sorted(lines[-2:]) == ["child", "parent"]
+    # What a child says goes another way, and may come before what its parent said earlier.
+    assert {"child", "parent"} <= set(lines)
     assert len(lines) == len(set(lines)) == 3_003
 
 

@@ -254,7 +254,7 @@ def test_a_command_that_fails_in_another_language_is_an_error_whatever_its_file_
 
 @pytest.mark.parametrize(
     ("answer", "wrong"),
-    [("no json", "Invalid JSON"), ('{"outcome": "fine"}', "outcome"), ('{"verdict": "passed"}', "verdict")],
+    [("no json", "is no JSON"), ('{"outcome": "fine"}', "outcome"), ('{"verdict": "passed"}', "verdict")],
 )
 def test_a_file_that_is_no_answer_is_an_error_that_says_what_is_wrong(team: Team, answer: str, wrong: str) -> None:
     team.cost(HERE, f"_ = (folder / 'outcome.json').write_text({answer!r})")
