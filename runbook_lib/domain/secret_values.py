@@ -27,7 +27,8 @@ _VALUE: Final = (
     r"|(?P<q0>\"\"\"|'''|[\"'`]|&quot;|&#3[49];|&apos;)(?P<v0>(?>(?:[^\\\"'`&\n]++|(?!(?P=q0))(?:\\[^\n]|[\"'`&\\]))*))(?P<c0>(?P=q0))?)"
 )
 _ONE_VALUE: Final = re.compile(_VALUE)
-_TYPE: Final = r"(?:\s{0,9}+:\s{0,9}+[A-Za-z][\w.\[\]|]{0,40}+(?=\s{0,9}+=))?"
+# In one line: `password: hunter2`, some lines above an `=`, names no type.
+_TYPE: Final = r"(?:[ \t]{0,9}+:[ \t]{0,9}+[A-Za-z][\w.\[\]|]{0,40}+(?=[ \t]{0,9}+=))?"
 _IS: Final = rf"(?:{_Q})?\]?{_TYPE}\s{{0,60}}+(?::=|=>|[:=])\s{{0,40}}+"
 _QUOTED: Final = re.compile(rf"{_IS}[rbufRBUF]{{0,2}}{_VALUE}")
 _OLD: Final = r"(?:\"(?>(?:[^\"\\\n]|\\.)*)\"|null|\(sensitive value\)|[\w.\-]{1,64}+)"

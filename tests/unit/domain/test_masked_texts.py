@@ -125,6 +125,7 @@ CAUGHT = [
     ("X-Vault-Token: swordfish-1", "swordfish-1"),
     # Code
     ("password: str = 'swordfish'", "swordfish"),
+    ("password: swordfish1\n\n='other'", "swordfish1"),
     ("os.environ['DB_PASSWORD'] = 'swordfish'", "swordfish"),
     ("connect(host='db', password='test')", "test"),
     ('password = """swordfish"""', "swordfish"),
