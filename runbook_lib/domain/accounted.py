@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from runbook_lib.models.plan import Plan, ResourceChange
@@ -17,6 +19,9 @@ __all__ = ["Accounts"]
 
 # What a service counts or dates itself says nothing of a change by hand.
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
+# Attributes that hold rules of one direction, as a network ACL's do.
+_DIRECTIONS: Final = frozenset({"ingress", "egress"})
+_IDENTITIES: Final = ("id", "arn")
 
 
 class Accounts:
@@ -24,52 +29,107 @@ class Accounts:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._texts: dict[str, frozenset[str]] | None = None
-        self._ids: dict[str, frozenset[str]] = {}
+        self._found: dict[str, _Resource] | None = None
 
-    def explain(self, change: ResourceChange, before: Any, after: Any) -> bool:
-        """Whether a value that the files do not write may be as it is now without anybody's hand.
+    def explain(self, change: ResourceChange, name: str, before: Any, after: Any) -> bool:
+        """Whether the value of this name, which the files do not write, may be as it is now without anybody's hand.
 
-        What was added has to consist of texts that resources have which mention this one, or which those mention. What
+        Each thing that was added has to be one resource's doing: one that mentions this one has all its texts and
+        numbers, if need be together with those that both mention. A text alone has to be of any resource around. What
         is gone explains itself: whatever else of the stack it was, Terraform wants to make that one again.
         """
         if isinstance(after, bool) or isinstance(before, bool):
             return False
         if isinstance(after, int | float) or (isinstance(after, str) and _TIME.fullmatch(after)):
             return True
-        added = [each for each in after if each not in (before or ())] if _both_lists(before, after) else [after]
-        if not added:
-            return True
-        around = self._around(change)
-        return all(self._is_known(each, around) for each in added)
-
-    @staticmethod
-    def _is_known(value: Any, around: frozenset[str]) -> bool:
-        found = frozenset(_leaves(value))
+        ids, added = _identities(change), _added(before, after)
         # Numbers and switches alone tell nobody's name.
-        return bool(found) and found <= around
+        if not ids or not all(any(map(_is_text, _leaves(each))) for each in added):
+            return not added
+        others = [own for address, own in self._index().items() if address != change.address]
+        near = [own for own in others if own.leaves & ids]
+        makers: dict[Any, list[_Resource]] = defaultdict(list)
+        for own in near:
+            if name not in _DIRECTIONS or own.direction == name:
+                for leaf in own.leaves:
+                    makers[leaf].append(own)
+        by_id = {identity: own for own in others for identity in own.ids}
+        alone = frozenset(leaf for each in added if not isinstance(each, Mapping) for _, leaf in _leaves(each))
+        return alone <= _around(ids, near, others) and all(
+            any(_hold(own, by_id, ids, each) for own in _likely(each, makers))
+            for each in added
+            if isinstance(each, Mapping)
+        )
 
-    def _around(self, change: ResourceChange) -> frozenset[str]:
-        ids = _identities(change)
-        if not ids:
-            return frozenset()
-        texts = {address: own for address, own in self._index().items() if address != change.address}
-        near = {address for address, own in texts.items() if own & ids}
-        mentioned = ids.union(*(texts[address] for address in near))
-        far = {address for address in texts if self._ids[address] & mentioned}
-        return mentioned.union(*(texts[address] for address in far))
-
-    def _index(self) -> dict[str, frozenset[str]]:
-        if self._texts is None:
-            self._texts = {}
-            for address, values in _resources(self._plan.planned_values.get("root_module")):
-                self._texts[address] = frozenset(_leaves(values))
-                self._ids[address] = frozenset(str(values[name]) for name in ("id", "arn") if values.get(name))
-        return self._texts
+    def _index(self) -> dict[str, _Resource]:
+        if self._found is None:
+            resources = _resources(self._plan.planned_values.get("root_module"))
+            self._found = {address: _Resource.of(values) for address, values in resources}
+        return self._found
 
 
-def _both_lists(before: Any, after: Any) -> bool:
-    return isinstance(after, list) and (before is None or isinstance(before, list))
+@dataclass(frozen=True)
+class _Resource:
+    """What a resource holds: its texts and numbers at any depth, and the attributes that are one value each."""
+
+    leaves: frozenset[Any]
+    ids: frozenset[str]
+    attributes: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> _Resource:
+        leaves = frozenset(leaf for _, leaf in _leaves(values) if leaf and not isinstance(leaf, bool))
+        ids = frozenset(str(values[name]) for name in _IDENTITIES if values.get(name))
+        single = {key: leaf for key, value in values.items() if not isinstance(value, list | dict)
+                  for _, leaf in _leaves(value)}  # fmt: skip
+        return cls(leaves, ids, {key: leaf for key, leaf in single.items() if key not in _IDENTITIES})
+
+    @property
+    def direction(self) -> str:
+        """Of one rule, if it is one."""
+        egress = self.attributes.get("egress")
+        return ("egress" if egress else "ingress") if isinstance(egress, bool) else str(self.attributes.get("type"))
+
+
+def _around(ids: frozenset[str], near: list[_Resource], others: list[_Resource]) -> frozenset[Any]:
+    """The texts and numbers of those that mention one of these ids, and of those which those mention."""
+    mentioned = ids.union(*(own.leaves for own in near))
+    return mentioned.union(*(own.leaves for own in others if own.ids & mentioned))
+
+
+def _likely(value: Mapping[str, Any], makers: Mapping[Any, list[_Resource]]) -> Iterator[_Resource]:
+    """Those that hold something of a value, first whoever holds what few do."""
+    for held in sorted((makers.get(leaf, []) for _, leaf in _leaves(value)), key=len):
+        yield from held
+
+
+def _hold(maker: _Resource, by_id: Mapping[str, _Resource], ids: frozenset[str], value: Mapping[str, Any]) -> bool:
+    """Whether it holds all of a value, or with those that both mention; what it names alike has to be the same."""
+    leaves = list(_leaves(value))
+    both = (leaf for _, leaf in leaves if isinstance(leaf, str) and leaf in by_id and leaf in maker.leaves)
+    resources = (maker, *(by_id[leaf] for leaf in both))
+    for key, leaf in leaves:
+        named = [own.attributes[key] for own in resources if key in own.attributes]
+        if named and leaf not in named:
+            return False
+        tells = bool(leaf) and not isinstance(leaf, bool)
+        if not named and tells and leaf not in ids and not any(leaf in own.leaves for own in resources):
+            return False
+    return True
+
+
+def _is_text(leaf: tuple[str, Any]) -> bool:
+    return isinstance(leaf[1], str) and leaf[1] != ""
+
+
+def _added(before: Any, after: Any) -> list[Any]:
+    if isinstance(after, list) and (before is None or isinstance(before, list)):
+        return [each for each in after if each not in (before or ())]
+    if isinstance(after, dict) and (before is None or (isinstance(before, dict) and before.keys() <= after.keys())):
+        # A map's keys are somebody's texts too.
+        items = (item for item in after.items() if item not in (before or {}).items())
+        return [{"key": key, "value": value} for key, value in items]
+    return [after]
 
 
 def _identities(change: ResourceChange) -> frozenset[str]:
@@ -87,20 +147,21 @@ def _resources(module: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield from _resources(child)
 
 
-def _leaves(value: Any) -> Iterator[str]:
-    """Every text within a value that is not empty; a document in JSON is one, however it is spaced."""
-    waiting = [value]
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every text, number and switch within a value, with the name that it has; a document in JSON is one text."""
+    waiting = [(name, value)]
     while waiting:
-        found = waiting.pop()
-        if isinstance(found, str) and found:
-            yield _spaced(found)
-        elif isinstance(found, Mapping):
-            waiting += found.values()
+        key, found = waiting.pop()
+        if isinstance(found, Mapping):
+            waiting += found.items()
         elif isinstance(found, list):
-            waiting += found
+            waiting += ((key, each) for each in found)
+        elif found is not None:
+            yield key, _spaced(found) if isinstance(found, str) else found
 
 
 def _spaced(text: str) -> str:
+    # However it is spaced.
     if text[:1] not in "{[":
         return text
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ..errors import InputError
-from ..models.approval import ApprovalRequest, Decision, DecisionRecord
+from ..models.approval import ApprovalRequest, Decision, DecisionRecord, Requirement
 from ..models.config import ApprovalConfig
 from ..models.exposure import Exposure
 from ..models.findings import Finding
@@ -50,8 +50,8 @@ class ApplyFacts:
     """What is so when apply starts: the plan file's digest, the state's lineage and serial, and runbook.yml's names.
 
     An empty commit, policy digest, run or stack is not compared. `problems` are what else stands against the request.
-    `approvers` and `quorum` are those of runbook.yml now; None
-    leaves it at the request's. A person must be named in both.
+    `approvers`, `requirements` and `break_glass` are those of runbook.yml, and of what is found in the plan now; None
+    leaves it at the request's. A person must be named in both, and what either requires is required.
     """
 
     plan_sha256: str
@@ -60,7 +60,8 @@ class ApplyFacts:
     commit: str = ""
     policy_sha256: str = ""
     approvers: tuple[str, ...] | None = None
-    quorum: int | None = None
+    requirements: tuple[Requirement, ...] | None = None
+    break_glass: tuple[str, ...] | None = None
     run_id: str = ""
     stack: str = ""
     problems: tuple[str, ...] = ()
@@ -88,6 +89,7 @@ def make_request(facts: RequestFacts, config: ApprovalConfig, now: datetime) -> 
         unknown_authors=facts.unknown_authors,
         approvers=config.approvers,
         quorum=config.quorum,
+        break_glass=config.break_glass,
         created_at=_moment(now),
         expires_at=_moment(now) + config.expires_after,
         url=facts.url or run.pipeline_url,
@@ -117,7 +119,7 @@ def judge_decisions(
     problems = _request_problems(request, facts, now)
     rejected = rejections(request, decisions, facts)
     judged = _judged(request, decisions, facts, now)
-    missing = _missing(request, judged, facts)
+    missing = () if _broken(judged) else (*_nobody(request, facts), *_missing(request, judged, facts))
     approved = not (rejected or problems or missing)
     return DecisionRecord(
         run_id=request.run_id,
@@ -127,6 +129,7 @@ def judge_decisions(
         rejected=bool(rejected),
         reasons=() if approved else (*rejected, *problems, *missing, *_skewed(skew)),
         checked_at=now,
+        unasked=_unasked(request, facts) if approved and not _anybody(judged) else "",
     )
 
 
@@ -136,7 +139,8 @@ def rejections(request: ApprovalRequest, decisions: Sequence[Decision], facts: A
     Whoever may play a job of the pipeline may end it; such a no holds for all that the pipeline ever asks.
     """
     return tuple(
-        f"{d.user} rejected the change{': ' + d.reason if d.reason else ''}. Correct it and run the plan step again."
+        f"{d.user} rejected the change{': ' + d.reason.rstrip('. ') if d.reason else ''}. Correct it and run the plan"
+        " step again."
         for d in decisions
         if not d.approved and not _unheard(d, request, facts)
     )
@@ -154,7 +158,6 @@ def _request_problems(request: ApprovalRequest, facts: ApplyFacts, now: datetime
         *facts.problems,
         *_late(request, now),
         *_unknown(request),
-        *_nobody(request, facts),
     )
 
 
@@ -190,16 +193,17 @@ def _unknown(request: ApprovalRequest) -> Iterator[str]:
 
 
 def _nobody(request: ApprovalRequest, facts: ApplyFacts) -> Iterator[str]:
-    may = _may_approve(request, facts)
-    needed, who = _needed(request, facts), involved(request)
-    able = {login(name) for name in may if not who.part(name)}
-    if not may:
-        yield "Nobody is named who may approve. Name the approvers in runbook.yml, under approval."
-    elif len(able) < needed:
-        yield (
-            f"{needed} approvals are needed, but only {len(able)} of the approvers neither asked for the change nor"
-            f" wrote a commit of it. {_why_more(request)}Name more approvers in runbook.yml."
-        )
+    who = involved(request)
+    for need in _needs(request, facts):
+        able = {login(name) for name in need.approvers if not who.part(name)}
+        if need.needs and not need.approvers:
+            yield f"Nobody is named who may approve{_as(need)}. Name the approvers in runbook.yml, under approval."
+        elif len(able) < need.needs:
+            yield (
+                f"{_needed(need)}{_because(need) or ','} but only {len(able)} of the"
+                " approvers neither asked for the change nor wrote a commit of it."
+                f" {_why_more(request)}Name more approvers in runbook.yml."
+            )
 
 
 def _may_approve(request: ApprovalRequest, facts: ApplyFacts) -> tuple[str, ...]:
@@ -208,14 +212,53 @@ def _may_approve(request: ApprovalRequest, facts: ApplyFacts) -> tuple[str, ...]
     return tuple(name for name in request.approvers if named(name, facts.approvers))
 
 
-def _needed(request: ApprovalRequest, facts: ApplyFacts) -> int:
-    """How many must approve: one more than the quorum where one of them may have made the change, unknown to all."""
-    return max(1, request.quorum, facts.quorum or 0) + bool(involved(request).unknown)
+def _needs(request: ApprovalRequest, facts: ApplyFacts) -> tuple[Requirement, ...]:
+    """Every requirement of the request and of now, with those of its people who may approve by both.
+
+    One more each where one of them may have made the change, unknown to all.
+    """
+    may, unknown = _may_approve(request, facts), bool(involved(request).unknown)
+    found = [
+        need.model_copy(
+            update={
+                "needs": need.needs + unknown if need.needs else 0,
+                "approvers": tuple(name for name in need.approvers if named(name, may)),
+            }
+        )
+        for need in (*request.needed, *(facts.requirements or ()))
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _anybody(judged: Sequence[Decision]) -> bool:
+    """Whether somebody's approval counts; who merely started the job that applies has given none."""
+    return any(one.approved and one.counts for one in judged)
+
+
+def _unasked(request: ApprovalRequest, facts: ApplyFacts) -> str:
+    return "; ".join(dict.fromkeys(need.why for need in _needs(request, facts)))
+
+
+def _needed(need: Requirement) -> str:
+    of = f" of {need.group}" if need.group else ""
+    return f"1 approval{of} is needed" if need.needs == 1 else f"{need.needs} approvals{of} are needed"
+
+
+def _as(need: Requirement) -> str:
+    return f" for {need.group}" if need.group else ""
+
+
+def _because(need: Requirement) -> str:
+    return f", as {need.why}," if need.why else ""
 
 
 def _why_more(request: ApprovalRequest) -> str:
     unknown = ", ".join(involved(request).unknown)
     return f"One of them is needed because it is not known who this is: {unknown}. " if unknown else ""
+
+
+def _broken(judged: Sequence[Decision]) -> bool:
+    return any(one.break_glass and one.approved and one.counts for one in judged)
 
 
 def _judged(
@@ -228,7 +271,7 @@ def _judged(
         if not decision.approved:
             problem = _unheard(decision, request, facts)
         else:
-            problem = _person(decision, request, facts) or _answer(decision, request, now)
+            problem = _may(decision, request, facts) or _answer(decision, request, now)
             if not problem and login(decision.user) in counted:
                 problem = f"{decision.user} approved already."
             counted |= set() if problem else {login(decision.user)}
@@ -239,24 +282,42 @@ def _judged(
 def _missing(request: ApprovalRequest, judged: Sequence[Decision], facts: ApplyFacts) -> tuple[str, ...]:
     """Why the approvals do not suffice, and of every one that does not count why not; nothing if they do."""
     counted = {login(d.user) for d in judged if d.approved and d.counts}
-    needed = _needed(request, facts)
-    if len(counted) >= needed:
+    lacking = [
+        need for need in _needs(request, facts) if len(counted & {login(n) for n in need.approvers}) < need.needs
+    ]
+    if not lacking:
         return ()
     idle = [
         f"The approval of {d.user or 'nobody'} does not count: {d.why_not}"
         for d in judged
         if d.approved and not d.counts and login(d.user) not in counted
     ]
-    given, who = ", ".join(sorted(counted)) or "none", involved(request)
-    ask = ", ".join(n for n in _may_approve(request, facts) if login(n) not in counted and not who.part(n))
-    more = f"{needed} approvals are needed and {len(counted)} given ({given}). {_why_more(request)}"
-    return (*idle, f"{more}Ask: {ask or 'nobody left'}.")
+    return (*idle, *(_lacking(request, need, counted) for need in lacking))
+
+
+def _lacking(request: ApprovalRequest, need: Requirement, counted: set[str]) -> str:
+    given, who = sorted(counted & {login(name) for name in need.approvers}), involved(request)
+    ask = ", ".join(name for name in need.approvers if login(name) not in counted and not who.part(name))
+    more = f"{_needed(need)}{_because(need)} and {len(given)} given"
+    return f"{more} ({', '.join(given) or 'none'}). {_why_more(request)}Ask: {ask or 'nobody left'}."
 
 
 def _skewed(skew: timedelta) -> Iterator[str]:
     if abs(skew) > _SKEW:
         minutes, way = round(abs(skew).total_seconds() / 60), "ahead of" if skew > timedelta(0) else "behind"
         yield f"This machine's clock is {minutes} minutes {way} GitLab's, by which is judged. Set it right."
+
+
+def _may(decision: Decision, request: ApprovalRequest, facts: ApplyFacts) -> str:
+    """Why this person's approval does not count; empty if it does."""
+    if not decision.break_glass:
+        return _person(decision, request, facts)
+    allowed = request.break_glass if facts.break_glass is None else facts.break_glass
+    if not (named(decision.user, request.break_glass) and named(decision.user, allowed)):
+        return f"{decision.user} is none of those who may approve alone (approval.break_glass in runbook.yml)."
+    if not decision.reason.strip():
+        return "a reason is missing, without which nobody may approve alone."
+    return ""
 
 
 def _person(decision: Decision, request: ApprovalRequest, facts: ApplyFacts) -> str:
@@ -290,7 +351,9 @@ def _answer(decision: Decision, request: ApprovalRequest, now: datetime) -> str:
     at = _moment(decision.at)
     if decision.plan_sha256 != request.plan_sha256:
         return "it was given for another plan. Show this plan and ask again."
-    if at < _moment(request.created_at):
+    if decision.doubt or decision.fingerprint not in {"", request.summary.fingerprint}:
+        return f"{decision.doubt or 'it was given for a plan that does something else'}. Ask again."
+    if at < _moment(request.created_at) and not decision.fingerprint:
         return "it was given before the request was made. Ask again."
     if at >= _moment(request.expires_at):
         return "it was given after the request expired. Run the approval step again."

@@ -6,10 +6,11 @@ import dataclasses
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 from runbook_lib.models.base import UNKNOWN, Outcome
+from runbook_lib.models.expiry import EXPIRES, is_over
 from runbook_lib.models.findings import WaiverReference
 from runbook_lib.models.rules import COMPARED_FIELDS, Direction, Rule, SourceKind
 from runbook_lib.models.verification import AcceptedDifference, Difference, DifferenceKind, Verification
@@ -17,7 +18,7 @@ from runbook_lib.wording import describe_rule
 
 from .canonical import canonical, is_default_egress
 from .matching import compared, identity, pair, pair_changed, value
-from .rules import is_id
+from .rules import TAGGED_TYPES, is_id
 from .same_access import same_access
 from .waivers import fits
 
@@ -25,6 +26,8 @@ __all__ = ["Surveyed", "accept", "compare", "concluded", "governed_groups", "imp
 
 # What is there in the cloud otherwise than the repository wants it.
 _DIFFERS: Final = {DifferenceKind.CHANGED, DifferenceKind.MISSING, DifferenceKind.UNMANAGED}
+# Fields that say nothing of who gets in.
+_BESIDE_ACCESS: Final = {"description", EXPIRES}
 _REFERENCES: Final = {SourceKind.GROUP, SourceKind.PREFIX_LIST}
 
 
@@ -45,6 +48,17 @@ class _Row:
         every = {"repository": self.repository, "state": self.state, "aws": self.aws}
         return {place: rule for place, rule in every.items() if rule is not None}
 
+    def is_over(self, now: datetime | None) -> bool:
+        """Whether it is in AWS though its end has come, as the first place that tells one has it."""
+        told = [rule.expires for rule in self.places.values() if isinstance(rule.expires, str)]
+        return bool(self.aws and told) and now is not None and is_over(told[0], now)
+
+    @property
+    def may_have_tags(self) -> bool:
+        """Whether the resource that declares it could give it any; what is in AWS alone may have."""
+        addresses = [rule.address for rule in (self.repository, self.state) if rule is not None and rule.address]
+        return not addresses or any(f"{kind}." in addresses[0] for kind in TAGGED_TYPES)
+
 
 @dataclass(frozen=True)
 class Surveyed:
@@ -52,7 +66,8 @@ class Surveyed:
 
     `owned` are ids of those that the stack manages itself: it answers for every rule in them, also where it declares
     none. `gone` are ids of groups that AWS does not have any more. `elsewhere` are rules that other stacks keep, and
-    `names` the groups' names by their ids; `ids` are the cloud's own ids of the rules that it has, by `rule_key`.
+    `names` the groups' names by their ids; `ids` are the cloud's own ids of the rules that it has, by `rule_key`. `now`
+    is when it was looked: without it no rule is known to have ended.
     """
 
     owned: frozenset[str] = frozenset()
@@ -60,6 +75,7 @@ class Surveyed:
     elsewhere: tuple[Rule, ...] = ()
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
     ids: Mapping[Hashable, str] = dataclasses.field(default_factory=dict)
+    now: datetime | None = None
 
 
 def governed_groups(repository: Iterable[Rule], state: Iterable[Rule]) -> tuple[str, ...]:
@@ -80,7 +96,8 @@ def compare(
     `groups` are governed besides those in which repository or state hold a rule; rules of AWS elsewhere are not
     looked at. A field that the repository leaves unknown fits anything. The egress rule that AWS gives every new
     group counts only where the stack owns the group, of which Terraform takes that rule away, or says something about
-    its egress. A rule that only AWS and another stack have is that stack's matter.
+    its egress. A rule that only AWS and another stack have is that stack's matter. A rule that AWS has though its end
+    has come is a difference, whoever agrees on it.
     """
     in_state = _once(canonical(rule) for rule in state)
     in_aws = _once(canonical(rule) for rule in aws)
@@ -95,13 +112,13 @@ def compare(
     differences = [Difference(kind=DifferenceKind.MISSING, group=group, rule=None) for group in surveyed.gone]
     in_sync = other_stacks = 0
     for row in _rows(in_repository, in_state, in_aws):
-        difference = _difference(row)
+        difference = _difference(row, surveyed.now)
         if difference is None:
             in_sync += 1
         elif row.only_in_aws and row.aws is not None and identity(row.aws) in theirs:
             other_stacks += 1
         elif not (difference.kind is DifferenceKind.MISSING and difference.group in surveyed.gone):
-            differences.append(difference.model_copy(update={"hint": _hint(row, surveyed.ids)}))
+            differences.append(difference.model_copy(update={"hint": _hint(row, surveyed)}))
     others = [canonical(rule) for rule in surveyed.elsewhere]
     ours = [rule for rule in in_aws if identity(rule) not in theirs]
     # Where another stack's rule was split, what all stacks want here and what is here let the same through.
@@ -168,18 +185,21 @@ def _same_access(differences: list[Difference], sides_of: Sequence[tuple[list[Ru
         if each.rule
         and each.kind in _DIFFERS
         and (each.group, each.rule.direction) in same
-        and set(each.fields) != {"description"}
+        and not (each.fields and set(each.fields) <= _BESIDE_ACCESS)
         else each
         for each in differences
     ]
 
 
-def _hint(row: _Row, ids: Mapping[Hashable, str]) -> str:
+def _hint(row: _Row, surveyed: Surveyed) -> str:
+    if row.is_over(surveyed.now):
+        where = "no run does, as no state knows it" if row.only_in_aws else "a run does"
+        return f"Its end has come: take it away ({where}), or prolong its tag."
     # Somebody made by hand what the repository wants to make: the cloud takes no second rule of the same content.
     if row.state is not None or row.repository is None or row.aws is None:
         return ""
     said = "It is in AWS and not in the state, so that apply will fail."
-    address, known = row.repository.address, ids.get(identity(row.aws))
+    address, known = row.repository.address, surveyed.ids.get(identity(row.aws))
     if "_rule." not in address or not known:
         return f"{said} Import it, or take it away."
     return f"{said} Import it: {import_block(address, known)}"
@@ -270,9 +290,11 @@ def _address_and_service(rule: Rule) -> Hashable:
     return (rule.address, _service(rule)) if rule.address else None
 
 
-def _difference(row: _Row) -> Difference | None:
-    fields = _differing(row.places)
+def _difference(row: _Row, now: datetime | None) -> Difference | None:
+    fields = _differing(row)
     kind = _kind(row, fields)
+    if kind in {None, DifferenceKind.STATE_ONLY} and row.is_over(now):
+        kind = DifferenceKind.EXPIRED
     if kind is None:
         return None
     shown = row.state or row.aws or row.repository
@@ -289,11 +311,12 @@ def _kind(row: _Row, fields: dict[str, dict[str, Any]]) -> DifferenceKind | None
     return DifferenceKind.CHANGED if fields else None
 
 
-def _differing(places: dict[str, Rule]) -> dict[str, dict[str, Any]]:
+def _differing(row: _Row) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
+    places = row.places
     if len({compared(rule) for rule in places.values()}) == 1:
         return found
-    for field in COMPARED_FIELDS:
+    for field in COMPARED_FIELDS if row.may_have_tags else [name for name in COMPARED_FIELDS if name != EXPIRES]:
         values = {place: value(rule, field) for place, rule in places.items()}
         if len({known for known in values.values() if known is not UNKNOWN}) > 1:
             found[field] = {place: str(each) if each is UNKNOWN else each for place, each in values.items()}

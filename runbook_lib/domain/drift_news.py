@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 from runbook_lib.models.drift import DriftEntry
 from runbook_lib.models.verification import Difference
@@ -12,11 +13,13 @@ __all__ = ["drift_key", "sort_news"]
 
 # How a difference is judged and worded may change while it stays the same difference.
 _NOT_WHAT_IT_IS = {"hint", "name", "blocks", "same_access", "accepted", "wanted"}
+# Where places differ on it, the fields say so.
+_LEFT_OUT: Any = {**dict.fromkeys(_NOT_WHAT_IT_IS, True), "rule": {"expires"}}
 
 
 def drift_key(difference: Difference) -> str:
     """What tells a difference from every other, as long as both sides stay as they are."""
-    return hashlib.sha256(difference.model_dump_json(exclude=_NOT_WHAT_IT_IS).encode()).hexdigest()[:16]
+    return hashlib.sha256(difference.model_dump_json(exclude=_LEFT_OUT).encode()).hexdigest()[:16]
 
 
 def sort_news(

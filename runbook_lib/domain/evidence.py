@@ -11,12 +11,14 @@ from runbook_lib.models.evidence import Manifest, ManifestFile, Seal, SealedFile
 from runbook_lib.models.steps import RunStep
 
 __all__ = [
+    "REJECTION",
     "add_seal",
     "by_step",
     "chain_value",
     "check_chain",
     "check_files",
     "covered",
+    "goes_on",
     "is_evidence",
     "new_manifest",
     "not_covered",
@@ -24,9 +26,10 @@ __all__ = [
 ]
 
 PAGE = "index.html"
-# The seal itself; the page, which is made last and has its own place in the manifest; and the messages, which may go
-# out after the seal.
-_OUTSIDE = ("manifest.json", "manifest.dsse.json", PAGE, "slack.json", "outbox/")
+# The no that a job of the pipeline gives: by then the approval step is sealed.
+REJECTION = "rejection.json"
+# The seal itself; the page, which is made last and has its own place in the manifest; and what may come after the seal.
+_OUTSIDE = ("manifest.json", "manifest.dsse.json", PAGE, REJECTION, "slack.json", "outbox/")
 
 
 def is_evidence(path: str) -> bool:
@@ -100,6 +103,18 @@ def superseded(manifest: Manifest, steps: Iterable[RunStep]) -> tuple[str, ...]:
             found.append(step)
         newest = max(newest, numbers[step])
     return tuple(found)
+
+
+def goes_on(new: Manifest, old: Manifest) -> bool:
+    """Whether a manifest came of an older one: all that the older says stands in it, seals to the letter."""
+    seals, broken = new.seals[: len(old.seals)], new.broken[: len(old.broken)]
+    same = len(seals) == len(old.seals) and all(map(_is_same, seals, old.seals))
+    return same and (new.run_id, new.files, broken) == (old.run_id, old.files, old.broken)
+
+
+def _is_same(new: Seal, old: Seal) -> bool:
+    # What no key had signed yet may have been signed since, by a job of its own.
+    return new == old or (not old.key and new.model_copy(update={"key": ""}) == old)
 
 
 def covered(manifest: Manifest | SealedFiles) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..models.approval_config import ApprovalRule, SlackApprovals
 from ..models.compliance import Policy, Waiver
 from ..models.config import ApprovalConfig, RunbookConfig
 from ..models.findings import Action, Severity
@@ -32,23 +33,56 @@ def approval_in_force(before: ApprovalConfig, now: ApprovalConfig) -> ApprovalCo
     """Who may approve a change that may change who may.
 
     Only who was named before it. Whoever it removes does not count either, unless too few would be left. Of quorum and
-    expiry the stricter counts.
+    expiry the stricter counts, and of the rules what both ask for: one that asks for nobody must stand in both.
     """
     known = {_login(name) for name in now.approvers}
     kept = tuple(name for name in before.approvers if _login(name) in known)
-    approvers = kept if len(kept) >= max(before.quorum, 1) else before.approvers
+    approvers = kept if len(kept) >= max(before.quorum, _most_needed(before, "")) else before.approvers
     quorum = min(max(before.quorum, now.quorum), max(len(approvers), before.quorum))
     given: dict[str, Any] = {
         "approvers": approvers,
         "quorum": quorum,
         "expires_after": min(before.expires_after, now.expires_after),
         "change_windows": before.change_windows or now.change_windows,
+        "groups": _groups(before, now),
+        "rules": _rules(before, now),
+        "slack": _slack(before, now),
+        # A no is heard under this name as well as under the one that it has now.
+        "reject_job": before.reject_job,
+        "break_glass": tuple(name for name in before.break_glass if _login(name) in map(_login, now.break_glass)),
     }
-    # What is allowed has to be so in both.
+    # What is allowed has to be so in both; what neither says is left open.
     for name, value in now:
-        if isinstance(value, bool):
-            given[name] = value and getattr(before, name)
+        was = getattr(before, name)
+        if isinstance(value, bool) or isinstance(was, bool):
+            given[name] = False if False in {value, was} else None if None in {value, was} else True
     return now.model_copy(update=given)
+
+
+def _groups(before: ApprovalConfig, now: ApprovalConfig) -> dict[str, tuple[str, ...]]:
+    """Each group as it was, without whom the change takes out of it while somebody stays; and those that are new."""
+    found = dict(now.groups)
+    for name, members in before.groups.items():
+        kept = tuple(one for one in members if _login(one) in map(_login, now.groups.get(name, ())))
+        found[name] = kept if len(kept) >= _most_needed(before, name) else members
+    return found
+
+
+def _slack(before: ApprovalConfig, now: ApprovalConfig) -> SlackApprovals | None:
+    """Who both say is who, by the key that stood before."""
+    if before.slack is None or now.slack is None:
+        return None
+    same = {user: login for user, login in before.slack.users.items() if now.slack.users.get(user) == login}
+    return before.slack.model_copy(update={"users": same})
+
+
+def _most_needed(config: ApprovalConfig, group: str) -> int:
+    return max((rule.needs for rule in config.rules if rule.group == group), default=1)
+
+
+def _rules(before: ApprovalConfig, now: ApprovalConfig) -> tuple[ApprovalRule, ...]:
+    kept = [rule for rule in before.rules if rule.needs or rule in now.rules]
+    return (*kept, *(rule for rule in now.rules if rule.needs and rule not in before.rules))
 
 
 def common_waivers(before: Iterable[Waiver], now: Iterable[Waiver]) -> tuple[Waiver, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from ..models.plan import Plan
 from .rules import GROUP_TYPES, VPC_TYPES
 
-__all__ = ["group_names"]
+__all__ = ["group_ids", "group_names"]
 
 
 def group_names(plan: Plan) -> dict[str, str]:
@@ -29,6 +29,16 @@ def group_names(plan: Plan) -> dict[str, str]:
         if change.type in GROUP_TYPES and "create" in change.actions:
             names[change.address] = f"{names.get(change.address) or change.address} (new)"
     return names
+
+
+def group_ids(plan: Plan) -> dict[str, str]:
+    """AWS's ids of the groups that the plan's states know, by Terraform's address."""
+    found: dict[str, str] = {}
+    for values in (plan.prior_state.get("values") or {}, plan.planned_values):
+        for resource in _resources(values.get("root_module") or {}):
+            if resource.get("type") in GROUP_TYPES and (identity := (resource.get("values") or {}).get("id")):
+                found[str(resource.get("address"))] = str(identity)
+    return found
 
 
 def _names(resource: Mapping[str, Any]) -> dict[str, str]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 __all__ = [
     "PRIVATE",
     "PUBLIC",
+    "ROUTED",
     "WHOLE",
     "Interval",
     "Intervals",
     "contains",
+    "intersect",
     "network_interval",
     "networks",
     "size",
@@ -56,6 +59,21 @@ def subtract(points: Intervals, without: Intervals) -> Intervals:
     return tuple(rest)
 
 
+def intersect(points: Intervals, others: Intervals) -> Intervals:
+    """The points that are in both; both as `union` returns them."""
+    found: list[Interval] = []
+    one = other = 0
+    while one < len(points) and other < len(others):
+        low, high = max(points[one][0], others[other][0]), min(points[one][1], others[other][1])
+        if low <= high:
+            found.append((low, high))
+        if points[one][1] < others[other][1]:
+            one += 1
+        else:
+            other += 1
+    return tuple(found)
+
+
 def contains(points: Intervals, others: Intervals) -> bool:
     """Whether every point of `others` is in `points`."""
     return not subtract(others, points)
@@ -66,6 +84,7 @@ def size(points: Intervals) -> int:
     return sum(high - low + 1 for low, high in points)
 
 
+@lru_cache(maxsize=65536)
 def network_interval(text: str) -> tuple[int, Interval]:
     """The IP version of a network or address and its first and last address as numbers.
 
@@ -94,4 +113,9 @@ PRIVATE: Final[dict[int, Intervals]] = {
 PUBLIC: Final[dict[int, Intervals]] = {
     4: subtract((network_interval("1.0.0.0/8")[1][:1] + network_interval("223.0.0.0/8")[1][1:],), PRIVATE[4]),
     6: _spans("2000::/3"),
+}
+# The private ranges that a VPN, a peering or a transit gateway can lead to: the rest is each machine's own.
+ROUTED: Final[dict[int, Intervals]] = {
+    4: _spans("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"),
+    6: _spans("fc00::/7"),
 }

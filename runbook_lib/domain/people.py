@@ -12,8 +12,9 @@ __all__ = ["LOCAL", "Involved", "addresses", "involved", "login", "named"]
 
 # A name that only this machine vouches for.
 LOCAL = "local:"
-_TRAILER = re.compile(r"^\s*co-authored-by\s*:.*?<([^<>]*)>\s*$", re.IGNORECASE | re.MULTILINE)
-_ANY_TRAILER = re.compile(r"^\s*co-authored-by\s*:(.*)$", re.IGNORECASE | re.MULTILINE)
+# Of one line each: with line ends among the blanks, empty lines would be looked at again and again.
+_TRAILER = re.compile(r"^[^\S\n]*co-authored-by[^\S\n]*:.*<([^<>\n]*)>[^\S\n]*$", re.IGNORECASE | re.MULTILINE)
+_ANY_TRAILER = re.compile(r"^[^\S\n]*co-authored-by[^\S\n]*:(.*)$", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from runbook_lib.errors import InputError
 from runbook_lib.models.plan import Aside, CheckStatus, Plan, PlanSummary, ResourceChange
 
+from .expired import said_of_ends
 from .rules import exclusives
 from .rules.addresses import parse_address
 from .strict_json import read_json
@@ -49,6 +50,7 @@ def parse_plan(document: Mapping[str, Any] | str | bytes) -> Plan:
         configuration=_object(data, "configuration"),
         variables=_object(data, "variables"),
         outputs=_changed_outputs(_object(data, "output_changes")),
+        lessened=tuple(name for name, change in _object(data, "output_changes").items() if _is_lessened(change)),
         drift=_changes(_list(data, "resource_drift"), "resource_drift"),
         checks=tuple(_check(entry) for entry in _list(data, "checks")),
     )
@@ -95,6 +97,7 @@ def summarise(plan: Plan) -> PlanSummary:
         outputs=len(plan.outputs),
         addresses={action: tuple(named) for action, named in addresses.items()},
         checks=tuple(f"{aside.address}: {aside.note}" for aside in plan.asides if aside.action == "check"),
+        temporary=said_of_ends(plan),
         terraform_version=plan.terraform_version,
     )
 
@@ -158,6 +161,19 @@ def _changed_outputs(changes: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _is_no_op(change: Any) -> bool:
     return isinstance(change, Mapping) and change.get("actions") == ["no-op"]
+
+
+def _is_lessened(change: Any) -> bool:
+    """Whether what comes after is known, and is what was there without some of its entries."""
+    if not isinstance(change, Mapping) or change.get("actions") != ["update"] or change.get("after_unknown"):
+        return False
+    before, after = change.get("before"), change.get("after")
+    if isinstance(before, dict) and isinstance(after, dict):
+        return all(key in before and before[key] == value for key, value in after.items())
+    if isinstance(before, list) and isinstance(after, list):
+        left = iter(before)
+        return all(any(item == one for one in left) for item in after)
+    return False
 
 
 def _change(entry: Any, where: str) -> ResourceChange:

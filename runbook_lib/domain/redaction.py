@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from .markup import ANSI, read_markup, without_codes
 from .secret_forms import forms_of
-from .secret_names import MASK, is_common, is_secret, may_be_secret, names_secret, paired
+from .secret_names import MASK, is_common, is_listed_secret, is_secret, may_be_secret, names_secret, paired
 from .secret_patterns import SHAPES, Finder, Part, Span, names_a_user
 from .secret_places import PLACES
 
@@ -24,7 +24,7 @@ __all__ = [
     "MASK",
     "WITHHELD",
     "Redactor",
-    "StreamMask",
+    "covered",
     "mask_sensitive",
     "sensitive_values",
     "strings_in",
@@ -39,10 +39,8 @@ BOUND: Final = 5.0
 PART: Final = 65_536
 BEYOND: Final = 16_384
 ASKED_AFTER: Final = 131_072
-LONGEST_HELD: Final = 8192
-LONGEST_KEY: Final = 65_536
-CONTEXT: Final = 1024
 SHORTEST_BEGINNING: Final = 4
+_LONGEST_BEGINNING: Final = 16_384
 # What begins so is a picture, a page or a sound, and no text: PNG, JPEG, GIF, PDF, WebP and WAV, BMP, TIFF.
 _BINARY: Final = ("iVBORw0KGgo", "/9j/", "R0lGOD", "JVBERi", "UklGR", "Qk", "SUkq", "TU0A")
 _MARKUP: Final = ("text/html", "image/svg+xml", "application/xml", "text/xml", "application/xhtml+xml")
@@ -144,10 +142,6 @@ class Redactor:
             return value if masked == tree else json.dumps(masked, ensure_ascii=False)
         return value if is_binary(mime, value) else self.mask(value)
 
-    def mask_json(self, text: str, indent: int | None = None) -> str:
-        """A JSON document as text, masked value by value."""
-        return json.dumps(self.mask_tree(json.loads(text)), ensure_ascii=False, indent=indent)
-
     def mask_name(self, name: str, value: object) -> Any:
         """A named value: masked whole if the name is one that secrets bear."""
         return self.mask_tree({name: value}).get(self.mask(name), WITHHELD)
@@ -168,15 +162,23 @@ class Redactor:
 
     def cut_beginning(self, text: str) -> str:
         """The text without an end with which a known value may begin."""
+        longest = 0
         for literal in self._literals:
-            for length in range(min(len(literal) - 1, len(text)), SHORTEST_BEGINNING - 1, -1):
-                if text.endswith(literal[:length]):
-                    return text[:-length]
-        return text
+            lengths = range(min(len(literal) - 1, len(text)), max(SHORTEST_BEGINNING - 1, longest), -1)
+            longest = next((length for length in lengths if text.endswith(literal[:length])), longest)
+        return text[: len(text) - longest]
 
-    def stream(self) -> StreamMask:
-        """A mask for text that comes in pieces."""
-        return StreamMask(self)
+    def begun(self, text: str) -> int:
+        """Where in a text that ends with a line a known value of several lines begins whose end is yet to come."""
+        line, start = text[text.rfind("\n", 0, -1) + 1 :], len(text)
+        for literal in self._literals if line else ():
+            # The longest beginning that the text ends with; of none that is longer than what is held anyway.
+            at = literal.rfind(line, 0, min(len(literal) - 1, len(text), _LONGEST_BEGINNING))
+            while at >= 0 and not text.endswith(literal[: at + len(line)]):
+                at = literal.rfind(line, 0, at + len(line) - 1)
+            if at >= 0 and at + len(line) >= SHORTEST_BEGINNING:
+                start = min(start, len(text) - at - len(line))
+        return start
 
     def hurried(self, seconds: float) -> Redactor:
         """One that knows the same, and that in so many seconds of this thread's time withholds whatever it gets."""
@@ -188,7 +190,7 @@ class Redactor:
         return _Patience(self._clock, self._bound, self._latest)
 
     def _mask(self, text: str, patience: _Patience) -> str:
-        return _covered(text, self._spans(text, patience))
+        return covered(text, self._spans(text, patience))
 
     def _mask_leaf(self, text: str, patience: _Patience) -> str:
         try:
@@ -213,11 +215,21 @@ class Redactor:
             return [self._mask_tree(item, patience) for item in node]
         if not isinstance(node, Mapping):
             return node
-        kept, named = _kept(node), paired(node)
-        return {
-            self.mask(str(key)): value if key in kept else self._mask_named(str(key), value, key in named, patience)
-            for key, value in node.items()
-        }
+        return self._mask_items(node, patience)
+
+    def _mask_items(self, node: Mapping[str, Any], patience: _Patience, secret: str = "") -> dict[str, Any]:
+        """Each of a map's; what is the value of a thing whose name is `secret` bears that name."""
+        kept, named, made = _kept(node), paired(node), dict[str, Any]()
+        for key, value in node.items():
+            if secret and key in {"value", "default", "before", "after"}:
+                shown = self._mask_named(secret, value, True, patience)
+            else:
+                shown = value if key in kept else self._mask_named(str(key), value, key in named, patience)
+            masked = self.mask(str(key))
+            while masked in made:  # two names may be secrets, and neither is lost
+                masked += f" {len(made)}"
+            made[masked] = shown
+        return made
 
     def _mask_named(self, name: str, value: Any, named: bool, patience: _Patience) -> Any:
         if isinstance(value, str):
@@ -227,11 +239,12 @@ class Redactor:
             return MASK if secret else self._mask_leaf(value, patience)
         if isinstance(value, Mapping) and names_secret(name):
             # {"db_password": {"sensitive": false, "value": …}}
-            inside = {key for key in ("value", "default", "before", "after") if key in value}
-            return {
-                masked: self._mask_named(name, value[key], True, patience) if key in inside else item
-                for key, (masked, item) in zip(value, self._mask_tree(value, patience).items(), strict=False)
-            }
+            return self._mask_items(value, patience, name)
+        if isinstance(value, list | tuple):
+            return [
+                MASK if isinstance(item, str) and is_listed_secret(name, item) else self._mask_tree(item, patience)
+                for item in value
+            ]
         return self._mask_tree(value, patience)
 
     def _spans(self, text: str, patience: _Patience) -> list[Span]:
@@ -305,7 +318,8 @@ def _merged(spans: list[Span]) -> list[Span]:
     return merged
 
 
-def _covered(text: str, spans: Iterable[Span]) -> str:
+def covered(text: str, spans: Iterable[Span]) -> str:
+    """The text with MASK in place of each span."""
     return _edited(text, [(begin, end, MASK) for begin, end in spans])
 
 
@@ -319,96 +333,6 @@ def _edited(text: str, edits: list[tuple[int, int, str]]) -> str:
         elif end > at:
             at = end
     return "".join((*pieces, text[at:])) if pieces else text
-
-
-# A value whose name may stand on the next line.
-_VALUE_LINE: Final = re.compile(r"[ \t,{-]{0,40}[\"']?(?:[Vv]alue|data)[\"']?[ \t]{0,20}[:=]")
-
-
-class StreamMask:
-    """Masks a stream: only whole lines leave it, so a secret split over two writes is still seen whole.
-
-    What has left is remembered for a while: it may say what the next line is.
-    """
-
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
-        self._held: list[str] = []
-        self._size = 0
-        self._before = ""
-
-    def hurry(self, redactor: Redactor) -> None:
-        """From now on use this one."""
-        self._redactor = redactor
-
-    def feed(self, text: str) -> str:
-        """Take a piece, give what is certain."""
-        self._held.append(text)
-        self._size += len(text)
-        if "\n" not in text and self._size < 2 * LONGEST_HELD:
-            return ""
-        whole = "".join(self._held)
-        cut = _certain(whole)
-        if len(whole) - cut >= 2 * LONGEST_HELD:
-            # One endless line, or a key that never ends: the tail stays in case a secret begins there.
-            cut = len(whole) - LONGEST_HELD
-        return self._leave(whole, cut)
-
-    def flush(self) -> str:
-        """The rest, at the end of the stream."""
-        whole = "".join(self._held)
-        return self._leave(whole, len(whole))
-
-    def peek(self) -> str:
-        """The rest as it may be shown while more can come: an end that could begin a secret is left out."""
-        held = "".join(self._held)
-        return self._redactor.cut_beginning(self._show(held, len(held), self._spans(held))) if held else ""
-
-    def _spans(self, whole: str) -> list[Span] | None:
-        return self._redactor.spans(self._before + whole)
-
-    def _leave(self, whole: str, cut: int) -> str:
-        if not cut:
-            self._hold(whole)
-            return ""
-        spans, known = self._spans(whole), len(self._before)
-        across = next((span for span in spans or () if span[0] < known + cut < span[1]), None)
-        if across and across[0] > known and len(whole) < 2 * LONGEST_KEY:
-            cut = across[0] - known
-            across = None
-        shown = self._show(whole, cut, spans)
-        self._remember(self._before + whole[:cut], across, whole[cut:])
-        return shown
-
-    def _show(self, whole: str, cut: int, spans: list[Span] | None) -> str:
-        if spans is None:
-            return WITHHELD + "\n"
-        known = len(self._before)
-        inside = [(max(begin - known, 0), min(end - known, cut)) for begin, end in spans if end > known]
-        return _covered(whole[:cut], [span for span in inside if span[0] < span[1]])
-
-    def _remember(self, left: str, across: Span | None, rest: str) -> None:
-        if across:
-            # What was begun goes on: its beginning is kept, so that the rest is still known for what it is.
-            self._before = left[max(0, across[0] - 256) : across[0] + 256]
-        else:
-            before = left[-CONTEXT:]
-            self._before = before if len(left) <= CONTEXT else before[re.search(r"\s|$", before).end() :]  # type: ignore[union-attr]
-        self._hold(rest)
-
-    def _hold(self, text: str) -> None:
-        self._held = [text] if text else []
-        self._size = len(text)
-
-
-def _certain(whole: str) -> int:
-    """How much of a text ends a line, and is not the beginning of something that goes over several lines."""
-    cut = whole.rfind("\n") + 1
-    begun = whole.rfind("-----BEGIN", 0, cut)
-    if begun >= 0 and "-----END" not in whole[begun:cut] and cut - begun < LONGEST_KEY:
-        return whole.rfind("\n", 0, begun) + 1
-    line = whole.rfind("\n", 0, max(0, cut - 1)) + 1
-    return line if _VALUE_LINE.match(whole, line, cut) and cut - line < LONGEST_HELD else cut
 
 
 def mask_sensitive(document: Any, sensitive: Any) -> Any:

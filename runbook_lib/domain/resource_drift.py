@@ -80,7 +80,9 @@ def _outside(
         fields = {
             name: each
             for name, each in fields.items()
-            if not name or written(change.address, name) or not accounts.explain(change, each[_STATE], each[_CLOUD])
+            if not name
+            or written(change.address, name)
+            or not accounts.explain(change, name, each[_STATE], each[_CLOUD])
         }
         if fields:
             yield change, fields

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Final
 
 from ..models.base import Unknown
-from ..models.exposure import Exposure, ExposureEntry
+from ..models.exposure import Exposure, ExposureEntry, Reachable
 from ..models.findings import Finding, Verdict
 from ..models.plan import Plan, ResourceChange
 from ..models.risk import Risk, RiskLevel, RiskReason
 from ..models.windows import ChangeWindow
-from ..wording import join, opening, party
+from ..wording import join, opening, party, says_whom
 
-__all__ = ["ADMIN_PORTS", "DATA_STORES", "RiskFacts", "assess_risk"]
+__all__ = ["ADMIN_PORTS", "DATA_STORES", "RULE_TYPES", "RiskFacts", "assess_risk"]
 
 # Who gets in there has the machine, the cluster or the data.
 ADMIN_PORTS: Final = {
@@ -41,9 +41,11 @@ DATA_STORES: Final = frozenset(
     """.split()  # noqa: SIM905  words are read more easily so
 )
 # Rules come and go with every change of access, and what they mean is said as exposure.
-_RULES: Final = frozenset(
+RULE_TYPES: Final = frozenset(
     {"aws_security_group_rule", "aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule"}
 )
+# Nothing is reached, but only for want of a member, an address or a route.
+_WAITING: Final = frozenset({Reachable.NO_MEMBER, Reachable.OPEN_BUT_NOT_REACHABLE})
 _ICMP: Final = frozenset({"icmp", "icmpv6"})
 # More ports than these are no service: they are a door.
 _FEW_PORTS: Final = 4
@@ -76,16 +78,23 @@ def assess_risk(facts: RiskFacts) -> Risk:
 
 
 def _opened(facts: RiskFacts) -> Iterator[RiskReason]:
-    world = [entry for entry in facts.exposure.opened if _of_world(entry)]
-    inside = [entry for entry in facts.exposure.opened if not _of_world(entry)]
+    # Whom a rule of a group that only apply tells lets in, and where, is known all the same.
+    every = (*facts.exposure.opened, *(entry for entry in facts.exposure.unknown if says_whom(entry)))
+    opened = [entry for entry in every if entry.reachable.rank <= Reachable.UNKNOWN.rank]
+    world = [entry for entry in opened if _of_world(entry)]
+    inside = [entry for entry in opened if not _of_world(entry)]
+    idle = [entry for entry in every if entry not in opened and entry.reachable in _WAITING and _of_world(entry)]
     for level, entries in _by_level(world, _world_level):
         yield RiskReason(level=level, text=f"opens {_said(entries)} to or from the internet")
     for level, entries in _by_level(inside, _inside_level):
         yield RiskReason(level=level, text=f"opens {_said(entries)} inside")
+    if idle:
+        text = f"opens {_said(idle)} to or from the internet, of which nothing is reached yet"
+        yield RiskReason(level=RiskLevel.MEDIUM, text=text)
 
 
 def _unknown_openings(facts: RiskFacts) -> Iterator[RiskReason]:
-    count = len(facts.exposure.unknown)
+    count = sum(1 for entry in facts.exposure.unknown if not says_whom(entry))
     if count:
         many = "an opening" if count == 1 else f"{count} openings"
         yield RiskReason(level=RiskLevel.HIGH, text=f"{many} of which nobody knows yet to whom, to what or how wide")
@@ -95,7 +104,7 @@ def _destroyed(facts: RiskFacts) -> Iterator[RiskReason]:
     for verb, gone in (("destroys", _deleted), ("replaces", _replaced)):
         every = [change for change in facts.plan.changes if gone(change)]
         stores = [change.address for change in every if change.type in DATA_STORES]
-        others = [change.address for change in every if change.type not in DATA_STORES | _RULES]
+        others = [change.address for change in every if change.type not in DATA_STORES | RULE_TYPES]
         if stores:
             yield RiskReason(level=RiskLevel.CRITICAL, text=f"{verb} {join(stores)}, with all that is stored there")
         if others:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 from urllib.parse import quote, quote_plus
 
 __all__ = ["forms_of"]
@@ -32,11 +33,12 @@ def _lines(value: str) -> set[str]:
 
 def _escaped(text: str) -> set[str]:
     as_json = json.dumps(text)[1:-1]
+    in_addresses = {quote(text, safe=""), quote(text), quote_plus(text)}
     return {
-        quote(text, safe=""),
-        quote(text),
-        quote_plus(text),
-        quote(text, safe="").replace("%2F", "%2f").lower() if "%" in quote(text, safe="") else text,
+        *in_addresses,
+        # Some write the codes small, or all of it.
+        quote(text, safe="").lower() if quote(text, safe="") != text else text,
+        *(re.sub(r"%[0-9A-F]{2}", lambda code: code[0].lower(), form) for form in in_addresses),
         as_json,
         json.dumps(as_json)[1:-1],
         json.dumps(text, ensure_ascii=False)[1:-1],

@@ -7,7 +7,17 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["MASK", "is_common", "is_secret", "is_telling", "may_be_paired", "may_be_secret", "names_secret", "paired"]
+__all__ = [
+    "MASK",
+    "is_common",
+    "is_listed_secret",
+    "is_secret",
+    "is_telling",
+    "may_be_paired",
+    "may_be_secret",
+    "names_secret",
+    "paired",
+]
 
 MASK = "[MASKED]"
 # A token that marks a place in a list or in a text, or makes a call safe to repeat, opens nothing.
@@ -24,10 +34,13 @@ _JOINED: Final = "|".join(_OPENS.split())
 _KEYS: Final = "api|private|secret|access|account|encryption|signing|auth|storage|shared|preshared|pre_shared"
 _SECRET_NAME: Final = re.compile(
     r"(?:(?i:password|passwd|passphrase|passcode)"
-    r"|(?i:(?:^|[_.\-/:\s])(?:[a-z]{2,8}secret|secret|"
+    r"|(?i:(?:^|[_.\-/:\s])(?:[a-z]{2,8}secret|secret(?:_?string)?|"
     rf"(?:{_JOINED})token|{NO_PAGE}token|(?:{_KEYS})[_-]?key|credential)|[_.\-](?:pwd|pass)|(?:^|[:/])_auth)"
-    rf"|_PAT|(?<=[a-z0-9])(?:Secret|(?i:{NO_PAGE})Token|(?:Api|API|Private|Secret|Access|Account|Shared)Key"
+    rf"|_PAT|(?<=[a-z0-9])(?:Secret(?:String)?|(?i:{NO_PAGE})Token|(?:Api|API|Private|Secret|Access|Account|Shared)Key"
     r"|Credential|Pwd|Pass))s?(?:_?\d{1,2})?$"
+)
+_LISTED: Final = re.compile(
+    r"(?i)(?:password|passwd|passphrase|passcode|pwd|(?:api|access|private)[_-]?key)s?(?:_?\d{1,2})?$"
 )
 # In its place each of them says that there is a secret, or where, but not which.
 _NO_SECRET: Final = re.compile(
@@ -107,6 +120,14 @@ def is_secret(name: str, value: str) -> bool:
     return not piece and not any(character.isspace() for character in value.strip())
 
 
+def is_listed_secret(name: str, value: str) -> bool:
+    """Whether one of the texts in a list of such a name is a secret: what is required of passwords may stand there too.
+
+    Lists of secrets and of tokens hold names and words as often.
+    """
+    return bool(_LISTED.search(name)) and is_secret(name, value) and is_telling(value) and " " not in value
+
+
 def is_telling(value: str) -> bool:
     """Whether what only a name calls a secret can be masked wherever it stands, as no word or two can."""
     return len(value.strip()) >= (_LONG_WORDS if _WORDS.fullmatch(value) else _SHORTEST)
@@ -130,7 +151,7 @@ def paired(node: Mapping[str, Any]) -> set[str]:
     if "_model_name" in node and "value" in node and _says(node.get("description")):
         found.add("value")
     kinds = {str(node.get(lower.get(kind, ""))).lower() for kind in ("_model_name", "model_name", "type")}
-    if kinds & {"passwordmodel", "password"} and "value" in lower:
+    if kinds & {"passwordmodel", "password", "securestring"} and "value" in lower:
         found.add(lower["value"])
     return found
 

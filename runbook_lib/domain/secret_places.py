@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from .secret_names import may_be_secret
+from .secret_names import may_be_secret, names_secret
 from .secret_patterns import Finder, Part, SecretPattern, Span, names_a_user
 from .secret_values import NamedValues
 
@@ -75,7 +75,7 @@ class Commands:
     in_tokens = False
     _AFTER = r"(?P<quote>[\"']?)(?P<secret>(?:(?<=\")[^\"\n]{1,256}|(?<=')[^'\n]{1,256}|[^\s\"'&|;<>\\`]{1,256}))"
     _USER = r"(?P<quote>[\"'])?[^\s:\"'\\]{1,128}:(?!//)(?P<secret>(?>(?(quote)[^\"'<>\\\n]|[^\s\"'<>\\`]){1,256}))"
-    _OPTIONS: Final = {
+    OPTIONS: Final = {
         "curl": re.compile(rf"(?:\s-[A-Za-z#]{{0,8}}[uU]|\s--(?:proxy-)?user(?![\w-]))[=\s]{{0,3}}{_USER}"),
         "mysql": re.compile(rf"\s-p{_AFTER}"),
         "mariadb": re.compile(rf"\s-p{_AFTER}"),
@@ -88,13 +88,13 @@ class Commands:
         "openssl": re.compile(rf"\spass:{_AFTER}"),
         "smbclient": re.compile(r"\s-U\s{0,3}(?P<user>[^\s%]{1,128}%)(?P<secret>[^\s\"']{1,256})"),
     }
-    hints = tuple(_OPTIONS)
+    hints = tuple(OPTIONS)
     _COMMAND = re.compile(r"(?>(?:[^\n|;\\]|\\\n|;(?=\S)|\\(?!n))*)")
     LONGEST = 512
 
     def spans(self, part: Part) -> Iterator[Span]:
         """The places of the passwords."""
-        for program, option in self._OPTIONS.items():
+        for program, option in self.OPTIONS.items():
             places = part.places((program,))
             at = next(places, None)
             while at is not None:
@@ -117,8 +117,70 @@ class Commands:
                     break
 
 
+class ArgumentLists:
+    """The same passwords where the command stands as a list of texts, as in what a failed `subprocess.run` says."""
+
+    name = "password in a list of arguments"
+    in_tokens = False
+    hints = tuple(dict.fromkeys(program.partition(" ")[0] for program in Commands.hints))
+    _PROGRAM = re.compile(r"[a-z-]{1,16}")
+    _BETWEEN = re.compile(r"\\{0,7}[\"'],\s{0,40}\\{0,7}[\"']")
+    _END = re.compile(r"\\{0,7}[\"'],?\s{0,40}[\])]")
+    # What ends a word on a line does not in a list.
+    _LINE = str.maketrans(dict.fromkeys("\t\n\r \"'&|;<>\\`", "_"))
+
+    def spans(self, part: Part) -> Iterator[Span]:
+        """The places of the passwords."""
+        places = part.places(self.hints)
+        at = next(places, None)
+        while at is not None:
+            items = self._items(part.text, at)
+            yield from self._secrets(part.text, items)
+            try:
+                at = places.send(items[-1][1] if items else None)  # type: ignore[attr-defined]
+            except StopIteration:
+                return
+
+    def _items(self, text: str, at: int) -> list[Span]:
+        """Where the arguments stand, the program's name the first of them; empty where there is no list."""
+        begin = self._PROGRAM.match(text, at)
+        before = text[at - 1 : at]
+        if before.isalnum() or before in {"_", "-", "."} or begin is None or not self._BETWEEN.match(text, begin.end()):
+            return []
+        limit = at + Commands.LONGEST
+        closed = self._END.search(text, begin.end(), limit)
+        last = closed.start() if closed else min(limit, len(text))
+        items, start = [], at
+        for between in self._BETWEEN.finditer(text, at, last):
+            items.append((start, between.start()))
+            start = between.end()
+        return [*items, (start, last)]
+
+    def _secrets(self, text: str, items: list[Span]) -> Iterator[Span]:
+        line, begins = "", list[tuple[int, int]]()
+        for begin, end in items:
+            begins.append((len(line), begin))
+            line += text[begin:end].translate(self._LINE) + " "
+        for program, option in Commands.OPTIONS.items():
+            for match in option.finditer(line) if line.startswith(program) else ():
+                at, begin = next(pair for pair in reversed(begins) if pair[0] <= match.start("secret"))
+                begin += match.start("secret") - at
+                end = begin + len(match["secret"])
+                if may_be_secret(text[begin:end]):
+                    yield begin, end
+
+
 def _judged(match: re.Match[str]) -> bool:
     return may_be_secret(match["secret"])
+
+
+def _connects(match: re.Match[str]) -> bool:
+    """Whether this is a connection's password. ODBC has it in braces, as a template has the name of one."""
+    secret: str = match["secret1"] or match["secret2"] or match["secret"]
+    inside = secret.strip("{}")
+    if match["secret1"] and inside.isalnum() and any(map(str.isdigit, inside)):
+        return not names_secret(inside) and not (inside.isdigit() and len(inside) < 3)
+    return may_be_secret(secret)
 
 
 def _no_words(match: re.Match[str]) -> bool:
@@ -144,13 +206,14 @@ _CONNECTION: Final = _place(
     ),
     "Server=db;Uid=app;Pwd=abc123;",
     "cd /tmp;PWD=/var/log; ls",
-    lambda match: may_be_secret(match["secret1"] or match["secret2"] or match["secret"]),
+    _connects,
 )
 
 PLACES: Final[tuple[Finder, ...]] = (
     NamedValues(),
     UrlPasswords(),
     Commands(),
+    ArgumentLists(),
     _CONNECTION,
     _place(
         "HTTP authorization",
@@ -202,6 +265,18 @@ PLACES: Final[tuple[Finder, ...]] = (
         "//registry.npmjs.org/:_authToken=0b1c2d3e-aaaa-bbbb-cccc-0123456789ab",
         "//registry.npmjs.org/:_authToken=${NPM_TOKEN}",
         _judged,
+    ),
+    _place(
+        "value of AWS's SecureString",
+        ("securestring",),
+        re.compile(
+            rf"(?i)securestring(?:{_QUOTE})?,?\s{{1,40}}+(?:{_QUOTE})?value(?:{_QUOTE})?\s{{0,20}}+"
+            r"(?:[:=]\s{0,9}+(?P<q>\\{0,7}[\"'])(?P<secret1>(?>(?:(?!(?P=q))(?:\\.|[^\n\\])){1,4096}))"
+            r"|:\s{1,9}+(?P<secret2>[^\s\"'<>\\{}\[\]][^\s\"'<>\\]{0,4095}+))"
+        ),
+        '"Type": "SecureString", "Value": "hunter2"',
+        'type = "SecureString"\n  value = "${var.db_password}"',
+        lambda match: may_be_secret(match["secret1"] or match["secret2"]),
     ),
     _place(
         "password in pgpass",

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from .secret_names import MASK, is_secret, may_be_secret, names_secret
+from .secret_names import MASK, is_listed_secret, is_secret, may_be_secret, names_secret
 from .secret_patterns import Part, Span
 
 __all__ = ["NamedValues"]
@@ -18,7 +18,7 @@ __all__ = ["NamedValues"]
 _NAME: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 _LONGEST_NAME: Final = 96
 _WORD: Final = re.compile(
-    r"(?i)(?:password|passwd|passphrase|passcode|pass|secret|token|credential|pwd|key|pat)s?(?:_?\d{1,2})?(?![A-Za-z0-9_])"
+    r"(?i)(?:password|passwd|passphrase|passcode|pass|secret_?string|secret|token|credential|pwd|key|pat)s?(?:_?\d{1,2})?(?![A-Za-z0-9_])"
 )
 _Q: Final = r"(?:\\{0,7}[\"']|&quot;|&#3[49];|&apos;)"
 # With backslashes before its quotes a text was escaped: then a longer run of them belongs to the value.
@@ -31,6 +31,10 @@ _ONE_VALUE: Final = re.compile(_VALUE)
 _TYPE: Final = r"(?:[ \t]{0,9}+:[ \t]{0,9}+[A-Za-z][\w.\[\]|]{0,40}+(?=[ \t]{0,9}+=))?"
 _IS: Final = rf"(?:{_Q})?\]?{_TYPE}\s{{0,60}}+(?::=|=>|[:=])\s{{0,40}}+"
 _QUOTED: Final = re.compile(rf"{_IS}[rbufRBUF]{{0,2}}{_VALUE}")
+# A list of passwords, each in quotes.
+_LIST: Final = re.compile(rf"{_IS}[\[(]\s{{0,40}}+")
+_NEXT: Final = re.compile(r"\s{0,9}+,\s{0,40}+")
+_LONGEST_LIST: Final = 512
 _OLD: Final = r"(?:\"(?>(?:[^\"\\\n]|\\.)*)\"|null|\(sensitive value\)|[\w.\-]{1,64}+)"
 _CHANGED: Final = re.compile(
     rf"(?:{_Q})?\s{{0,60}}+=\s{{0,9}}+(?P<old>{_OLD})\s{{1,9}}+->\s{{1,9}}+(?:\"(?P<new>(?>(?:[^\"\\\n]|\\.)*))\"|(?=null|\())"
@@ -52,6 +56,8 @@ _BARE: Final = re.compile(
     r"(?P<v>[^\s\"'<>&;,`|\\()\[\]{}$%][^\s\"'<>&;,`|\\)\]}]{0,256}+)"
 )
 _OPTION: Final = re.compile(rf"[ \t]{{1,4}}(?:{_VALUE}|(?P<v>[^\s\"'<>&;|\\\-][^\s\"'<>&;|\\]{{0,256}}+))")
+# ['--password', 'hunter2'], as a failed command is told.
+_NEXT_ARGUMENT: Final = re.compile(rf"{_Q},\s{{0,40}}+{_VALUE}")
 # What else a connection string says.
 _CONNECTS: Final = (
     *("host=", "hostaddr=", "user=", "dbname=", "port=", "server=", "driver=", "uid=", "id=", "source=", "database="),
@@ -106,6 +112,7 @@ class NamedValues:
         if quoted:
             yield from _of(quoted, name)
             return
+        yield from _listed(text, end, name)
         yield from _bare(text, begin, end, name)
         yield from _told(text, begin, end, name)
         yield from _beside(text, begin, end, name)
@@ -130,6 +137,16 @@ def _of(match: re.Match[str], name: str) -> Iterator[Span]:
         yield begin, end
 
 
+def _listed(text: str, end: int, name: str) -> Iterator[Span]:
+    """The quoted values of a list."""
+    begin, limit = _LIST.match(text, end), end + _LONGEST_LIST
+    while begin and (item := _ONE_VALUE.match(text, begin.end(), limit)):
+        kind = "v0" if item["v0"] is not None else "v1"
+        if is_listed_secret(name, item[kind]):
+            yield item.span(kind)
+        begin = _NEXT.match(text, item.end(), limit)
+
+
 def _bare(text: str, begin: int, end: int, name: str) -> Iterator[Span]:
     match = _BARE.match(text, end)
     if match is None:
@@ -140,6 +157,10 @@ def _bare(text: str, begin: int, end: int, name: str) -> Iterator[Span]:
                 yield option.span("v")
         elif option:
             yield from _of(option, name)
+        argument = _NEXT_ARGUMENT.match(text, end) if text.startswith("--", begin) else None
+        given = (argument["v0"] or argument["v1"] or "") if argument else ""
+        if argument and _strong(given, 6) and not given.startswith("-"):
+            yield from _of(argument, name)
         return
     value = match["v"]
     if not may_be_secret(value) or (match["q"] and match["sep"] == "="):
@@ -154,7 +175,7 @@ def _of_variable(text: str, begin: int, match: re.Match[str], name: str) -> bool
     """Whether NAME=value is a secret's: of a variable, an option, an address. In small letters it may be code."""
     value, before, after = match["v"], text[begin - 1 : begin], text[match.end() : match.end() + 1]
     known = names_secret(name)
-    if known and (name.startswith("-") or before in {"?", "&", ";"} or text.endswith("&amp;", 0, begin)):
+    if known and (name.startswith("-") or before in {"?", "&", ";"}):
         return len(value) > 3
     if _PASSWORD.search(name) and _connects(text[max(0, begin - 160) : begin] + text[match.end() : match.end() + 160]):
         return not (after in {",", ")", "("} and value.isidentifier() and not _strong(value, 6))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -16,12 +16,14 @@ from runbook_lib.models.steps import BUILT_IN, find_step
 from .evidence import covered, superseded
 from .people import named
 
-__all__ = ["Record", "carried_out", "contradictions", "remarks"]
+__all__ = ["Record", "began_to_apply", "carried_out", "contradictions", "remarks"]
 
 # Jobs run on several machines, and GitLab has a clock of its own.
 _SKEW = timedelta(minutes=5)
 _NAMED = 5
 APPLIES = tuple(step.name for step in BUILT_IN if step.applies)
+# What is there from the moment on at which Terraform was begun.
+_LEFT = {"began.json", "apply.jsonl", "outputs.json", "errored.tfstate"}
 _STARTS = {step.name for step in BUILT_IN if step.starts_run}
 
 
@@ -44,8 +46,21 @@ class Record:
 
 def carried_out(step: ManifestStep) -> bool:
     """Whether an apply, by what it left, came to Terraform."""
-    left = {file.path.rpartition("/")[2] for file in step.files}
-    return not step.outcome.stops or bool(left & {"began.json", "apply.jsonl", "outputs.json", "errored.tfstate"})
+    return not step.outcome.stops or any(file.path.rpartition("/")[2] in _LEFT for file in step.files)
+
+
+def began_to_apply(paths: Iterable[str], manifest: Manifest | SealedFiles | None) -> bool:
+    """Whether a run folder shows that apply came, or may have come, to Terraform: by its files or by its seals."""
+    seals = () if manifest is None else manifest.seals if isinstance(manifest, Manifest) else manifest.steps
+    mine = [path.rpartition("/") for path in paths if _step_of(path) in APPLIES]
+    # Whoever was killed in it has sealed nothing, and what it left may be gone since.
+    begun = not mine and isinstance(manifest, Manifest) and any(one.step in APPLIES for one in manifest.begun)
+    left = any("/" not in folder and name in _LEFT for folder, _, name in mine)
+    return left or begun or any(seal.step in APPLIES and carried_out(seal) for seal in seals)
+
+
+def _step_of(path: str) -> str:
+    return path.partition("/")[0].partition("_")[2]
 
 
 def contradictions(record: Record) -> tuple[str, ...]:
@@ -153,11 +168,13 @@ def _approval(record: Record) -> Iterator[str]:
 
 
 def _digests(record: Record, request: ApprovalRequest, decision: DecisionRecord) -> Iterator[str]:
-    files = {path.rpartition("/")[2]: digest for path, digest in covered(record.manifest).items()}
-    digests = {"the plan file": files.get("plan.tfplan", ""), "the plan's summary": record.planned_sha256}
+    # By its whole path: another step, or a folder within, may hold a file of that name.
+    step, files = find_step(record.run.steps, "plan"), covered(record.manifest)
+    plan = f"{step.folder}/plan.tfplan" if step else ""
+    digests = {"the plan file": files.get(plan, ""), "the plan's summary": record.planned_sha256}
     digests |= {"the request": request.plan_sha256}
     cut_down = isinstance(record.manifest, SealedFiles)  # to what is read
-    if not digests["the plan file"] and (cut_down or "plan.tfplan.age" in files):
+    if not digests["the plan file"] and (cut_down or f"{plan}.age" in files):
         del digests["the plan file"]
     yield from (
         f"{name} is of another plan than the decision" for name, d in digests.items() if d != decision.plan_sha256
@@ -168,20 +185,30 @@ def _digests(record: Record, request: ApprovalRequest, decision: DecisionRecord)
 
 def _deciders(record: Record, request: ApprovalRequest, decision: DecisionRecord) -> Iterator[str]:
     counting = [given for given in decision.decisions if given.approved and _counts(given, request, record.run)]
-    people = {given.user.casefold().removeprefix("local:") for given in counting}
     if not decision.approved or decision.rejected:
         yield "apply was carried out though the decision is no approval"
-    if len(people) < max(1, request.quorum):
-        yield f"{len(people)} of {request.quorum} approvals count"
-    late = [
-        given for given in counting if given.at > request.expires_at + _SKEW or given.at + _SKEW < request.created_at
-    ]
+    if not named(decision.broken_by, request.break_glass):
+        yield from _too_few(counting, request)
+    late = [given for given in counting if given.at > request.expires_at + _SKEW or _early(given, request)]
     yield from (f"the approval of {given.user} is from before the request or after its end" for given in late)
     if request.created_at + _SKEW < record.run.created_at:
         yield "the request is older than the run"
     applied = next((record.results[name] for name in APPLIES if name in record.results), None)
     if applied and not applied.started_at - _SKEW <= decision.checked_at <= applied.finished_at + _SKEW:
         yield "the decision was not checked while apply ran"
+
+
+def _early(given: Decision, request: ApprovalRequest) -> bool:
+    # One from before the request is of a plan that does the same, which a merge request showed.
+    same = given.fingerprint and given.fingerprint == request.summary.fingerprint
+    return not same and given.at + _SKEW < request.created_at
+
+
+def _too_few(counting: Iterable[Decision], request: ApprovalRequest) -> Iterator[str]:
+    for need in request.needed:
+        people = {given.user.casefold() for given in counting if named(given.user, need.approvers)}
+        if len(people) < need.needs:
+            yield f"{len(people)} of {need.needs} approvals{f' of {need.group}' if need.group else ''} count"
 
 
 def _counts(given: Decision, request: ApprovalRequest, run: Run) -> bool:

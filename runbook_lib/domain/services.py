@@ -1,44 +1,71 @@
-"""Service tests without the network: what to ask, and what the answers mean."""
+"""Service tests without the network: which tests there are, and what all results together mean."""
 
 from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from runbook_lib.errors import ConfigError, UsageError
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.config import ServiceConfig
-from runbook_lib.models.services import Member, ServiceAnswer, ServiceReport, ServiceResult, ServiceTest
+from runbook_lib.models.services import UNFINISHED, Member, ServiceReport, ServiceResult, ServiceTest
 
-__all__ = ["expand", "judge_answer", "parse_shard", "report", "shard", "untested"]
+from .service_answers import judge_answer
+
+__all__ = ["Compared", "Listed", "compare", "expand", "judge_answer", "parse_shard", "report", "shard", "untested"]
+
+_PORTS = {"tls": 443, "dns": 53}
 
 
 def expand(service: ServiceConfig, members: Iterable[Member]) -> tuple[ServiceTest, ...]:
-    """One test for each public address of the group's members, in the order of the addresses."""
-    by_address = {member.address: member for member in members if member.address}
-    return tuple(
-        ServiceTest(
-            name=service.name,
-            address=address,
-            url=_url(service, address),
-            member=by_address[address].name or by_address[address].id,
-            method=service.method,
-            status=service.status,
-            contains=service.contains,
-            timeout=service.timeout.total_seconds(),
-            attempts=service.attempts,
-        )
-        for address in sorted(by_address)
+    """One test for each address that the service wants of its members, in the order of the addresses."""
+    by_address = {address: member for member in members for address in addresses_of(service, member)}
+    return tuple(make_test(service, address, by_address[address]) for address in sorted(by_address, key=_order))
+
+
+def addresses_of(service: ServiceConfig, member: Member) -> tuple[str, ...]:
+    """The addresses of a member that a service is to be asked at."""
+    own = member.address if service.interface == "public" else member.private_address
+    names = [own] if own and not _is_address(own) else []
+    four = [own] if own and _is_address(own) and ":" not in own else []
+    six = [*([own] if ":" in own else []), *member.ipv6]
+    if service.family == "either":
+        return tuple(names or four or six[:1])
+    return tuple(names + (four if service.family != "ipv6" else []) + (six if service.family != "ipv4" else []))
+
+
+def make_test(service: ServiceConfig, address: str, member: Member | None = None) -> ServiceTest:
+    """A service's test at one address; without one it is asked of nobody in particular, as a name is."""
+    web = service.kind == "http"
+    return ServiceTest.trusted(
+        name=service.name,
+        address=address,
+        url=_url(service, address) if web else _what(service, address),
+        member=(member.name or member.id) if member else "",
+        member_id=member.id if member else "",
+        kind=service.kind,
+        expect=service.expect,
+        method=service.method if web else "",
+        status=service.status if web else 0,
+        contains=service.contains,
+        timeout=service.timeout.total_seconds(),
+        attempts=service.attempts,
+        of_change="",
+        service=service,
     )
 
 
 def untested(service: ServiceConfig, members: Sequence[Member]) -> str:
     """Why a service has no test at all, or nothing if it has some."""
-    if any(member.address for member in members):
+    if any(addresses_of(service, member) for member in members):
         return ""
+    family = {"ipv4": " IPv4", "ipv6": " IPv6"}.get(service.family, "")
     if members:
-        return f"none of the {len(members)} members of its group has a public address"
-    return "its group has no members"
+        whose = "its group" if service.group else "whom it names"
+        return f"none of the {len(members)} members of {whose} has a {service.interface}{family} address"
+    return "its group has no members" if service.group else "nobody is found that it names"
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -55,14 +82,68 @@ def shard(tests: Iterable[ServiceTest], part: int, parts: int) -> tuple[ServiceT
     return tuple(ordered[part - 1 :: parts])
 
 
-def judge_answer(test: ServiceTest, answer: ServiceAnswer) -> str:
-    """What is wrong with an answer, or nothing if it is as the test wants it."""
-    if answer.status != test.status:
-        return f"status: {answer.status} instead of {test.status}"
-    if test.contains and test.contains not in _text(answer):
-        where = f"the first {len(answer.body)} bytes" if answer.truncated else "the body"
-        return f"content: {where} did not contain {test.contains!r}"
-    return ""
+@dataclass(frozen=True)
+class Listed:
+    """What belongs to a report beside its results.
+
+    `elsewhere` are the tests of other shards: a shard without a test is skipped. `lenient` lets a test that failed
+    before as well only warn.
+    """
+
+    untested: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: tuple[ServiceTest, ...] = ()
+    unknowable: Mapping[str, str] = field(default_factory=dict)
+    part: str = ""
+    no_baseline: str = ""
+    lenient: bool = True
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Results beside those of a baseline; each with how it did before."""
+
+    results: tuple[ServiceResult, ...]
+    worse: tuple[ServiceResult, ...]
+    fixed: tuple[ServiceResult, ...]
+    still_failing: tuple[ServiceResult, ...]
+    still_passing: int
+    gone: tuple[tuple[str, str], ...]
+
+
+def compare(
+    results: Iterable[ServiceResult], baseline: Iterable[ServiceResult], elsewhere: Iterable[ServiceTest] = ()
+) -> Compared:
+    """Find each test in the baseline: at its address, or where its member had another address then.
+
+    A test that the baseline does not have is as bad as a regression if it fails: nothing says that it failed before.
+    """
+    known = {_key(result): result for result in baseline if result.cause not in UNFINISHED}
+    done = tuple(results)
+    here = {_key(result) for result in done}
+    moved = _by_member(result for key, result in known.items() if key not in here)
+    worse: list[ServiceResult] = []
+    fixed: list[ServiceResult] = []
+    failing: list[ServiceResult] = []
+    found: list[ServiceResult] = []
+    passing = 0
+    for result in done:
+        earlier = moved.get(_of_member(result))
+        before = known.get(_key(result)) or (earlier.pop() if earlier else None)
+        if before is not None:
+            here.add(_key(before))
+            result = result.model_copy(update={"before": "passed" if before.passed else "failed"})  # noqa: PLW2901
+        found.append(result)
+        was_good = before is None or before.passed
+        if result.test.of_change and before is None:
+            continue  # it asks for what the change itself does, and could not have been so before
+        if not result.passed:
+            (worse if was_good else failing).append(result)
+        elif before is not None:
+            passing += before.passed
+            fixed += [result] if not before.passed else []
+    others = {(test.name, test.address) for test in elsewhere}
+    gone = tuple(sorted(set(known) - here - others))
+    return Compared(tuple(found), tuple(worse), tuple(fixed), tuple(failing), passing, gone)
 
 
 def report(
@@ -70,37 +151,61 @@ def report(
     nothing_asked: Mapping[str, str] | None = None,
     baseline: Iterable[ServiceResult] | None = None,
     elsewhere: Iterable[ServiceTest] = (),
+    listed: Listed | None = None,
 ) -> ServiceReport:
     """Decide on all results; `nothing_asked` names services without a test, with the reason.
 
-    `elsewhere` are the tests of other shards: a shard without a test is skipped.
-
     A service of which nothing was asked is not known to work: that blocks. Against a baseline only what got worse
-    blocks; what failed there too warns, and so does a test that is gone.
+    blocks; what failed there too warns, and so does a test that is gone. What the change itself is to open or close
+    blocks whatever was before, and so does a test that was not finished.
     """
-    done = tuple(sorted(results, key=_key))
-    empty = dict(nothing_asked or {})
-    known = {_key(result): result.passed for result in baseline or ()}
-    compared = baseline is not None
+    more = listed or Listed(nothing_asked or {}, tuple(elsewhere))
+    against = None if baseline is None else tuple(baseline)
+    given = tuple(sorted(results, key=_key))
+    found = compare(given, against or (), more.elsewhere)
+    done = found.results if against is not None else given
     failing = [result for result in done if not result.passed]
-    worse = [result for result in failing if known.get(_key(result), True)] if compared else []
-    fixed = [result for result in done if result.passed and known.get(_key(result)) is False]
-    others = {(test.name, test.address) for test in elsewhere}
-    gone = sorted(set(known) - {_key(result) for result in done} - others)
-    outcome = Outcome.WARNED if failing or gone else Outcome.PASSED
-    if (worse if compared else failing) or empty:
+    blocking = [result for result in failing if _blocks(result, found, more, compared=against is not None)]
+    outcome = Outcome.WARNED if failing or (against is not None and found.gone) else Outcome.PASSED
+    if blocking or more.untested:
         outcome = Outcome.BLOCKED
     elif not done:
-        outcome = Outcome.SKIPPED if others else Outcome.BLOCKED
+        outcome = Outcome.SKIPPED if more.elsewhere or more.unknowable else Outcome.BLOCKED
+    unfinished = sum(result.cause in UNFINISHED for result in done)
     return ServiceReport(
-        outcome=outcome,
-        summary=_summary(done, empty, worse if compared else None, len(others)),
+        outcome=Outcome.INTERRUPTED if any(result.cause == "interrupted" for result in done) else outcome,
+        summary=_summary(done, more, found if against is not None else None, blocking),
         results=done,
-        untested=empty,
-        regressions=tuple(" ".join(_key(result)) for result in worse),
-        fixed=tuple(" ".join(_key(result)) for result in fixed),
-        gone=tuple(" ".join(key) for key in gone),
+        untested=dict(more.untested),
+        regressions=tuple(" ".join(_key(result)) for result in found.worse) if against is not None else (),
+        fixed=tuple(" ".join(_key(result)) for result in found.fixed),
+        still_failing=tuple(" ".join(_key(result)) for result in found.still_failing),
+        still_passing=found.still_passing,
+        gone=tuple(" ".join(key) for key in found.gone),
+        unknowable=dict(more.unknowable),
+        complete=not unfinished,
+        part=more.part,
+        no_baseline=more.no_baseline,
     )
+
+
+def _blocks(result: ServiceResult, found: Compared, listed: Listed, *, compared: bool) -> bool:
+    if not compared or not listed.lenient or result.test.of_change or result.cause in UNFINISHED:
+        return True
+    return result.before != "failed"
+
+
+def _of_member(result: ServiceResult) -> tuple[str, str, bool]:
+    return result.test.name, result.test.member_id, ":" in result.test.address
+
+
+def _by_member(results: Iterable[ServiceResult]) -> dict[tuple[str, str, bool], list[ServiceResult]]:
+    found: dict[tuple[str, str, bool], list[ServiceResult]] = {}
+    # Of a member that had several addresses those that passed come last, and are taken first: in doubt it got worse.
+    for result in sorted(results, key=lambda one: (one.passed, one.test.address)):
+        if result.test.member_id:
+            found.setdefault(_of_member(result), []).append(result)
+    return found
 
 
 def _url(service: ServiceConfig, address: str) -> str:
@@ -110,7 +215,7 @@ def _url(service: ServiceConfig, address: str) -> str:
             f"the url of service {service.name!r} has the unknown placeholder {{{sorted(names - {'address'})[0]}}}",
             "The only placeholder is {address}.",
         )
-    return service.url.format(address=f"[{address}]" if ":" in address else address)
+    return service.url.format(address=_in_url(address))
 
 
 def _fields(service: ServiceConfig) -> list[tuple[str, str | None, str | None, str | None]]:
@@ -120,11 +225,28 @@ def _fields(service: ServiceConfig) -> list[tuple[str, str | None, str | None, s
         raise ConfigError(f"the url of service {service.name!r} is no template: {error}") from error
 
 
-def _text(answer: ServiceAnswer) -> str:
+def _what(service: ServiceConfig, address: str) -> str:
+    port = service.port or _PORTS.get(service.kind, 0)
+    if service.kind == "dns":
+        where = f"{_in_url(address)}:{port}" if address else ""
+        return f"dns://{where}/{service.query}?type={service.record}"
+    return f"{service.kind}://{_in_url(address)}:{port}"
+
+
+def _in_url(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _is_address(text: str) -> bool:
     try:
-        return answer.body.decode(answer.charset, "replace")
-    except LookupError:  # a server may name a charset that nobody has heard of
-        return answer.body.decode("utf-8", "replace")
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _order(address: str) -> tuple[bool, str]:
+    return ":" in address, address
 
 
 def _key(result: ServiceResult) -> tuple[str, str]:
@@ -132,17 +254,32 @@ def _key(result: ServiceResult) -> tuple[str, str]:
 
 
 def _summary(
-    done: Sequence[ServiceResult], empty: Mapping[str, str], worse: Sequence[ServiceResult] | None, elsewhere: int
+    done: Sequence[ServiceResult], listed: Listed, found: Compared | None, blocking: Sequence[ServiceResult]
 ) -> str:
     failing = [result for result in done if not result.passed]
     said = f"{len(done) - len(failing)} of {len(done)} service tests passed"
-    if not done and not empty and elsewhere:
-        return f"This shard has no service test: all {elsewhere} are in the others."
-    if not done and not empty:
-        return "No service test was carried out: a test of nothing says nothing."
-    if worse is not None and failing:
-        said += f", {len(worse)} got worse than the baseline"
-    first = (worse or failing)[:1]
-    details = [f"{result.test.name} on {result.test.address}: {result.error}" for result in first]
-    details += [f"{name}: {reason}" for name, reason in empty.items()]
+    if not done and not listed.untested:
+        return _nothing(listed)
+    if found is not None and failing:
+        said += f", {len(found.worse)} got worse than the baseline"
+    left = sum(result.cause in UNFINISHED for result in done)
+    said += f", {left} not finished" if left else ""
+    worst = (found.worse if found is not None else ()) or blocking or failing
+    # A service by its own name says more than the port that a change opened to it.
+    told = sorted(worst, key=lambda result: bool(result.test.of_change))[:1]
+    details = [f"{_who(result)}: {result.error}" for result in told]
+    details += [f"{name}: {reason}" for name, reason in listed.untested.items()]
     return f"{said}. {'; '.join(details)}." if details else f"{said}."
+
+
+def _who(result: ServiceResult) -> str:
+    test = result.test
+    return f"{test.name} on {test.address}" if test.address else test.name
+
+
+def _nothing(listed: Listed) -> str:
+    if listed.elsewhere:
+        return f"This shard has no service test: all {len(listed.elsewhere)} are in the others."
+    if listed.unknowable:
+        return "Nothing of what the change does can be seen from here."
+    return "No service test was carried out: a test of nothing says nothing."

@@ -25,7 +25,12 @@ class StackReads:
     apart: frozenset[PurePosixPath] = frozenset()
 
     def reads(self, file: PurePosixPath) -> bool:
-        """Whether this file, there or deleted, is one of what the stack is made from."""
+        """Whether this file, there or deleted, is one of what the stack is made from, or leads there.
+
+        A link or a submodule is one file to git, whatever lies below it.
+        """
+        if any(file in path.parents for path in self.paths):
+            return True
         above = {file, *file.parents}
         mine = max((len(path.parts) for path in self.paths & above), default=-1)
         others = max((len(path.parts) for path in self.apart & above), default=-1)

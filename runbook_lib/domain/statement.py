@@ -14,7 +14,7 @@ from runbook_lib.models.run import Run
 
 from .evidence import covered
 
-__all__ = ["check_statement", "manifest_bytes", "statement"]
+__all__ = ["check_statement", "manifest_bytes", "signed_manifest", "statement"]
 
 # Source: github.com/in-toto/attestation (Statement v1) and slsa.dev/provenance/v1, whose extension fields bear a
 # vendor's name.
@@ -83,13 +83,14 @@ def check_statement(payload: bytes, manifest: Manifest | SealedFiles, data: byte
         same = payload == statement(manifest)
     else:
         # The rest of the predicate is for other readers; what it says of the run stands in run.json, which is sealed.
-        signed, sha256 = _signed_manifest(payload)
+        signed, sha256 = signed_manifest(payload)
         same = signed == manifest and sha256 == hashlib.sha256(data).hexdigest()
     if not same:
         raise EvidenceError("the signature is for another manifest")
 
 
-def _signed_manifest(payload: bytes) -> tuple[Manifest, str]:
+def signed_manifest(payload: bytes) -> tuple[Manifest, str]:
+    """The manifest that a statement is about, and the sha256 of its file; EvidenceError for another statement."""
     try:
         content = json.loads(payload)
         if content["_type"] != _STATEMENT or content["predicateType"] != _PROVENANCE:
@@ -97,7 +98,7 @@ def _signed_manifest(payload: bytes) -> tuple[Manifest, str]:
         signed = Manifest.model_validate(content["predicate"][_MANIFEST])
         sha256 = str(content["predicate"]["runDetails"]["byproducts"][0]["digest"]["sha256"])
         named = {subject["name"]: subject["digest"] for subject in content["subject"]}
-    except (ValueError, TypeError, AttributeError, LookupError, ValidationError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError, ValidationError) as error:
         raise EvidenceError("the signature is for another kind of statement") from error
     wanted = covered(signed) | ({signed.page.path: signed.page.sha256} if signed.page else {})
     if named != {path: {"sha256": digest} for path, digest in wanted.items()}:

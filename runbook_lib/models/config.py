@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from .approval_config import ApprovalConfig
 from .base import Model
-from .config_values import Duration, below_the_repository, wrong
+from .config_values import Duration, Region, RepositoryPath, RoleArn, below_the_repository, wrong
+from .evidence_config import EvidenceConfig
 from .findings import Action, Severity
-from .steps import ALWAYS, BUILT_IN, CHANGE, DRIFT, STEP_NAME, Step, find_step
+from .service_config import GroupReference, ServiceConfig, ServiceRunConfig, names_twice
+from .steps import ALWAYS, BUILT_IN, CHANGE, DRIFT, EXPIRED, STEP_NAME, Step, find_step
 from .variables import NEVER_FOR_TERRAFORM, reason_against
 from .verification import AcceptedDifference
-from .windows import ChangeWindow
 
 __all__ = [
     "ApprovalConfig",
@@ -109,73 +110,20 @@ class SlackConfig(Model):
     api_url: str = Field(default="https://slack.com/api/", pattern=r"^https?://[^/]+/")
 
 
-class ApprovalConfig(Model):
-    """Who may approve, how many of them, for how long, and the pipeline's jobs that stand for a yes and a no.
-
-    `terminal` is whether `runbook approve` counts: not said it does where no GitLab project is configured.
-    `change_windows` are the times in which a change is no more risky for its time.
-    """
-
-    approvers: tuple[str, ...] = ()
-    quorum: int = Field(default=1, ge=1)
-    expires_after: Duration = timedelta(hours=4)
-    job: str = "apply"
-    reject_job: str = "reject"
-    terminal: bool | None = None
-    change_windows: tuple[ChangeWindow, ...] = ()
-
-    @model_validator(mode="after")
-    def _quorum_can_be_reached(self) -> ApprovalConfig:
-        if self.approvers and self.quorum > len(set(self.approvers)):
-            raise wrong(f"quorum is {self.quorum}, but only {len(set(self.approvers))} approvers are named", "quorum")
-        return self
-
-
 class ComplianceConfig(Model):
     """Where policies and waivers lie, and what this repository decides otherwise than the pack.
 
-    `severities` and `actions` override a policy's own by id; `scanners` says what another tool's SARIF does.
+    `enable` names the optional policies that judge here; `severities` and `actions` override a policy's own by id;
+    `scanners` says what another tool's SARIF does.
     """
 
     policies: str = "policies"
     waivers: str = "policies/waivers.yml"
     max_waiver_days: int = Field(default=90, ge=1)
+    enable: tuple[str, ...] = ()
     severities: dict[str, Severity] = {}
     actions: dict[str, Action] = {}
     scanners: dict[str, Action] = {}
-
-
-class EvidenceConfig(Model):
-    """Whose signature a run folder must bear: `key` is the public key's id, its PEM text, or a PEM file's path."""
-
-    key: str = ""
-
-
-class GroupReference(Model):
-    """The security group whose members are tested: an id, or the output of a stack's state that holds one."""
-
-    id: str = ""
-    stack: str = ""
-    output: str = ""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> GroupReference:
-        if bool(self.id) == bool(self.stack and self.output):
-            raise ValueError("give either id, or stack and output")
-        return self
-
-
-class ServiceConfig(Model):
-    """One service test, carried out on every public address of the group's members."""
-
-    name: str
-    group: GroupReference
-    url: str = "http://{address}/"
-    method: Literal["GET", "HEAD"] = "GET"
-    status: int = 200
-    contains: str = ""
-    timeout: Duration = timedelta(seconds=5)
-    attempts: int = Field(default=3, ge=1, le=20)
 
 
 class StepConfig(Model):
@@ -264,8 +212,8 @@ class RunbookEntry(Model):
 class RolesConfig(Model):
     """AWS roles that GitLab's jobs take on: one that only reads, and one that changes things, for apply alone."""
 
-    plan: str = ""
-    apply: str = ""
+    plan: RoleArn = ""
+    apply: RoleArn = ""
 
 
 class StackConfig(Model):
@@ -276,7 +224,7 @@ class StackConfig(Model):
     are files or folders of the repository that it is made from besides those that its files name.
     """
 
-    path: str
+    path: RepositoryPath
     state: str = ""
     workspace: str = Field(default="", pattern=r"^[A-Za-z0-9_.~-]*$")
     var_files: tuple[str, ...] = ()
@@ -287,7 +235,7 @@ class StackConfig(Model):
     without: tuple[str, ...] = ()
     after: tuple[str, ...] | None = None
     reads: tuple[str, ...] = ()
-    region: str = ""
+    region: Region = ""
     environment: dict[str, str] = {}
     roles: RolesConfig = Field(default_factory=RolesConfig)
     accepted_differences: tuple[AcceptedDifference, ...] = ()
@@ -330,6 +278,7 @@ class RunbookConfig(Model):
     compliance: ComplianceConfig = Field(default_factory=ComplianceConfig)
     evidence: EvidenceConfig = Field(default_factory=EvidenceConfig)
     services: tuple[ServiceConfig, ...] = ()
+    service_tests: ServiceRunConfig = Field(default_factory=ServiceRunConfig)
     kernels: KernelsConfig = Field(default_factory=KernelsConfig)
     steps: dict[str, StepConfig] = {}
 
@@ -341,6 +290,9 @@ class RunbookConfig(Model):
             raise wrong(f"{self.default_stack!r} is not among the stacks {sorted(self.stacks)}", "default_stack")
         self._check_services(self.services, "services")
         self._check_measures()
+        for index, rule in enumerate(self.approval.rules):
+            if unknown := [name for name in rule.stacks if name not in self.stacks]:
+                raise wrong(f"{unknown[0]!r} is not among the stacks", "approval", "rules", index, "stacks")
         for name, stack in self.stacks.items():
             self._check_services(stack.services or (), "stacks", name, "services")
             self._check_stack(name, stack)
@@ -349,8 +301,8 @@ class RunbookConfig(Model):
 
     @property
     def runbook_names(self) -> tuple[str, ...]:
-        """All runbooks, `change` and `drift` first."""
-        return (CHANGE, DRIFT, *(name for name in self.runbooks if name not in {CHANGE, DRIFT}))
+        """All runbooks, `change`, `drift` and `expired` first."""
+        return (CHANGE, DRIFT, EXPIRED, *(name for name in self.runbooks if name not in ALWAYS))
 
     @property
     def all_steps(self) -> tuple[Step, ...]:
@@ -361,7 +313,11 @@ class RunbookConfig(Model):
         return tuple(found.values())
 
     def runbook(self, name: str, stack: str = "") -> tuple[Step, ...]:
-        """The steps of a runbook, without those that the stack leaves out; KeyError if there is none of this name."""
+        """The steps of a runbook, without those that the stack leaves out; KeyError if there is none of this name.
+
+        Those of `expired` are those of `change`, where nothing is said of them.
+        """
+        name = CHANGE if name == EXPIRED and EXPIRED not in self.runbooks else name
         if name in ALWAYS and name not in self.runbooks:
             steps = ALWAYS[name]
         else:
@@ -391,9 +347,16 @@ class RunbookConfig(Model):
                 raise wrong(message, "stacks", name, "environment", variable)
 
     def _check_services(self, services: Iterable[ServiceConfig], *at: str) -> None:
-        for index, service in enumerate(services):
-            if service.group.stack and service.group.stack not in self.stacks:
-                raise wrong(f"services refer to the unknown stack {service.group.stack!r}", *at, index)
+        listed = tuple(services)
+        twice = names_twice(listed)
+        if twice is not None:
+            message = f"two services are named {listed[twice].name!r}: results and baselines go by the name"
+            raise wrong(message, *at, twice, "name")
+        for index, service in enumerate(listed):
+            for name in ("group", "output"):
+                stack = getattr(getattr(service, name), "stack", "")
+                if stack and stack not in self.stacks:
+                    raise wrong(f"services refer to the unknown stack {stack!r}", *at, index)
 
     def _check_measures(self) -> None:
         known = {step.name for step in self.all_steps}
@@ -425,6 +388,10 @@ class RunbookConfig(Model):
         if approval.approvers and approval.quorum > len(set(approval.approvers)):
             message = f"quorum is {approval.quorum}, but only {len(set(approval.approvers))} approvers are named"
             raise wrong(message, "stacks", name, "quorum" if stack.quorum else "approvers")
+        needed = max((rule.needs for rule in approval.rules_of(name) if not rule.group), default=0)
+        if approval.approvers and needed > len(set(approval.approvers)):
+            message = f"a rule needs {needed}, but only {len(set(approval.approvers))} approvers are named"
+            raise wrong(message, "stacks", name, "approvers")
 
 
 def _missing(step: Step, before: Iterable[str]) -> list[str]:

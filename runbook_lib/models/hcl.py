@@ -15,7 +15,8 @@ __all__ = ["HclModule", "HclResource"]
 class HclResource:
     """One instance of a resource block; `values` with UNKNOWN for what is not certain.
 
-    `references` maps an attribute to the addresses of the resources that its expression names.
+    `references` maps an attribute to the addresses of the resources that its expression names. `written` is a digest of
+    the expressions of what is not certain, and of all that they name; empty where everything is.
     """
 
     address: str
@@ -23,6 +24,7 @@ class HclResource:
     values: Mapping[str, Any]
     source: Source
     references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    written: str = ""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ class CheckStatus(Model):
 class Plan(Model):
     """A parsed plan. `prior_state` and `configuration` are Terraform's own JSON, for the readers of rules.
 
+    `outputs` are those that change, `lessened` those of them that lose entries and nothing else.
     `drift` is what Terraform found changed outside of it, `checks` its own checks of the configuration.
 
     `local_values` are the references that each local value makes, by the names of the modules above it: the plan's JSON
@@ -72,6 +73,7 @@ class Plan(Model):
     variables: dict[str, Any] = {}
     local_values: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {}
     outputs: tuple[str, ...] = ()
+    lessened: tuple[str, ...] = ()
     drift: tuple[ResourceChange, ...] = ()
     checks: tuple[CheckStatus, ...] = ()
     asides: tuple[Aside, ...] = ()
@@ -80,13 +82,17 @@ class Plan(Model):
 class PlanInputs(Model):
     """What a plan was made with and from: the model of inputs.json.
 
-    `files` are SHA-256 by path. `terraform_sha256` is the program's own, empty where it is no single file; `providers`
-    are the versions by name, `lock_sha256` is that of .terraform.lock.hcl.
+    `files` are SHA-256 by path. `platform` is as `linux_amd64`; `path` is the stack's folder below the repository, and
+    `folder` where that lay on the machine. `terraform_sha256` is the program's own, empty where it is no single file;
+    `providers` are the versions by name, `lock_sha256` is that of .terraform.lock.hcl.
     """
 
     product: str = ""
     terraform_version: str = ""
     terraform_sha256: str = ""
+    platform: str = ""
+    path: str = ""
+    folder: str = ""
     providers: dict[str, str] = {}
     lock_sha256: str = ""
     files: dict[str, str] = {}
@@ -97,6 +103,8 @@ class PlanSummary(Model):
 
     `invoke` are actions, `defer` resources left for a later plan, `remove` rules that a resource takes away because it
     doesn't list them, `drift` resources that were changed outside. `checks` says which of Terraform's own don't hold.
+    `temporary` says, one sentence each, until when a rule stands that is added or altered, or stood that is removed.
+    `fingerprint` is the digest of what the plan does: two plans that do the same have the same.
     """
 
     create: int = 0
@@ -113,7 +121,9 @@ class PlanSummary(Model):
     outputs: int = 0
     addresses: dict[str, tuple[str, ...]] = {}
     checks: tuple[str, ...] = ()
+    temporary: tuple[str, ...] = ()
     plan_sha256: str = ""
+    fingerprint: str = ""
     state_lineage: str = ""
     state_serial: int | None = None
     terraform_version: str = ""

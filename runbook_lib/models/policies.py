@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -13,6 +14,7 @@ from .rules import Direction
 __all__ = [
     "Examples",
     "Expected",
+    "ExpiryMatch",
     "ListMatch",
     "Policy",
     "PolicyFile",
@@ -60,13 +62,14 @@ class SourceMatch(Model):
 
     `world` is the whole public internet of either family, alone or together with other rules of the same group;
     `public_wider_than` a network that is not private and wider than that; `unknown` one that nobody knows before apply;
-    `outside` a network that none of the named ones holds.
+    `outside` a network that none of the named ones holds; `self_referencing: false` anything but the rule's own group.
     """
 
     world: Literal[True] | None = None
     public_wider_than: Width | None = None
     unknown: Literal[True] | None = None
     outside: tuple[str, ...] | None = None
+    self_referencing: Literal[False] | None = None
 
     @field_validator("outside")
     @classmethod
@@ -78,24 +81,43 @@ class SourceMatch(Model):
         return value
 
 
+class ExpiryMatch(Model):
+    """Until when a rule may stand, as its tag `expires` says: it holds where one of the conditions does.
+
+    `missing`: no end is written, or none that can be read; `within_days`: the end has come, or comes in so many days;
+    `beyond_days`: it comes in more days than that, or can't be read.
+    """
+
+    missing: Literal[True] | None = None
+    within_days: int | None = Field(default=None, ge=0, le=36500)
+    beyond_days: int | None = Field(default=None, ge=0, le=36500)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> ExpiryMatch:
+        if self.missing is None and self.within_days is None and self.beyond_days is None:
+            raise ValueError("give missing, within_days or beyond_days")
+        return self
+
+
 class RuleMatch(Model):
     """A rule that the policy objects to: every condition that is given holds of it.
 
     `reaches`: it opens at least one of these ports; `reaches_beyond`: it opens another port than these, `unless_only`:
     anything else at all, of ICMP too;
     `all_ports`: every port of a protocol; `all_protocols`: protocol -1; `described: false`: nothing says why it is
-    there; `default_group`: it belongs to a VPC's default group.
+    there; `default_group`: it belongs to a VPC's default group; `expires`: it ends so, or does not.
     """
 
     direction: Direction | None = None
     source: SourceMatch | None = None
-    reaches: tuple[PortMatch, ...] | None = None
+    reaches: tuple[PortMatch, ...] | None = Field(default=None, min_length=1)
     reaches_beyond: tuple[PortMatch, ...] | None = None
     unless_only: tuple[PortMatch, ...] | None = None
     all_ports: Literal[True] | None = None
     all_protocols: Literal[True] | None = None
     described: Literal[False] | None = None
     default_group: Literal[True] | None = None
+    expires: ExpiryMatch | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> RuleMatch:
@@ -142,15 +164,24 @@ class ListMatch(Model):
 
 
 class Examples(Model):
-    """Two pieces of Terraform that show the policy better than words; `action` is what is done to what they hold."""
+    """Two pieces of Terraform that show the policy better than words; `action` is what is done to what they hold.
+
+    `today` is the day on which they are looked at, where that matters.
+    """
 
     bad: str
     good: str
+    today: date | None = None
     action: Literal["create", "update", "delete", "replace", "forget"] = "create"
 
 
 class Policy(Model):
-    """One policy. `action` is what a failed verdict does to the run, `on_unknown` what an unknown one does."""
+    """One policy. `action` is what a failed verdict does to the run, `on_unknown` what an unknown one does.
+
+    An `optional` one judges only where compliance.enable in runbook.yml names it.
+    `approved_by` is a group of approval.groups in runbook.yml: one of its members must approve what has a finding of
+    this policy.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     title: str = Field(min_length=1)
@@ -160,6 +191,8 @@ class Policy(Model):
     description: str = ""
     remedy: str = Field(min_length=1)
     controls: tuple[Control, ...] = ()
+    approved_by: str = ""
+    optional: bool = False
     rule: RuleMatch | None = None
     resource: ResourceMatch | None = None
     prefix_list: ListMatch | None = None
@@ -188,12 +221,13 @@ class Expected(Model):
 
 
 class PolicyTest(Model):
-    """One test of policies: a plan beside it, or Terraform written in it, and what each policy must say."""
+    """One test of policies: a plan beside it, or Terraform written in it, and what each policy must say on a day."""
 
     name: str = Field(min_length=1)
     plan: str = ""
     hcl: str = ""
     scope: Literal["changed", "all"] = "changed"
+    today: date | None = None
     expect: dict[str, Expected]
 
     @model_validator(mode="after")

@@ -45,7 +45,8 @@ class Rule(Model):
     `source` is the other end: a network, the id or Terraform address of a prefix list or group, or `self`; for an
     egress rule it is the destination. `entries` are the networks of a prefix list, where they are known.
     `group` is the id or address of the group that holds the rule; `address` is Terraform's address of the resource
-    that declares it, empty for a rule that Terraform does not manage.
+    that declares it, empty for a rule that Terraform does not manage. `expires` is what its tag of that name says, as
+    it is written there: until when it may stand.
     """
 
     direction: Direction | Unknown
@@ -56,6 +57,7 @@ class Rule(Model):
     source_kind: SourceKind = SourceKind.NETWORK
     entries: tuple[str, ...] | Unknown | None = None
     description: str | Unknown | None = None
+    expires: str | Unknown | None = None
     group: str | Unknown = UNKNOWN
     address: str = ""
 
@@ -79,7 +81,7 @@ def _fields(*but: str) -> tuple[str, ...]:
 # stands, not what it is.
 COMPARED_FIELDS: Final = _fields("entries", "address")
 # What makes two rules one to AWS.
-IDENTITY_FIELDS: Final = _fields("entries", "address", "description")
+IDENTITY_FIELDS: Final = _fields("entries", "address", "description", "expires")
 # A rule's columns in a table for other programs, which has the group in a column of its own.
 EXPORTED_FIELDS: Final = _fields("entries", "group")
 UNKNOWABLE_FIELDS: Final = tuple(

@@ -9,12 +9,14 @@ from pydantic import Field
 
 from .base import Model
 
-__all__ = ["ALWAYS", "BUILT_IN", "CHANGE", "DRIFT", "STEP_NAME", "RunStep", "Step", "find_step"]
+__all__ = ["ALWAYS", "BUILT_IN", "CHANGE", "DRIFT", "EXPIRED", "STEP_NAME", "RunStep", "Step", "find_step"]
 
 STEP_NAME = r"^[a-z][a-z0-9_]{0,39}$"
 # The runbook that there is without a word in runbook.yml.
 CHANGE = "change"
 DRIFT = "drift"
+# A change like any other, but for the one thing that it may do: to remove rules whose end has come.
+EXPIRED = "expired"
 
 
 class RunStep(Model):
@@ -102,5 +104,6 @@ BUILT_IN: tuple[Step, ...] = (
 # The runbooks that are there though runbook.yml says nothing of them.
 ALWAYS: dict[str, tuple[Step, ...]] = {
     CHANGE: BUILT_IN,
+    EXPIRED: BUILT_IN,
     DRIFT: tuple(step.model_copy(update={"number": 1}) for step in BUILT_IN if step.name == "verification"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["EVERYWHERE", "IN_CI", "NEVER_FOR_TERRAFORM", "TERRAFORM", "matches", "reason_against"]
+__all__ = ["CREDENTIALS", "EVERYWHERE", "IN_CI", "NEVER_FOR_TERRAFORM", "TERRAFORM", "matches", "reason_against"]
 
 # Patterns of variables that would change what is run or believed, and what each does.
 EVERYWHERE = (
@@ -41,8 +41,12 @@ TERRAFORM = re.compile(
 # The credentials of chat, GitLab and the job, and the keys that sign and decrypt: no plan needs them, whoever lists
 # them. AWS's libraries read the job's identity token from a file.
 NEVER_FOR_TERRAFORM = re.compile(
-    r"SLACK_.*|GITLAB_.*|CI_(JOB|REGISTRY|DEPLOY|DEPENDENCY_PROXY)_.*|CI_REPOSITORY_URL|RUNBOOK_(SIGNING|AGE)_KEY"
+    r"SLACK_.*|GITLAB_.*|CI_(JOB|REGISTRY|DEPLOY|DEPENDENCY_PROXY)_.*|CI_REPOSITORY_URL|RUNBOOK_(SIGNING|AGE|LISTENER)_KEY"
     r"|AWS_ID_TOKEN"
+)
+# What a service test may not send along, whoever writes so: those, and what opens AWS, the state and a registry.
+CREDENTIALS = re.compile(
+    rf"{NEVER_FOR_TERRAFORM.pattern}|(CI|RUNBOOK|AWS|TF|GOOGLE|AZURE|ARM|PIP|UV|NPM|DOCKER|VAULT|SSH)_.*|GIT_.*"
 )
 
 

@@ -16,7 +16,7 @@ __all__ = ["AcceptedDifference", "Carrier", "Difference", "DifferenceKind", "Ver
 
 
 class DifferenceKind(StrEnum):
-    """Where a rule is and where it is missing."""
+    """Where a rule is and where it is missing; `expired` is one that is there though its end has come."""
 
     CHANGED = "changed"
     MISSING = "missing"
@@ -24,6 +24,12 @@ class DifferenceKind(StrEnum):
     STATE_ONLY = "state_only"
     REPOSITORY_ONLY = "repository_only"
     DRIFTED = "drifted"
+    EXPIRED = "expired"
+
+    @property
+    def words(self) -> str:
+        """As it is said: `state only`, `expired, still open`."""
+        return "expired, still open" if self is DifferenceKind.EXPIRED else self.value.replace("_", " ")
 
 
 class Carrier(Model):

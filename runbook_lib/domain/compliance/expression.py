@@ -7,14 +7,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Final
 
 from runbook_lib.errors import ConfigError
-from runbook_lib.models.base import UNKNOWN
+from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.expressions import load_cel
 
 from ..rules import ResourceView
+from ..rules.values import protocol
 from .logic import Truth
+from .networks import hold_world, read_networks
 
 __all__ = ["Expression", "Prepared", "compile_expression", "evaluate", "sees_action"]
 
@@ -44,7 +46,7 @@ class Prepared:
                 "type": view.type,
                 "action": str(view.action),
             },
-            functions={"parse_json": _parse_json, "as_list": _as_list},
+            functions=_FUNCTIONS,
         )
 
     def answer(self, expression: Expression) -> Truth:
@@ -125,6 +127,42 @@ def _parse_json(text: str) -> Any:
 
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def _is_world(networks: Any) -> bool:
+    found = read_networks(tuple(text for text in _flat(networks) if text not in {None, ""}))
+    if isinstance(found, Unknown):
+        raise ValueError("one of these is no network")
+    return hold_world(found)
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _flat(part)
+    else:
+        yield value
+
+
+def _is_true(value: Any) -> bool:
+    # As Terraform turns a text into a truth value. A plan has done it already, files have not.
+    return {"true": True, "1": True, "false": False, "0": False}[value] if isinstance(value, str) else value is True
+
+
+def _protocol_of(value: Any) -> str:
+    found = protocol(value, "the resource")
+    if isinstance(found, Unknown):
+        raise ValueError("this is no protocol")
+    return found
+
+
+_FUNCTIONS: Final = {
+    "parse_json": _parse_json,
+    "as_list": _as_list,
+    "is_world": _is_world,
+    "is_true": _is_true,
+    "protocol_of": _protocol_of,
+}
 
 
 def _first_line(error: Exception) -> str:

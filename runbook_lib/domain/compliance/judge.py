@@ -38,14 +38,17 @@ def judge(
     options: JudgeOptions | None = None,
     today: date | None = None,
 ) -> ComplianceReport:
-    """Judge what a change adds or alters, or with `Scope.ALL` all that stands after it; waivers count on `today`."""
+    """Judge what a change adds or alters, or with `Scope.ALL` all that stands after it.
+
+    Waivers count on `today`, and what ends soon or late is so from that day; without one neither is known.
+    """
     options = options or JudgeOptions()
     everything = options.scope is Scope.ALL
     indexes = range(len(changes.after)) if everything else sorted(changes.touched | uncovered(changes))
     looked_at = _looked_at(policies)
     standing = [(address, kind) for address, kind, touched in changes.standing() if touched or everything]
     findings = [
-        *_rule_findings(changes, indexes, policies, options),
+        *_rule_findings(changes, indexes, policies, options, today),
         *_resource_findings(changes, policies, options),
         *_list_findings(changes, policies, options),
         *_quota_findings(changes, policies, options),
@@ -72,8 +75,8 @@ def combine(
 ) -> ComplianceReport:
     """The report with what other tools found; a waiver may name `tool:rule` as its policy."""
     foreign, states = apply_waivers(list(others), waivers, today)
-    used = {(state.waiver.policy, state.waiver.address): state for state in states if state.findings}
-    merged = tuple(used.get((s.waiver.policy, s.waiver.address), s) if not s.findings else s for s in report.waivers)
+    used = {state.waiver: state for state in states if state.findings}
+    merged = tuple(s if s.findings else used.get(s.waiver, s) for s in report.waivers)
     findings = (*report.findings, *foreign)
     return report.model_copy(update={"findings": findings, "outcome": outcome_of(findings), "waivers": merged})
 
@@ -87,11 +90,16 @@ def outcome_of(findings: Iterable[Finding]) -> Literal[Outcome.PASSED, Outcome.W
 
 
 def _rule_findings(
-    changes: RuleChanges, indexes: Sequence[int], policies: Sequence[Policy], options: JudgeOptions
+    changes: RuleChanges,
+    indexes: Sequence[int],
+    policies: Sequence[Policy],
+    options: JudgeOptions,
+    today: date | None,
 ) -> Iterator[Finding]:
-    matchers = [(p, Matcher.of(p.rule, changes.default_groups)) for p in policies if p.rule is not None]
+    groups, perhaps = changes.default_groups, changes.perhaps_default
+    matchers = [(p, Matcher.of(p.rule, groups, today, perhaps)) for p in policies if p.rule is not None]
     slices = world_together(changes.after) if any(matcher.world for _, matcher in matchers) else {}
-    alone = Verdicts([matcher for _, matcher in matchers], changes.default_groups)
+    alone = Verdicts([matcher for _, matcher in matchers], groups, perhaps)
     for index in indexes:
         rule, parts = changes.after[index], slices.get(index)
         if not parts:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.policies import RuleMatch, SourceMatch
-from runbook_lib.models.rules import Rule
+from runbook_lib.models.rules import Rule, SourceKind
 
+from .expiries import ends_so
 from .logic import Truth, all_of, any_of
 from .networks import is_outside, is_unknown, is_wide, is_world
 from .ports import Opening, opening_of, opens_all_ports, opens_all_protocols, opens_any, opens_beyond, opens_more_than
@@ -31,8 +33,14 @@ class Matcher:
     _opened_before: dict[Opening, Truth] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def of(cls, match: RuleMatch, default_groups: frozenset[str]) -> Matcher:
-        """Turn the policy's data into predicates, the cheap ones first."""
+    def of(
+        cls,
+        match: RuleMatch,
+        default_groups: frozenset[str],
+        today: date | None = None,
+        perhaps_default: frozenset[str] = frozenset(),
+    ) -> Matcher:
+        """Turn the policy's data into predicates, the cheap ones first; whether an end is near is asked on `today`."""
         conditions: list[_Of] = []
         if match.direction is not None:
             wanted = match.direction
@@ -40,7 +48,12 @@ class Matcher:
         if match.described is not None:
             conditions.append(_undescribed)
         if match.default_group is not None:
-            conditions.append(lambda rule: _in_default_group(rule.group, default_groups))
+            conditions.append(lambda rule: _in_default_group(rule.group, default_groups, perhaps_default))
+        if match.expires is not None:
+            ends = ends_so(match.expires, today)
+            conditions.append(lambda rule: ends(rule.expires))
+        if match.source and match.source.self_referencing is not None:
+            conditions.append(_beyond_own_group)
         sources = _source_conditions(match.source or SourceMatch())
         openings = _opening_conditions(match)
         return cls(tuple(conditions), tuple(sources), tuple(openings), bool(match.source and match.source.world))
@@ -73,9 +86,14 @@ class Matcher:
 class Verdicts:
     """What many matchers say of rules, each by itself. Rules that are alike to all of them are asked about once."""
 
-    def __init__(self, matchers: Sequence[Matcher], default_groups: frozenset[str]) -> None:
+    def __init__(
+        self,
+        matchers: Sequence[Matcher],
+        default_groups: frozenset[str],
+        perhaps_default: frozenset[str] = frozenset(),
+    ) -> None:
         self._matchers = matchers
-        self._default_groups = default_groups
+        self._default_groups, self._perhaps_default = default_groups, perhaps_default
         self._sources: dict[Hashable, tuple[Truth, ...]] = {}
         self._found: dict[Hashable, tuple[tuple[int, Truth], ...]] = {}
 
@@ -87,8 +105,9 @@ class Verdicts:
             told = (is_world(rule), *(condition(rule) for matcher in self._matchers for condition in matcher.sources))
             self._sources[source] = told
         # All that a matcher looks at: rules of many networks are few by what is said of those.
-        default = _in_default_group(rule.group, self._default_groups)
-        key = told, rule.direction, _undescribed(rule), default, rule.protocol, rule.from_port, rule.to_port
+        default = _in_default_group(rule.group, self._default_groups, self._perhaps_default)
+        said = _undescribed(rule), default, rule.expires, _beyond_own_group(rule)
+        key = told, rule.direction, said, rule.protocol, rule.from_port, rule.to_port
         found = self._found.get(key)
         if found is None:
             truths = enumerate(matcher(rule, ()) for matcher in self._matchers)
@@ -128,7 +147,17 @@ def _undescribed(rule: Rule) -> Truth:
     return None if isinstance(rule.description, Unknown) else not (rule.description or "").strip()
 
 
-def _in_default_group(group: str | Unknown, default_groups: frozenset[str]) -> Truth:
-    if isinstance(group, Unknown):
+def _beyond_own_group(rule: Rule) -> Truth:
+    if rule.source_kind not in {SourceKind.GROUP, SourceKind.UNKNOWN}:
+        return rule.source_kind is not SourceKind.SELF
+    # A group that nobody knows yet could be this one.
+    unknown = isinstance(rule.source, Unknown) or isinstance(rule.group, Unknown)
+    return None if unknown else rule.source != rule.group
+
+
+def _in_default_group(
+    group: str | Unknown, default_groups: frozenset[str], perhaps_default: frozenset[str] = frozenset()
+) -> Truth:
+    if isinstance(group, Unknown) or group in perhaps_default:
         return None
     return group in default_groups or "aws_default_security_group." in group or ".default_security_group_id" in group

@@ -15,6 +15,7 @@ from .logic import Truth, any_of
 __all__ = [
     "WORLD",
     "Network",
+    "hold_world",
     "is_outside",
     "is_public",
     "is_unknown",
@@ -90,11 +91,12 @@ def is_world(rule: Rule) -> Truth:
     networks = networks_of(rule)
     if isinstance(networks, Unknown):
         return None
-    return _is_world(networks)
+    return hold_world(networks)
 
 
 @lru_cache(maxsize=65536)
-def _is_world(networks: tuple[Network, ...]) -> bool:
+def hold_world(networks: tuple[Network, ...]) -> bool:
+    """Whether these hold, together, more of the public addresses of one family than `WORLD` allows."""
     return any(size(public_parts(networks, version)) > WORLD[version] for version in (4, 6))
 
 

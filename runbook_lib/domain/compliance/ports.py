@@ -72,8 +72,9 @@ def opens_beyond(opening: Opening, allowed: tuple[PortMatch, ...]) -> Truth:
 def opens_more_than(opening: Opening, allowed: tuple[PortMatch, ...]) -> Truth:
     """Whether it opens anything but the allowed ports; whatever has no ports is something else."""
     if opening.protocol is UNKNOWN:
-        # Ports that are not allowed are not, whichever protocol they are of; and no other protocol has any that are.
-        return opens_beyond(opening._replace(protocol="tcp"), allowed) or None
+        # Of a protocol without ports it is something else: so it is for certain where it is of each that has some.
+        beyond = (opens_beyond(opening._replace(protocol=one), allowed) is True for one in sorted(_WITH_PORTS))
+        return all(beyond) or None
     return opening.protocol not in _WITH_PORTS or opens_beyond(opening, allowed)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from runbook_lib.models.base import UNKNOWN, Unknown
+from runbook_lib.models.expiry import EXPIRES
 from runbook_lib.models.rules import Direction, Rule, SourceKind
 
-from .aws_resources import GROUP_TYPES, READERS
+from .aws_resources import GROUP_TYPES, READERS, TAGGED_TYPES
 from .declaration import Cloud
 from .values import ports, protocol
 
@@ -34,6 +35,7 @@ def _rule(item: Mapping[str, Any]) -> Rule:
         source_kind=source_kind,
         entries=entries,
         description=item.get("Description") or None,
+        expires=_expires(item.get("Tags")),
         group=item.get("GroupId") or UNKNOWN,
     )
 
@@ -51,11 +53,17 @@ def _other(item: Mapping[str, Any]) -> tuple[SourceKind, str | Unknown, tuple[st
     return SourceKind.UNKNOWN, UNKNOWN, None
 
 
+def _expires(tags: Any) -> str | None:
+    named = [tag.get("Value") for tag in tags or () if isinstance(tag, Mapping) and tag.get("Key") == EXPIRES]
+    return str(named[0]) if named and named[0] else None
+
+
 AWS: Final = Cloud(
     name="aws",
     readers=READERS,
     live_rules=rules_from_aws,
     ids=("sg-", "pl-"),
     groups=GROUP_TYPES,
+    tagged=TAGGED_TYPES,
     rule_id="SecurityGroupRuleId",
 )

@@ -8,19 +8,22 @@ from typing import Any, Final, NamedTuple
 
 from runbook_lib.errors import InputError
 from runbook_lib.models.base import UNKNOWN, Unknown
+from runbook_lib.models.expiry import EXPIRES
 from runbook_lib.models.rules import UNKNOWABLE_FIELDS, Direction, Rule, SourceKind
 
 from .addresses import ONE_OF, parse_address
 from .declaration import Declaration, Reader, Surroundings
 from .values import boolean, ports, protocol, text, texts
 
-__all__ = ["GROUP_TYPES", "READERS"]
+__all__ = ["GROUP_TYPES", "READERS", "TAGGED_TYPES", "is_one_made"]
 
 GROUP_TYPES: Final = frozenset({"aws_security_group", "aws_default_security_group"})
 _SEPARATE: Final = {
     "aws_vpc_security_group_ingress_rule": Direction.INGRESS,
     "aws_vpc_security_group_egress_rule": Direction.EGRESS,
 }
+# Of these alone each rule has tags of its own.
+TAGGED_TYPES: Final = frozenset(_SEPARATE)
 _DIRECTIONS: Final = {direction.value: direction for direction in Direction}
 _LISTS: Final = ("aws_ec2_managed_prefix_list", "aws_prefix_list")
 
@@ -40,6 +43,7 @@ class _Common(NamedTuple):
     first: int | Unknown | None
     last: int | Unknown | None
     description: str | Unknown | None
+    expires: str | Unknown | None = None
 
 
 def _inline_rules(declaration: Declaration, around: Surroundings) -> Iterator[Rule]:
@@ -87,8 +91,17 @@ def _separate_rules(declaration: Declaration, around: Surroundings) -> Iterator[
     group = text(values, "referenced_security_group_id", where)
     if group is not None:
         others += _groups((group,), declaration, around, "referenced_security_group_id")
-    common = _common(values, "ip_protocol", where)
+    common = _common(values, "ip_protocol", where)._replace(expires=_expires(values))
     yield from _rules(where, _SEPARATE[declaration.type], _group(declaration, around), common, others)
+
+
+def _expires(values: Mapping[str, Any]) -> str | Unknown | None:
+    """What the rule's tag says; those that the provider gives to all that it makes are among `tags_all`."""
+    held = [values.get(name) for name in ("tags", "tags_all")]
+    named = [tags[EXPIRES] for tags in held if isinstance(tags, Mapping) and tags.get(EXPIRES) not in (None, "")]
+    if named:
+        return named[-1] if isinstance(named[-1], Unknown) else str(named[-1])
+    return UNKNOWN if any(isinstance(tags, Unknown) for tags in held) else None
 
 
 def _common(values: Mapping[str, Any], key: str, where: str) -> _Common:
@@ -110,6 +123,7 @@ def _rules(
             source_kind=other.kind,
             entries=other.entries,
             description=common.description,
+            expires=common.expires,
             group=group,
             address=address,
         )
@@ -203,12 +217,18 @@ def _one_group(named: tuple[str | Unknown, ...]) -> str | Unknown:
     return many or f"{' or '.join(sorted({c.removesuffix('[*]') for c in made}))}[*]"
 
 
+def is_one_made(named: tuple[str | Unknown, ...]) -> bool:
+    """Whether these candidates are the address of one group that the stack makes."""
+    return len(named) == 1 and isinstance(named[0], str) and _is_made(named[0])
+
+
 def _is_made(candidate: str) -> bool:
     return candidate.startswith(ONE_OF) or parse_address(candidate).base.startswith("aws_security_group.")
 
 
 def _unknown_rule(declaration: Declaration, direction: Direction, group: str) -> Rule:
     known: dict[str, Any] = {"direction": direction, "entries": None, "group": group, "address": declaration.address}
+    known["expires"] = None  # a block has no tags
     unknown = dict.fromkeys(UNKNOWABLE_FIELDS, UNKNOWN) | {"source_kind": SourceKind.UNKNOWN}
     return Rule.model_construct(**(unknown | known))
 

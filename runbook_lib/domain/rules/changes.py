@@ -42,8 +42,9 @@ def _no_resources(_types: Collection[str]) -> Iterable[ResourceView]:
 class RuleChanges:
     """Every rule before and after; `touched` are indexes into `after` of the rules that the change adds or alters.
 
-    `default_groups` are the ids or addresses of VPC default groups, `whole_groups` those of groups of which every rule
-    is known, whoever made it: the stack's own. `resources_of(types)` gives the resources of these types as they will
+    `default_groups` are the ids or addresses of VPC default groups, `perhaps_default` the addresses of groups that are
+    looked up during apply and may be one, `whole_groups` those of groups of which every rule is
+    known, whoever made it: the stack's own. `resources_of(types)` gives the resources of these types as they will
     stand, for policies on other things than rules; `leaving_of(types)` those that will stand no more, or be Terraform's
     no more, as they stand now. `standing()` gives address, type and whether it is touched of all that will stand, and
     `unread` are the calls of modules whose files were not there, `doubtful` the files that only OpenTofu reads,
@@ -56,6 +57,7 @@ class RuleChanges:
     after: tuple[Rule, ...] = ()
     touched: frozenset[int] = frozenset()
     default_groups: frozenset[str] = frozenset()
+    perhaps_default: frozenset[str] = frozenset()
     whole_groups: frozenset[str] = frozenset()
     resources: int = 0
     resources_of: Callable[[Collection[str]], Iterable[ResourceView]] = field(default=_no_resources, compare=False)
@@ -72,9 +74,17 @@ class RuleChanges:
         return iter((self.before, self.after))
 
 
-def touched_rules(before: Iterable[Rule], after: Iterable[Rule], recreated: Collection[str]) -> frozenset[int]:
-    """Indexes of the `after` rules that have no equal before; those of a resource that is made anew count always."""
-    standing = Counter(_key(rule) for rule in before if rule.address not in recreated)
+def touched_rules(
+    before: Iterable[Rule],
+    after: Iterable[Rule],
+    recreated: Collection[str],
+    lists: Collection[str] = frozenset(),
+) -> frozenset[int]:
+    """Indexes of the `after` rules that have no equal before.
+
+    Those of a resource that is made anew count always, as do those that name one of these prefix lists.
+    """
+    standing = Counter(_key(rule) for rule in before if rule.address not in recreated and rule.source not in lists)
     touched = []
     for index, rule in enumerate(after):
         key = _key(rule)

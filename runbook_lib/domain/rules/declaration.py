@@ -44,6 +44,7 @@ class Cloud:
 
     `readers` are by the type of the resource that they read. `live_rules` makes rules of what the adapter found.
     `groups` are the types of resources that are groups themselves, and may hold rules in blocks of their own.
+    `tagged` are the types of which each rule has tags of its own, which may say when it ends.
     `ids` are what the ids of groups and prefix lists begin with: what begins otherwise is an address of Terraform's.
     `rule_id` is where an item that the adapter found has the rule's own id, by which it can be imported.
     """
@@ -54,3 +55,4 @@ class Cloud:
     ids: tuple[str, ...]
     groups: frozenset[str] = frozenset()
     rule_id: str = ""
+    tagged: frozenset[str] = frozenset()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from runbook_lib.models.base import UNKNOWN
 from runbook_lib.models.plan import ResourceChange
 from runbook_lib.models.rules import Direction, Rule
 
@@ -30,25 +31,31 @@ class Exclusive:
 
 
 def exclusives(changes: Iterable[ResourceChange]) -> Iterator[Exclusive]:
-    """Those that stand after the changes, in groups that are known."""
+    """Those that the changes make or alter, in groups that are known: one that stays as it was revokes nothing."""
     for change in changes:
         group = (change.after or {}).get("security_group_id")
-        if change.type == EXCLUSIVE_TYPE and isinstance(group, str):
+        if change.type == EXCLUSIVE_TYPE and isinstance(group, str) and change.actions != ("no-op",):
             listed = {way.value: _listed(change, way) for way in Direction}
             seen = [
                 rule for way in Direction for rule in _ids(change.before, way) if rule not in _ids(change.after, way)
             ]
-            gone = tuple(seen) if change.actions != ("no-op",) else ()
-            yield Exclusive(change.address, group, listed, gone)
+            yield Exclusive(change.address, group, listed, tuple(seen))
 
 
-def without_unlisted(rules: tuple[Rule, ...], ids: Mapping[str, str], found: Iterable[Exclusive]) -> tuple[Rule, ...]:
+def without_unlisted(
+    rules: tuple[Rule, ...], before: Iterable[Rule], ids: Mapping[str, str], found: Iterable[Exclusive]
+) -> tuple[Rule, ...]:
     """The rules without those of which it is certain that they go; `ids` are AWS's by the address of the resource.
+
+    Only a rule that stood `before` just so can be certain to go: what a plan adds or alters may be made afterwards.
 
     A rule of which no resource tells, seen in the group alone, goes where every id in the list is a resource's.
     """
     by_group = {exclusive.group: exclusive for exclusive in found}
-    return tuple(rule for rule in rules if not _goes(rule, ids, by_group)) if by_group else rules
+    if not by_group:
+        return rules
+    standing = set(before)
+    return tuple(rule for rule in rules if not (rule in standing and _goes(rule, ids, by_group)))
 
 
 def _goes(rule: Rule, ids: Mapping[str, str], by_group: Mapping[str, Exclusive]) -> bool:
@@ -65,8 +72,8 @@ def _goes(rule: Rule, ids: Mapping[str, str], by_group: Mapping[str, Exclusive])
 
 def _listed(change: ResourceChange, way: Direction) -> frozenset[str] | None:
     name = f"{way.value}_rule_ids"
-    unknown = change.after_unknown.get(name)
-    if unknown is True or (isinstance(unknown, list) and any(unknown)):
+    unknown, known = change.after_unknown.get(name), (change.after or {}).get(name)
+    if unknown is True or (isinstance(unknown, list) and any(unknown)) or UNKNOWN in (known or ()):
         return None
     return frozenset(_ids(change.after, way))
 

@@ -11,10 +11,11 @@ from runbook_lib.models.base import UNKNOWN, Unknown
 from runbook_lib.models.plan import Plan, ResourceChange
 from runbook_lib.models.rules import IDENTITY_FIELDS, Direction, Rule
 
-from .aws_resources import GROUP_TYPES
+from .aws_resources import GROUP_TYPES, is_one_made
 from .changes import GROUP_LISTS, ResourceView, RuleChanges, touched_rules
 from .declaration import Declaration
 from .exclusive import exclusives, without_unlisted
+from .masked import blind_changes, unmasked, without_masks
 from .origins import VPC_TYPES, Identities, configuration_of, state_resources
 from .prefix_lists import LIST_TYPES, PrefixLists
 from .readers import RULE_TYPES, build_rules
@@ -25,6 +26,8 @@ __all__ = ["rules_from_plan"]
 
 _ENTRY = "aws_ec2_managed_prefix_list_entry"
 _ALL_BUT_SOURCE: Final = attrgetter(*(name for name in IDENTITY_FIELDS if name not in {"source", "source_kind"}))
+# Of one group, or of all that aws_security_groups finds.
+_LOOKED_UP: Final = "data.aws_security_group"
 _BESIDES: Final = LIST_TYPES | VPC_TYPES
 
 
@@ -59,6 +62,7 @@ class _Standing:
 
 def rules_from_plan(plan: Plan) -> RuleChanges:
     """Every security-group rule before and after the plan, and which of them the plan adds or alters."""
+    plan = without_masks(plan)
     managed = [change for change in plan.changes if change.mode == "managed"]
     configuration, identities = configuration_of(plan, managed), Identities.of(plan)
     before, after = _Standing(configuration, identities), _Standing(configuration, identities)
@@ -76,12 +80,14 @@ def rules_from_plan(plan: Plan) -> RuleChanges:
     rules_before, rules_after = before.rules(), after.rules()
     seen = _separate_keys(rules_before, before)
     rules_before, rules_after = _without_seen(rules_before, before, seen), _without_seen(rules_after, after, seen)
-    rules_after = without_unlisted(rules_after, after.rule_ids(), exclusives(managed))
+    blind = blind_changes(plan)
+    rules_after = without_unlisted(rules_after, rules_before, after.rule_ids(), exclusives(managed))
     return RuleChanges(
         before=rules_before,
         after=rules_after,
-        touched=touched_rules(rules_before, rules_after, recreated),
+        touched=touched_rules(rules_before, rules_after, recreated | blind, before.lists.names(blind)),
         default_groups=frozenset(before.default_groups | after.default_groups),
+        perhaps_default=_perhaps_default(rules_after, plan, after),
         whole_groups=frozenset(_groups(managed)),
         resources=sum(1 for change in managed if _stands_after(change)),
         resources_of=lambda types: _views(managed, types),
@@ -91,10 +97,27 @@ def rules_from_plan(plan: Plan) -> RuleChanges:
             for change in managed
             if _stands_after(change)
         ),
-        lists_before=before.lists.views(),
+        lists_before=before.lists.views(blind),
         lists_after=after.lists.views(),
         named_groups=dict(_named_groups(managed, configuration)),
     )
+
+
+def _perhaps_default(rules: Iterable[Rule], plan: Plan, standing: _Standing) -> frozenset[str]:
+    """The groups of these rules that are looked up during apply, without those that are certainly no default one."""
+    looked_up = {rule.group for rule in rules if isinstance(rule.group, str) and _LOOKED_UP in rule.group}
+    return frozenset(looked_up - set(_certainly_others(plan, standing)) if looked_up else ())
+
+
+def _certainly_others(plan: Plan, standing: _Standing) -> Iterator[str]:
+    for change in plan.changes:
+        if change.mode == "data" and change.type == "aws_security_group":
+            new = Declaration(change.address, change.type, join_unknown(change.after or {}, change.after_unknown))
+            name = new.values.get("name")
+            by_name = isinstance(name, str) and name != "default"
+            by_id = standing.written(new, "id") and is_one_made(standing.refers_to(new, "id"))
+            if by_name or by_id:
+                yield change.address
 
 
 def _named_groups(
@@ -143,6 +166,7 @@ def _add(standing: _Standing, declaration: Declaration) -> None:
 
 def _separate_entries(changes: Iterable[ResourceChange], before: _Standing, after: _Standing) -> None:
     entries = [change for change in changes if change.type == _ENTRY]
+    after.lists.mark_new(before.lists)
     for change in entries:
         if change.before is not None:
             prefix_list, network = change.before.get("prefix_list_id"), change.before.get("cidr")
@@ -190,7 +214,7 @@ def _untouched(plan: Plan) -> Iterator[Declaration]:
     changed = {change.address for change in plan.changes} | {change.previous_address for change in plan.changes}
     for resource in state_resources(plan.prior_state):
         if resource.get("address") not in changed and resource.get("type") in RULE_TYPES | _BESIDES:
-            held = resource.get("values")
+            held = unmasked(resource.get("values"))
             if isinstance(held, dict):
                 kind = str(resource["type"])
                 if resource.get("mode") != "data" or kind not in RULE_TYPES:

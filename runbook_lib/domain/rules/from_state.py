@@ -10,11 +10,12 @@ from runbook_lib.models.rules import Rule
 
 from ..strict_json import read_json
 from .declaration import Declaration
+from .origins import DEFAULT_GROUP, VPC_TYPES
 from .prefix_lists import LIST_TYPES, PrefixLists
-from .readers import RULE_TYPES, build_rules
+from .readers import GROUP_TYPES, RULE_TYPES, build_rules
 from .standalone import Standalone
 
-__all__ = ["rules_from_state"]
+__all__ = ["group_ids_of_state", "rules_from_state"]
 
 _REMEDY = "Pull it with `terraform state pull`."
 
@@ -36,6 +37,22 @@ def rules_from_state(document: Mapping[str, Any] | str | bytes) -> tuple[Rule, .
             lists.add_entry(declaration.values.get("prefix_list_id", ""), declaration.values.get("cidr"))
     around = Standalone(lists)
     return tuple(rule for found in declarations if found.type in RULE_TYPES for rule in build_rules(found, around))
+
+
+def group_ids_of_state(document: Mapping[str, Any]) -> dict[str, str]:
+    """The ids of the groups that a state knows, by the address at which a plan knows each."""
+    found: dict[str, str] = {}
+    resources = document.get("resources")
+    for resource in resources if isinstance(resources, list) else ():
+        kind = resource.get("type")
+        attribute = "id" if kind in GROUP_TYPES else DEFAULT_GROUP if kind in VPC_TYPES else ""
+        for instance in resource.get("instances") or () if attribute else ():
+            identity = (instance.get("attributes") or {}).get(attribute)
+            # What is deposed has the address of what took its place.
+            if isinstance(identity, str) and not instance.get("deposed"):
+                address = _address(resource, instance)
+                found[address if attribute == "id" else f"{address}.{attribute}"] = identity
+    return found
 
 
 def _declarations(data: Mapping[str, Any]) -> Iterator[Declaration]:

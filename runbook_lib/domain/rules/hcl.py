@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from runbook_lib.models.base import UNKNOWN, Unknown
-from runbook_lib.models.hcl import HclModule
+from runbook_lib.models.hcl import HclModule, HclResource
 from runbook_lib.models.rules import Rule
 
 from .changes import GROUP_LISTS, ResourceView, RuleChanges, touched_rules
@@ -56,6 +56,10 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
     rules, around = rules_from_hcl(module), _Module(module)
     earlier = rules_from_hcl(before) if before else ()
     standing = {r.address: r for r in before.resources} if before else {}
+    stood = _Module(before) if before else None
+    altered = {r.address for r in module.resources if _differs(r, standing.get(r.address))}
+    # What is not certain may be another value wherever it is written otherwise.
+    blind = {r.address for r in module.resources if r.address in standing and standing[r.address].written != r.written}
     defaults = {r.address for r in module.resources if r.type == "aws_default_security_group"}
     vpcs = {
         f"{r.address}.default_security_group_id" for r in module.resources if r.type in {"aws_vpc", "aws_default_vpc"}
@@ -64,8 +68,7 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
     def views(types: Collection[str]) -> Iterator[ResourceView]:
         for resource in module.resources:
             if resource.type in types:
-                known = standing.get(resource.address)
-                touched = known is None or known.values != resource.values
+                known, touched = standing.get(resource.address), resource.address in altered
                 action = "create" if known is None else "update" if touched else "no-op"
                 yield ResourceView(resource.address, resource.type, resource.values, touched, action)
 
@@ -78,13 +81,12 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
 
     def every() -> Iterator[tuple[str, str, bool]]:
         for resource in module.resources:
-            known = standing.get(resource.address)
-            yield resource.address, resource.type, known is None or known.values != resource.values
+            yield resource.address, resource.type, resource.address in altered
 
     return RuleChanges(
         before=earlier,
         after=rules,
-        touched=touched_rules(earlier, rules, ()),
+        touched=touched_rules(earlier, rules, blind, stood.lists.names(blind) if stood else ()),
         default_groups=frozenset(defaults | vpcs),
         resources=len(module.resources),
         resources_of=views,
@@ -93,7 +95,7 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
         unread=module.unread,
         doubtful=module.doubtful,
         product=module.product,
-        lists_before=_Module(before).lists.views() if before else {},
+        lists_before=stood.lists.views(blind) if stood else {},
         lists_after=around.lists.views(),
         named_groups={
             (address, name): found
@@ -102,3 +104,7 @@ def hcl_changes(module: HclModule, before: HclModule | None = None) -> RuleChang
             if name.endswith(GROUP_LISTS)
         },
     )
+
+
+def _differs(resource: HclResource, known: HclResource | None) -> bool:
+    return known is None or (known.values, known.written) != (resource.values, resource.written)

@@ -15,13 +15,13 @@ from .aws_resources import GROUP_TYPES
 from .readers import RULE_TYPES
 from .references import Configuration, Known
 
-__all__ = ["VPC_TYPES", "Identities", "configuration_of", "state_resources"]
+__all__ = ["DEFAULT_GROUP", "VPC_TYPES", "Identities", "configuration_of", "state_resources"]
 
 VPC_TYPES: Final = frozenset({"aws_vpc", "aws_default_vpc"})
-_DEFAULT: Final = "default_security_group_id"
+DEFAULT_GROUP: Final = "default_security_group_id"
 # What such attributes hold is whatever somebody made them return.
 _ANYTHING: Final = frozenset({"outputs", "result", "body", "response_body"})
-_IDS: Final = {**dict.fromkeys(GROUP_TYPES, ("id",)), **dict.fromkeys(VPC_TYPES, (_DEFAULT,))}
+_IDS: Final = {**dict.fromkeys(GROUP_TYPES, ("id",)), **dict.fromkeys(VPC_TYPES, (DEFAULT_GROUP,))}
 _Origins = dict[tuple[tuple[str, str], ...], tuple[str | Unknown, ...]]
 
 
@@ -63,9 +63,9 @@ class Identities:
         return tuple(dict.fromkeys(self.ids.get(c, c) if isinstance(c, str) else c for c in held))
 
     def _is_there(self, candidate: str | Unknown) -> bool:
-        if isinstance(candidate, Unknown) or not (_is_group(candidate) or candidate.endswith(_DEFAULT)):
+        if isinstance(candidate, Unknown) or not (_is_group(candidate) or candidate.endswith(DEFAULT_GROUP)):
             return False
-        return candidate.removesuffix(f".{_DEFAULT}") in self.addresses
+        return candidate.removesuffix(f".{DEFAULT_GROUP}") in self.addresses
 
     def _instance(self, candidate: str) -> str:
         """The one that a name with a `[*]` can stand for; else the name, marked at its end as one of several."""
@@ -117,7 +117,7 @@ def _of_change(change: ResourceChange, configuration: Configuration) -> Iterator
         if "read" in change.actions:
             yield UNKNOWN
     elif change.type in VPC_TYPES:
-        yield f"{change.address}.{_DEFAULT}"
+        yield f"{change.address}.{DEFAULT_GROUP}"
     elif change.type in GROUP_TYPES:
         # The default group is one whether its id is known already or not.
         if change.after_unknown.get("id") or change.type == "aws_default_security_group":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -35,11 +35,16 @@ class ListView:
 class _List:
     name: str
     networks: dict[str, str] = field(default_factory=dict)
+    own: set[str] = field(default_factory=set)
     unknown: dict[str, None] = field(default_factory=dict)
     more: bool = False
     computed: bool = False
     most: int | Unknown = UNKNOWN
     family: str | Unknown = UNKNOWN
+
+    def brought_by(self) -> set[str]:
+        """The addresses of the resources that bring its networks."""
+        return {self.name, *self.networks.values(), *self.unknown}
 
 
 class PrefixLists:
@@ -61,6 +66,8 @@ class PrefixLists:
         if declaration.type == "aws_prefix_list":
             networks = values.get("cidr_blocks")
             entries = networks if networks is UNKNOWN else [{"cidr": network} for network in networks or ()]
+        if not isinstance(entries, list | tuple | None):
+            entries = UNKNOWN
         if entries is UNKNOWN:
             found.more = entries_written
             found.computed = not entries_written
@@ -72,18 +79,32 @@ class PrefixLists:
         if isinstance(values.get("id"), str):
             self._lists[values["id"]] = found
 
+    def mark_new(self, before: PrefixLists) -> None:
+        """Take what lists hold now, and did not before, as what they write themselves: call it before entries come."""
+        for name, found in self._lists.items():
+            stood = before._lists.get(name)
+            found.own = set(found.networks).difference(stood.networks if stood else ())
+
     def add_entry(self, prefix_list: str | Unknown, network: Any, address: str = "") -> None:
         """Take one separate aws_ec2_managed_prefix_list_entry."""
         for found in self._matching(prefix_list) or (self._somewhere,):
             _take(found, {"cidr": network}, address)
 
     def remove_entry(self, prefix_list: str | Unknown, network: Any) -> None:
-        """Forget an entry that the change removes."""
+        """Forget an entry that the change removes, but for one that the list newly writes itself."""
         for found in self._matching(prefix_list):
-            found.networks.pop(network, None)
+            if network not in found.own:
+                found.networks.pop(network, None)
 
-    def views(self) -> dict[str, ListView]:
-        """Every list that was seen or spoken of, by id and by address; under no name what goes into an unknown one."""
+    def names(self, addresses: Collection[str]) -> frozenset[str]:
+        """The ids and addresses of the lists that these resources bring something to."""
+        return frozenset(name for name, found in self._lists.items() if not found.brought_by().isdisjoint(addresses))
+
+    def views(self, blind: Collection[str] = ()) -> dict[str, ListView]:
+        """Every list that was seen or spoken of, by id and by address; under no name what goes into an unknown one.
+
+        What `blind` resources bring that is not known is left out: who compares must not take it for the same.
+        """
         made: dict[int, ListView] = {}
         every = {
             **self._lists,
@@ -92,7 +113,8 @@ class PrefixLists:
         for found in every.values():
             # Blocks that can't be told yet: a list that stays empty looks the same.
             unseen = found.computed and not found.networks
-            unknown, more = (*found.unknown, *((found.name,) if unseen else ())), found.more or unseen
+            known = (each for each in found.unknown if each not in blind)
+            unknown, more = (*known, *((found.name,) if unseen else ())), found.more or unseen
             made[id(found)] = ListView(found.name, found.networks, unknown, more, found.most, found.family)
         return {name: made[id(found)] for name, found in every.items()}
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from runbook_lib.errors import InputError
 from runbook_lib.models.base import UNKNOWN, Unknown
 
-__all__ = ["boolean", "join_unknown", "ports", "protocol", "text", "texts"]
+__all__ = ["any_unknown", "boolean", "join_unknown", "ports", "protocol", "text", "texts"]
 
 # Asked some hundred thousand times of a large plan: a union is made anew wherever it is written.
 _UNKNOWN_OR_NONE: Final = (Unknown, NoneType)
@@ -63,17 +63,18 @@ def _disagrees(known: Any, unknown: Any) -> bool:
     if isinstance(unknown, list):
         held = len(known) if isinstance(known, list) else 0
         # Elements that are unknown Terraform itself may leave out at the end.
-        return not all(map(_any_unknown, unknown[held:])) or not isinstance(known, list | None)
+        return not all(map(any_unknown, unknown[held:])) or not isinstance(known, list | None)
     if not isinstance(unknown, dict) or isinstance(known, dict):
         return False
     # Of an object that is wholly unknown within, Terraform leaves the rest out.
-    return known is not None or not _any_unknown(unknown)
+    return known is not None or not any_unknown(unknown)
 
 
-def _any_unknown(unknown: Any) -> bool:
+def any_unknown(unknown: Any) -> bool:
+    """Whether anything in it, at any depth, is unknown; `unknown` as in Terraform's `after_unknown`."""
     if isinstance(unknown, dict):
-        return any(map(_any_unknown, unknown.values()))
-    return any(map(_any_unknown, unknown)) if isinstance(unknown, list) else unknown is True
+        return any(map(any_unknown, unknown.values()))
+    return any(map(any_unknown, unknown)) if isinstance(unknown, list) else unknown is True
 
 
 def protocol(value: Any, where: str) -> str | Unknown:
