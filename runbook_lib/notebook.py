@@ -20,6 +20,7 @@ from .models.steps import BUILT_IN, find_step
 from .models.verification import Verification
 from .report.result_view import ResultView
 from .workspace import records
+from .workspace.approval_form import approval_form
 from .workspace.context import StepContext, open_step
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Severity",
     "StepResult",
     "Verification",
+    "approval_form",
     "open_own_step",
 ]
 

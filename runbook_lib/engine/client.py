@@ -134,7 +134,10 @@ class CellClient(NotebookClient):
 
     def _error(self, reply: dict[str, Any]) -> dict[str, Any] | None:
         # What the cell failed with. A kernel shows an error of `%run` or `%%capture`, and replies that all is well.
-        errors = [*_errors_of(reply), *self._errors]
+        said = _errors_of(reply)
+        # Of one that came up while a value was shown IPython's reply knows no more than that it was there.
+        nameless = any(error["ename"] == "NoneType" for error in said)
+        errors = [*self._errors, *said] if nameless else [*said, *self._errors]
         bad = (error for error in errors if not left_well(error["ename"], error["evalue"]))
         return next(bad, errors[0] if errors else None)
 

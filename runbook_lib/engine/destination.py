@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,7 +152,7 @@ def side_files(path: str | None) -> SideFiles | None:
     if not path or not _is_local(path) or is_stream(_place(path)):
         return None
     # Beside the notebook itself, wherever a link to it lies.
-    target = _place(path).resolve()
+    target = Path(os.path.realpath(_place(path)))
     return FolderSide(target.parent, f"{target.stem}-", target.name)
 
 

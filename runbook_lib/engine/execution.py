@@ -242,7 +242,8 @@ class Execution:
             return Ending.by_signal(self.stop.number, self._cell)
         command = name == FAILED_COMMAND and COMMAND.search(self.nb.cells[self._cell].source)
         kind = EndingKind.COMMAND_FAILED if command else EndingKind.EXCEPTION
-        return Ending(kind, name, value, 0, self._cell)
+        # An `assert` says nothing but its name.
+        return Ending(kind, name, value or name, 0, self._cell)
 
     def _left(self, value: str) -> Ending:
         if not left_well("SystemExit", value):

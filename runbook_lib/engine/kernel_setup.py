@@ -23,6 +23,7 @@ def setup(shell, modules, folders, words):
     make_failing_commands_errors(shell)
     show_usage_errors_as_errors(shell)
     make_a_missing_folder_an_error(shell)
+    let_exit_end_the_notebook(shell)
     take_children_at_their_word()
     drop_no_message(shell)
     tame_flushes(shell, keep_last_words(*words))
@@ -91,6 +92,14 @@ def make_a_missing_folder_an_error(shell):
             return result
         return cd
     shell.events.register("pre_run_cell", begin)
+
+def let_exit_end_the_notebook(shell):
+    # IPython's own `exit` and `quit` ask whoever shows the notebook to end the kernel: the cells that follow run.
+    exiter = getattr(shell, "exiter", None)
+    if exiter is not None:
+        def leave(exiter, code=None, keep_kernel=None):
+            raise SystemExit(code)
+        type(exiter).__call__ = leave
 
 def drop_no_message(shell):
     # Of more than a thousand that wait for a busy reader the rest would be dropped, and with it the end of the cell.

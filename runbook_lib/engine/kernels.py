@@ -28,7 +28,7 @@ __all__ = ["Kernel", "KernelRequest", "import_client", "kernel_environment", "st
 
 SETUP_TIMEOUT = 300
 # The run signs, not its notebooks; and nobody needs the other.
-WITHHELD = frozenset({"RUNBOOK_SIGNING_KEY", "SLACK_APP_TOKEN"})
+WITHHELD = frozenset({"RUNBOOK_SIGNING_KEY", "RUNBOOK_LISTENER_KEY", "SLACK_APP_TOKEN"})
 IPYTHON_OPTIONS = ["--HistoryManager.hist_file=:memory:"]
 SAFE_PATH = "--IPKernelApp.ignore_cwd=True"
 

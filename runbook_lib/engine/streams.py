@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import IO
 
+from ..domain.masked_stream import StreamMask
 from ..domain.redaction import Redactor
 from .terminal import Screen, collapse, moves
 
@@ -24,7 +25,7 @@ class BoundedStream:
         self, redactor: Redactor, limit: int, tell: Callable[[str], None], spill: Callable[[], object]
     ) -> None:
         self._redactor = redactor
-        self._mask = redactor.stream()
+        self._mask = StreamMask(redactor)
         self._screen = Screen()
         self._limit = limit
         self._tell = tell

@@ -59,10 +59,14 @@ class Screen:
             return self._append(text)
         lines = iter(text.split("\n"))
         self._carry_out(next(lines))
+        left = []
         for line in lines:
+            if len(self._rows) > 4 * ROWS:
+                # On the way already: a row that has left costs nothing, neither memory nor to be walked over.
+                left.append(self._leave())
             self._next_row()
             self._carry_out(line)
-        return self._leave()
+        return "".join([*left, self._leave()])
 
     def rest(self) -> str:
         """What is still within reach."""
