@@ -11,6 +11,7 @@ from typing import Any, Final
 from ..errors import AwsError
 from ..models.services import Member
 from ..models.verification import Carrier
+from .aws_tagged import tagged_by_name
 from .heard import hear
 
 __all__ = ["Aws", "assume_role", "live_client", "map_error", "mapped"]
@@ -19,6 +20,15 @@ _CALLER: Final = "GetCallerIdentity"
 _FILTER_VALUES: Final = 200  # the most that AWS takes in one filter
 _NO_LIST: Final = "pl-00000000000000000"
 _LIST_GONE: Final = "InvalidPrefixListID.NotFound"
+# What a network is made of, and the call that tells it.
+_DESCRIBED: Final = {
+    "vpcs": ("describe_vpcs", "Vpcs"),
+    "subnets": ("describe_subnets", "Subnets"),
+    "tables": ("describe_route_tables", "RouteTables"),
+    "acls": ("describe_network_acls", "NetworkAcls"),
+    "groups": ("describe_security_groups", "SecurityGroups"),
+    "interfaces": ("describe_network_interfaces", "NetworkInterfaces"),
+}
 _KINDS: Final = {
     "interface": "interface",
     "network_load_balancer": "load balancer",
@@ -43,6 +53,18 @@ def assume_role(arn: str, external_id: str = "") -> dict[str, str]:
     }
 
 
+# What is asked for the VPC that something is in, by what its id begins with.
+_PLACED: Final = {
+    "sg": ("describe_security_groups", "SecurityGroups", "group-id"),
+    "rtb": ("describe_route_tables", "RouteTables", "route-table-id"),
+    # Of one that no subnet has nobody is let through.
+    "acl": ("describe_network_acls", "NetworkAcls", "association.network-acl-id"),
+    "subnet": ("describe_subnets", "Subnets", "subnet-id"),
+    "eni": ("describe_network_interfaces", "NetworkInterfaces", "network-interface-id"),
+    "i": ("describe_network_interfaces", "NetworkInterfaces", "attachment.instance-id"),
+}
+
+
 class Aws:
     """Reads from AWS with credentials, region and endpoint of the environment; every failure is an AwsError.
 
@@ -64,13 +86,15 @@ class Aws:
             return str(self._client("sts").get_caller_identity()["Account"])
 
     def try_reading(self) -> None:
-        """Make each call that the verification makes, on nothing; the AwsError names the one that is refused."""
+        """Make each call of exposure and verification, on nothing; the AwsError names the one that is refused."""
         from botocore.exceptions import ClientError
 
         client = self._client("ec2")
         with mapped("a call that verification needs"):
             for call in (client.describe_security_group_rules, client.describe_security_groups,
-                         client.describe_network_interfaces, client.describe_instances):  # fmt: skip
+                         client.describe_network_interfaces, client.describe_instances, client.describe_vpcs,
+                         client.describe_subnets, client.describe_route_tables,
+                         client.describe_network_acls):  # fmt: skip
                 call(MaxResults=5)
             try:
                 client.get_managed_prefix_list_entries(PrefixListId=_NO_LIST, DryRun=True)
@@ -106,6 +130,36 @@ class Aws:
         found = (carrier for item in interfaces for carrier in _carriers(item) if carrier.group in wanted)
         return tuple(sorted(set(found), key=lambda carrier: (carrier.group, carrier.id)))
 
+    def network(self, vpcs: Iterable[str], things: Iterable[str] = ()) -> dict[str, Any]:
+        """All that decides who gets through in these VPCs, and in those of these things, as AWS describes it.
+
+        The things are ids of groups, route tables, network ACLs, subnets, interfaces and instances.
+
+        Few calls, and none for each interface: `vpcs`, `subnets`, `tables`, `acls`, `groups`, `interfaces`
+        (with `Owner` and `Kind`), `names` of instances by id, and `lists`, the networks of each prefix list that a rule
+        names.
+        """
+        known, named = set(vpcs), sorted(set(things))
+        with mapped("finding the VPC of what changes"):
+            for kind, (operation, key, name) in _PLACED.items():
+                for chunk in _chunks([each for each in named if each.partition("-")[0] == kind]):
+                    found = self._pages(operation, key, Filters=[{"Name": name, "Values": chunk}])
+                    known |= {str(each["VpcId"]) for each in found if each.get("VpcId")}
+        if not known:
+            return {}
+        described: dict[str, Any] = {name: [] for name in _DESCRIBED}
+        with mapped("reading the network"):
+            for chunk in _chunks(sorted(known)):
+                for name, (operation, key) in _DESCRIBED.items():
+                    filters = [{"Name": "vpc-id", "Values": chunk}]
+                    described[name] += self._pages(operation, key, Filters=filters)
+        for item in described["interfaces"]:
+            item["Owner"], item["Kind"] = _owner(item)
+        instances = {item["Owner"] for item in described["interfaces"] if item["Kind"] == "instance"}
+        described["names"] = {key: name for key, name in self._instance_names(instances).items() if name}
+        described["lists"] = {each: tuple(self.list_entries(each)) for each in _lists(described["groups"])}
+        return described
+
     def list_entries(self, list_id: str) -> dict[str, str]:
         """The descriptions of a managed prefix list's entries, by network; of a list that is gone there are none."""
         from botocore.exceptions import ClientError
@@ -121,7 +175,27 @@ class Aws:
 
     def members(self, group_id: str) -> tuple[Member, ...]:
         """Everything with a network interface in the group, one entry an address."""
-        interfaces = self._interfaces([group_id])
+        return self._named(self._interfaces([group_id]))
+
+    def tagged(self, tags: Mapping[str, str]) -> tuple[Member, ...]:
+        """The running instances, other interfaces, load balancers and databases that bear all these tags.
+
+        One entry an address; load balancers and databases have their names as addresses.
+        """
+        filters = [{"Name": f"tag:{name}", "Values": [value]} for name, value in sorted(tags.items())]
+        running = [*filters, {"Name": "instance-state-name", "Values": ["running"]}]
+        with mapped("finding what bears tags"):
+            found = list(self._pages("describe_network_interfaces", "NetworkInterfaces", Filters=filters))
+            reservations = self._pages("describe_instances", "Reservations", Filters=running)
+            ids = sorted(str(one["InstanceId"]) for each in reservations for one in each["Instances"])
+            for chunk in _chunks(ids):
+                of_them = [{"Name": "attachment.instance-id", "Values": chunk}]
+                found += self._pages("describe_network_interfaces", "NetworkInterfaces", Filters=of_them)
+            by_name = tagged_by_name(self._client, tags)
+        interfaces = {str(item["NetworkInterfaceId"]): item for item in found}
+        return (*self._named(list(interfaces.values())), *sorted(by_name, key=lambda member: (member.kind, member.id)))
+
+    def _named(self, interfaces: Sequence[dict[str, Any]]) -> tuple[Member, ...]:
         names = self._instance_names({_owner(item)[0] for item in interfaces if _owner(item)[1] == "instance"})
         members = (member for item in interfaces for member in _members(item, names))
         return tuple(sorted(members, key=lambda member: (member.id, member.address, member.private_address)))
@@ -188,12 +262,20 @@ def _chunks(values: Sequence[str]) -> Iterator[list[str]]:
         yield list(values[start : start + _FILTER_VALUES])
 
 
+def _lists(groups: Iterable[dict[str, Any]]) -> list[str]:
+    """The prefix lists that rules of these groups name."""
+    ways = ("IpPermissions", "IpPermissionsEgress")
+    permissions = (rule for group in groups for way in ways for rule in group.get(way) or ())
+    return sorted({str(each["PrefixListId"]) for rule in permissions for each in rule.get("PrefixListIds") or ()})
+
+
 def _members(interface: dict[str, Any], names: dict[str, str]) -> Iterator[Member]:
     identity, kind = _owner(interface)
     name = names.get(identity) or _name(interface.get("TagSet")) or ""
     addresses = interface.get("PrivateIpAddresses") or [{"PrivateIpAddress": interface.get("PrivateIpAddress", "")}]
     # moto tells a public address on the interface alone, AWS on each of its private addresses too.
     outer = interface.get("Association") or {}
+    six = tuple(str(item.get("Ipv6Address")) for item in interface.get("Ipv6Addresses") or () if item)
     for position, private in enumerate(addresses):
         association = private.get("Association") or (outer if position == 0 else {})
         yield Member(
@@ -201,6 +283,7 @@ def _members(interface: dict[str, Any], names: dict[str, str]) -> Iterator[Membe
             kind=kind,
             address=str(association.get("PublicIp") or ""),
             private_address=str(private.get("PrivateIpAddress") or ""),
+            ipv6=six if position == 0 else (),
             name=name,
         )
 
@@ -230,6 +313,8 @@ def _owner(interface: dict[str, Any]) -> tuple[str, str]:
     if instance:
         return str(instance), "instance"
     description = str(interface.get("Description") or "")
+    if description == "RDSNetworkInterface":
+        return str(interface["NetworkInterfaceId"]), "database"
     if description.startswith("ELB "):  # how AWS marks the interfaces of classic and application load balancers
         return description.removeprefix("ELB "), "load balancer"
     return str(interface["NetworkInterfaceId"]), _KINDS.get(str(interface.get("InterfaceType")), "interface")
@@ -284,7 +369,22 @@ _CODES: Final = {
     "InvalidGroupId.Malformed": "Correct the group's id in runbook.yml.",
     _LIST_GONE: "The prefix list is gone: run the plan step again.",
 }
+_TRUST: Final = "with the audience and the subject of this job's token, as docs/gitlab.md shows."
+_TOKEN: Final = {
+    "InvalidIdentityToken": "Add GitLab to the account as an OpenID Connect provider, with this token's audience.",
+    "ExpiredTokenException": "The job's token has expired: run the job again.",
+    "IDPCommunicationError": "AWS can't reach GitLab to see whether the token is its own; run it again.",
+    "MalformedPolicyDocument": "Correct the role's trust policy.",
+}
 _DENIED: Final = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Client.UnauthorizedOperation"}
+# What IAM calls the service of a call, where it is not EC2.
+_PREFIXES: Final = {
+    _CALLER: "sts",
+    "GetResources": "tag",
+    "DescribeLoadBalancers": "elasticloadbalancing",
+    "DescribeDBInstances": "rds",
+    "DescribeDBClusters": "rds",
+}
 _THROTTLED: Final = {
     "RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown",
     "RequestThrottled", "RequestThrottledException", "EC2ThrottledException", "BandwidthLimitExceeded",
@@ -317,9 +417,15 @@ def map_error(what: str, error: Exception) -> AwsError:
 def _refusal(what: str, error: dict[str, Any], operation: str) -> AwsError:
     code = str(error.get("Code") or "no error code")
     message = _first_line(str(error.get("Message") or "no message"))
+    if operation == "AssumeRoleWithWebIdentity":
+        # A job's token is exchanged for the role at the first call, whatever that was to do.
+        trust = f"Let the role's trust policy name GitLab as its provider, {_TRUST}"
+        return AwsError(f"AWS refused the job's token for its role: {code}: {message}", _TOKEN.get(code, trust))
+    if code in _DENIED and operation == "AssumeRole":
+        both = "Allow sts:AssumeRole on it to who runs this, and name them in the role's trust policy."
+        return AwsError(f"AWS refused {what}: {message}", f"Correct stacks.<name>.roles in runbook.yml, or: {both}")
     if code in _DENIED:
-        service = "sts" if operation in {_CALLER, "AssumeRole"} else "ec2"
-        action = f"{service}:{operation}" if operation else "this action"
+        action = f"{_PREFIXES.get(operation, 'ec2')}:{operation}" if operation else "this action"
         return AwsError(f"AWS refused {what}: {message}", f"Allow {action} to the role that runs this.")
     if code in _THROTTLED:
         return AwsError(f"AWS throttled {what}, after retries: {code}", "Wait a minute and run it again.")

@@ -22,7 +22,9 @@ __all__ = [
     "read_file",
     "read_tree",
     "remote_url",
+    "run_git",
     "tree_id",
+    "versions",
 ]
 
 # A variable could lead git to another repository or other objects; a replaced object is not the one that was approved.
@@ -106,11 +108,16 @@ def is_ancestor(directory: Path, old: str, new: str) -> bool:
     return _git(directory, "merge-base", "--is-ancestor", "--end-of-options", old, new) is not None
 
 
-def read_file(directory: Path, name: str) -> bytes | None:
-    """A file of `directory` as HEAD has it, empty where HEAD has none; None without a commit."""
-    if not find_commit(directory, "HEAD"):
-        return None
-    return _run(directory, "cat-file", "blob", f"HEAD:./{name}") or b""
+def read_file(directory: Path, name: str, commit: str = "HEAD") -> bytes | None:
+    """A file of `directory` as a commit has it, empty where it has none; None without the commit."""
+    sha = find_commit(directory, commit)
+    return (_run(directory, "cat-file", "blob", f"{sha}:./{name}") or b"") if sha else None
+
+
+def versions(directory: Path, name: str, most: int) -> tuple[str, ...]:
+    """The commits that changed a file of `directory`, on the way that HEAD itself came, the newest first."""
+    options = ("--first-parent", "--format=%H", f"--max-count={most}")
+    return tuple((_git(directory, "log", *options, "HEAD", "--", name) or "").split())
 
 
 def read_tree(directory: Path, commit: str, suffixes: tuple[str, ...], target: Path) -> bool:
@@ -165,28 +172,36 @@ def _git(directory: Path, *arguments: str) -> str | None:
 
 
 def _run(directory: Path, *arguments: str, given: bytes = b"") -> bytes | None:
+    done = run_git(directory, *arguments, given=given)
+    return done.stdout if done.returncode == 0 else None
+
+
+def run_git(directory: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """One command of git, led by no variable and no hook; status 127 where git is not there or takes too long."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", *_TAMED, "-C", str(directory), *arguments]
     try:
-        done = subprocess.run(
-            ["git", *_TAMED, "-C", str(directory), *arguments],  # noqa: S607 - git is whichever is on PATH
+        return subprocess.run(
+            command,
             input=given,
             capture_output=True,
             timeout=60,
             check=False,
             env={**kept, **_FIXED},
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 127, b"", str(error).encode())
 
 
 def files_between(directory: Path, old: str, new: str = "HEAD") -> tuple[str, ...] | None:
     """The files that differ between two commits, by their paths below `directory`; None where one is not to be had.
 
-    A file that was moved is two: one that is gone, and one that is new.
+    A file that was moved is two: one that is gone, and one that is new. A submodule is one, by the path of its folder.
     """
     commits = [find_commit(directory, name) for name in (old, new)]
     if not all(commits):
         return None
-    said = _run(directory, "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--relative", *commits, "--")
+    # The repository's own files may tell git to leave submodules out.
+    options = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "--relative")
+    said = _run(directory, "diff", *options, *commits, "--")
     return None if said is None else tuple(os.fsdecode(name) for name in said.split(b"\0") if name)

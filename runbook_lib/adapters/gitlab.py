@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote, urlsplit
 
 from ..errors import GitLabError
+from .gitlab_archive import GitLabArchive
+from .gitlab_changes import GitLabChanges
 from .gitlab_data import (
-    JOB_VARIABLES,
-    STATE_LOCK,
     DeploymentApproval,
     DeploymentReference,
     GitLabBranch,
@@ -28,14 +27,19 @@ from .gitlab_data import (
     MergeRequestApproval,
     MergeRequestNote,
     MergeRequestReference,
+    MergeRequestVersion,
     StateLock,
     login_of,
+    parse_commits,
     parse_deployment_approvals,
+    parse_downstream,
     parse_job_variables,
     parse_notes,
     parse_state_lock,
 )
-from .gitlab_http import TOKEN, GitLabHttp, GitLabRefusalError
+from .gitlab_http import TOKEN, GitLabHttp, GitLabRefusalError, state_address
+from .gitlab_queries import JOB_VARIABLES, STATE_LOCK
+from .gitlab_users import GitLabUsers, username
 
 __all__ = ["GitLab", "state_address"]
 
@@ -46,8 +50,6 @@ PROBE = {"Operation": "Probe", "Info": "", "Who": "runbook", "Version": "", "Cre
 STARTED = frozenset({"pending", "running", "success", "failed"})
 # What GitLab has between the play and the runner, and after a cancellation that has not ended yet.
 STARTED |= {"waiting_for_resource", "preparing", "waiting_for_callback", "canceling"}
-# The private address that GitLab offers for commits: the user's id and login, at its own host.
-NOREPLY = re.compile(r"(\d+)-[\w.-]+@users\.noreply\.(.+)")
 
 
 class GitLab:
@@ -84,9 +86,19 @@ class GitLab:
         """Whether this runs inside a job, and `whose_job` can be asked."""
         return self._http.has_job_token
 
+    @property
+    def archive(self) -> GitLabArchive:
+        """What is kept of pipelines that ended."""
+        return GitLabArchive(self._http, self._path)
+
+    @property
+    def changes(self) -> GitLabChanges:
+        """What is proposed to the project."""
+        return GitLabChanges(self._http, self._path)
+
     def current_user(self) -> str:
         """The login that the token belongs to."""
-        return self._http.get("/user", "ask whose token this is", _login)
+        return self._http.get("/user", "ask whose token this is", username)
 
     def token_scopes(self) -> tuple[str, ...]:
         """What the token may do."""
@@ -96,7 +108,7 @@ class GitLab:
     def role(self, login: str) -> int:
         """The user's access level in the project, its groups included; 0 for who is no member."""
         path, doing = f"{self._path}/members/all", f"ask which role {login} has"
-        found = self._http.list(path, doing, lambda who: (_login(who), int(who["access_level"])), {"query": login})
+        found = self._http.list(path, doing, lambda who: (username(who), int(who["access_level"])), {"query": login})
         return max((level for name, level in found if name.casefold() == login.casefold()), default=0)
 
     def whose_job(self) -> GitLabJob:
@@ -125,8 +137,8 @@ class GitLab:
         date = self._http.date("/job" if as_job else "/version", doing, as_job=as_job)
         return parsedate_to_datetime(date)
 
-    def pipeline(self, pipeline_id: int) -> GitLabPipeline:
-        """One pipeline."""
+    def pipeline(self, pipeline_id: int | Literal["latest"]) -> GitLabPipeline:
+        """One pipeline; `latest` is the default branch's newest, none of another pipeline's."""
         path = f"{self._path}/pipelines/{pipeline_id}"
         return self._http.get(path, f"read the pipeline {pipeline_id}", GitLabPipeline.parse)
 
@@ -181,13 +193,26 @@ class GitLab:
 
         Any Developer can report a deployment that never was: only one that a job on a protected branch made counts.
         """
-        query = {"environment": environment, "status": "success", "order_by": "finished_at", "sort": "desc"}
+        found = self._succeeded({"environment": environment}, f"ask what was deployed to {environment}")
+        return next((one for one in found if job in {"", one.job} and ref in {"", one.ref}), None)
+
+    def deployed_by(self, job: str, ref: str) -> tuple[GitLabDeployed, ...]:
+        """The newest successful deployments to any environment that this job made on a branch, the newest first."""
+        found = self._succeeded({}, f"ask what the job {job} deployed")
+        return tuple(one for one in found if (one.job, one.ref) == (job, ref))
+
+    def _succeeded(self, asked: Mapping[str, str], doing: str) -> list[GitLabDeployed]:
+        query = {**asked, "status": "success", "order_by": "finished_at", "sort": "desc"}
         # GitLab puts in order by when they ended only what it is asked for by that, too.
         query["finished_after"] = "2000-01-01T00:00:00Z"
-        path, doing = f"{self._path}/deployments", f"ask what was deployed to {environment}"
-        found = self._http.list(path, doing, GitLabDeployed.parse, query, most=100)
-        mine = (one for one in found if job in {"", one.job} and ref in {"", one.ref})
-        return next(mine, None)
+        return list(self._http.list(f"{self._path}/deployments", doing, GitLabDeployed.parse, query, most=100))
+
+    def deployments(self, environment: str, job: str, ref: str) -> tuple[GitLabDeployed, ...]:
+        """The newest deployments by a job on a branch, however they ended, the newest first."""
+        query = {"environment": environment, "order_by": "created_at", "sort": "desc"}
+        doing = f"ask what was deployed to {environment}"
+        found = self._http.list(f"{self._path}/deployments", doing, GitLabDeployed.parse, query, most=100)
+        return tuple(one for one in found if (one.job, one.ref) == (job, ref))
 
     def commit(self, sha: str) -> GitLabCommit:
         """One commit; GitLabRefusalError 404 if it was not pushed."""
@@ -198,21 +223,11 @@ class GitLab:
         """The commits that `new` has and `old` has not, those of merged branches as well, the oldest first."""
         doing = f"list the commits from {old[:12]} to {new[:12]}"
         path, query = f"{self._path}/repository/compare", {"from": old, "to": new}
-        return self._http.get(path, doing, _commits, query=query)
+        return self._http.get(path, doing, parse_commits, query=query)
 
     def login_of_email(self, email: str) -> str:
         """The login of the user who shows this very address, or to whom GitLab gave it; empty when it can't be told."""
-        private = NOREPLY.fullmatch(email.strip().casefold())
-        doing = "look for the user of an address"
-        if private and private[2] == urlsplit(self.url).hostname:
-            return self._http.get(f"/users/{private[1]}", doing, _login)
-        if "@" not in email:
-            return ""
-        # The search also finds a user who took the address as a name: only what the user's own page shows is told.
-        found = self._http.list("/users", doing, lambda user: int(user["id"]), {"search": email.strip()}, most=20)
-        shown = [self._http.get(f"/users/{user}", doing, _shown) for user in found]
-        logins = [login for login, address in shown if address.casefold() == email.strip().casefold()]
-        return logins[0] if len(logins) == 1 else ""
+        return GitLabUsers(self._http, self.url).login_of_email(email)
 
     def is_own_address(self, email: str) -> bool:
         """Whether an address is GitLab's own, in whose name it commits what a user asks for on its pages."""
@@ -241,6 +256,11 @@ class GitLab:
         found = self._http.list(path, f"list the jobs of pipeline {pipeline_id}", GitLabJob.parse)
         return tuple(sorted(found, key=lambda job: job.id))
 
+    def started_by(self, pipeline_id: int) -> tuple[int, ...]:
+        """The pipelines that a pipeline's trigger jobs started, in the order of their ids."""
+        path, doing = f"{self._path}/pipelines/{pipeline_id}/bridges", f"list what pipeline {pipeline_id} started"
+        return tuple(sorted(filter(None, self._http.list(path, doing, parse_downstream))))
+
     def earlier_jobs(self, pipeline_id: int, name: str) -> tuple[GitLabJob, ...]:
         """The jobs of this name that came to run before the last one of it, those that a retry replaced included."""
         path = f"{self._path}/pipelines/{pipeline_id}/jobs"
@@ -255,12 +275,11 @@ class GitLab:
 
     def artifact(self, job_id: int, path: str) -> bytes | None:
         """A file that a job uploaded; None if it uploaded none of this path."""
-        try:
-            return self._http.raw(f"{self._path}/jobs/{job_id}/artifacts/{quote(path)}", f"read {path} of job {job_id}")
-        except GitLabRefusalError as refusal:
-            if refusal.status == 404 and "Project" not in refusal.message:
-                return None
-            raise
+        return self.archive.file(job_id, path)
+
+    def cancel(self, job_id: int) -> GitLabJob:
+        """Cancel a job."""
+        return self._http.post(f"{self._path}/jobs/{job_id}/cancel", f"cancel the job {job_id}", GitLabJob.parse, {})
 
     def play(self, job_id: int, variables: Mapping[str, str] | None = None) -> GitLabJob:
         """Start a manual job as the token's user, with variables; GitLabRefusalError 400 if it can't be played."""
@@ -321,8 +340,18 @@ class GitLab:
 
     def open_issues(self, label: str) -> tuple[GitLabIssue, ...]:
         """The open issues with this label, the oldest first."""
-        query = {"state": "opened", "labels": label, "order_by": "created_at", "sort": "asc"}
-        return tuple(self._http.list(f"{self._path}/issues", "read the open issues", GitLabIssue.parse, query))
+        return self.issues(label, "opened")
+
+    def issues(self, label: str, state: str = "all") -> tuple[GitLabIssue, ...]:
+        """The issues with this label, closed ones too, the oldest first."""
+        query = {"state": state, "labels": label, "order_by": "created_at", "sort": "asc"}
+        return tuple(self._http.list(f"{self._path}/issues", "read the issues", GitLabIssue.parse, query))
+
+    def issue_notes(self, iid: int) -> tuple[GitLabNote, ...]:
+        """What was said of an issue, the oldest first."""
+        path, query = f"{self._path}/issues/{iid}/notes", {"sort": "asc", "order_by": "created_at"}
+        found = self._http.list(path, f"read issue {iid}", lambda note: parse_notes({"notes": [note]}, ""), query)
+        return tuple(note for notes in found for note in notes)
 
     def open_issue(self, title: str, body: str, label: str) -> GitLabIssue:
         """Open an issue that members alone may see."""
@@ -380,51 +409,27 @@ class GitLab:
         if not wanted:
             return ()
         # Deployments can't be asked for by job: take those that changed since the job was made.
-        query = {"order_by": "updated_at", "sort": "desc", "updated_after": _iso(wanted[-1])}
-        found = self._http.list(path, doing, DeploymentReference.parse, {k: v for k, v in query.items() if v})
+        query, made = {"order_by": "updated_at", "sort": "desc"}, wanted[-1].created_at
+        query |= {"updated_after": made.isoformat()} if made else {}
+        found = self._http.list(path, doing, DeploymentReference.parse, query)
         mine = [d.id for d in found if d.job_id == wanted[-1].id]
         return self._http.get(f"{path}/{mine[0]}", doing, parse_deployment_approvals) if mine else ()
 
-    def merge_request_approvals(self, commit: str) -> tuple[MergeRequestApproval, ...]:
-        """Who approved the merge requests whose head is this very commit."""
-        doing = "read the merge request's approvals"
+    def merge_requests_of(self, commit: str) -> tuple[MergeRequestReference, ...]:
+        """The merge requests that hold a commit, or made it by being merged."""
         path = f"{self._path}/repository/commits/{quote(commit, safe='')}/merge_requests"
-        found = self._http.list(path, doing, MergeRequestReference.parse)
-        approvals: list[MergeRequestApproval] = []
-        for request in (r for r in found if r.sha == commit):
-            approvals += self._http.get(
-                f"{self._path}/merge_requests/{request.iid}/approvals", doing, request.approvals
-            )
-        return tuple(approvals)
+        return tuple(self._http.list(path, f"read the merge requests of {commit[:12]}", MergeRequestReference.parse))
 
+    def approvals_of(self, request: MergeRequestReference) -> tuple[MergeRequestApproval, ...]:
+        """Who approves a merge request."""
+        path = f"{self._path}/merge_requests/{request.iid}/approvals"
+        return self._http.get(path, "read the merge request's approvals", request.approvals)
 
-def _login(user: dict[str, Any]) -> str:
-    return str(user["username"])
-
-
-def _shown(user: dict[str, Any]) -> tuple[str, str]:
-    return _login(user), str(user.get("public_email") or "")
-
-
-def _commits(comparison: dict[str, Any]) -> tuple[GitLabCommit, ...]:
-    return tuple(GitLabCommit.parse(commit) for commit in comparison["commits"])
+    def merge_request_versions(self, iid: int) -> tuple[MergeRequestVersion, ...]:
+        """What each push to a merge request made of it, the oldest first."""
+        path, doing = f"{self._path}/merge_requests/{iid}/versions", f"read the pushes to merge request {iid}"
+        return tuple(sorted(self._http.list(path, doing, MergeRequestVersion.parse), key=lambda one: (one.at, one.id)))
 
 
 def _deployers(environment: dict[str, Any]) -> tuple[int, ...]:
     return tuple(int(level.get("access_level") or 0) for level in environment["deploy_access_levels"])
-
-
-def _iso(job: GitLabJob) -> str:
-    return job.created_at.isoformat() if job.created_at else ""
-
-
-def state_address(api_url: str, project: str, name: str) -> dict[str, str]:
-    """The environment that points Terraform's http backend at a state in GitLab, without the credentials."""
-    address = f"{api_url.rstrip('/')}/projects/{quote(project, safe='')}/terraform/state/{quote(name, safe='')}"
-    return {
-        "TF_HTTP_ADDRESS": address,
-        "TF_HTTP_LOCK_ADDRESS": f"{address}/lock",
-        "TF_HTTP_UNLOCK_ADDRESS": f"{address}/lock",
-        "TF_HTTP_LOCK_METHOD": "POST",
-        "TF_HTTP_UNLOCK_METHOD": "DELETE",
-    }

@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 __all__ = [
-    "JOB_VARIABLES",
-    "STATE_LOCK",
     "DeploymentApproval",
     "DeploymentReference",
     "GitLabBranch",
@@ -24,9 +22,12 @@ __all__ = [
     "MergeRequestApproval",
     "MergeRequestNote",
     "MergeRequestReference",
+    "MergeRequestVersion",
     "StateLock",
     "login_of",
+    "parse_commits",
     "parse_deployment_approvals",
+    "parse_downstream",
     "parse_job_variables",
     "parse_notes",
     "parse_state_lock",
@@ -84,7 +85,7 @@ class GitLabJob:
 
 @dataclass(frozen=True)
 class GitLabPipeline:
-    """A pipeline. `user` is who started it; `source` is how, as GitLab calls it."""
+    """A pipeline. `user` is who started it; `source` is how, as GitLab calls it; `name` is what its workflow says."""
 
     id: int
     sha: str
@@ -94,6 +95,7 @@ class GitLabPipeline:
     created_at: datetime | None
     status: str
     updated_at: datetime | None = None
+    name: str = ""
 
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> GitLabPipeline:
@@ -107,6 +109,7 @@ class GitLabPipeline:
             created_at=_time(document.get("created_at")),
             status=str(document["status"]),
             updated_at=_time(document.get("updated_at")),
+            name=str(document.get("name") or ""),
         )
 
 
@@ -161,13 +164,18 @@ class GitLabCommit:
 
 @dataclass(frozen=True)
 class GitLabDeployed:
-    """A successful deployment; `job` is the name of the job that carried it out, empty if it was only reported."""
+    """A deployment; `job` is the name of the job that carried it out, empty if it was only reported."""
 
     sha: str
     ref: str
     user: str
     at: datetime | None
     job: str = ""
+    status: str = ""
+    started: bool = False
+    job_id: int = 0
+    pipeline_id: int = 0
+    url: str = ""
 
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> GitLabDeployed:
@@ -179,6 +187,11 @@ class GitLabDeployed:
             user=login_of(document),
             at=_time(job.get("finished_at") or document.get("updated_at")),
             job=str(job.get("name") or ""),
+            status=str(document.get("status") or ""),
+            started=bool(job.get("started_at")),
+            job_id=int(job.get("id") or 0),
+            pipeline_id=int((job.get("pipeline") or {}).get("id") or 0),
+            url=str(job.get("web_url") or ""),
         )
 
 
@@ -215,11 +228,14 @@ class MergeRequestNote:
     id: int
     author: str
     body: str
+    created_at: datetime
+    updated_at: datetime
 
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> MergeRequestNote:
         """Read the API's note."""
-        return cls(int(document["id"]), login_of({"user": document["author"]}), str(document["body"]))
+        made, renewed = (datetime.fromisoformat(document[name]) for name in ("created_at", "updated_at"))
+        return cls(int(document["id"]), login_of({"user": document["author"]}), str(document["body"]), made, renewed)
 
 
 @dataclass(frozen=True)
@@ -337,17 +353,49 @@ class MergeRequestApproval:
 
 
 @dataclass(frozen=True)
+class MergeRequestVersion:
+    """What a push to a merge request left as its head; `patch` is the same for the same difference on another base."""
+
+    sha: str
+    patch: str
+    at: datetime
+    id: int = 0
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> MergeRequestVersion:
+        """Read the API's version."""
+        at = datetime.fromisoformat(document["created_at"])
+        patch = str(document.get("patch_id_sha") or "")
+        return cls(str(document["head_commit_sha"]), patch, at, int(document["id"]))
+
+
+@dataclass(frozen=True)
 class MergeRequestReference:
-    """A merge request; `sha` is the head of its source branch."""
+    """A merge request; `sha` is the head of its source branch, `merged_as` the commits that its merge made."""
 
     iid: int
     sha: str
     url: str
+    target: str = ""
+    merged: bool = False
+    merged_as: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> MergeRequestReference:
         """Read the API's merge request."""
-        return cls(int(document["iid"]), str(document.get("sha") or ""), str(document.get("web_url") or ""))
+        made = (document.get(name) for name in ("merge_commit_sha", "squash_commit_sha"))
+        return cls(
+            int(document["iid"]),
+            str(document.get("sha") or ""),
+            str(document.get("web_url") or ""),
+            str(document.get("target_branch") or ""),
+            document.get("state") == "merged",
+            tuple(str(sha) for sha in made if sha),
+        )
+
+    def brought(self, commit: str, branch: str) -> bool:
+        """Whether its merge into the branch is what made this commit, however it was merged."""
+        return self.merged and self.target == branch and commit in {self.sha, *self.merged_as}
 
     def approvals(self, document: Mapping[str, Any]) -> tuple[MergeRequestApproval, ...]:
         """Read the API's approvals of this merge request."""
@@ -355,22 +403,6 @@ class MergeRequestReference:
             MergeRequestApproval(login_of(approval), _time(approval.get("approved_at")), self.url)
             for approval in document["approved_by"]
         )
-
-
-STATE_LOCK = """
-query($project: ID!, $name: String!) {
-  project(fullPath: $project) {
-    terraformState(name: $name) { lockedAt lockedByUser { username } }
-  }
-}
-"""
-JOB_VARIABLES = """
-query($project: ID!, $job: JobID!) {
-  project(fullPath: $project) {
-    job(id: $job) { manualVariables { nodes { key value } } }
-  }
-}
-"""
 
 
 def _project(answer: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -393,3 +425,13 @@ def parse_job_variables(answer: Mapping[str, Any]) -> dict[str, str] | None:
     """The variables that a job's player gave it; None if they are not for this token to see."""
     told = (_project(answer).get("job") or {}).get("manualVariables")
     return {str(node["key"]): str(node["value"]) for node in told["nodes"]} if told else None
+
+
+def parse_downstream(bridge: Mapping[str, Any]) -> int:
+    """The pipeline that a trigger job started; 0 if it started none."""
+    return int((bridge.get("downstream_pipeline") or {}).get("id") or 0)
+
+
+def parse_commits(comparison: Mapping[str, Any]) -> tuple[GitLabCommit, ...]:
+    """The commits of a comparison."""
+    return tuple(GitLabCommit.parse(commit) for commit in comparison["commits"])

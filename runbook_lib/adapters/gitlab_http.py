@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlencode
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlencode
 
 from ..errors import GitLabError
 from .heard import hear
@@ -15,10 +15,11 @@ from .heard import hear
 if TYPE_CHECKING:
     import gitlab
 
-__all__ = ["GitLabHttp", "GitLabRefusalError", "gitlab_errors", "map_error"]
+__all__ = ["GitLabHttp", "GitLabRefusalError", "gitlab_errors", "map_error", "state_address"]
 
 T = TypeVar("T")
 TIMEOUT = 20.0
+PAGE = 100  # as much as GitLab gives at once
 # Names of variables, not their values.
 TOKEN, JOB_TOKEN, STATE_PASSWORD = "GITLAB_TOKEN", "CI_JOB_TOKEN", "TF_HTTP_PASSWORD"
 
@@ -75,11 +76,41 @@ class GitLabHttp:
         """Get a list, all its pages; with `most` only its beginning."""
         client, variable = self._client(doing, as_job=False)
         with gitlab_errors(doing, self.url, variable):
-            pages = {"get_all": False, "per_page": most} if most else {"get_all": True, "per_page": 100}
+            pages = {"get_all": False, "per_page": most} if most else {"get_all": True, "per_page": PAGE}
             options: dict[str, Any] = {**pages, "max_retries": self._retries}
             answer = list(client.http_list(path, query_data=dict(query or {}), **options))
             hear(_question(path, query), answer)
             return tuple(parse(_object(item)) for item in answer)
+
+    def each(
+        self, path: str, doing: str, parse: Callable[[dict[str, Any]], T], query: Mapping[str, Any] | None = None
+    ) -> Iterator[T]:
+        """One after the other of a list of any length, each page asked for when it is come to."""
+        client, variable = self._client(doing, as_job=False)
+        options: dict[str, Any] = {"iterator": True, "per_page": PAGE, "max_retries": self._retries}
+        with gitlab_errors(doing, self.url, variable):
+            pages = iter(client.http_list(path, query_data=dict(query or {}), **options))
+        while True:
+            with gitlab_errors(doing, self.url, variable):
+                item = next(pages, None)
+                if item is None:
+                    return
+                parsed = parse(_object(item))
+            yield parsed
+
+    def download(self, path: str, doing: str, target: IO[bytes], most: int) -> bool:
+        """Write bytes into a file as they come; False, and the rest is left, where there are more than `most`."""
+        client, variable = self._client(doing, as_job=False)
+        with gitlab_errors(doing, self.url, variable):
+            answer: Any = client.http_get(path, raw=True, streamed=True, max_retries=self._retries)
+            with answer:
+                size = 0
+                for piece in answer.iter_content(1 << 16):
+                    size += len(piece)
+                    if size > most:
+                        return False
+                    target.write(piece)
+        return True
 
     def post(self, path: str, doing: str, parse: Callable[[dict[str, Any]], T], body: Mapping[str, Any]) -> T:
         """Post JSON; the same call may reach GitLab twice, when its first answer was lost."""
@@ -246,3 +277,15 @@ def _refusal(status: int, said: str, prefix: str, token: str) -> GitLabRefusalEr
     plain = " ".join(said.split())[:200]
     number = "" if plain.startswith(str(status)) else f"{status} "
     return GitLabRefusalError(status, f"{prefix}: GitLab answered {number}{plain}".rstrip(), remedy.format(token=token))
+
+
+def state_address(api_url: str, project: str, name: str) -> dict[str, str]:
+    """The environment that points Terraform's http backend at a state in GitLab, without the credentials."""
+    address = f"{api_url.rstrip('/')}/projects/{quote(project, safe='')}/terraform/state/{quote(name, safe='')}"
+    return {
+        "TF_HTTP_ADDRESS": address,
+        "TF_HTTP_LOCK_ADDRESS": f"{address}/lock",
+        "TF_HTTP_UNLOCK_ADDRESS": f"{address}/lock",
+        "TF_HTTP_LOCK_METHOD": "POST",
+        "TF_HTTP_UNLOCK_METHOD": "DELETE",
+    }

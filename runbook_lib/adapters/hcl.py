@@ -12,13 +12,14 @@ from ..models.base import UNKNOWN
 from ..models.hcl import HclModule, HclResource
 from .hcl_blocks import Block, doubtful_files, is_override, module_files, read_source, split_blocks
 from .hcl_expression import Expression, convert, parse_expression
-from .hcl_functions import call_function
+from .hcl_functions import call_function, has_unknown
 from .hcl_inline import installed_modules
 from .hcl_json import json_blocks, json_values, read_json_file
 from .hcl_literals import read_literals
 from .hcl_parse import merge_bodies, parse_text, read_blocks
-from .hcl_scope import ModuleScope, ResourceBlock, Variable, body_values
+from .hcl_scope import ModuleScope, ResourceBlock, Variable, body_values, nested
 from .hcl_values import evaluate, references
+from .hcl_written import digest_of
 
 __all__ = ["read_hcl"]
 
@@ -134,6 +135,8 @@ class _Reader:
         overrides = is_override(Path(block.source.file).name)
         if block.kind == "resource" and len(labels) == 2:
             _put(scope.resources, ResourceBlock(labels[0], labels[1], body, block.source), overrides=overrides)
+        elif block.kind == "data" and len(labels) == 2:
+            scope.looked_up[labels] = merge_bodies(scope.looked_up.get(labels, {}), body) if overrides else body
         elif block.kind == "module" and labels:
             _put(scope.calls, ResourceBlock("module", labels[0], body, block.source), overrides=overrides)
         elif block.kind == "locals":
@@ -174,6 +177,7 @@ class _Reader:
                 if name not in {"source", "version", "providers", "for_each", "count", "depends_on", "__is_block__"}:
                     tree = convert(value)
                     child.given[name] = evaluate(tree, scope, names)
+                    child.given_trees[name] = tree, scope
                     child.given_references[name] = tuple(dict.fromkeys(references(tree, scope, names)))
             scope.children[call.name] = child
             self.load(target, child)
@@ -189,9 +193,11 @@ def _put(blocks: list[ResourceBlock], block: ResourceBlock, *, overrides: bool) 
 
 
 def _instances(block: ResourceBlock, scope: ModuleScope) -> Iterator[HclResource]:
+    digests: dict[tuple[str, ...], str] = {}
     for key, names in _repetition(block, scope):
         address = f"{scope.prefix}{block.type}.{block.name}{key}"
         values = body_values(block.body, scope, names)
+        written = _written(block.body, values, scope, digests)
         for ignored in _ignored(block.body, values):
             values[ignored] = UNKNOWN  # what was there before stays, and only the state knows it
         named = {}
@@ -200,7 +206,18 @@ def _instances(block: ResourceBlock, scope: ModuleScope) -> Iterator[HclResource
                 found = tuple(dict.fromkeys(references(convert(part), scope, names)))
                 if found:
                     named[attribute] = found
-        yield HclResource(address, block.type, values, block.source, named)
+        yield HclResource(address, block.type, values, block.source, named, written)
+
+
+def _written(
+    body: Mapping[str, Any], values: Mapping[str, Any], scope: ModuleScope, known: dict[tuple[str, ...], str]
+) -> str:
+    """A digest of what is written of the values that are not certain: of many instances they are mostly the same."""
+    unsure = tuple(sorted(name for name, value in values.items() if has_unknown(value)))
+    if unsure and unsure not in known:
+        names = (*unsure, "dynamic", "for_each", "count")
+        known[unsure] = digest_of((body[name] for name in names if name in body), scope)
+    return known.get(unsure, "")
 
 
 def _flag(part: Any) -> bool:
@@ -209,7 +226,7 @@ def _flag(part: Any) -> bool:
 
 def _ignored(body: Mapping[str, Any], values: Mapping[str, Any]) -> Iterable[str]:
     """The attributes that lifecycle.ignore_changes names."""
-    for block in body.get("lifecycle") or ():
+    for block in nested(body, "lifecycle"):
         named = convert(block["ignore_changes"]) if "ignore_changes" in block else Expression("list")
         if named.kind != "list":
             yield from list(values)  # all

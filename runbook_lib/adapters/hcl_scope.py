@@ -9,10 +9,11 @@ from typing import Any
 from ..models.base import UNKNOWN
 from ..models.findings import Source
 from .hcl_expression import Expression, convert
+from .hcl_functions import iterate
 from .hcl_types import apply_type
 from .hcl_values import evaluate, references
 
-__all__ = ["ModuleScope", "ResourceBlock", "Variable"]
+__all__ = ["ModuleScope", "ResourceBlock", "Variable", "body_values", "nested"]
 
 _NOT_RESOURCES = {"var", "local", "module", "each", "count", "self", "path", "terraform"}
 
@@ -44,11 +45,14 @@ class ModuleScope:
     variables: dict[str, Variable] = field(default_factory=dict)
     given: dict[str, Any] = field(default_factory=dict)
     given_references: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    given_trees: dict[str, tuple[Expression, ModuleScope]] = field(default_factory=dict)
+    looked_up: dict[tuple[str, ...], Mapping[str, Any]] = field(default_factory=dict)
     locals: dict[str, Expression] = field(default_factory=dict)
     outputs: dict[str, Expression] = field(default_factory=dict)
     resources: list[ResourceBlock] = field(default_factory=list)
     calls: list[ResourceBlock] = field(default_factory=list)
     children: dict[str, ModuleScope] = field(default_factory=dict)
+    digests: dict[tuple[str, ...], str] = field(default_factory=dict)
     repeated: set[str] = field(default_factory=set)
     _values: dict[tuple[str, ...], Any] = field(default_factory=dict)
     _pending: set[tuple[str, ...]] = field(default_factory=set)
@@ -144,8 +148,14 @@ def body_values(body: Mapping[str, Any], scope: ModuleScope, names: Mapping[str,
     return values
 
 
+def nested(body: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
+    """The blocks of this kind; none where an attribute stands in their place, which Terraform refuses."""
+    found = body.get(kind)
+    return [block for block in found if isinstance(block, dict)] if isinstance(found, list) else []
+
+
 def _dynamic(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for block in body.get("dynamic") or ():
+    for block in nested(body, "dynamic"):
         for label, content in block.items():
             if isinstance(content, dict):
                 yield label, content
@@ -153,14 +163,13 @@ def _dynamic(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
 
 def _expanded(kind: str, block: Mapping[str, Any], scope: ModuleScope, names: Mapping[str, Any]) -> list[Any]:
     collection = evaluate(convert(block.get("for_each")), scope, names)
-    iterator = convert(block["iterator"]).parts[0] if "iterator" in block else kind
+    named = convert(block["iterator"]) if "iterator" in block else Expression("literal", (kind,))
     content = block.get("content") or [{}]
-    if isinstance(collection, dict):
-        pairs = sorted(collection.items())
-    elif isinstance(collection, list):
-        pairs = [(item if isinstance(item, str) else index, item) for index, item in enumerate(collection)]
-    else:
+    written = isinstance(content, list) and isinstance(content[0], dict) and named.kind in {"root", "literal"}
+    if not isinstance(collection, dict | list) or not written:
         return [UNKNOWN]
+    iterator = named.parts[0]
     return [
-        body_values(content[0], scope, {**names, str(iterator): {"key": key, "value": value}}) for key, value in pairs
+        body_values(content[0], scope, {**names, str(iterator): {"key": key, "value": value}})
+        for key, value in iterate(collection)
     ]

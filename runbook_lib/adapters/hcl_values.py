@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from ..models.base import UNKNOWN, Unknown
 from .hcl_expression import Expression
 from .hcl_functions import Refused, SetOf, call_function, has_unknown, is_number, iterate, to_text, unified
+from .hcl_times import compare_times, compare_with_plan, shift_time
 
 __all__ = ["Scope", "evaluate", "references"]
 
@@ -16,6 +17,7 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "<": operator.lt, ">": operator.gt, "<=": operator.le,
     ">=": operator.ge,
 }  # fmt: skip
+_NUMERIC: Final = frozenset({"+", "-", "*", "/", "%"})
 _Locals = Mapping[str, Any]
 
 
@@ -60,6 +62,17 @@ def references(tree: Expression, scope: Scope, names: _Locals) -> Iterator[str]:
     for leaf in _leaves(tree.parts):
         if isinstance(leaf, Expression):
             yield from references(leaf, scope, names)
+
+
+def named_paths(tree: Expression) -> Iterator[tuple[str, ...]]:
+    """The names of every traversal in the expression, in its indexes too, that leads to more than one name."""
+    waiting = [tree]
+    while waiting:
+        current = waiting.pop()
+        path = _path(current)
+        if len(path) > 1:
+            yield path
+        waiting += (leaf for leaf in _leaves(current.parts) if isinstance(leaf, Expression))
 
 
 def _path(tree: Expression) -> tuple[str, ...]:
@@ -198,8 +211,14 @@ def _choice(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     chosen = _as_bool(condition)
     if chosen is UNKNOWN:
         return UNKNOWN
-    result = _evaluate(parts[1 if chosen else 2], scope, names)
-    return unified(result, evaluate(parts[2 if chosen else 1], scope, names))
+    result, other = _evaluate(parts[1 if chosen else 2], scope, names), parts[2 if chosen else 1]
+    if isinstance(result, bool) and _is_boolean(other):
+        return result  # whatever the other comes to, it is of the same type
+    return unified(result, evaluate(other, scope, names))
+
+
+def _is_boolean(tree: Expression) -> bool:
+    return (tree.kind == "binary" and tree.parts[0] not in _NUMERIC) or (tree.kind == "unary" and tree.parts[0] == "!")
 
 
 def _binary(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
@@ -323,7 +342,24 @@ def _call(parts: tuple[Any, ...], scope: Scope, names: _Locals) -> Any:
     return call_function(name, arguments)
 
 
-_LAZY: Final = {"try": _try, "can": _can}
+def _timecmp(trees: list[Expression], scope: Scope, names: _Locals) -> Any:
+    """The time of the plan is no value of its own: whatever else is made of it is unknown."""
+    left, right = trees
+    if left == _PLAN_TIME:
+        return compare_with_plan(_evaluate(right, scope, names))
+    if right == _PLAN_TIME:
+        found = compare_with_plan(_evaluate(left, scope, names))
+        return found if found is UNKNOWN else -found
+    return compare_times(_evaluate(left, scope, names), _evaluate(right, scope, names))
+
+
+def _timeadd(trees: list[Expression], scope: Scope, names: _Locals) -> Any:
+    time, duration = (_evaluate(tree, scope, names) for tree in trees)
+    return shift_time(time, duration)
+
+
+_PLAN_TIME: Final = Expression("call", ("plantimestamp",))
+_LAZY: Final = {"try": _try, "can": _can, "timeadd": _timeadd, "timecmp": _timecmp}
 _SETTLED: Final = {"literal", "root", "get", "index", "template", "list", "object", "call"}
 _SETTLED_CALLS: Final = {"try", "can", "coalesce", "length", "lower", "tostring", "trimspace", "upper"}
 _EVALUATORS: Final[dict[str, Callable[[tuple[Any, ...], Scope, _Locals], Any]]] = {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import re
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import ChatError, ChatSilentError, MessageDoubtedError, MessageRefusedError
+from ..errors import ChatError, ChatSilentError, InputError, MessageDoubtedError, MessageRefusedError, UsageError
 from ..models.messages import Message, MessageFile, OutboxEntry, Reference, Thread
 from .store import RunStore
 
@@ -17,6 +19,8 @@ __all__ = ["Delivery", "Messenger", "Outbox"]
 LEDGER = "slack.json"
 FOLDER = "outbox"
 REFUSED = "outbox/refused"
+_NUMBER = "[0-9]" * 6
+_NOBODY = "nobody"  # no mark that is ever made
 
 
 class Messenger(Protocol):
@@ -67,12 +71,16 @@ class Outbox:
     a message of the channel's own, and the next message of the parent's key begins another thread.
 
     With a `credential`, the one by which the chat is told, each file bears a mark that only its holder can make: what
-    somebody else put there is set aside, and never sent.
+    somebody else put there is set aside, and never sent. So is what is no message at all, with or without a credential.
+
+    With a `source`, a name of the run's that no other run has, the chat is asked for each message before it is sent:
+    for who tells a run of which no later process sees the folder, and may have told it before.
     """
 
-    def __init__(self, store: RunStore, credential: str = "") -> None:
+    def __init__(self, store: RunStore, credential: str = "", source: str = "") -> None:
         self._store = store
         self._credential = credential.encode()
+        self._source = source
 
     @property
     def references(self) -> dict[str, Reference]:
@@ -80,13 +88,22 @@ class Outbox:
         return dict(self._ledger().messages)
 
     def _ledger(self) -> Thread:
-        ledger = self._store.read_model(LEDGER, Thread) if self._store.exists(LEDGER) else Thread()
+        try:
+            ledger = self._store.read_model(LEDGER, Thread)
+        except (InputError, UsageError):
+            return Thread()  # none yet, or nothing that we wrote
         return ledger if self._is_ours(ledger) else Thread()
 
     @property
     def waiting(self) -> tuple[OutboxEntry, ...]:
         """What Slack does not have yet, oldest first."""
         return tuple(self._read(relative) for relative in self._queue())
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The keys of the messages that were sent, and of those that still wait to be."""
+        waiting = (entry.key for entry in self.waiting if entry.kind == "post" and self._is_ours(entry))
+        return tuple(dict.fromkeys((*self.references, *waiting)))
 
     def add(self, key: str, message: Message, thread: str = "", broadcast: bool = False) -> None:
         """Queue a message for the thread of the key `thread`, and its files; nothing happens for a key known."""
@@ -119,6 +136,8 @@ class Outbox:
             slack.resume(self._ledger())
         for relative in self._queue() if slack else ():
             entry = self._read(relative)
+            if not self._at(relative).exists():
+                continue  # another process has sent it meanwhile
             try:
                 self._check(relative, entry)
                 self._send(slack, relative, entry)
@@ -155,7 +174,7 @@ class Outbox:
         done = self._update(slack, entry) if entry.kind == "update" else entry.key in self.references
         if not done:
             self._send_new(slack, relative, entry)
-        self._store.path(relative).unlink(missing_ok=True)
+        self._at(relative).unlink(missing_ok=True)
 
     def _send_new(self, slack: Messenger, relative: str, entry: OutboxEntry) -> None:
         parent = self._parent(entry)
@@ -192,10 +211,12 @@ class Outbox:
         return (reference.ts or None) if reference else None
 
     def _set_aside(self, relative: str) -> None:
-        path = self._store.path(relative)
-        target = self._store.path(f"{REFUSED}/{path.name}")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(target)
+        path = self._at(relative)
+        target = self._at(f"{REFUSED}/{path.name}")
+        # What can't be moved, where somebody has built something in the way, is refused each time.
+        with contextlib.suppress(OSError):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
 
     def _known(self, key: str, kind: str) -> bool:
         return key in self.references or bool(self._find(key, kind))
@@ -208,35 +229,49 @@ class Outbox:
         return ""
 
     def _write(self, entry: OutboxEntry, relative: str = "") -> None:
+        if self._source:
+            # The same each time that it is told.
+            again = {"id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._source} {entry.key}")), "tried": True}
+            entry = entry.model_copy(update=again)
         if not relative:
             # Those set aside count too: no file ever takes the name of another.
-            taken = [int(path.name[:6]) for path in self._folder().rglob("[0-9]*.json")]
+            taken = [int(path.name[:6]) for path in self._folder().rglob(f"{_NUMBER}*.json")]
             name = re.sub(r"[^A-Za-z0-9]+", "-", entry.key)[:40].strip("-")
             relative = f"{FOLDER}/{max(taken, default=0) + 1:06d}-{name}-{entry.kind}.json"
         self._keep(relative, entry)
 
     def _keep(self, relative: str, model: OutboxEntry | Thread) -> None:
-        self._store.write_json(relative, model)
         if self._credential:
-            # Of what lies there, with its secrets masked.
-            kept = self._store.read_model(relative, type(model))
-            self._store.write_json(relative, kept.model_copy(update={"mark": self._mark(kept)}))
+            # Of what will lie there, with its secrets masked; in one write, as what lies there without is nobody's.
+            kept = self._store.masked(model)
+            model = kept.model_copy(update={"mark": self._mark(kept)})
+        self._store.write_json(relative, model)
 
     def _mark(self, model: OutboxEntry | Thread) -> str:
         text = f"{self._store.run_id}\n{model.model_copy(update={'mark': ''}).model_dump_json()}"
         return hmac.new(self._credential, text.encode(), "sha256").hexdigest()
 
     def _is_ours(self, model: OutboxEntry | Thread) -> bool:
-        return not self._credential or hmac.compare_digest(model.mark, self._mark(model))
+        if not self._credential:
+            return model.mark != _NOBODY
+        return hmac.compare_digest(model.mark.encode(), self._mark(model).encode())
 
     def _read(self, relative: str) -> OutboxEntry:
-        return self._store.read_model(relative, OutboxEntry)
+        try:
+            return self._store.read_model(relative, OutboxEntry)
+        except (InputError, UsageError):
+            # An earlier job may leave anything here: it must keep no later one from being told of.
+            return OutboxEntry(key=Path(relative).name, kind="post", mark=_NOBODY)
+
+    def _at(self, relative: str) -> Path:
+        """Where it lies itself: a link is not followed."""
+        return self._store.dir / relative
 
     def _folder(self) -> Path:
         return self._store.path(FOLDER)
 
     def _queue(self) -> list[str]:
-        return [f"{FOLDER}/{path.name}" for path in sorted(self._folder().glob("[0-9]*.json"))]
+        return [f"{FOLDER}/{path.name}" for path in sorted(self._folder().glob(f"{_NUMBER}*.json"))]
 
 
 def _arrived(slack: Messenger, entry: OutboxEntry, parent: str | None) -> Reference | None:

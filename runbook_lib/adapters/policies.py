@@ -65,6 +65,10 @@ def load_waivers(path: Path, policies: Sequence[Policy], today: date, max_days: 
             raise ConfigError(
                 f"{path}, line {line}: there is no policy {waiver.policy!r}", _suggest(waiver.policy, known)
             )
+        for name in ("owner", "reason"):
+            if not getattr(waiver, name).strip():
+                line = document.line("waivers", index, name)
+                raise ConfigError(f"{path}, line {line}: the waiver's {name} is blank", f"Write the {name}.")
         if (waiver.expires - today).days > max_days:
             line = document.line("waivers", index, "expires")
             raise ConfigError(

@@ -19,7 +19,8 @@ _ENDINGS = (".tf", ".tf.json", ".tofu", ".tofu.json")
 # Where modules lie that nobody plans by themselves.
 _NOT_ROOTS = frozenset({"modules", "examples", "example", "test", "tests", "fixtures", "testdata", "node_modules"})
 _COMMENT = re.compile(r"(?m)(?:#|//).*$")
-_SOURCE = re.compile(r'(?m)^\s*source\s*=\s*"(\.{1,2}/[^"]*)"')
+_SOURCE = re.compile(r'(?m)(?:^|\{)\s*source\s*=\s*"(\.{1,2}/[^"]*)"')
+_JSON_SOURCE = re.compile(r'"source"\s*:\s*"(\.{1,2}/[^"]*)"')
 _REGION = re.compile(r'(?m)(?:^|\{)\s*region\s*=\s*(?:"([a-z0-9-]+)"|var\.([\w-]+)\s*(?:$|\}))')
 _ALIAS = re.compile(r"(?m)(?:^|\{)\s*alias\s*=")
 _DEFAULT = re.compile(r'(?m)(?:^|\{)\s*default\s*=\s*"([a-z0-9-]+)"')
@@ -43,11 +44,11 @@ def find_root_modules(root: Path) -> tuple[RootModule, ...]:
     folders = sorted({(root / path).parent for path in _terraform_files(root)})
     blocks = {folder: tuple(_blocks(folder)) for folder in folders}
     called = {target for folder, found in blocks.items() for target in _called(folder, found)}
-    found = (RootModule(folder.relative_to(root).as_posix(), _backend(folder)) for folder in folders)
+    found = ((folder, RootModule(folder.relative_to(root).as_posix(), _backend(folder))) for folder in folders)
     return tuple(
-        replace(module, region=_region(blocks[root / module.path]), var_files=_var_files(root / module.path))
-        for module in found
-        if _is_root(module, blocks[root / module.path], called=root / module.path in called)
+        replace(module, region=_region(blocks[folder], folder), var_files=_var_files(folder))
+        for folder, module in found
+        if _is_root(module, blocks[folder], called=_real(folder) in called)
     )
 
 
@@ -86,7 +87,23 @@ def _called(folder: Path, blocks: tuple[Block, ...]) -> Iterator[Path]:
     for block in blocks:
         if block.kind == "module":
             for source in _SOURCE.findall(block.text):
-                yield Path(os.path.normpath(folder / source))
+                yield _real(folder / source)
+    for file in module_files(folder, "either"):
+        if file.name.endswith(".json"):
+            for source in _JSON_SOURCE.findall(_text(file)):
+                yield _real(folder / source)
+
+
+def _real(path: Path) -> Path:
+    # What a link leads to is called as well, and a circle of them is no reason to stop.
+    return Path(os.path.realpath(path))
+
+
+def _text(file: Path) -> str:
+    try:
+        return read_source(file)
+    except InputError:
+        return ""
 
 
 def _is_root(module: RootModule, blocks: tuple[Block, ...], *, called: bool) -> bool:
@@ -101,7 +118,7 @@ def _names_backend(text: str) -> bool:
     return re.search(r'(?m)^\s*(?:backend\s+"?[\w-]+"?|cloud)\s*\{', _COMMENT.sub("", text)) is not None
 
 
-def _region(blocks: tuple[Block, ...]) -> str:
+def _region(blocks: tuple[Block, ...], folder: Path) -> str:
     """The region of the AWS provider that has no alias; empty if the files don't say it in so many words."""
     defaults = {block.labels[0]: block.text for block in blocks if block.kind == "variable" and block.labels}
     for block in blocks:
@@ -109,9 +126,22 @@ def _region(blocks: tuple[Block, ...]) -> str:
         if block.kind != "provider" or block.labels != ("aws",) or _ALIAS.search(text):
             continue
         if match := _REGION.search(text):
-            default = _DEFAULT.search(_COMMENT.sub("", defaults.get(match[2] or "", "")))
-            return match[1] or (default[1] if default else "")
+            return match[1] or _value(match[2], defaults.get(match[2], ""), folder)
     return ""
+
+
+def _value(variable: str, declared: str, folder: Path) -> str:
+    """A variable's value by its default and the files that Terraform reads by itself; empty if another file has one."""
+    given = re.compile(rf'(?m)(?:^|[{{,])\s*"?{re.escape(variable)}"?\s*[=:]\s*(?:"([a-z0-9-]+)")?')
+    default = _DEFAULT.search(_COMMENT.sub("", declared))
+    value = default[1] if default else ""
+    usual = [folder / "terraform.tfvars", folder / "terraform.tfvars.json"]
+    # Of several the last one counts.
+    for file in (*filter(Path.is_file, usual), *sorted(folder.glob("*.auto.tfvars*"))):
+        for match in given.finditer(without_comments(_text(file))):
+            value = match[1] or ""
+    others = (without_comments(_text(folder / name)) for name in _var_files(folder))
+    return "" if any(map(given.search, others)) else value
 
 
 def _var_files(folder: Path) -> tuple[str, ...]:

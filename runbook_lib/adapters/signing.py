@@ -40,12 +40,15 @@ def signer_id(key: str) -> str:
     return str(_trusted(key).keyid)
 
 
-def sign_statement(statement: bytes, key: str) -> bytes:
-    """The signed envelope, as JSON, around an in-toto statement; `key` is PEM text or the path of a PEM file."""
+def sign_statement(statement: bytes, key: str, kind: str = _PAYLOAD_TYPE) -> bytes:
+    """The signed envelope, as JSON, around an in-toto statement; `key` is PEM text or the path of a PEM file.
+
+    `kind` is the type of another content: what was signed as one is never taken for another.
+    """
     from securesystemslib.dsse import Envelope
     from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # exported without saying so
 
-    envelope = Envelope(statement, _PAYLOAD_TYPE, {})
+    envelope = Envelope(statement, kind, {})
     envelope.sign(CryptoSigner(_private(key)))
     return _written(envelope)
 
@@ -54,7 +57,7 @@ def _written(envelope: Any) -> bytes:
     return (json.dumps(envelope.to_dict(), indent=2) + "\n").encode()
 
 
-def verify_envelope(envelope: bytes, key: str = "") -> tuple[bytes, str]:
+def verify_envelope(envelope: bytes, key: str = "", kind: str = _PAYLOAD_TYPE) -> tuple[bytes, str]:
     """The signed bytes and the id of the key that signed them, checked against `key` if there is one.
 
     Without a key the id is only what the envelope claims. EvidenceError for what is no envelope, or was not signed
@@ -62,7 +65,7 @@ def verify_envelope(envelope: bytes, key: str = "") -> tuple[bytes, str]:
     """
     from securesystemslib.exceptions import VerificationError
 
-    opened = _open(envelope)
+    opened = _open(envelope, kind)
     claimed = ", ".join(opened.signatures)
     if not key:
         _as_we_write_it(envelope, opened)
@@ -84,18 +87,19 @@ def _as_we_write_it(envelope: bytes, opened: Any) -> None:
         raise EvidenceError("the signature file was changed", "Restore it from the artifacts.")
 
 
-def _open(envelope: bytes) -> Any:
+def _open(envelope: bytes, kind: str) -> Any:
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import FormatError
 
     try:
         opened = Envelope.from_dict(json.loads(envelope))
-    except (ValueError, KeyError, TypeError, AttributeError, FormatError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, FormatError) as error:
         raise EvidenceError(
             f"the signature file is no DSSE envelope: {error}", "Restore it from the artifacts."
         ) from error
-    if opened.payload_type != _PAYLOAD_TYPE:
-        raise EvidenceError(f"the signed content is {opened.payload_type!r}, not an in-toto statement")
+    if opened.payload_type != kind:
+        wanted = "an in-toto statement" if kind == _PAYLOAD_TYPE else kind
+        raise EvidenceError(f"the signed content is {opened.payload_type!r}, not {wanted}")
     return opened
 
 

@@ -16,39 +16,63 @@ from typing import Final
 from ..errors import InputError
 from .hcl_blocks import module_files, read_source, split_blocks
 
-__all__ = ["FoundFiles", "read_stack_files"]
+__all__ = ["FoundFiles", "StatePlace", "read_stack_files"]
 
 # A path by itself, or behind what stands for the module's folder; up to the first thing that is not known here.
 _RELATIVE: Final = re.compile(r'"(\.{1,2}/[^"$\\]*)')
 _BEHIND: Final = re.compile(r"\$\{\s*path\.(module|root|cwd)\s*\}((?:/[^\"$\\]*)?)")
 _STRING: Final = re.compile(r'"((?:[^"\\$]|\\.)*)"')
-_PAIR: Final = re.compile(r'(?m)^\s*"?(\w+)"?\s*[=:]\s*"([^"$]*)"')
-# Where a backend keeps a state. A bucket is that of many.
+_PAIR: Final = re.compile(r'(?m)(?:^|[{,])\s*"?(\w+)"?\s*[=:]\s*"([^"$]*)"')
+# Where a backend keeps a state, and what holds many.
 _PLACES: Final = ("key", "path", "prefix", "name", "address")
+_HOLDERS: Final = ("bucket", "container_name", "storage_account_name", "organization")
 _MOST_MODULES: Final = 2_000
+
+
+@dataclass(frozen=True)
+class StatePlace:
+    """Where a state is kept: the `names` of the place, and by kind what holds it with many others, as a bucket.
+
+    Only what the files say in so many words.
+    """
+
+    names: frozenset[str] = frozenset()
+    holders: frozenset[tuple[str, str]] = frozenset()
+
+    def may_be(self, other: StatePlace) -> bool:
+        """Whether both name the same place, as far as they say; one in another bucket is another one."""
+        both = {kind for kind, _ in self.holders} & {kind for kind, _ in other.holders}
+        if both - {kind for kind, _ in self.holders & other.holders}:
+            return False
+        return bool(self.names and other.names) and (self.names <= other.names or other.names <= self.names)
 
 
 @dataclass(frozen=True)
 class FoundFiles:
     """The files and folders that a stack reads, by their paths below the repository, and the states that it reads.
 
-    `own` are the names of the place where its own state is kept; `remote` has those of each state that is read.
+    `paths` hold the links that lead there as well: one that is changed leads elsewhere.
+    `own` is the place where its own state is kept; `remote` has that of each state that is read.
     """
 
     paths: frozenset[PurePosixPath]
-    own: frozenset[str] = frozenset()
-    remote: tuple[frozenset[str], ...] = ()
+    own: StatePlace = StatePlace()
+    remote: tuple[StatePlace, ...] = ()
 
 
 def read_stack_files(root: Path, stack: str, var_files: Iterable[str] = (), more: Iterable[str] = ()) -> FoundFiles:
     """Look through a stack's folder, and the modules that it uses; `more` are paths below the repository."""
     root = root.resolve()
     folder = _resolved(root / stack)
-    named = [folder, *(_resolved(folder / name) for name in var_files), *(_resolved(root / name) for name in more)]
     reader = _Reader(root, folder)
+    for path in (root / stack, *(folder / name for name in var_files), *(root / name for name in more)):
+        reader.add(path)
     reader.read(folder)
-    own = frozenset(value for pairs in reader.backends for value in pairs)
-    found = {below for path in (*named, *reader.paths) if (below := _below(root, path)) is not None}
+    own = StatePlace(
+        frozenset(name for place in reader.backends for name in place.names),
+        frozenset(holder for place in reader.backends for holder in place.holders),
+    )
+    found = {below for path in reader.paths if (below := _below(root, path)) is not None}
     return FoundFiles(frozenset(found), own, tuple(reader.remote))
 
 
@@ -58,8 +82,15 @@ class _Reader:
         self._stack = stack
         self._seen: set[Path] = set()
         self.paths: set[Path] = set()
-        self.backends: list[frozenset[str]] = []
-        self.remote: list[frozenset[str]] = []
+        self.backends: list[StatePlace] = []
+        self.remote: list[StatePlace] = []
+
+    def add(self, path: Path) -> Path:
+        """Count a path in, with the links by which it leads where it does; where that is."""
+        _add_links(path, self.paths)
+        end = _resolved(path)
+        self.paths.add(end)
+        return end
 
     def read(self, folder: Path) -> None:
         """Read a module, and all that it leads to."""
@@ -79,15 +110,15 @@ class _Reader:
             files = module_files(module, "either")
         except InputError:
             return  # A folder of data, or one that is not there yet.
+        for shared in (*files, *filter(Path.is_symlink, module.iterdir())):
+            # What is shared by a link changes where it lies, and needs no path to be named.
+            self.add(shared)
         for file in files:
-            # A file that is shared by a link changes where it lies.
-            self.paths.add(_resolved(file))
             text = read_source(file)
             if module == self._stack or "terraform_remote_state" in text:
                 self._states(text, file)
             for path in self._named(text, module):
-                self.paths.add(path)
-                yield path
+                yield self.add(path)
 
     def _named(self, text: str, module: Path) -> Iterator[Path]:
         for match in _RELATIVE.finditer(text):
@@ -103,24 +134,40 @@ class _Reader:
         if file.name.endswith(".json"):
             # Without blocks to cut it into, all that it says may be the place of a state.
             places = frozenset(_STRING.findall(text))
-            self.remote += [frozenset({place}) for place in places] if "terraform_remote_state" in text else []
-            self.backends += [places] if '"backend"' in text else []
+            self.remote += (
+                [StatePlace(frozenset({place})) for place in places] if "terraform_remote_state" in text else []
+            )
+            self.backends += [StatePlace(places)] if '"backend"' in text else []
             return
         for block in split_blocks(text, file.name):
             if block.kind == "terraform" and re.search(r"\bbackend\b", block.text):
-                self.backends.append(_places(block.text))
+                self.backends.append(_place(block.text))
             elif block.kind == "data" and block.labels[:1] == ("terraform_remote_state",):
-                self.remote.append(_places(block.text))
+                self.remote.append(_place(block.text))
 
 
-def _places(text: str) -> frozenset[str]:
-    return frozenset(value for name, value in _PAIR.findall(text) if name in _PLACES and value)
+def _place(text: str) -> StatePlace:
+    said = [(name, value) for name, value in _PAIR.findall(text) if value]
+    names = frozenset(value for name, value in said if name in _PLACES)
+    return StatePlace(names, frozenset(pair for pair in said if pair[0] in _HOLDERS))
 
 
 def _certain(base: Path, text: str, then: str) -> Path:
     # What goes on with something unknown may be any file of the last folder that is named whole.
     known = text if then == '"' else text.rpartition("/")[0]
-    return _resolved(base / known) if known else base
+    return base / known if known else base
+
+
+def _add_links(path: Path, found: set[Path]) -> None:
+    here = Path(path.anchor)
+    for part in path.parts[1:]:
+        here = here.parent if part == ".." else here / part
+        if not here.is_symlink():
+            continue
+        if here not in found:
+            found.add(here)
+            _add_links(here.parent / here.readlink(), found)
+        here = _resolved(here)
 
 
 def _resolved(path: Path) -> Path:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import mimetypes
+import os
 import re
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +19,7 @@ from ..errors import InputError, UsageError
 from ..models.results import Artifact, StepResult
 from ..models.run import Run
 from ..models.steps import BUILT_IN, RunStep, find_step
-from .atomic import write_atomic
+from .atomic import cannot_write, write_atomic
 
 __all__ = ["RunStore", "sha256_file"]
 
@@ -62,9 +65,14 @@ class RunStore:
     def path(self, relative: str) -> Path:
         """The absolute path of a file of this run; UsageError if it would lie outside the run folder."""
         path = (self.dir / relative).resolve()
-        if not path.is_relative_to(self.dir.resolve()):
+        if not path.is_relative_to(self._resolved):
             raise UsageError(f"{relative!r} lies outside the run folder", "Name a file inside it.")
         return path
+
+    @cached_property
+    def _resolved(self) -> Path:
+        # Once: to follow every folder above takes longer than to read most of the files.
+        return self.dir.resolve()
 
     @property
     def steps(self) -> tuple[RunStep, ...]:
@@ -110,8 +118,31 @@ class RunStore:
         """Write text, secrets masked."""
         return self.write_bytes(relative, self._mask(text).encode())
 
+    def append_lines(self, relative: str, lines: Iterable[str]) -> None:
+        """Add lines, secrets masked, to a file that is there for whoever comes after a process that is killed.
+
+        The last line may be half of one then. A link is not followed: StoreError, as for a disk that refuses.
+        """
+        text = "".join(f"{self._mask(line)}\n" for line in lines)
+        if not text:
+            return
+        path = self.dir / relative
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+            with os.fdopen(descriptor, "ab") as stream:
+                stream.write(text.encode())
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
     def write_json(self, relative: str, content: BaseModel | Any) -> Path:
         """Write a model or plain JSON data, indented, secrets masked."""
+        return self.write_bytes(relative, f"{self._masked_json(content)}\n".encode())
+
+    def masked(self, model: ModelT) -> ModelT:
+        """The model as it is once it was written and read again; InputError if the masks leave none."""
+        return self._model(type(model).__name__, self._masked_json(model), type(model))
+
+    def _masked_json(self, content: BaseModel | Any) -> str:
         if isinstance(content, BaseModel):
             content = content.model_dump(mode="json")
         text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
@@ -121,7 +152,7 @@ class RunStore:
         except ValueError:
             # A mask may reach over a text's end, where that is cut: then each text has its own.
             masked = json.dumps(self._each_masked(json.loads(text)), indent=2, ensure_ascii=False)
-        return self.write_bytes(relative, f"{masked}\n".encode())
+        return masked
 
     def _each_masked(self, node: Any) -> Any:
         if isinstance(node, dict):
@@ -132,8 +163,12 @@ class RunStore:
 
     def read_text(self, relative: str) -> str:
         """Read text; InputError if the file is missing."""
+        path = self.path(relative)
         try:
-            return self.path(relative).read_text(encoding="utf-8")
+            if not stat.S_ISREG(path.stat().st_mode):
+                # Whoever reads a pipe waits for somebody who writes into it.
+                raise InputError(f"{self.dir / relative}: is no plain file", "Restore it from the artifacts.")
+            return path.read_text(encoding="utf-8")
         except FileNotFoundError as error:
             folder, slash, _ = relative.partition("/")
             step = folder.partition("_")[2]
@@ -148,7 +183,7 @@ class RunStore:
         """Read JSON data; InputError if it is missing or broken."""
         try:
             return json.loads(self.read_text(relative))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{self.dir / relative}: is no JSON: {error}", _again(relative)) from error
 
     def read_model(self, relative: str, model: type[ModelT]) -> ModelT:

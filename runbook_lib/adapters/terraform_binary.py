@@ -40,11 +40,12 @@ INSTALL = (
 
 @dataclass(frozen=True)
 class TerraformBinary:
-    """A command line that starts Terraform or OpenTofu, and its version."""
+    """A command line that starts Terraform or OpenTofu, its version, and its platform as `linux_amd64`."""
 
     command: tuple[str, ...]
     version: str
     product: str
+    platform: str = ""
 
     @property
     def program(self) -> Path:
@@ -59,17 +60,17 @@ def find_binary(wanted: str, minimum: str, environment: Mapping[str, str]) -> Te
     ConfigError where the one asked for is none, TerraformError if none will do.
     """
     command = _command(wanted, environment.get("PATH"))
-    version, product = _version_once(command, tuple(sorted(environment.items())))
+    version, product, platform = _version_once(command, tuple(sorted(environment.items())))
     if _numbers(version) < _numbers(minimum):
         raise TerraformError(
             f"{product} {version} is too old: {minimum} or later is needed ({command[0]})",
             "Install a later one, or name it in RUNBOOK_TERRAFORM.",
         )
-    return TerraformBinary(command, version, product)
+    return TerraformBinary(command, version, product, platform)
 
 
 @lru_cache
-def _version_once(command: tuple[str, ...], environment: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+def _version_once(command: tuple[str, ...], environment: tuple[tuple[str, str], ...]) -> tuple[str, str, str]:
     # Each cell of a step asks for Terraform anew; the binary does not change under it.
     return read_version(command, dict(environment))
 
@@ -87,15 +88,16 @@ def _product(command: Sequence[str]) -> str:
     return "OpenTofu" if "tofu" in Path(command[0]).name else "Terraform"
 
 
-def read_version(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str, str]:
-    """Version and product (`Terraform` or `OpenTofu`); TerraformError if the command does not answer."""
+def read_version(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str, str, str]:
+    """Version, product (`Terraform` or `OpenTofu`) and platform; TerraformError if the command does not answer."""
     arguments, env = [*command, "version", "-json"], without_backend(environment)
     try:
         done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=60, check=False)
-        version = str(json.loads(done.stdout)["terraform_version"])
-    except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
+        answer = json.loads(done.stdout)
+        version, platform = str(answer["terraform_version"]), str(answer.get("platform", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, subprocess.TimeoutExpired) as error:
         raise TerraformError(f"{' '.join(command)} does not answer to 'version -json': {error}", INSTALL) from error
-    return version, _product(command)
+    return version, _product(command), platform
 
 
 def without_backend(environment: Mapping[str, str]) -> dict[str, str]:
@@ -182,7 +184,8 @@ def _command(wanted: str, path: str | None) -> tuple[str, ...]:
     if wanted:
         found = shutil.which(wanted, path=path)
         if not found and Path(wanted).is_file():
-            raise ConfigError(f"the Terraform binary {wanted!r} can't be executed", f"Make it so: chmod +x {wanted}")
+            remedy = f"If it is Terraform: chmod +x {wanted}. Else correct terraform.binary or RUNBOOK_TERRAFORM."
+            raise ConfigError(f"the Terraform binary {wanted!r} can't be executed", remedy)
         if not found:
             raise ConfigError(f"the Terraform binary {wanted!r} is not there", f"Correct its name. {INSTALL}")
         return (found,)

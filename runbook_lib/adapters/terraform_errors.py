@@ -30,6 +30,10 @@ REMEDIES = (
         "No GitLab project keeps the state: set gitlab.project in runbook.yml.",
     ),
     (r"invalid AWS Region", "Set AWS_REGION."),
+    (
+        r"Cannot assume IAM Role|AssumeRoleWithWebIdentity|sts:AssumeRole",
+        "Let the role's trust policy name who runs this; it is from stacks.<name>.roles or the provider's assume_role.",
+    ),
     (r"UnauthorizedOperation|AccessDenied|not authorized to perform", "Give the run's AWS role this permission."),
     (
         r"No valid credential sources|ExpiredToken|InvalidClientTokenId",

@@ -11,8 +11,10 @@ from ...models.approval import ApprovalRequest, Decision
 from ..gitlab import GitLab
 from ..gitlab_data import GitLabNote
 from ..gitlab_http import GitLabRefusalError
+from .gitlab_review import reviews
 
 __all__ = [
+    "SIGNED",
     "GitLabComments",
     "answer_in_comment",
     "ask_in_comment",
@@ -22,14 +24,18 @@ __all__ = [
 ]
 
 _OURS: Final = "runbook:"
+# What the listener signed.
+SIGNED: Final = "runbook: signed "
+_ALONE: Final = "alone approved"
 _WORDS: Final = {True: "approved", False: "rejected"}
-_LINE: Final = re.compile(r"runbook: (asked|approved|rejected|began) plan ([0-9a-f]{64}) of run (\S+)")
+_LINE: Final = re.compile(r"runbook: (asked|approved|alone approved|rejected|began) plan ([0-9a-f]{64}) of run (\S+)")
 
 
 class GitLabComments:
     """The comments on the request's commit. Who wrote one, and when, GitLab says; only an unedited one approves.
 
-    With `approves` false they reject alone: a no is heard wherever it is said.
+    With `approves` false they reject alone: a no is heard wherever it is said. Who approves alone, in an emergency, is
+    heard as well, where the review of that is open for all to see.
     """
 
     def __init__(self, gitlab: GitLab, *, approves: bool = True) -> None:
@@ -42,7 +48,12 @@ class GitLabComments:
             return ()
         notes = _comments(self._gitlab, request.commit)
         found = [decision for note in notes for decision in _read(note, request)]
-        return tuple(decision for decision in found if self._approves or not decision.approved)
+        reviewed = _reviewed(self._gitlab, request) if any(decision.break_glass for decision in found) else ()
+        return tuple(
+            decision
+            for decision in found
+            if not decision.approved or (decision.user in reviewed if decision.break_glass else self._approves)
+        )
 
 
 def ask_in_comment(gitlab: GitLab, request: ApprovalRequest) -> GitLabNote:
@@ -79,11 +90,19 @@ def began_in_comment(gitlab: GitLab, commit: str, run_id: str) -> GitLabNote | N
     return None
 
 
-def answer_in_comment(gitlab: GitLab, request: ApprovalRequest, answer: tuple[bool, str]) -> Decision:
+def answer_in_comment(
+    gitlab: GitLab, request: ApprovalRequest, answer: tuple[bool, str], *, alone: bool = False
+) -> Decision:
     """Say the answer (whether approved, and why) in GitLab, and give back how it was taken down there."""
     approved, reason = answer
-    note = _comment(gitlab, request, f"{_line(_WORDS[approved], request)}\n\n{reason}".strip())
-    return _decision(note, request.plan_sha256, approved, reason)
+    word = _ALONE if alone else _WORDS[approved]
+    note = _comment(gitlab, request, f"{_line(word, request)}\n\n{reason}".strip())
+    return _decision(note, request.plan_sha256, word, reason)
+
+
+def _reviewed(gitlab: GitLab, request: ApprovalRequest) -> frozenset[str]:
+    found = (one for one in reviews(gitlab) if one.run_id == request.run_id)
+    return frozenset(one.user for one in found if one.plan_sha256 == request.plan_sha256)
 
 
 def _line(word: str, request: ApprovalRequest) -> str:
@@ -96,22 +115,25 @@ def _digest_line(request: ApprovalRequest) -> str:
 
 def _read(note: GitLabNote, request: ApprovalRequest) -> Sequence[Decision]:
     first, _, rest = note.body.partition("\n")
+    if first.startswith(SIGNED):
+        return ()  # by what it is signed with alone: slack_answer
     if not first.strip().casefold().startswith(_OURS):
         return ()
     said = _LINE.fullmatch(first.strip())
     if said is None:
-        return (_decision(note, request.plan_sha256, False, f"not understood: {first.strip()[:200]}"),)
+        return (_decision(note, request.plan_sha256, "rejected", f"not understood: {first.strip()[:200]}"),)
     word, digest, run_id = said.groups()
-    if run_id != request.run_id or word in {"asked", "began"} or (note.edited and word == "approved"):
+    if run_id != request.run_id or word in {"asked", "began"} or (note.edited and word != "rejected"):
         return ()
-    return (_decision(note, digest, word == "approved", rest.strip()),)
+    return (_decision(note, digest, word, rest.strip()),)
 
 
-def _decision(note: GitLabNote, digest: str, approved: bool, reason: str) -> Decision:
+def _decision(note: GitLabNote, digest: str, word: str, reason: str) -> Decision:
     return Decision(
         source="gitlab_comment",
         user=note.author,
-        approved=approved,
+        approved=word in {_ALONE, _WORDS[True]},
+        break_glass=word == _ALONE,
         at=note.created_at,
         plan_sha256=digest,
         reason=reason,
