@@ -126,6 +126,7 @@ class LabAddresses(Model):
             "SLACK_API_URL": f"{self.slack_url}/api/",
             "SLACK_CHANNEL": CHANNEL,
             "RUNBOOK_CONNECT_TO": self.connect_to,
+            "RUNBOOK_CONNECT_ONLY": "1",
             "NO_PROXY": _without_proxy(),
         }
 

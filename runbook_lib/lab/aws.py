@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from xml.sax.saxutils import escape
 from .clients import INSIDE
 from .faults import AwsFault, Faults
 from .moto_fixes import take_address
+from .servers import HttpServer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -36,6 +36,7 @@ class Gate:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call."""
+        _as_moto_reads(environ)
         form = _form(environ)
         action = form.get("Action", "")
         inside = INSIDE in environ.get("HTTP_USER_AGENT", "")
@@ -50,29 +51,46 @@ class Gate:
 
 
 class Aws:
-    """The server; listening as soon as it is made, answering once started."""
+    """The server; listening as soon as it is made, answering once started.
+
+    It keeps connections, as AWS does and as moto's own server does not. Where a server closes behind its answer, Go's
+    client takes one answer in a few hundred for lost on a busy machine, and the provider asks for the same rule again.
+    """
 
     def __init__(self, faults: Faults) -> None:
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-        from werkzeug.serving import make_server
+        self._faults = faults
+        self._server = HttpServer("aws")
+        self.url = self._server.url
+
+    def start(self) -> None:
+        """Answer from now on."""
+        from a2wsgi import WSGIMiddleware
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         from .moto_fixes import mend_moto
 
         mend_moto()
-        logging.getLogger("werkzeug").setLevel(logging.WARNING)
-        gate = Gate(DomainDispatcherApplication(create_backend_app), faults)
-        self._server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=MotoRequestHandler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="aws", daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def start(self) -> None:
-        """Answer from now on."""
-        self._thread.start()
+        gate: Any = Gate(DomainDispatcherApplication(create_backend_app), self._faults)
+        self._server.start(WSGIMiddleware(gate))
 
     def stop(self) -> None:
         """Answer no more, and give the port back."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
+
+
+def _as_moto_reads(environ: WSGIEnvironment) -> None:
+    # What moto's own server would add: an S3 key's path as it was sent, and names of metadata that have an underscore.
+    from moto.core.request import (
+        PRESERVED_HEADER_NAMES_ENVIRON_KEY,
+        environ_key_for_header,
+        should_preserve_original_header_name,
+    )
+
+    scope = environ["asgi.scope"]
+    environ["RAW_URI"] = scope["raw_path"].decode("latin-1")
+    names = [name.decode("latin-1") for name, _ in scope["headers"]]
+    kept = {environ_key_for_header(name): name for name in names if should_preserve_original_header_name(name)}
+    environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = kept
 
 
 def _form(environ: WSGIEnvironment) -> dict[str, str]:

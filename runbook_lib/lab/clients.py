@@ -31,6 +31,20 @@ class AwsClients:
         """EC2 in this region."""
         return self._client("ec2", region)
 
+    def targets(self, balancer: str, port: int, region: str) -> list[tuple[str, int]]:
+        """The instances, and their ports, to which a load balancer (by the end of its ARN) leads from this port."""
+        elb = self._client("elbv2", region)
+        known = [each["LoadBalancerArn"] for each in elb.describe_load_balancers()["LoadBalancers"]]
+        listeners = [each for arn in known if arn.endswith(f"loadbalancer/{balancer}")
+                     for each in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]]  # fmt: skip
+        actions = [a for each in listeners if each["Port"] == port for a in each["DefaultActions"]]
+        return [
+            (health["Target"]["Id"], int(health["Target"]["Port"]))
+            for action in actions if action.get("TargetGroupArn")
+            for group in [action["TargetGroupArn"]]
+            for health in elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+        ]  # fmt: skip
+
     @property
     def s3(self) -> Any:
         """S3."""

@@ -1,4 +1,4 @@
-"""The edge: for each public address and port a listener on loopback, which lets in whom the security groups let in."""
+"""The edge: a listener on loopback for each public address and port, which lets in whom AWS would let in."""
 
 from __future__ import annotations
 
@@ -84,9 +84,11 @@ class Edge:
         return visit
 
     def _admitted(self, address: str, port: int) -> int | None:
-        allowed = self.groups.allow(address, port)
-        log.info("%s:%d: %s by the security groups", address, port, "let in" if allowed else "kept out")
-        return self._target(address, port) if allowed else None
+        refusal = self.groups.refusal(address, port)
+        log.info("%s:%d: %s", address, port, f"kept out by {refusal}" if refusal else "let in")
+        if refusal:
+            return None
+        return self._target(*(self.groups.behind(address, port) or (address, port)))
 
 
 async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:

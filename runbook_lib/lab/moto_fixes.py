@@ -36,8 +36,9 @@ def mend_moto() -> None:
     """Let a rule that refers to a group or a prefix list keep its description, and a prefix list its name, as AWS does.
 
     moto stores the description with the source and reads it for networks alone, and forgets a list's name when its
-    entries change, so every later plan would want to put them back.
+    entries change, so every later plan would want to put them back. It gives no load balancer interfaces either.
     """
+    _give_balancers_interfaces()
     from moto.ec2.models import elastic_network_interfaces
     from moto.ec2.models.managed_prefixes import ManagedPrefixListBackend
     from moto.ec2.models.security_groups import SecurityGroupRule
@@ -58,6 +59,48 @@ def mend_moto() -> None:
         return changed
 
     ManagedPrefixListBackend.modify_managed_prefix_list = named  # type: ignore[method-assign]
+
+
+def _give_balancers_interfaces() -> None:
+    """Let a load balancer have an interface in each subnet, with a public address if it faces out."""
+    from moto.elbv2.models import ELBv2Backend
+
+    create, delete, regroup = (
+        ELBv2Backend.create_load_balancer, ELBv2Backend.delete_load_balancer, ELBv2Backend.set_security_groups,
+    )  # fmt: skip
+
+    def created(self: Any, *arguments: Any, **given: Any) -> Any:
+        made = create(self, *arguments, **given)
+        for subnet in made.subnets:
+            interface = self.ec2_backend.create_network_interface(
+                subnet, "", group_ids=list(made.security_groups or ()), description=_marked(made.arn)
+            )
+            interface.requester_managed, interface.status = True, "in-use"
+            if made.scheme != "internal":
+                interface.public_ip = take_address()
+        return made
+
+    def deleted(self: Any, arn: str) -> None:
+        for interface in _interfaces_of(self, arn):
+            self.ec2_backend.enis.pop(interface.id)
+        delete(self, arn)
+
+    def regrouped(self: Any, arn: str, sec_groups: list[str]) -> None:
+        regroup(self, arn, sec_groups)
+        for interface in _interfaces_of(self, arn):
+            self.ec2_backend.modify_network_interface_attribute(interface.id, sec_groups)
+
+    ELBv2Backend.create_load_balancer = created  # type: ignore[method-assign]
+    ELBv2Backend.delete_load_balancer = deleted  # type: ignore[method-assign]
+    ELBv2Backend.set_security_groups = regrouped  # type: ignore[method-assign]
+
+
+def _marked(arn: str) -> str:
+    return f"ELB {arn.partition(':loadbalancer/')[2]}"
+
+
+def _interfaces_of(backend: Any, arn: str) -> list[Any]:
+    return [each for each in backend.ec2_backend.enis.values() if each.description == _marked(arn)]
 
 
 def _description(rule: Any) -> str | None:

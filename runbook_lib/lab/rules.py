@@ -1,4 +1,4 @@
-"""Whether AWS would let a connection in: the security groups of the interface that has the public address."""
+"""Whether AWS would let a connection in: the groups, routes and ACL of the interface with the public address."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from .addresses import REGION
 from .clients import AwsClients
+from .paths import keeps_out
 
 __all__ = ["OUTSIDE", "SecurityGroups"]
 
@@ -34,12 +35,45 @@ class SecurityGroups:
 
     def allow(self, address: str, port: int, source: str = OUTSIDE) -> bool:
         """Whether a TCP connection from `source` reaches this port of the public address."""
+        return not self.refusal(address, port, source)
+
+    def refusal(self, address: str, port: int, source: str = OUTSIDE) -> str:
+        """What keeps such a connection out, in words; empty if nothing does."""
         interface = self.public_addresses().get(address)
-        if interface is None or not interface.get("Groups"):
-            return False
+        if interface is None:
+            return "nobody has this address"
         ec2 = self.aws.ec2_in(interface["Region"])
-        groups = [group["GroupId"] for group in interface["Groups"]]
-        return any(self._admits(ec2, rule, port, source) for rule in self._ingress(ec2, groups))
+        groups = [group["GroupId"] for group in interface.get("Groups") or ()]
+        if not groups or not any(self._admits(ec2, rule, port, source) for rule in self._ingress(ec2, groups)):
+            return "the security groups"
+        return keeps_out(ec2, interface["SubnetId"], port, source)
+
+    def behind(self, address: str, port: int) -> tuple[str, int] | None:
+        """The address and port of whom a load balancer leads to; None if this is none's address, or it leads nowhere.
+
+        The balancer's own interface must be let in by the groups of its target, as any other's.
+        """
+        interface = self.public_addresses().get(address)
+        if interface is None or not str(interface.get("Description", "")).startswith("ELB "):
+            return None
+        region = interface["Region"]
+        own = {group["GroupId"] for group in interface["Groups"]}
+        for instance, inner in self.aws.targets(str(interface["Description"]).removeprefix("ELB "), port, region):
+            for found in self._interfaces():
+                if (found.get("Attachment") or {}).get("InstanceId") == instance and self._lets_inside(
+                    found, inner, (own, str(interface["PrivateIpAddress"]))
+                ):
+                    return str(found["PrivateIpAddress"]), inner
+        return None
+
+    def _lets_inside(self, interface: dict[str, Any], port: int, peer: tuple[set[str], str]) -> bool:
+        ec2, (groups, address) = self.aws.ec2_in(interface["Region"]), peer
+        for rule in self._ingress(ec2, [group["GroupId"] for group in interface["Groups"]]):
+            named = (rule.get("ReferencedGroupInfo") or {}).get("GroupId") in groups
+            every = rule["IpProtocol"] == "-1" or rule["FromPort"] <= port <= rule["ToPort"]
+            if (named and every) or self._admits(ec2, rule, port, address):
+                return True
+        return False
 
     def _ingress(self, ec2: Any, groups: list[str]) -> Iterator[dict[str, Any]]:
         pages = ec2.get_paginator("describe_security_group_rules")

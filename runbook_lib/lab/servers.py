@@ -1,15 +1,17 @@
-"""FastAPI applications on free ports of loopback, each in a thread."""
+"""Web applications on free ports of loopback, each in a thread."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 __all__ = ["HttpServer"]
+
+# Longer than what calls keeps a connection (90 s in Go): a call that meets a server's closing may be carried out and
+# yet be made again.
+_KEPT = 120  # seconds
 
 
 class HttpServer:
@@ -23,12 +25,18 @@ class HttpServer:
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
 
-    def start(self, app: FastAPI) -> None:
-        """Serve the application."""
+    def start(self, app: Callable[[Any, Any, Any], Awaitable[None]]) -> None:
+        """Serve the ASGI application."""
         import uvicorn
 
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, date_header=False, lifespan="off", timeout_graceful_shutdown=1
+            app,
+            log_config=None,
+            access_log=False,
+            date_header=False,
+            lifespan="off",
+            timeout_keep_alive=_KEPT,
+            timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
         run = self._server.run

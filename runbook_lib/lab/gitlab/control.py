@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from .auth import Data
 from .config import JobSpec, LabUser
-from .data import Commit, GitLabData, Job, MergeRequest
+from .data import Commit, GitLabData, Job, MergeRequest, Version
 from .errors import ApiError
 from .flow import finish_job, start_job
 from .http import base_url, body_of, required
@@ -94,12 +94,29 @@ def _specs(jobs: list[dict[str, Any]]) -> tuple[JobSpec, ...]:
 
 @router.post("/merge_requests", status_code=201)
 async def open_merge_request(request: Request, data: Data) -> dict[str, Any]:
-    """Open a merge request: `author` and `sha`."""
+    """Open a merge request: `author` and `sha`, into the default branch or another `target`."""
     body = await body_of(request)
     iid = len(data.merge_requests) + 1
     author, sha = _user(data, required(body, "author")), required(body, "sha")
-    data.merge_requests[iid] = MergeRequest(iid, sha, author, str(body.get("title") or "A change"), data.now())
+    made = MergeRequest(iid, sha, author, str(body.get("title") or "A change"), data.now())
+    made.target = str(body.get("target") or data.config.project.branch)
+    made.versions.append(Version(sha, data.now(), sha))
+    data.merge_requests[iid] = made
     return {"iid": iid}
+
+
+@router.post("/merge_requests/{iid}/push")
+async def push_to_merge_request(iid: int, request: Request, data: Data) -> dict[str, Any]:
+    """Give a merge request another head, `sha`: by a `rebase`, which keeps the difference, or another one."""
+    body = await body_of(request)
+    found = data.merge_requests.get(iid)
+    if found is None or found.merged_at:
+        raise ApiError.not_found()
+    patch = found.versions[-1].patch_id if body.get("rebase") else required(body, "sha")
+    found.sha = required(body, "sha")
+    # GitLab keeps approvals over a push unless a project's settings say otherwise.
+    found.versions.append(Version(found.sha, data.now(), patch))
+    return {"sha": found.sha}
 
 
 @router.post("/merge_requests/{iid}/merge")
@@ -155,6 +172,8 @@ def _variables(data: GitLabData, job: Job, base: str, token: str) -> dict[str, s
         "CI_JOB_URL": f"{base}/{project.path}/-/jobs/{job.id}",
         "CI_COMMIT_SHA": pipeline.sha,
         "CI_COMMIT_REF_NAME": pipeline.ref,
+        "CI_COMMIT_BRANCH": pipeline.ref,  # no pipeline here is a tag's or a merge request's
+        "CI_DEFAULT_BRANCH": project.branch,
     }
     if job.spec.when == "manual":
         own["CI_JOB_MANUAL"] = "true"
@@ -167,7 +186,7 @@ def _variables(data: GitLabData, job: Job, base: str, token: str) -> dict[str, s
 
 @router.post("/jobs/{job_id}/finish")
 async def finish(job_id: int, request: Request, data: Data) -> dict[str, Any]:
-    """End a running job: `status` success or failed; `failure_reason`, and `artifacts` (texts by path), if wanted."""
+    """End a running job: `status` success or failed; `failure_reason`, `artifacts` (by path), `log`, if wanted."""
     job, body = find_job(data, job_id), await body_of(request)
     status = required(body, "status")
     if status not in {"success", "failed", "canceled"}:
@@ -175,6 +194,7 @@ async def finish(job_id: int, request: Request, data: Data) -> dict[str, Any]:
     if job.status != "running":
         raise ApiError(409, {"message": f"409 Conflict - job is {job.status}, not running"})
     job.artifacts = {str(path): str(text) for path, text in (body.get("artifacts") or {}).items()}
+    job.log = str(body.get("log") or "")
     finish_job(data, job, status, str(body.get("failure_reason") or ""))
     return job_view(job, data.config, base_url(request))
 

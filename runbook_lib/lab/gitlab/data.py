@@ -62,7 +62,7 @@ class Note:
 class Job:
     """A job of a pipeline. `user` is who started it: the pipeline's creator, or who played or retried the job.
 
-    `artifacts` are the texts of the files that it uploaded, by their paths.
+    `artifacts` are the texts of the files that it uploaded, by their paths; `log` is what it wrote.
     """
 
     id: int
@@ -79,6 +79,7 @@ class Job:
     token: str = field(default="", repr=False)
     variables: dict[str, str] = field(default_factory=dict)
     artifacts: dict[str, str] = field(default_factory=dict)
+    log: str = ""
     downstream: Pipeline | None = None
 
     @property
@@ -132,6 +133,15 @@ class Deployment:
 
 
 @dataclass
+class Version:
+    """What a push made the head of a merge request; a rebase keeps the patch's id."""
+
+    sha: str
+    created_at: datetime
+    patch_id: str
+
+
+@dataclass
 class MergeRequest:
     """A merge request; `sha` is the head of its source branch, whatever became of it when it was merged."""
 
@@ -146,6 +156,10 @@ class MergeRequest:
     merged_at: datetime | None = None
     merge_commit_sha: str = ""
     squash_commit_sha: str = ""
+    target: str = "main"
+    source: str = ""
+    description: str = ""
+    versions: list[Version] = field(default_factory=list)
 
 
 @dataclass
@@ -180,7 +194,7 @@ class ProjectRules:
     """What the project's settings allow whom; the lab begins with what is safe.
 
     A protected branch or environment has GitLab's access levels: who may push and merge, who may deploy. `variables`
-    are the project's own.
+    are the project's own, `access` says who can open it and its pages.
     """
 
     restrict_variables: bool = True
@@ -188,6 +202,7 @@ class ProjectRules:
     branches: dict[str, dict[str, int]] = field(default_factory=dict)
     environments: dict[str, int] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    access: dict[str, str] = field(default_factory=lambda: {"visibility": "private", "pages_access_level": "private"})
 
     def may_give_variables(self, user: LabUser) -> bool:
         """Whether the user may give variables to a pipeline, or to a job that he plays."""

@@ -96,6 +96,16 @@ async def edit(project_id: str, iid: int, caller: Reporter, request: Request, da
     return _view(found, base_url(request))
 
 
+@router.get("/{iid}/notes")
+async def notes(project_id: str, iid: int, caller: Reporter, request: Request, data: Data) -> Response:
+    """List what was said, the newest first unless it is asked otherwise."""
+    found, base = _find(data, iid, caller.user), base_url(request)
+    ordered = sorted(found.notes, key=lambda note: note.id, reverse=request.query_params.get("sort") != "asc")
+    return page_of(
+        request, [{**note_view(note, base), "noteable_type": "Issue", "noteable_iid": iid} for note in ordered]
+    )
+
+
 @router.post("/{iid}/notes", status_code=201)
 async def comment(project_id: str, iid: int, caller: Reporter, request: Request, data: Data) -> dict[str, Any]:
     """Comment on an issue."""

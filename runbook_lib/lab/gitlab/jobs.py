@@ -13,7 +13,7 @@ from .errors import ApiError
 from .flow import cancel_job, play_job, retry_job
 from .http import base_url, body_of, page_of
 from .pipelines import in_scope, variables_of
-from .views import job_view
+from .views import job_view, zipped
 
 __all__ = ["find_job", "router"]
 
@@ -65,6 +65,15 @@ async def job(project_id: str, job_id: int, _: Reporter, request: Request, data:
     return _view(request, data, find_build(data, job_id))
 
 
+@router.get("/projects/{project_id}/jobs/{job_id}/artifacts")
+async def archive(project_id: str, job_id: int, _: Reporter, data: Data) -> Response:
+    """All that a job uploaded, as a zip; 404 if it uploaded nothing."""
+    files = find_build(data, job_id).artifacts
+    if not files:
+        raise ApiError.not_found()
+    return Response(zipped(files), media_type="application/zip")
+
+
 @router.get("/projects/{project_id}/jobs/{job_id}/artifacts/{path:path}")
 async def artifact(project_id: str, job_id: int, path: str, _: Reporter, data: Data) -> Response:
     """One file of what a job uploaded; 404 if it uploaded no such file."""
@@ -72,6 +81,12 @@ async def artifact(project_id: str, job_id: int, path: str, _: Reporter, data: D
     if text is None:
         raise ApiError.not_found()
     return Response(text, media_type="application/octet-stream")
+
+
+@router.get("/projects/{project_id}/jobs/{job_id}/trace")
+async def trace(project_id: str, job_id: int, _: Reporter, data: Data) -> Response:
+    """What a job wrote, as text; empty as long as it wrote nothing."""
+    return Response(find_build(data, job_id).log, media_type="text/plain")
 
 
 @router.post("/projects/{project_id}/jobs/{job_id}/play")

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from .auth import Caller, Data, Developer, Reporter
-from .data import Approval, GitLabData, MergeRequest
+from .data import Approval, GitLabData, MergeRequest, Version
 from .errors import ApiError
 from .http import base_url, body_of, page_of
 from .views import user_view, when
@@ -32,8 +32,9 @@ def _view(found: MergeRequest, base: str) -> dict[str, Any]:
         "iid": found.iid,
         "project_id": 42,
         "title": found.title,
-        "description": "",
+        "description": found.description,
         "sha": found.sha,
+        "target_branch": found.target,
         "state": "merged" if found.merged_at else "opened",
         "author": user_view(found.author, base),
         "merged_by": merger,
@@ -64,10 +65,48 @@ async def of_commit(project_id: str, sha: str, _: Reporter, request: Request, da
     return page_of(request, [_view(m, base_url(request)) for m in found])
 
 
+@router.post("/merge_requests", status_code=201)
+async def propose(project_id: str, caller: Developer, request: Request, data: Data) -> dict[str, Any]:
+    """Open a merge request of a pushed branch; 400 for a branch that is not there, 409 where it has an open one."""
+    body = await body_of(request)
+    source, target = str(body.get("source_branch") or ""), str(body.get("target_branch") or "")
+    missing = [name for name, ref in (("source_branch", source), ("target_branch", target)) if ref not in data.refs]
+    if missing or not body.get("title"):
+        raise ApiError(400, {"message": {name: ["does not exist"] for name in missing or ["title"]}})
+    open_ones = (m for m in data.merge_requests.values() if m.source == source and not m.merged_at)
+    if other := next(open_ones, None):
+        said = f"Another open merge request already exists for this source branch: !{other.iid}"
+        raise ApiError(409, {"message": [said]})
+    iid, sha = len(data.merge_requests) + 1, data.refs[source]
+    made = MergeRequest(iid, sha, caller.user, str(body["title"]), data.now(), target=target, source=source)
+    made.description = str(body.get("description") or "")
+    made.versions.append(Version(sha, data.now(), sha))
+    data.merge_requests[iid] = made
+    return _view(made, base_url(request))
+
+
 @router.get("/merge_requests/{iid}")
 async def merge_request(project_id: str, iid: int, _: Reporter, request: Request, data: Data) -> dict[str, Any]:
     """Answer one merge request."""
     return _view(_find(data, iid), base_url(request))
+
+
+@router.get("/merge_requests/{iid}/versions")
+async def versions(project_id: str, iid: int, _: Reporter, request: Request, data: Data) -> Response:
+    """List what each push left, the newest first."""
+    found = _find(data, iid)
+    listed = [
+        {
+            "id": number,
+            "head_commit_sha": version.sha,
+            "created_at": when(version.created_at),
+            "merge_request_id": 1000 + iid,
+            "state": "collected",
+            "patch_id_sha": version.patch_id or None,
+        }
+        for number, version in enumerate(found.versions, start=1)
+    ]
+    return page_of(request, listed[::-1])
 
 
 @router.get("/merge_requests/{iid}/approvals")

@@ -24,7 +24,7 @@ async def settings(request: Request, data: Data) -> dict[str, Any]:
 
     `restrict_user_defined_variables`, `ci_pipeline_variables_minimum_override_role`, `protected_branches` (a name's
     `{"push": level, "merge": level}`) and `protected_environments` (a name's level); null takes the protection away, as
-    it does one of the project's `variables`.
+    it does one of the project's `variables`. `access` is who can open the project (`visibility`) and its pages.
     """
     body, rules = await body_of(request), data.rules
     rules.restrict_variables = bool(body.get("restrict_user_defined_variables", rules.restrict_variables))
@@ -32,12 +32,14 @@ async def settings(request: Request, data: Data) -> dict[str, Any]:
     _put(rules.branches, body.get("protected_branches") or {})
     _put(rules.environments, body.get("protected_environments") or {})
     _put(rules.variables, body.get("variables") or {})
+    _put(rules.access, body.get("access") or {})
     return {
         "restrict_user_defined_variables": rules.restrict_variables,
         "ci_pipeline_variables_minimum_override_role": rules.variables_role,
         "protected_branches": rules.branches,
         "protected_environments": rules.environments,
         "variables": rules.variables,
+        "access": rules.access,
     }
 
 

@@ -23,7 +23,7 @@ _ROLES = {0: "No one", DEVELOPER: "Developers + Maintainers", MAINTAINER: "Maint
 @router.get("/projects/{project_id}")
 async def project(project_id: str, caller: Reporter, request: Request, data: Data) -> dict[str, Any]:
     """Answer the project; who may give variables to pipelines only a Maintainer sees."""
-    view = project_view(data.config, base_url(request))
+    view = project_view(data.config, base_url(request)) | data.rules.access
     if caller.user.access_level < MAINTAINER:
         return view
     return view | {

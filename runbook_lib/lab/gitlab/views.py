@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +24,17 @@ __all__ = [
     "project_view",
     "user_view",
     "when",
+    "zipped",
 ]
+
+
+def zipped(files: Mapping[str, str]) -> bytes:
+    """What a job uploaded, as GitLab hands it out."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    return stream.getvalue()
 
 
 def when(moment: datetime | None) -> str | None:
@@ -89,7 +102,6 @@ def project_view(config: GitLabLabConfig, base: str) -> dict[str, Any]:
         "path": project.name,
         "path_with_namespace": project.path,
         "default_branch": project.branch,
-        "visibility": "private",
         "archived": False,
         "web_url": f"{base}/{project.path}",
     }
@@ -148,12 +160,24 @@ def job_view(job: Job, config: GitLabLabConfig, base: str, commit: Commit | None
         "web_url": f"{base}/{config.project.path}/-/jobs/{job.id}",
         "project": {"ci_job_token_scope_enabled": True},
         "artifacts": [],
+        **(
+            {"artifacts_file": {"filename": "artifacts.zip", "size": len(zipped(job.artifacts))}}
+            if job.artifacts
+            else {}
+        ),
         "runner": None,
         "tag_list": [],
     }
 
 
-_OF_A_RUNNER = frozenset({"artifacts", "runner", "tag_list"})
+def _artifacts_file(job: Job) -> dict[str, Any]:
+    # GitLab leaves the field out of a job that uploaded nothing.
+    if not job.artifacts:
+        return {}
+    return {"artifacts_file": {"filename": "artifacts.zip", "size": len(zipped(job.artifacts))}}
+
+
+_OF_A_RUNNER = frozenset({"artifacts", "artifacts_file", "runner", "tag_list"})
 
 
 def bridge_view(job: Job, config: GitLabLabConfig, base: str, commit: Commit | None = None) -> dict[str, Any]:

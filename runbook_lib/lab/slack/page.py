@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from .config import BOT_USER
 from .faults import Fault, Faults
 from .pipeline import Answer, approve, read_pipelines
+from .sockets import Click, Sockets, Submission
 from .workspace import Channel, Json, Workspace
 
 __all__ = ["ChannelChange", "Page"]
@@ -40,6 +41,7 @@ class Page:
 
     workspace: Workspace
     faults: Faults
+    sockets: Sockets
 
     def router(self) -> APIRouter:
         """The routes."""
@@ -54,6 +56,9 @@ class Page:
         router.add_api_route("/lab/slack/faults", self.add_fault, methods=["POST"])
         router.add_api_route("/lab/slack/faults", self.list_faults, methods=["GET"])
         router.add_api_route("/lab/slack/faults", self.clear_faults, methods=["DELETE"])
+        router.add_api_route("/lab/slack/click", self.click, methods=["POST"])
+        router.add_api_route("/lab/slack/submit", self.submit, methods=["POST"])
+        router.add_api_route("/lab/slack/shown/{user}", self.shown, methods=["GET"])
         router.add_api_route("/lab/approve", self.approve, methods=["POST"])
         return router
 
@@ -125,6 +130,25 @@ class Page:
         """Forget the failures that have not struck yet."""
         self.faults.waiting.clear()
         return {"faults": []}
+
+    async def click(self, click: Click) -> Json:
+        """A click on a message's button: whether the app acknowledged it in time."""
+        done = await self.sockets.click(click)
+        if done is None:
+            raise HTTPException(404, "no such button or person")
+        return {"acknowledged": done}
+
+    async def submit(self, submission: Submission) -> Json:
+        """A dialog that somebody has filled in: whether the app acknowledged it in time."""
+        done = await self.sockets.submit(submission)
+        if done is None:
+            raise HTTPException(404, "no dialog is open, or it is not filled in")
+        return {"acknowledged": done}
+
+    async def shown(self, user: str) -> Json:
+        """What one person alone was shown: the dialog, and the messages to them."""
+        whispers = [whisper["text"] for whisper in self.sockets.whispers if whisper["user"] == user]
+        return {"dialog": self.sockets.dialogs.get(user), "messages": whispers}
 
     async def approve(self, answer: Answer) -> Response:
         """The page's approve and reject buttons: the approver's own call of GitLab's API."""

@@ -16,6 +16,7 @@ from .call import Call, read_arguments
 from .errors import RateLimitedError, SlackRefusal
 from .faults import Fault, Faults
 from .limits import check_blocks
+from .sockets import Sockets
 from .workspace import File, Json, Workspace
 
 __all__ = ["WebApi"]
@@ -56,6 +57,7 @@ class WebApi:
 
     workspace: Workspace
     faults: Faults
+    sockets: Sockets
 
     def router(self) -> APIRouter:
         """The routes."""
@@ -83,7 +85,11 @@ class WebApi:
     def _carry_out(self, method: str, arguments: Json, request: Request) -> Json:
         base = str(request.base_url).rstrip("/")
         token = _bearer(request) or str(arguments.pop("token", ""))
-        self._authenticate(token)
+        self._authenticate(token, app_level=method == "apps.connections.open")
+        if method == "apps.connections.open":
+            return self.sockets.open(base)
+        if method in {"views.open", "views.update", "chat.postEphemeral"}:
+            return self._to_one(method, Call(self.workspace, arguments, base))
         if method not in METHODS:
             raise SlackRefusal("unknown_method", req_method=method)
         scope, carry_out = METHODS[method]
@@ -94,12 +100,30 @@ class WebApi:
             return files.complete_upload(call, lost=self.faults.take("share", exactly=True) is not None)
         return carry_out(call)
 
-    def _authenticate(self, token: str) -> None:
+    def _to_one(self, method: str, call: Call) -> Json:
+        """What one person is shown."""
+        if method == "chat.postEphemeral":
+            call.needs("chat:write")
+            channel = self.workspace.channel(call.need("channel", "channel_not_found"))
+            return self.sockets.whisper(channel.id, call.need("user"), str(call.get("text")))
+        try:
+            given = call.get("view")
+            view = json.loads(given) if isinstance(given, str) else given
+        except ValueError:
+            raise SlackRefusal("invalid_arguments") from None
+        if not isinstance(view, dict):
+            raise SlackRefusal("invalid_arguments")
+        if method == "views.update":
+            return self.sockets.update_view(call.need("view_id"), view)
+        return self.sockets.open_view(call.need("trigger_id"), view)
+
+    def _authenticate(self, token: str, *, app_level: bool) -> None:
         config = self.workspace.config
         if not token:
             raise SlackRefusal("not_authed")
-        if not _same(token, config.bot_token):
-            raise SlackRefusal("not_allowed_token_type" if _same(token, config.app_token) else "invalid_auth")
+        if not _same(token, config.app_token if app_level else config.bot_token):
+            known = _same(token, config.bot_token) or _same(token, config.app_token)
+            raise SlackRefusal("not_allowed_token_type" if known else "invalid_auth")
 
     async def upload(self, ticket: str, request: Request) -> Response:
         """The bytes of a file; its secret address is the right to send them, so a token has no business here."""
