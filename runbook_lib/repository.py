@@ -7,14 +7,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from .adapters.yaml_file import load_model
 from .domain.surroundings import Refused
 from .errors import ConfigError
 from .models.config import RunbookConfig
+from .models.services_file import ServicesFile
 
 __all__ = ["CONFIG_NAME", "Repository", "checkout_root", "find_repository", "misplaced"]
 
 CONFIG_NAME = "runbook.yml"
+SERVICES_NAME = "services.yml"
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,17 @@ class Repository:
 
     def load(self) -> RunbookConfig:
         """What runbook.yml says; ConfigError naming its line if that is wrong."""
-        return load_model(self.config_file, RunbookConfig)
+        services = self.root / SERVICES_NAME
+        if not services.is_file():
+            return load_model(self.config_file, RunbookConfig)
+        listed = load_model(services, ServicesFile)
+        try:
+            # Where services are all that a repository has, this is its only file.
+            beside = self.config_file.is_file()
+            return listed.beside(load_model(self.config_file, RunbookConfig)) if beside else listed.alone()
+        except ValueError as error:
+            why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            raise ConfigError(f"{services}: {why}", "Let one of the two files say it.") from error
 
 
 def find_repository(environ: Mapping[str, str] = os.environ, start: Path | None = None) -> Repository:
@@ -64,7 +78,9 @@ def misplaced(environ: Mapping[str, str]) -> Refused | None:
 
 
 def _upwards(start: Path) -> Iterator[Path]:
-    return (folder for folder in (start, *start.parents) if (folder / CONFIG_NAME).is_file())
+    folders = (start, *start.parents)
+    for name in (CONFIG_NAME, SERVICES_NAME):
+        yield from (folder for folder in folders if (folder / name).is_file())
 
 
 def _nearest(start: Path) -> Path:

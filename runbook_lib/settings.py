@@ -28,7 +28,11 @@ def _env(*names: str, default: Any = "") -> Any:
 
 
 # What stands in a key itself, and in no path to one.
-_KEYS = {"RUNBOOK_SIGNING_KEY": "-----BEGIN", "RUNBOOK_AGE_KEY": "AGE-SECRET-KEY-"}
+_KEYS = {
+    "RUNBOOK_SIGNING_KEY": "-----BEGIN",
+    "RUNBOOK_LISTENER_KEY": "-----BEGIN",
+    "RUNBOOK_AGE_KEY": "AGE-SECRET-KEY-",
+}
 
 
 class Environment(BaseSettings):
@@ -40,10 +44,12 @@ class Environment(BaseSettings):
     terraform: str = _env("RUNBOOK_TERRAFORM")
     provider_mirror: str = _env("RUNBOOK_PROVIDER_MIRROR")
     connect_to: str = _env("RUNBOOK_CONNECT_TO")
+    connect_only: bool = _env("RUNBOOK_CONNECT_ONLY", default=False)
     decision: str = _env("RUNBOOK_DECISION")
     reason: str = _env("RUNBOOK_REASON")
     age_key: SecretStr = _env("RUNBOOK_AGE_KEY", default=SecretStr(""))
     signing_key: SecretStr = _env("RUNBOOK_SIGNING_KEY", default=SecretStr(""))
+    listener_key: SecretStr = _env("RUNBOOK_LISTENER_KEY", default=SecretStr(""))
 
     gitlab_ci: bool = _env("GITLAB_CI", default=False)
     state_project: str = _env("RUNBOOK_STATE_PROJECT")

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
+from .models.approval import ApprovalRequest
 from .models.base import UNKNOWN, Unknown
-from .models.exposure import ExposureEntry
+from .models.expiry import ends_at
+from .models.exposure import ExposureEntry, Reachable
 from .models.findings import Action
 from .models.plan import PlanSummary
 from .models.risk import Risk
 from .models.rules import Direction, Rule, SourceKind
 
 __all__ = [
+    "DRIFT",
+    "FINAL",
     "INTERNET",
     "NOTHING_TO_DO",
     "NO_CHANGE",
+    "changed",
     "describe_rule",
     "effect",
     "join",
+    "keeps_out",
+    "needed",
     "opening",
     "openings",
     "other_end",
     "party",
     "party_in_full",
+    "printable",
     "rare_counts",
+    "reaches",
     "risk_in_words",
     "said_by",
+    "says_whom",
+    "things",
+    "until",
 ]
 
 INTERNET: Final = "the internet"
@@ -55,8 +67,75 @@ _DECIDED_IN: Final = {
     "gitlab_comment": "a comment in GitLab",
     "gitlab_deployment": "GitLab's deployment approval",
     "gitlab_merge_request": "GitLab's merge request approval",
+    "slack": "Slack's button",
     "terminal": "terminal",
 }
+
+
+# In a plan's summary: what changed outside of Terraform, and what can't be taken back.
+DRIFT: Final = "drift"
+FINAL: Final = ("delete", "replace", "forget", "remove")
+# What is said of an opening that nothing newly comes through.
+_IDLE: Final = {
+    Reachable.NO_MEMBER: "which has no member",
+    Reachable.OPEN_BUT_NOT_REACHABLE: "which is not reached",
+    Reachable.HALF_PATH: "which is half a path",
+    Reachable.ALREADY_OPEN: "which was open already",
+}
+
+
+def reaches(entry: ExposureEntry) -> str:
+    """What is reached by it, else why nothing is or nobody knows; empty where nobody asked."""
+    return things(entry) or keeps_out(entry) or entry.why
+
+
+def printable(text: str) -> str:
+    """The text in one line that a terminal takes as text: whoever named a file, a group or a rule moves no cursor."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def changed(summary: PlanSummary) -> Iterator[tuple[str, str]]:
+    """Each action of a plan with the address it is about, what can't be taken back first; not what changed outside."""
+    later = [action for action in summary.addresses if action not in (*FINAL, DRIFT)]
+    for action in (*FINAL, *later):
+        yield from ((action, address) for address in summary.addresses.get(action, ()))
+
+
+def says_whom(entry: ExposureEntry) -> bool:
+    """Whether nothing but the target's name is missing: who gains access, and on what, is known all the same."""
+    known = (entry.source, entry.source_kind, entry.protocol, entry.from_port, entry.to_port)
+    return str(entry.target) == _UNKNOWN and _UNKNOWN not in map(str, known)
+
+
+def keeps_out(entry: ExposureEntry) -> str:
+    """`which is not reached: no public address`; empty for what is reached, or may be."""
+    said = _IDLE.get(entry.reachable, "")
+    if not said or entry.reachable is Reachable.NO_MEMBER:
+        return entry.why if said and not entry.why.endswith(" has no member") else said
+    return f"{said}: {entry.why}" if entry.why else said
+
+
+def things(entry: ExposureEntry) -> str:
+    """The interfaces that are reached, by name and public address: `web-1 and -2 (198.51.100.10, .11)`."""
+    reached = [each for each in entry.interfaces if each.reachable is Reachable.REACHABLE]
+    if not reached:
+        return ""
+    names = list(dict.fromkeys(each.name for each in reached))
+    addresses = list(dict.fromkeys(a for each in reached for a in each.addresses))
+    shown = _shortened(names, "-")
+    if len(names) == 1 and len(reached) > 1 and not addresses:
+        shown = [f"{names[0]} ({len(reached)} of them)"]
+    shown += [f"{entry.more_interfaces} more"] * bool(entry.more_interfaces)
+    said = join(shown)
+    return f"{said} ({', '.join(_shortened(addresses, '.')[:_MOST])})" if addresses else said
+
+
+def _shortened(texts: Sequence[str], sign: str) -> list[str]:
+    """The first whole, and of those that differ from it in their last part alone, that part."""
+    stem, _, _ = texts[0].rpartition(sign) if texts else ("", "", "")
+    alike = bool(stem) and all(text.rpartition(sign)[0] == stem for text in texts)
+    alike = alike and all(text.rpartition(sign)[2].isdigit() for text in texts)
+    return [texts[0], *(text[len(stem) :] if alike else text for text in texts[1:])] if texts else []
 
 
 def opening(of: Rule | ExposureEntry) -> str:
@@ -118,8 +197,34 @@ def risk_in_words(risk: Risk) -> str:
     return f"{risk.level}: {reasons}" if reasons else str(risk.level)
 
 
+def needed(request: ApprovalRequest, shown: Callable[[str], str] = str, most: int | None = None) -> str:
+    """`1 of alex, sam`, `2 of alex, sam, and 1 of security (kim), as it opens internet`, `nobody, as only closes`."""
+    said = []
+    for need in request.needed:
+        people = ", ".join(map(shown, need.approvers[:most])) or "nobody is named"
+        of = f"{need.group} ({people})" if need.group else people
+        said.append((f"{need.needs} of {of}" if need.needs else "nobody") + (f", as {need.why}" if need.why else ""))
+    return "; and ".join(said)
+
+
+def until(expires: str | Unknown | None) -> str:
+    """`until 2026-12-31`, `until 2026-12-31 18:00 UTC`; empty for what has no end."""
+    if expires is None:
+        return ""
+    if isinstance(expires, Unknown):
+        return "until a time that is not known yet"
+    end = ends_at(expires)
+    if end is None:
+        return f"until nobody knows when ({expires[:40]!r} is no date)"
+    return f"until {expires if 'T' not in expires else f'{end:%Y-%m-%d %H:%M} UTC'}"
+
+
 def describe_rule(rule: Rule) -> str:
-    """`ingress tcp 22 from 0.0.0.0/0`."""
+    """`ingress tcp 22 from 0.0.0.0/0`, `ingress tcp 22 from 10.0.0.0/8 until 2026-12-31`."""
+    return f"{_described(rule)} {until(rule.expires)}".rstrip()
+
+
+def _described(rule: Rule) -> str:
     if rule.direction is Direction.INGRESS:
         return f"ingress {opening(rule)} from {other_end(rule)}"
     if rule.direction is Direction.EGRESS:

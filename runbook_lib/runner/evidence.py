@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ..adapters.signing import signer_id
 from ..adapters.store import RunStore
 from ..domain.evidence import PAGE, covered, not_covered
 from ..domain.sense import APPLIES, Record, contradictions, remarks
@@ -16,15 +18,38 @@ from ..models.evidence import Answer, EvidenceReport, Manifest, ManifestFile, Se
 from ..models.results import StepResult
 from ..models.run import Run
 from ..settings import Settings
+from ..wording import printable
 from ..workspace.records import decision_file, read_decision, read_request, read_summary
 from .folder import ENVELOPE, MANIFEST, Folder, read_folder, read_manifest
 from .pages import page_of
-from .sealing import printable, said_then, seal
-from .signer import Signer, signature_of, trusted_key
+from .sealing import said_then, seal
+from .signer import Signer, key_id, signature_of, trusted_key
 
-__all__ = ["prove_folder", "seal", "sign_folder"]
+__all__ = ["Expected", "prove", "prove_folder", "seal", "sign_folder"]
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Whose signature is expected: that of the public key `key` (a file), else the one pinned in the repository."""
+
+    key: str = ""
+    pinned: str = ""
+    root: Path = Path()
+
+    @classmethod
+    def of(cls, public_key: Path | None = None, settings: Settings | None = None) -> Expected:
+        """The key that is given, else the one that runbook.yml pins."""
+        pinned = settings.config.evidence.key if settings else ""
+        return cls(str(public_key) if public_key else "", pinned, settings.root if settings else Path())
+
+    @property
+    def id(self) -> str:
+        """The key's id; empty where none is expected."""
+        if self.key:
+            return signer_id(self.key)
+        return key_id(self.pinned, self.root) if self.pinned else ""
 
 
 def prove_folder(folder: Path, public_key: Path | None = None, settings: Settings | None = None) -> EvidenceReport:
@@ -33,10 +58,15 @@ def prove_folder(folder: Path, public_key: Path | None = None, settings: Setting
     The key is the one that is given, else the one that runbook.yml pins (with `settings`). Without either nothing says
     whose signature it is.
     """
+    return prove(folder, Expected.of(public_key, settings))
+
+
+def prove(folder: Path, expected: Expected) -> EvidenceReport:
+    """The same, held to what is expected."""
     folder = folder.resolve()
     manifest, found = read_manifest(folder), read_folder(folder)
     intact = _intact(folder, manifest, found)
-    signed_by, signed, unsigned = _signed(folder, manifest, public_key, settings)
+    signed_by, signed, unsigned = _signed(folder, manifest, expected)
     sense, notes = _sense(folder, manifest)
     problems = (*intact, *unsigned, *sense)
     return EvidenceReport(
@@ -61,18 +91,26 @@ def sign_folder(settings: Settings, folder: Path) -> EvidenceReport:
         raise UsageError("there is no key to sign with", "Set RUNBOOK_SIGNING_KEY.")
     if not isinstance(manifest, Manifest):
         raise UsageError(f"{folder.name} was sealed by an earlier version", "Verify it: it bears what it was given.")
+    store = RunStore(folder.parent, folder.name)
+    recovered = signer.recover(store)
+    marked = signer.marked(manifest)
     report = prove_folder(folder)
+    if report.problems == (f"{PAGE} was changed",) and (folder / PAGE).read_bytes() == page_of(store, marked):
+        # Whoever was killed while signing left the page of the signed run.
+        store.write_bytes(PAGE, page_of(store, manifest))
+        report = prove_folder(folder)
     if not report.valid:
         raise EvidenceError(f"{folder.name} does not verify: {'; '.join(report.problems[:5])}", "It is not signed.")
+    if recovered:
+        return report
     if report.signed_by:
         raise UsageError(f"{folder.name} is signed already, with the key {report.signed_by[:16]}", "Verify it.")
-    store, marked = RunStore(folder.parent, folder.name), signer.marked(manifest)
     page = store.write_bytes(PAGE, page_of(store, marked))
     artifact = store.artifact(page.name)
     listed = ManifestFile(path=PAGE, sha256=artifact.sha256, bytes=artifact.bytes)
     marked = marked.model_copy(update={"page": listed})
-    store.write_bytes(MANIFEST, manifest_bytes(marked))
     store.write_bytes(ENVELOPE, signer.envelope(marked, store))
+    store.write_bytes(MANIFEST, manifest_bytes(marked))
     return prove_folder(folder)
 
 
@@ -85,15 +123,12 @@ def _intact(folder: Path, manifest: Manifest | SealedFiles, found: Folder) -> tu
     return problems
 
 
-def _signed(
-    folder: Path, manifest: Manifest | SealedFiles, public_key: Path | None, settings: Settings | None
-) -> tuple[str, Answer, tuple[str, ...]]:
+def _signed(folder: Path, manifest: Manifest | SealedFiles, expected: Expected) -> tuple[str, Answer, tuple[str, ...]]:
     """The signer's id, the answer, and what is wrong."""
-    pinned = settings.config.evidence.key if settings else ""
     try:
-        key = str(public_key) if public_key else ""
-        if settings and pinned and not key:
-            key = trusted_key(pinned, settings.root, manifest)
+        key = expected.key
+        if expected.pinned and not key:
+            key = trusted_key(expected.pinned, expected.root, manifest)
     except EvidenceError as error:
         return "", Answer(holds=False, reasons=(error.message,)), (error.message,)
     signed_by, problems = signature_of(folder, manifest, key)
@@ -110,9 +145,12 @@ def _sense(folder: Path, manifest: Manifest | SealedFiles) -> tuple[tuple[str, .
     try:
         store = RunStore(folder.parent, folder.name)
         record = _record(store, manifest)
+        return contradictions(record), remarks(record)
     except RunbookError as error:
         return (f"the run can't be read: {error.message}",), ()
-    return contradictions(record), remarks(record)
+    except (TypeError, OverflowError) as error:
+        # Times without a zone can't be compared with the others, and those of year 9999 not be moved by a minute.
+        return (f"its times can't be compared: {error}",), ()
 
 
 def _record(store: RunStore, manifest: Manifest | SealedFiles) -> Record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,24 +58,42 @@ class Folder:
 
 def read_folder(folder: Path) -> Folder:
     """Look at every entry of a folder; links are never followed."""
-    plain, odd = {}, []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        # Slack is told and pages are made meanwhile: what they write to is renamed, and gone from one look to the next.
-        # So each entry is asked once for what it is.
-        with contextlib.suppress(FileNotFoundError):
-            kind = path.lstat()
-            if stat.S_ISREG(kind.st_mode):
-                plain[name] = ManifestFile(path=name, sha256=sha256_file(path), bytes=kind.st_size)
-            elif not stat.S_ISDIR(kind.st_mode):
-                odd.append(name)
-    return Folder(folder, plain, tuple(odd))
+    plain: dict[str, ManifestFile] = {}
+    odd: list[str] = []
+    waiting = [("", folder)]
+    while waiting:
+        above, path = waiting.pop()
+        for entry in _entries(path):
+            # Slack is told and pages are made meanwhile: what they write to is renamed, and gone from one look to the
+            # next. So each entry is asked once for what it is.
+            with contextlib.suppress(FileNotFoundError):
+                kind, name = entry.stat(follow_symlinks=False), f"{above}{entry.name}"
+                if stat.S_ISREG(kind.st_mode):
+                    digest = sha256_file(Path(entry.path))
+                    plain[name] = ManifestFile(path=name, sha256=digest, bytes=kind.st_size)
+                elif stat.S_ISDIR(kind.st_mode):
+                    waiting.append((f"{name}/", Path(entry.path)))
+                else:
+                    odd.append(name)
+    return Folder(folder, dict(sorted(plain.items())), tuple(sorted(odd)))
+
+
+def _entries(path: Path) -> list[os.DirEntry[str]]:
+    # One that is gone, or may not be read, holds nothing that could be proven: its files are missing.
+    try:
+        with os.scandir(path) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
 
 
 def read_manifest(folder: Path) -> Manifest | SealedFiles:
     """The folder's manifest, whichever version made it; InputError if there is none, EvidenceError if it is none."""
     path = folder / MANIFEST
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            # Whoever reads a pipe waits for somebody who writes into it.
+            raise EvidenceError(f"{path}{ODD}", "The folder was changed after it was sealed.")
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}", "Name a run folder that was sealed.") from error

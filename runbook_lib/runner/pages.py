@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from ..errors import InputError, UsageError
 from ..models.evidence import Manifest, ManifestFile, SealedFiles
 from ..models.results import StepResult
 from ..models.run import Run
-from ..workspace.records import findings_that_count, read_decision, read_exposure, read_request
+from ..workspace.records import findings_that_count, last_decision, read_exposure, read_request, read_resources
 
 __all__ = ["Pages", "import_pages", "page_of", "write_index"]
 
@@ -95,13 +95,22 @@ def page_of(store: RunStore, manifest: Manifest | SealedFiles | None) -> bytes:
         findings=findings_that_count(results),
         exposure=_read(store, read_exposure),
         request=_read(store, read_request),
-        decision=_read(store, read_decision),
+        decision=_read(store, last_decision),
         files=_files(manifest) if manifest else (),
         signed=_signed(store, manifest),
+        resources=_unfinished(store),
         pages=frozenset(path.relative_to(store.dir).as_posix() for path in store.dir.glob("*/notebook.*")),
     )
     # Digests are no secrets, and a mask could take one for a token: the texts were masked when they were written.
     return render_index(page).encode("utf-8", "replace")
+
+
+def _unfinished(store: RunStore) -> tuple[Mapping[str, str], ...]:
+    """What became of the resources of an apply that did not carry all of them out; runs of before told no remedies."""
+    found = _read(store, read_resources) or ()
+    if all(one.get("status") == "done" for one in found):
+        return ()
+    return tuple({"status": "", "action": "", "address": "", "next": "", **one} for one in found)
 
 
 def _signed(store: RunStore, manifest: Manifest | SealedFiles | None) -> bool:

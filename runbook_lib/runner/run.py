@@ -17,16 +17,19 @@ from ..engine.forking import ForkServer
 from ..engine.kernels import kernel_environment
 from ..engine.options import EngineOptions
 from ..engine.parameters import Given, ParameterSet, collect_parameters
-from ..errors import RunbookError, StoreError, UsageError
+from ..errors import ApprovalError, InputError, RunbookError, StoreError, UsageError
 from ..models.base import Outcome
 from ..models.run import Run
 from ..models.steps import CHANGE, RunStep, Step, find_step
 from ..settings import Settings
+from ..workspace.going_on import apply_left, state_moved
+from ..workspace.records import began_file
 from ..workspace.runs import (
     RUN_FILE,
     Asked,
     latest_run_id,
     load_run,
+    new_run_id,
     no_step,
     open_run,
     refuse_second,
@@ -63,6 +66,7 @@ class RunRequest:
 
 def execute(request: RunRequest, settings: Settings) -> Summary:
     """Carry out the steps. Wrong parameters are errors before a run is made or a kernel starts."""
+    request = _going_on(request, settings)
     asked, steps = _choose(request, settings)
     notebooks = {step.name: settings.notebook(step) for step in (*settings.config.all_steps, *steps)}
     chosen = collect_parameters(notebooks, [step.name for step in steps], _given(request))
@@ -90,6 +94,7 @@ def execute(request: RunRequest, settings: Settings) -> Summary:
             parameters=chosen.values,
             environment={"RUNBOOK_ROOT": str(settings.root), "RUNBOOK_OUTPUTS": str(settings.outputs)},
             resume=request.resume,
+            stale=_stale(settings, store, run, steps) if request.resume else frozenset(),
             redactor=settings.redactor,
             options=_options(),
             fork_server=server,
@@ -104,6 +109,53 @@ def execute(request: RunRequest, settings: Settings) -> Summary:
                     raise
                 # Its status would say that nothing was done.
                 raise StoreError(f"apply was carried out, and then: {error.message}", error.remedy) from error
+
+
+def _going_on(request: RunRequest, settings: Settings) -> RunRequest:
+    """Which run `resume` means: the stack's newest where none is named, and a new one where its apply did not end well.
+
+    An approval is used once, and its plan is of a state that has moved: what is left is planned and approved anew.
+    """
+    if not request.resume:
+        return request
+    with contextlib.suppress(InputError):
+        # Without any run yet there is none to go on with.
+        named = request.run_id or latest_run_id(settings, request.stack)
+        request = replace(request, run_id=named)
+    run = _existing(settings, request.run_id)
+    if run is None:
+        return request
+    names = {step.name for step in chosen_steps(run.steps, request.names, request.start, f"run {run.run_id}")}
+    left = apply_left(settings, run_store(settings, run.run_id), run) if names & {"plan", "apply"} else ""
+    if not left:
+        return request
+    if "plan" not in names:
+        raise ApprovalError(
+            f"run {run.run_id} is not gone on with: {left}, and an approval is used once",
+            f"Plan what is left to do: `runbook run --stack {run.stack}`.",
+        )
+    new = new_run_id(settings)
+    print(f"{run.run_id}: {left}. Run {new} plans what is left to do.", file=sys.stderr)  # noqa: T201 - progress
+    return replace(request, run_id=new, stack=run.stack, runbook=run.runbook, resume=False)
+
+
+def _stale(settings: Settings, store: RunStore, run: Run, steps: Sequence[Step]) -> frozenset[str]:
+    """The plan step where what it planned on is not there any more: its files alone do not say so."""
+    moved = "" if _applied(store) else state_moved(settings, store, run)
+    names = {step.name for step in steps}
+    if moved and "plan" not in names and names & {"approval", "apply"}:
+        raise ApprovalError(
+            f"the plan of run {run.run_id} is stale: {moved}",
+            f"Plan and ask again: `runbook run --from plan --run-id {run.run_id}`.",
+        )
+    if moved and "plan" in names:
+        print(f"plan: made again: {moved}", file=sys.stderr)  # noqa: T201 - progress
+    # Where nobody can tell, it is made again as well.
+    return frozenset() if moved == "" else frozenset({"plan"})
+
+
+def _applied(store: RunStore) -> bool:
+    return bool(find_step(store.steps, "apply")) and store.exists(began_file(store))
 
 
 def chosen_steps(steps: Sequence[StepT], names: Sequence[str], start: str, where: str) -> tuple[StepT, ...]:

@@ -15,6 +15,7 @@ from ..models.base import Outcome
 from ..models.evidence import Begun, BrokenSeal, Manifest, ManifestFile
 from ..models.results import StepResult
 from ..settings import Settings
+from ..wording import printable
 from .folder import ENVELOPE, MANIFEST, ODD, Folder, read_folder, read_manifest
 from .pages import page_of
 from .signer import Signer
@@ -56,6 +57,7 @@ class Sealer:
         The difference is recorded in the manifest as well: it stays there, whatever becomes of the file.
         """
         with self._lock:
+            self._signer.recover(self._store)
             folder = read_folder(self._store.dir)
             manifest = self._read(folder)
             left = left_unsealed(self._settings, self._store, manifest, folder)
@@ -181,9 +183,10 @@ class Sealer:
         # The mask must not touch the seal: its digests are no secrets, and a changed byte would break it.
         manifest = self._current
         envelope = self._signer.envelope(manifest, self._store)
-        self._put(MANIFEST, manifest_bytes(manifest))
+        # In this order: the signature holds the manifest as well, for whoever comes after one who was killed here.
         if envelope:
             self._put(ENVELOPE, envelope)
+        self._put(MANIFEST, manifest_bytes(manifest))
         self._changed = True
 
     def _put(self, name: str, data: bytes) -> None:
@@ -242,11 +245,6 @@ _SEAL = (MANIFEST, ENVELOPE)
 _AFTER_CHANGE = "Compare it with the artifacts of the earlier job; then begin a new run."
 
 
-def printable(text: str) -> str:
-    """The text in one line that a terminal takes as text: names of files are whoever's who changed the folder."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
 def said_then(broken: BrokenSeal) -> str:
     """What was found when a step was to begin, in one line."""
     return f"when {broken.step} was to begin at {broken.at:%Y-%m-%d %H:%M:%S} UTC: {'; '.join(broken.problems)}"
@@ -258,8 +256,9 @@ def _last_as(manifest: Manifest, step: str, mark: str) -> Manifest:
 
 
 def _bytes(store: RunStore, name: str) -> bytes | None:
+    path = store.dir / name
     try:
-        return (store.dir / name).read_bytes()
+        return path.read_bytes() if path.is_file() else None
     except OSError:
         return None
 

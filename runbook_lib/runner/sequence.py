@@ -78,7 +78,7 @@ class Job:
     """What to run, where; `run_dir` is the run folder, named by the run's id.
 
     `notebooks` and `parameters` are by the steps' names. With a `fork_server` kernels come from there.
-    `import_from` are folders that kernels may import from beside what is installed.
+    `import_from` are folders that kernels may import from beside what is installed. A `stale` step is never resumed.
     """
 
     run_dir: Path
@@ -94,6 +94,7 @@ class Job:
     display: Display | None = None
     fork_server: ForkServer | None = None
     import_from: tuple[str, ...] = ()
+    stale: frozenset[str] = frozenset()
 
     @property
     def run_id(self) -> str:
@@ -193,7 +194,7 @@ class Sequence:
 
     def _resume(self, work: Work) -> bool:
         # What apply did outside is not seen in files: once it has been carried out, what follows is too.
-        if not self._job.resume or self._applied:
+        if not self._job.resume or self._applied or work.step.name in self._job.stale:
             return False
         result = unchanged_result(self._store, self._job.cwd, work.step.name, work.fingerprint)
         if result is None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..adapters.signing import public_key, sign_statement, signer_id, verify_envelope
 from ..adapters.store import RunStore
-from ..domain.statement import check_statement, statement
+from ..domain.evidence import goes_on
+from ..domain.statement import check_statement, manifest_bytes, signed_manifest, statement
 from ..errors import ConfigError, EvidenceError, InputError
 from ..models.evidence import Manifest, SealedFiles
 from ..models.run import Run
 from ..settings import Settings
-from .folder import ENVELOPE, MANIFEST
+from .folder import ENVELOPE, MANIFEST, read_manifest
 
-__all__ = ["Signer", "signature_of", "trusted_key"]
+__all__ = ["Signer", "key_id", "signature_of", "trusted_key"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,26 @@ class Signer:
                 "Set RUNBOOK_SIGNING_KEY to the key of the run, or begin a new run.",
             )
         return signature_of(folder, manifest, self.key)[1]
+
+    def recover(self, store: RunStore) -> bool:
+        """Bring manifest.json to where its signature is, if a process was killed between the two; whether it was.
+
+        The signature is written first, and the manifest is in it: one that this key signed, and that goes on from the
+        one that is here by not more than a seal.
+        """
+        try:
+            here = read_manifest(store.dir)
+            if not self.key or not isinstance(here, Manifest) or not (store.dir / ENVELOPE).is_file():
+                return False
+            signed, sha256 = signed_manifest(verify_envelope((store.dir / ENVELOPE).read_bytes(), self.key)[0])
+        except (InputError, EvidenceError, OSError):
+            return False  # whoever goes on is told
+        data = manifest_bytes(signed)
+        ahead = signed != here and goes_on(signed, here) and len(signed.seals) <= len(here.seals) + 1
+        if not ahead or hashlib.sha256(data).hexdigest() != sha256:
+            return False
+        store.write_bytes(MANIFEST, data)
+        return True
 
     def marked(self, manifest: Manifest) -> Manifest:
         """The manifest saying which key signs it, for every seal that no key has signed yet."""

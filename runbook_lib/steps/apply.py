@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,17 @@ from ..adapters.store import sha256_file
 from ..adapters.terraform import Completed
 from ..adapters.terraform_errors import map_failure
 from ..adapters.terraform_folder import ensure_initialised
+from ..domain.carried_out import how_far, in_words, progress_of
 from ..domain.named_values import mask_event, mask_named, named_secrets_in
 from ..domain.redaction import strings_in
-from ..errors import ApprovalError, RunbookError
+from ..errors import ApprovalError, RunbookError, TerraformError
 from ..models.approval import DecisionRecord
 from ..models.base import Outcome
+from ..report.decision_tables import carried_out
 from ..report.result_view import ResultView
+from ..report.table import Table
 from ..wording import NO_CHANGE
-from ..workspace.asked import as_gitlab_says, check_own_pipeline
+from ..workspace.asked import as_gitlab_says, check_own_pipeline, clock_of
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, describe, open_step, recorded
 from ..workspace.decisions import collect, facts_now, plan_digest, write_record
@@ -32,13 +36,17 @@ from ..workspace.once import begin, outdated, refuse_odd_files, refuse_used, unc
 from ..workspace.plan_check import find_plan, problems_of, refuse_changed_inputs
 from ..workspace.preflight import Check, CheckResult, preflight
 from ..workspace.project_settings import check_project
-from ..workspace.records import plan_file, read_request, steps_before
+from ..workspace.records import drop_progress, keep_progress, plan_file, read_request, resources_file, steps_before
+from ..workspace.service_baseline import take_baseline
 from ..workspace.slack_thread import Teller
+from ..workspace.state_push import ERRORED, keep_errored
 from ..workspace.states import holder_named, learn, read_state
 
 __all__ = ["Applied", "apply_plan", "check_ready", "confirm_approval", "decide", "start"]
 
 AWS = "hashicorp/aws"
+# For so long a judgement is one of the moment at which Terraform begins.
+_FRESH = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,10 @@ def _all_passed(context: StepContext) -> str:
 @recorded
 def confirm_approval(context: StepContext) -> DecisionRecord:
     """Collect the decisions and check all of them against the plan and the state as they are now."""
+    return _judge(context)
+
+
+def _judge(context: StepContext) -> DecisionRecord:
     refuse_odd_files(context.store)
     check_own_pipeline(context.settings)
     refuse_used(context.settings, context.store, context.run)
@@ -96,7 +108,7 @@ def confirm_approval(context: StepContext) -> DecisionRecord:
             *uncommitted_in_ci(context.settings, context.run.stack),
             *outdated(context.settings, context.run),
         )
-        record = collect(context, request, replace(facts_now(context, request, found.sha256), problems=problems))
+        record = collect(context, request, replace(facts_now(context, request, found), problems=problems))
     write_record(context.store, record, context.step.name)
     Teller(context.settings, context.store, context.run).tell_decision(record)
     if not record.approved:
@@ -113,14 +125,22 @@ def apply_plan(context: StepContext, record: DecisionRecord) -> Applied:
     path = find_plan(context, backend=True).path
     if not record.approved or sha256_file(path) != record.plan_sha256:
         raise ApprovalError("the plan file is not the one that was approved", "Run the plan step again.")
+    take_baseline(context)
     done = _carry_out(context, path, record)
+    far = _keep_how_far(context, done)
     if done.status:
         with holder_named(context.settings, context.run.stack):
-            raise _failure(done, _kept_state(context))
+            raise _failure(done, _kept_state(context), in_words(far))
     with contextlib.suppress(RunbookError):
         # Nothing of the new state is needed, but what it calls sensitive must not be shown by a later cell either.
         read_state(context.settings, context.run.stack)
     applied = _applied(done)
+    if any(one["status"] != "done" for one in far):
+        # What was not carried out whole is no success, whatever Terraform's status says.
+        raise TerraformError(
+            f"Terraform ended well, though of what the plan changes {in_words(far)}",
+            "Read apply.jsonl in the run folder, then begin a new run: it plans what is left to do.",
+        )
     context.store.write_json(context.file("outputs.json"), applied.outputs)
     return applied
 
@@ -138,6 +158,9 @@ def _carry_out(context: StepContext, plan: Path, record: DecisionRecord) -> Comp
 
     def hear(line: str) -> None:
         heard.append(line)
+        with contextlib.suppress(RunbookError):
+            # A full disk must not keep the progress from being shown.
+            keep_progress(context.store, filter(None, map(progress_of, _events(line))))
         _print_event(context, line)
 
     on_aws = AWS in find_plan(context, backend=True).inputs.providers
@@ -146,13 +169,18 @@ def _carry_out(context: StepContext, plan: Path, record: DecisionRecord) -> Comp
     ensure_initialised(terraform)
     heard.clear()
     refuse_changed_inputs(context, terraform)
+    if clock_of(context.settings, context.clock()) - record.checked_at > _FRESH:
+        # By hand days may lie between two cells, and a baseline can take its time: somebody may have said no.
+        record = _judge(context)
     begin(context, record)
     config, began = context.settings.config.terraform, time.time()
     try:
         done = terraform.apply(plan, f"-lock-timeout={config.lock_timeout}", f"-parallelism={config.parallelism}")
     except KeyboardInterrupt:
         # Terraform has ended all the same, and what it did counts.
-        _keep(context, Completed(130, "\n".join(heard), ""), began)
+        stopped = Completed(130, "\n".join(heard), "")
+        _keep(context, stopped, began)
+        _keep_how_far(context, stopped)
         raise
     _keep(context, done, began)
     return done
@@ -207,10 +235,34 @@ def _keep(context: StepContext, done: Completed, began: float) -> None:
     messages = [str(event.get("@message", "")) for event in _events(said)]
     context.store.write_text(context.file("apply.txt"), "\n".join([*messages, done.stderr]).strip() + "\n")
     # A state that could not be uploaded is the only copy: it is kept with the evidence, and said.
-    left = context.stack_dir / "errored.tfstate"
+    left = context.stack_dir / ERRORED
     if left.is_file() and left.stat().st_mtime >= began - 1:
-        context.store.write_bytes(context.file("errored.tfstate"), left.read_bytes())
-        context.metrics["errored_state"] = context.file("errored.tfstate")
+        kept = keep_errored(context.settings, context.store, context.run.stack, left)
+        context.metrics["errored_state"] = kept
+
+
+def _keep_how_far(context: StepContext, done: Completed) -> tuple[dict[str, str], ...]:
+    """Keep, and where it did not end well show, what became of each resource that the plan changes."""
+    changes, left = find_plan(context, backend=True).plan.changes, bool(context.metrics.get("errored_state"))
+    well = not done.status and any(event.get("type") == "change_summary" for event in _events(done.stdout))
+    far = how_far(changes, _events(done.stdout), state_left=left, ended_well=well)
+    context.store.write_json(resources_file(context.store), list(far))
+    drop_progress(context.store)
+    if any(one["status"] != "done" for one in far) or done.status:
+        context.metrics["carried_out"] = in_words(far)
+        _show(carried_out(far))
+    return far
+
+
+def _show(table: Table) -> None:
+    """Show a table before the error that follows it: of a cell that fails nothing else is shown."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.display import display
+
+    if InteractiveShell.initialized():
+        display(table)  # type: ignore[no-untyped-call]
+    else:
+        print(f"{table.caption}\n{table.text()}".strip())  # noqa: T201 - as a kernel shows it
 
 
 def _kept_state(context: StepContext) -> str:
@@ -224,7 +276,7 @@ def _kept_state(context: StepContext) -> str:
     )
 
 
-def _failure(done: Completed, remedy: str = "") -> RunbookError:
+def _failure(done: Completed, remedy: str = "", far: str = "") -> RunbookError:
     errors = [event for event in _events(done.stdout) if event.get("@level") == "error"]
     applied = sum(1 for event in _events(done.stdout) if event.get("type") == "apply_complete")
     if not errors:
@@ -233,9 +285,10 @@ def _failure(done: Completed, remedy: str = "") -> RunbookError:
     text = f"Error: {diagnostic.get('summary') or errors[0].get('@message')}\n\n{diagnostic.get('detail') or ''}"
     error = map_failure("apply", done.status, text)
     if not applied:
-        return error
+        return type(error)(error.message, remedy) if remedy else error
     half = f"{error.message}; {applied} {'resource was' if applied == 1 else 'resources were'} changed before it"
-    return type(error)(half, remedy or f"{error.remedy} Then run from the plan step: the state has moved.")
+    half += f" ({far}; resources.json names each)" if far else ""
+    return type(error)(half, remedy or f"{error.remedy} Then begin a new run: the state has moved.")
 
 
 def _applied(done: Completed) -> Applied:

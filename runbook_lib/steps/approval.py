@@ -6,19 +6,18 @@ import time
 from collections.abc import Callable
 
 from ..domain.approval import RequestFacts, make_request
-from ..domain.risk import RiskFacts, assess_risk
 from ..errors import ApprovalError, ConfigError
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.base import Outcome
 from ..models.findings import Finding
-from ..models.risk import Risk
 from ..report.result_view import ResultView
-from ..wording import NO_CHANGE
+from ..wording import NO_CHANGE, needed
 from ..workspace.asked import announce, as_gitlab_says, clock_of, who_wrote
 from ..workspace.clients import gitlab_client
 from ..workspace.context import StepContext, open_step, recorded
 from ..workspace.decisions import collect, planned_facts, write_record
-from ..workspace.governance import approval_config, before_change, governance
+from ..workspace.earlier import earlier_troubles
+from ..workspace.governance import approval_config, governance
 from ..workspace.kept import keeping_answers
 from ..workspace.once import refuse_odd_files, uncommitted, uncommitted_in_ci
 from ..workspace.plan_check import FoundPlan, config_digest, find_plan, inputs_digest, problems_of
@@ -32,6 +31,7 @@ from ..workspace.records import (
     request_file,
     steps_before,
 )
+from ..workspace.requirements import with_requirements
 from ..workspace.slack_thread import Teller
 
 __all__ = ["check_ready", "decide", "request_approval", "start", "wait_for_decision"]
@@ -83,18 +83,21 @@ def wait_for_decision(
     """
     waits = wait and not context.settings.environment.in_ci
     if waits:
-        print(f"Waiting for {request.quorum} of {', '.join(request.approvers)} until {request.expires_at:%H:%M} UTC …")  # noqa: T201
+        print(f"Waiting for {needed(request)} until {request.expires_at:%H:%M} UTC …")  # noqa: T201
     pause = FIRST_POLL_SECONDS
     while True:
-        record = collect(context, request, planned_facts(context))
+        record = collect(context, request, planned_facts(context, request))
         expired = record.checked_at >= request.expires_at
         if record.approved or record.rejected or expired or not waits:
             break
         sleep(pause)
         pause = min(pause * GROWTH, LAST_POLL_SECONDS)
     write_record(context.store, record)
-    if record.decisions:
-        Teller(context.settings, context.store, context.run).tell_decision(record)
+    teller = Teller(context.settings, context.store, context.run)
+    if record.decisions or record.approved:
+        teller.tell_decision(record)
+    elif expired:
+        teller.tell_over(request)
     return record
 
 
@@ -102,6 +105,8 @@ def wait_for_decision(
 def decide(context: StepContext, request: ApprovalRequest, record: DecisionRecord) -> ResultView:
     """End the step: approved, refused, or (under GitLab, or without waiting) asked."""
     context.metrics |= {"plan_sha256": request.plan_sha256, "approved": record.approved}
+    if record.approved and record.unasked:
+        return context.finish(Outcome.PASSED, f"Nobody need approve plan {request.plan_sha256[:12]}: {record.unasked}.")
     if record.approved:
         names = ", ".join(record.approved_by)
         return context.finish(Outcome.PASSED, f"Approved by {names}: plan {request.plan_sha256[:12]}.")
@@ -178,25 +183,8 @@ def _make_request(context: StepContext, found: FoundPlan) -> ApprovalRequest:
     # What was noted when the run began may be an older truth, or none.
     dirty = request.dirty or bool(uncommitted(context.settings, context.run.stack))
     told = request.model_copy(update={"governance": governance(context), "dirty": dirty})
-    return told.model_copy(update={"risk": _risk(context, found, told)})
-
-
-def _risk(context: StepContext, found: FoundPlan, request: ApprovalRequest) -> Risk:
-    before = before_change(context)
-    known = before.config is not None and context.run.stack in before.config.stacks
-    return assess_risk(
-        RiskFacts(
-            plan=found.plan,
-            exposure=request.exposure,
-            findings=request.findings,
-            governance=request.governance,
-            code=request.code,
-            windows=approval_config(context).change_windows,
-            now=request.created_at,
-            first=not known,
-            dirty=request.dirty,
-        )
-    )
+    asked = with_requirements(context, found, told)
+    return asked.model_copy(update={"earlier": earlier_troubles(context.settings, context.run)})
 
 
 def _reject_url(context: StepContext) -> str:

@@ -14,7 +14,9 @@ from typing import Any
 from ..adapters.age import encrypt
 from ..adapters.private_copy import PrivateFolder
 from ..adapters.terraform_folder import ensure_initialised
+from ..domain.fingerprint import fingerprint
 from ..domain.plan import parse_plan, why_incomplete
+from ..domain.risk import RiskFacts, assess_risk
 from ..domain.sensitive import masked_plan
 from ..models.base import Outcome
 from ..models.compliance import ComplianceReport
@@ -24,6 +26,7 @@ from ..report.result_view import ResultView
 from ..wording import NOTHING_TO_DO, rare_counts
 from ..workspace.clients import terraform_client
 from ..workspace.context import StepContext, describe, open_step, recorded
+from ..workspace.earlier import unfinished_applies
 from ..workspace.kept import keep_governing
 from ..workspace.plan_check import judge_plan, plan_inputs
 from ..workspace.policy_gate import PolicyGate
@@ -85,7 +88,7 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
 
 @recorded
 def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed") -> Planned:
-    """Plan, keep the file and its text, judge it, and write summary.json, exposure.json and gl-terraform.json."""
+    """Plan, keep the file and its text, judge it, and write what it comes to: counts, exposure and risk."""
     context.uses_repository()
     told = _Told()
     terraform = terraform_client(context.settings, context.run.stack, told, context.import_later)
@@ -105,7 +108,7 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
     context.store.write_json(inputs_file(context.store), inputs)
     context.store.write_text(context.file("plan.txt"), NOISE.sub("", text).lstrip("\n"))
     _keep(context, path, masked)
-    return _judge(context, parse_plan(document), (reading.result(), scope), path)
+    return _judge(context, document, (reading.result(), scope), path)
 
 
 @recorded
@@ -128,7 +131,8 @@ def decide(context: StepContext, change: Planned) -> ResultView:
         line = f"The plan is not of the whole stack: {why_incomplete(change.plan)}. Plan: {what}."
     ends = summary.empty and not outcome.stops
     if ends:
-        line = f"Plan: {what}. {NOTHING_TO_DO}"
+        # Nobody is asked, and so no request says it either.
+        line = " ".join((f"Plan: {what}. {NOTHING_TO_DO}", *unfinished_applies(context.settings, context.run)))
     return context.finish(outcome, line.strip(), change.report.findings, ends=ends)
 
 
@@ -148,13 +152,15 @@ def _keep(context: StepContext, path: Path, masked: dict[str, Any]) -> None:
         context.store.write_bytes(context.file(f"{name}{ENCRYPTED}"), encrypt(data, recipients))
 
 
-def _judge(context: StepContext, plan: Plan, by: tuple[PolicyGate, str], path: Path) -> Planned:
-    gate, scope = by
-    judged = judge_plan(context, gate, plan, path, scope)
+def _judge(context: StepContext, document: dict[str, Any], by: tuple[PolicyGate, str], path: Path) -> Planned:
+    (gate, scope), plan = by, parse_plan(document)
+    judged = judge_plan(context, gate, plan, path, scope).with_fingerprint(fingerprint(document))
     summary = judged.summary
     write_reports(context, judged.report)
     context.store.write_json(context.file("summary.json"), summary)
     context.store.write_json(context.file("exposure.json"), judged.exposure)
+    risk = assess_risk(RiskFacts(plan, judged.exposure, judged.report.findings))
+    context.store.write_json(context.file("risk.json"), risk)
     counts = {"create": summary.create, "update": summary.update, "delete": summary.delete}
     context.store.write_json(context.file("gl-terraform.json"), counts)
     return Planned(plan, summary, judged.report, judged.exposure)

@@ -1,37 +1,29 @@
-"""The service tests: every member of the public group is asked over HTTP, from outside."""
+"""The service tests: every service is asked from outside, and what the change opened and closed is tried."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
-from ..adapters.aws import Aws
-from ..adapters.connect_to import parse_connect_to
-from ..adapters.http import HttpOptions, run_tests
-from ..domain.services import expand, judge_answer, parse_shard, report, shard, untested
+from ..domain.service_history import merge_reports
+from ..domain.services import Listed, report
 from ..errors import ConfigError, InputError
 from ..models.base import Outcome
-from ..models.config import GroupReference
-from ..models.services import Member, ServiceReport, ServiceResult, ServiceTest
+from ..models.exposure import Exposure
+from ..models.services import ServiceReport, ServiceResult
 from ..report.csv_formats import services_csv
 from ..report.result_view import ResultView
 from ..report.service_formats import services_junit
 from ..settings import Settings
 from ..workspace.context import StepContext, open_step, recorded
 from ..workspace.preflight import Check, CheckResult, preflight
-from ..workspace.states import read_state
+from ..workspace.service_baseline import read_baseline
+from ..workspace.service_history import merged, told_of
+from ..workspace.services import Asked, ask, part_of, plan_tests
 
 __all__ = ["Asked", "ask_services", "check_ready", "decide", "find_tests", "plan_tests", "start", "test_services"]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Whom to ask, the services for which there is nobody, with the reason, and the tests of other shards."""
-
-    tests: tuple[ServiceTest, ...]
-    untested: Mapping[str, str]
-    elsewhere: tuple[ServiceTest, ...] = ()
 
 
 def start(run_id: str = "", stack: str = "") -> StepContext:
@@ -45,73 +37,82 @@ def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
 
 
 @recorded
-def find_tests(context: StepContext, shard_text: str = "") -> Asked:
-    """Ask the state for the group and AWS for its members, as they are now."""
-    return plan_tests(context.settings, context.run.stack, shard_text)
+def find_tests(context: StepContext, shard_text: str = "", merge: str = "", history: str = "") -> Asked:
+    """Ask states and AWS whom the services name, as they are now, and the plan for what the change does.
+
+    With `merge`, the folder of the shards' results, nobody is asked. `history` is the file that remembers other runs.
+    """
+    if merge:
+        return replace(merged(merge), history=history)
+    asked = plan_tests(context.settings, context.run.stack, shard_text, _exposure(context))
+    return replace(asked, history=history)
 
 
 @recorded
 def test_services(context: StepContext, asked: Asked) -> ServiceReport:
-    """Carry out the tests, and write results.json, results.csv and junit.xml."""
-    found = ask_services(context.settings, asked)
-    context.store.write_json(context.file("results.json"), found)
-    context.store.write_text(context.file("results.csv"), services_csv(found))
-    context.store.write_text(context.file("junit.xml"), services_junit(found))
-    return found
+    """Carry out the tests, and write results.json, results.csv and junit.xml, also when it is interrupted."""
+    baseline, none = read_baseline(context)
+    lenient = context.settings.config.service_tests.still_failing == "warn"
+    listed = Listed(asked.untested, asked.elsewhere, asked.unknowable, part_of(asked.part), none, lenient)
+
+    def write(found: ServiceReport) -> ServiceReport:
+        context.store.write_json(context.file("results.json"), found)
+        context.store.write_text(context.file("results.csv"), services_csv(found))
+        context.store.write_text(context.file("junit.xml"), services_junit(found))
+        return found
+
+    if asked.reports:
+        found = merge_reports(asked.reports)
+    else:
+        judged = partial(report, baseline=baseline, listed=listed)
+        found = judged(ask(context.settings, asked.tests, _tell, lambda results: write(judged(results))))
+    return write(told_of(Path(asked.history), found, context.clock()) if asked.history else found)
 
 
 @recorded
 def decide(context: StepContext, found: ServiceReport) -> ResultView:
     """End the step: blocked by any service that does not answer as it should, or of which nothing could be asked."""
-    if not context.settings.config.services_of(context.run.stack):
+    if not context.settings.config.services_of(context.run.stack) and not found.results:
         return context.finish(Outcome.PASSED, f"The stack {context.run.stack} has no service to test.")
     passed = sum(result.passed for result in found.results)
     context.metrics |= {"passed": passed, "failed": len(found.results) - passed, "untested": len(found.untested)}
+    compared = {
+        "regressions": len(found.regressions),
+        "repaired": len(found.fixed),
+        "still_failing": len(found.still_failing),
+    }
+    context.metrics |= {name: count for name, count in compared.items() if count}
     return context.finish(found.outcome, found.summary)
 
 
-def plan_tests(settings: Settings, stack: str, shard_text: str = "") -> Asked:
-    """All tests of the stack's services, or this shard's."""
-    part = parse_shard(shard_text) if shard_text else (1, 1)
-    tests: list[ServiceTest] = []
-    nobody: dict[str, str] = {}
-    for service in settings.config.services_of(stack):
-        members = members_of(settings, service.group)
-        tests += expand(service, members)
-        reason = untested(service, members)
-        if reason:
-            nobody[service.name] = reason
-    mine = shard(tests, *part)
-    return Asked(mine, nobody, tuple(set(tests) - set(mine)))
-
-
-def ask_services(settings: Settings, asked: Asked, baseline: tuple[ServiceResult, ...] | None = None) -> ServiceReport:
+def ask_services(
+    settings: Settings,
+    asked: Asked,
+    baseline: tuple[ServiceResult, ...] | None = None,
+    on_interrupt: Callable[[ServiceReport], None] | None = None,
+) -> ServiceReport:
     """Ask, and judge the answers, against a baseline if there is one."""
-    options = HttpOptions(connect_to=parse_connect_to(settings.environment.connect_to), on_result=_tell)
-    results = run_tests(asked.tests, judge_answer, options)
-    return report(results, asked.untested, baseline, asked.elsewhere)
+    listed = Listed(asked.untested, asked.elsewhere, asked.unknowable, part_of(asked.part))
+
+    def interrupted(results: tuple[ServiceResult, ...]) -> None:
+        if on_interrupt:
+            on_interrupt(report(results, baseline=baseline, listed=listed))
+
+    return report(ask(settings, asked.tests, _tell, interrupted), baseline=baseline, listed=listed)
 
 
-def members_of(settings: Settings, group: GroupReference) -> tuple[Member, ...]:
-    """Everything in AWS that has an interface in the group now."""
-    if group.id:
-        return Aws().members(group.id)
-    state = read_state(settings, group.stack)
-    return Aws().members(_group_of(state, group))
-
-
-def _group_of(state: dict[str, Any], group: GroupReference) -> str:
-    if not state:
-        raise InputError(f"the state of stack {group.stack} is empty", f"Apply the stack {group.stack} first.")
-    outputs = state.get("outputs") or {}
-    value = (outputs.get(group.output) or {}).get("value")
-    if not isinstance(value, str) or not value.startswith("sg-"):
-        known = ", ".join(sorted(outputs)) or "none"
-        raise InputError(
-            f"the state of stack {group.stack} has no output {group.output!r} that is a group's id",
-            f"Correct services in runbook.yml; the outputs are: {known}.",
-        )
-    return value
+def _exposure(context: StepContext) -> Exposure | None:
+    """What the run's change does, if the run is one that applied a change."""
+    applied = context.store.read_result("apply")
+    if applied is None or applied.outcome.stops:
+        return None
+    try:
+        path = context.store.file("plan", "exposure.json")
+        found = context.store.read_model(path, Exposure)
+    except InputError:
+        return None
+    context.uses(context.store.path(path))
+    return found
 
 
 def _services(context: StepContext) -> str:

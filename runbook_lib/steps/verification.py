@@ -71,7 +71,7 @@ def decide(context: StepContext, found: Verification) -> ResultView:
 
 def _agreement(found: Verification, rules: Sequence[Difference]) -> str:
     if rules:
-        kinds = sorted({difference.kind.value.replace("_", " ") for difference in rules})
+        kinds = sorted({difference.kind.words for difference in rules})
         same = all(difference.same_access for difference in rules)
         nevertheless = " They let the same through as the repository's." if same else ""
         number = f"{len(rules)} rules differ" if len(rules) != 1 else "1 rule differs"

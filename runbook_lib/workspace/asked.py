@@ -36,7 +36,7 @@ def who_wrote(settings: Settings, run: Run) -> tuple[tuple[str, ...], tuple[str,
     """The logins of all who made the run's commits since the one applied last, and who can't be told."""
     gitlab = gitlab_client(settings)
     if not run.commit:
-        return (), ()
+        return (), (() if gitlab is None else ("the commits' authors",))
     if gitlab is None or not gitlab.has_token:
         return (), (run.author or "the commits' authors",)
     commits, missing = _commits(gitlab, settings, run)
@@ -122,15 +122,27 @@ def _approval_job(gitlab: GitLab, pipeline: int) -> GitLabJob | None:
 
 
 def check_own_pipeline(settings: Settings) -> None:
-    """ApprovalError in a job of another pipeline than CI_PIPELINE_ID says, or of which nobody can say whose it is."""
+    """ApprovalError in a job of another pipeline than CI_PIPELINE_ID says, or of which nobody can say whose it is.
+
+    And in another one than runbook.yml names as the job that applies: playing that is what approves.
+    """
     gitlab, named = gitlab_client(settings), settings.environment.pipeline_id
     if gitlab is None or not (named and settings.environment.in_ci):
         return
     if not gitlab.has_job_token:
         raise ApprovalError("this job has no CI_JOB_TOKEN, so GitLab can't say which pipeline it is of", _WITHOUT)
-    own = gitlab.whose_job().pipeline_id
-    if own != int(named):
-        raise ApprovalError(f"CI_PIPELINE_ID says {named}, but this job belongs to pipeline {own}", _WITHOUT)
+    own = gitlab.whose_job()
+    if own.pipeline_id != int(named):
+        raise ApprovalError(
+            f"CI_PIPELINE_ID says {named}, but this job belongs to pipeline {own.pipeline_id}", _WITHOUT
+        )
+    applies = settings.config.approval.job
+    # `parallel` adds what a job is one of: `apply: [web]`, `apply 1/2`.
+    if own.name != applies and not own.name.startswith((f"{applies}: ", f"{applies} ")):
+        raise ApprovalError(
+            f"this job is {own.name}, and approval.job in runbook.yml names {applies}",
+            "Name the job there that applies, and begin a new pipeline.",
+        )
 
 
 def kept_by_job(settings: Settings, gitlab: GitLab, job_id: int, run_id: str, name: str) -> bytes | None:

@@ -9,7 +9,7 @@ from ..errors import GitLabError
 from ..models.compliance import ComparedWith
 from ..models.run import Run
 from ..settings import Settings
-from .applied_commit import applied_commit
+from .applied_commit import applied_commit, applied_elsewhere
 from .clients import gitlab_client
 
 __all__ = ["BaseCommit", "compared_files", "find_base"]
@@ -55,16 +55,16 @@ def find_base(settings: Settings, run: Run) -> BaseCommit:
     if not head:
         return BaseCommit(problem="this folder is in no git repository", remedy=_GIT)
     try:
-        applied, asked = _applied(settings, run)
+        applied, how, asked = _applied(settings, run)
     except GitLabError as error:
-        applied, asked = "", False
+        applied, how, asked = "", "", False
         if settings.environment.in_ci:
             return BaseCommit(problem=f"GitLab did not say what was applied last: {error.message}", remedy=error.remedy)
     if applied:
         if find_commit(root, applied) != applied:
-            problem = f"{applied[:12]}, the commit last applied, is not in this clone"
+            problem = f"{applied[:12]}, {how}, is not in this clone"
             return BaseCommit(problem=problem, remedy=_FETCH)
-        return BaseCommit(applied, "the commit last applied", applied=True)
+        return BaseCommit(applied, how, applied=True)
     if settings.environment.in_ci and not asked:
         return BaseCommit(problem="nobody says which commit was applied last", remedy=_TOKEN)
     return _by_git(settings, head)
@@ -98,12 +98,16 @@ def _earlier(settings: Settings, base: BaseCommit) -> BaseCommit:
     return BaseCommit(found, "the commit that CI names") if earlier else base
 
 
-def _applied(settings: Settings, run: Run) -> tuple[str, bool]:
+def _applied(settings: Settings, run: Run) -> tuple[str, str, bool]:
     # Whether GitLab was asked tells a stack that was never applied from one of which nothing is known.
     gitlab = gitlab_client(settings)
     if gitlab is None or not gitlab.has_token:
-        return "", False
-    return applied_commit(settings, run), True
+        return "", "", False
+    applied = applied_commit(settings, run)
+    if applied:
+        return applied, "the commit last applied", True
+    # A new stack has the judges that stood when others were applied, and not those that its own change brings.
+    return applied_elsewhere(settings, run), "the commit last applied to another stack", True
 
 
 def _by_git(settings: Settings, head: str) -> BaseCommit:

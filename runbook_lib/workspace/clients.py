@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..adapters.kernel import announce_secrets
 from ..adapters.terraform import Terraform
+from ..adapters.terraform_backend import backend_type
 from ..adapters.terraform_binary import cli_configuration, find_binary
 from ..domain.surroundings import terraform_variables
 from ..errors import ConfigError
@@ -79,6 +80,7 @@ def terraform_client(
         raise ConfigError(f"the stack's folder {config.path} is not there", "Correct stacks in runbook.yml.")
     listed = (*settings.config.environment.accept, *settings.config.terraform.environment, *config.environment)
     environment = {**terraform_variables(os.environ, listed), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    _check_own_state(settings, settings.stack_name(stack))
     environment |= _state_environment(settings, config)
     if config.workspace:
         environment["TF_WORKSPACE"] = config.workspace
@@ -141,6 +143,20 @@ def slack_client(settings: Settings, stack: str) -> Slack | None:
     from ..adapters.slack import Slack
 
     return Slack(token, channel, api_url=settings.slack_api_url, webhook=webhook)
+
+
+def _check_own_state(settings: Settings, name: str) -> None:
+    """ConfigError where GitLab keeps the states of two stacks under one name: a plan of either destroys the other's."""
+    stacks, state = settings.config.stacks, settings.config.stacks[name].state
+    same = [other for other, stack in stacks.items() if state and stack.state == state]
+    # Of a stack that names another backend the name says nothing.
+    kept = [other for other in same if len(same) > 1 and backend_type(settings.root / stacks[other].path) == "http"]
+    if name in kept and len(kept) > 1:
+        raise ConfigError(
+            f"runbook.yml: GitLab would keep the states of {' and '.join(kept)} under one name, {state}: each"
+            " would destroy what the other has made",
+            f"Give each stack a state of its own: stacks.{name}.state.",
+        )
 
 
 def _state_environment(settings: Settings, config: StackConfig) -> dict[str, str]:

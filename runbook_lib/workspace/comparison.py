@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +83,10 @@ def _uncollected() -> Iterator[None]:
 
 
 @_uncollected()
-def compare_places(places: Places, today: date | None = None) -> Verification:
+def compare_places(places: Places, now: datetime | None = None) -> Verification:
     """The three, rule by rule; then whatever else Terraform wants to change, or found changed outside."""
-    groups = governed_groups(places.repository, places.state)
-    found = compare(places.repository, places.state, places.aws, groups, places.surveyed)
+    now, groups = now or datetime.now(UTC), governed_groups(places.repository, places.state)
+    found = compare(places.repository, places.state, places.aws, groups, replace(places.surveyed, now=now))
     differences = (*found.differences, *places.besides)
     told = {name for each in differences for name in (each.group, each.rule and each.rule.address) if name}
     ids = places.surveyed.ids
@@ -95,7 +95,7 @@ def compare_places(places: Places, today: date | None = None) -> Verification:
     besides = (each.model_copy(update={"name": names.get(each.group, "")}) for each in places.besides)
     more = (*besides, *drifted(places.plan, told, there))
     found = concluded(found, more, failed_checks(places.plan))
-    return accept(found, places.accepted, today or datetime.now(UTC).date())
+    return accept(found, places.accepted, now.date())
 
 
 @_uncollected()

@@ -168,7 +168,7 @@ def _stood_before(before: Before, settings: Settings, own: Path) -> bool:
 
 
 def _cells(path: Path) -> tuple[tuple[str, ...], ...]:
-    with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
+    with contextlib.suppress(OSError, ValueError, AttributeError, TypeError, RecursionError):
         return notebook_cells(json.loads(path.read_bytes()))
     return (("no notebook",),)
 

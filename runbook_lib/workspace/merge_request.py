@@ -11,10 +11,10 @@ from ..adapters.store import RunStore
 from ..errors import ConfigError, GitLabError, InputError, UsageError
 from ..models.results import StepResult
 from ..models.run import Run
-from ..report.merge_request_note import Noted, note_body, noted_by
+from ..report.merge_request_note import Noted, NotedPlan, note_body, noted_by
 from ..settings import Settings
 from .clients import gitlab_client
-from .records import read_exposure, read_summary
+from .records import read_exposure, read_risk, read_summary
 from .runs import RUN_FILE, load_run, run_store
 
 __all__ = ["write_note"]
@@ -61,11 +61,15 @@ def _noted(settings: Settings, gitlab: GitLab, store: RunStore, stack: str) -> N
         pipeline=pipeline,
         commit=settings.environment.commit,
         results=results,
-        summary=_or_none(partial(read_summary, store)) if planned else None,
-        exposure=_or_none(partial(read_exposure, store)) if planned else None,
+        plan=_or_none(partial(_plan, store, results)) if planned else None,
         page=_page(gitlab, pipeline, store) if planned else "",
         pipeline_url=f"{settings.gitlab_url}/{_project_path(settings, gitlab)}/-/pipelines/{pipeline}",
     )
+
+
+def _plan(store: RunStore, results: tuple[StepResult, ...]) -> NotedPlan:
+    found = next((result.findings for result in results if result.step == "plan"), ())
+    return NotedPlan(read_summary(store), read_exposure(store), read_risk(store), found)
 
 
 def _run(store: RunStore) -> Run | None:

@@ -61,10 +61,19 @@ def _may_have_begun(settings: Settings, gitlab: GitLab, job_id: int, store: RunS
 
 
 def outdated(settings: Settings, run: Run) -> tuple[str, ...]:
-    """Why a pipeline comes too late: its branch has gone on, or what was applied last is newer than its commit."""
+    """Why a pipeline comes too late: its branch has gone on, or what was applied last is newer than its commit.
+
+    Or is not of the commit and branch that run.json, which an earlier job wrote, says of it.
+    """
     gitlab = gitlab_client(settings)
-    if gitlab is None or not gitlab.has_token or not (settings.environment.pipeline_id and run.ref and run.commit):
+    if gitlab is None or not gitlab.has_token or not settings.environment.pipeline_id:
         return ()
+    pipeline = gitlab.pipeline(int(settings.environment.pipeline_id))
+    # Of a merge request's pipeline GitLab names the request, and its jobs the branch.
+    branch = run.ref if pipeline.ref.startswith("refs/") else pipeline.ref
+    if (run.commit, run.ref) != (pipeline.sha, branch) or not branch:
+        said = f"{run.commit[:12] or 'no commit'} of {run.ref or 'no branch'}"
+        return (f"run.json says {said}, and the pipeline is of {pipeline.sha[:12]} of {pipeline.ref}. {_NEW_PLAN}",)
     found = []
     head = gitlab.branch(run.ref).sha
     if head != run.commit:
@@ -84,7 +93,13 @@ def outdated(settings: Settings, run: Run) -> tuple[str, ...]:
 def uncommitted(settings: Settings, stack: str) -> tuple[str, ...]:
     """Files that git tracks and that differ from the commit, and files that it doesn't know where they would count."""
     config = settings.config
-    counting = (stack_config(settings, stack).path, config.compliance.policies, "notebooks", "runbook.yml")
+    counting = (
+        stack_config(settings, stack).path,
+        config.compliance.policies,
+        "notebooks",
+        "runbook.yml",
+        "services.yml",
+    )
     return changed_files(settings.root, counting)
 
 

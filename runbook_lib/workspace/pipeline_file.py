@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..packaged import packaged
 
@@ -21,6 +22,7 @@ __all__ = [
     "many",
     "pipeline_file",
     "quoted",
+    "to_be_reconciled",
 ]
 
 PIPELINE = ".gitlab-ci.yml"
@@ -33,6 +35,22 @@ _INCLUDED = re.compile(
     rf"(?m)^[\s-]*(?:component:\s*[\"']?(?P<address>[^\s\"']+/)(?:{ONE}|{MANY})(?P<version>@[^\s\"']+)"
     rf"|local:\s*[\"']?/?{_FOLDER}/(?:{ONE}|{MANY})\.yml)"
 )
+# What is no job, and what GitLab takes for the stages of a pipeline that names none.
+_KEYWORDS = frozenset(
+    {
+        "stages",
+        "workflow",
+        "default",
+        "variables",
+        "include",
+        "image",
+        "services",
+        "cache",
+        "before_script",
+        "after_script",
+    }
+)
+_STAGES = ("build", "test", "deploy")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
@@ -68,6 +86,49 @@ def each_stack(component: Component) -> tuple[str, str]:
 def many(stacks: Sequence[str]) -> bool:
     """Whether the pipeline is that of many stacks, each of which has one of its own."""
     return len(stacks) > 1 and bool(_declared(MANY))
+
+
+def to_be_reconciled(theirs: str, *, several: bool) -> list[str]:
+    """What a pipeline of their own has to say, a sentence each, for the component and its own jobs to go on together.
+
+    GitLab takes the stages and the workflow of who includes, if it has any, and makes one job of two of the same name.
+    """
+    own, ours = _last_document(theirs), _last_document(component_files()[f"{_FOLDER}/{MANY if several else ONE}.yml"])
+    listed = [stage for stage in own.get("stages") or _STAGES if isinstance(stage, str)]
+    lines = []
+    if not set(ours["stages"]) <= set(listed if "stages" in own else ()):
+        stages = ", ".join(map(quoted, _merged_stages(listed, ours["stages"])))
+        lines.append(f"Its stages have to be `stages: [{stages}]`: GitLab refuses a job whose stage is not there.")
+    if "workflow" not in own:
+        lines.append(
+            "Give it a `workflow` of its own: by the component's, no push but to the default branch starts one."
+        )
+    if same := sorted((own.keys() & ours.keys()) - _KEYWORDS):
+        lines.append(f"Rename its {', '.join(same)}: GitLab would make one job of that and the component's.")
+    return lines
+
+
+def _merged_stages(theirs: Sequence[str], ours: Sequence[str]) -> list[str]:
+    # Theirs come first, so that none of them waits for a person's approval.
+    rest, merged = list(theirs), list[str]()
+    for stage in reversed(ours):
+        at = rest.index(stage) if stage in rest else len(rest)
+        merged[:0] = [stage, *(one for one in rest[at + 1 :] if one not in ours)]
+        rest = rest[:at]
+    return [*(one for one in rest if one not in ours), *merged]
+
+
+def _last_document(text: str) -> dict[str, Any]:
+    """A pipeline without the header of its inputs; empty for what can't be read."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        # This reader takes GitLab's own tags as they are.
+        documents = list(YAML(typ="rt").load_all(text))
+    except (YAMLError, ValueError):
+        return {}
+    return dict(documents[-1]) if documents and isinstance(documents[-1], dict) else {}
 
 
 def _include(component: Component, name: str, known: Mapping[str, str]) -> tuple[str, str]:

@@ -67,12 +67,17 @@ class PolicyGate:
         """Read them; ConfigError if one of them, or what runbook.yml says of them, is wrong."""
         config = files.config
         policies = load_policies(files.policies)
-        for field, names in (("severities", config.severities), ("actions", config.actions)):
+        for field, names in (
+            ("enable", config.enable),
+            ("severities", config.severities),
+            ("actions", config.actions),
+        ):
             check_policy_ids(names, policies, f"runbook.yml: compliance.{field}")
         waivers = (
             load_waivers(files.waivers, policies, today, config.max_waiver_days) if files.waivers is not None else ()
         )
-        return cls(files, policies, waivers, today)
+        judging = tuple(policy for policy in policies if not policy.optional or policy.id in config.enable)
+        return cls(files, judging, waivers, today)
 
     def after(self, before: PolicyGate | None) -> PolicyGate:
         """The gate together with the one that stood before the change: a waiver counts that both have."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ..adapters.age import decrypt
 from ..adapters.store import RunStore
+from ..domain.evidence import REJECTION
 from ..domain.plan import parse_plan
 from ..errors import InputError
 from ..models.approval import ApprovalRequest, DecisionRecord
@@ -13,6 +17,7 @@ from ..models.exposure import Exposure
 from ..models.findings import Finding
 from ..models.plan import Plan, PlanInputs, PlanSummary
 from ..models.results import StepResult
+from ..models.risk import Risk
 from ..models.services import ServiceReport
 from ..models.steps import RunStep, find_step
 from ..models.verification import Verification
@@ -21,8 +26,11 @@ __all__ = [
     "OUTCOME_FILE",
     "began_file",
     "decision_file",
+    "drop_progress",
     "findings_that_count",
     "inputs_file",
+    "keep_progress",
+    "last_decision",
     "plan_file",
     "plan_text_files",
     "read_decision",
@@ -30,12 +38,16 @@ __all__ = [
     "read_inputs",
     "read_plan",
     "read_plan_result",
+    "read_progress",
     "read_request",
+    "read_resources",
+    "read_risk",
     "read_services",
     "read_summary",
     "read_verification",
     "rejected_by",
     "request_file",
+    "resources_file",
     "steps_before",
 ]
 
@@ -83,6 +95,43 @@ def began_file(store: RunStore) -> str:
     return store.file(APPLY, "began.json")
 
 
+def resources_file(store: RunStore) -> str:
+    """The path of what became of each resource that the plan changes, inside the run folder."""
+    return store.file(APPLY, "resources.json")
+
+
+def read_resources(store: RunStore) -> tuple[dict[str, str], ...]:
+    """What became of each resource that the plan changes; InputError if nothing was applied, or the file is no list."""
+    found = store.read_json(resources_file(store))
+    if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
+        raise InputError(f"run {store.run_id}: {resources_file(store)} is no list of resources", "Begin a new run.")
+    return tuple({str(key): str(value) for key, value in one.items()} for one in found)
+
+
+def keep_progress(store: RunStore, events: Iterable[Mapping[str, Any]]) -> None:
+    """Note that resources were begun or ended, as it happens: all that there is of an apply whose process is killed."""
+    store.append_lines(_progress_file(store), (json.dumps(event) for event in events))
+
+
+def drop_progress(store: RunStore) -> None:
+    """Take the notes away where what became of each resource is written down."""
+    store.path(_progress_file(store)).unlink(missing_ok=True)
+
+
+def read_progress(store: RunStore) -> tuple[dict[str, Any], ...]:
+    """The events that were noted; a line that was half written when the process was killed is none."""
+    found, path = [], _progress_file(store)
+    for line in store.read_text(path).splitlines() if store.exists(path) else ():
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            found += [event] if isinstance(event, dict) else []
+    return tuple(found)
+
+
+def _progress_file(store: RunStore) -> str:
+    return store.file(APPLY, "progress.jsonl")
+
+
 def plan_text_files(store: RunStore) -> tuple[str, ...]:
     """The texts that an approver reads: the verdict on the plan, and the plan."""
     return store.file(PLAN, "compliance.txt"), store.file(PLAN, "plan.txt")
@@ -116,6 +165,11 @@ def read_exposure(store: RunStore) -> Exposure:
     return store.read_model(store.file(PLAN, "exposure.json"), Exposure)
 
 
+def read_risk(store: RunStore) -> Risk:
+    """How risky the plan is by itself; InputError if nothing was planned."""
+    return store.read_model(store.file(PLAN, "risk.json"), Risk)
+
+
 def read_plan_result(store: RunStore) -> StepResult:
     """The result of a plan that may be approved; InputError if there is none."""
     result = store.read_result(PLAN)
@@ -136,12 +190,20 @@ def read_decision(store: RunStore) -> DecisionRecord:
     return store.read_model(decision_file(store, last), DecisionRecord)
 
 
+def last_decision(store: RunStore) -> DecisionRecord:
+    """The same, or the no of the pipeline's own job for it, which comes after the approval step was sealed."""
+    applied = find_step(store.steps, APPLY) and store.exists(decision_file(store, APPLY))
+    if store.exists(REJECTION) and not applied:
+        return store.read_model(REJECTION, DecisionRecord)
+    return read_decision(store)
+
+
 def rejected_by(store: RunStore) -> tuple[str, ...]:
     """Who rejected the plan that the run has now; nobody where nothing was decided."""
     if not find_step(store.steps, PLAN) or not store.exists(store.file(PLAN, "summary.json")):
         return ()
     try:
-        record, plan = read_decision(store), read_summary(store)
+        record, plan = last_decision(store), read_summary(store)
     except InputError:
         return ()
     return record.rejected_by if record.rejected and record.plan_sha256 == plan.plan_sha256 else ()

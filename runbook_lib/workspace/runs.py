@@ -154,11 +154,10 @@ def open_run(settings: Settings, asked: Asked) -> tuple[RunStore, Run]:
 def _of_this_commit(settings: Settings, run: Run) -> Run:
     # What another commit was checked for, this one was not.
     here = read_commit(settings.root).sha
-    if run.commit and here and here != run.commit:
-        raise UsageError(
-            f"run {run.run_id} is of commit {run.commit[:12]}, and {here[:12]} is checked out",
-            f"Check out {run.commit[:12]}, or begin a new run.",
-        )
+    if here and here != run.commit:
+        of = f"commit {run.commit[:12]}" if run.commit else "no commit"
+        back = f"Check out {run.commit[:12]}, or begin" if run.commit else "Begin"
+        raise UsageError(f"run {run.run_id} is of {of}, and {here[:12]} is checked out", f"{back} a new run.")
     return run
 
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from ..adapters.policies import policy_files
 from ..adapters.root_modules import RootModule
 from ..models.config import ComplianceConfig, RunbookConfig
+from ..models.config_values import AWS_REGION
 from ..packaged import packaged
 from ..repository import CONFIG_NAME, Repository
 from .pipeline_file import (
@@ -198,6 +199,7 @@ def _config(stacks: dict[str, RootModule], answers: Answers, folder: str) -> str
         f"  approvers: [{approvers}]  # GitLab logins; who asks and who wrote never count",
         "  quorum: 1",
         "  expires_after: 4h",
+        *_rules(len(set(answers.approvers))),
         "",
         "compliance:",
         f"  policies: {folder}",
@@ -207,12 +209,20 @@ def _config(stacks: dict[str, RootModule], answers: Answers, folder: str) -> str
     return "\n".join(lines)
 
 
+def _rules(approvers: int) -> Iterator[str]:
+    # With fewer it could never be kept, and would keep runbook.yml from being read.
+    if approvers > 1:
+        yield "  rules:  # who must approve because of what a change does, beside the quorum"
+        yield "    - {when: {opens: internet}, needs: 2}"
+
+
 def _stack(name: str, module: RootModule) -> Iterator[str]:
     yield f"  {quoted(name)}:"
     yield f"    path: {quoted(module.path)}"
     if module.backend == "http":
         yield f"    state: {quoted(name)}  # its name in GitLab"
-    if module.region:
+    # Other clouds that speak as AWS does have regions of their own, which their provider alone need know.
+    if AWS_REGION.fullmatch(module.region):
         yield f"    region: {module.region}"
     if module.var_files:
         yield f"    # var_files: [{', '.join(map(quoted, module.var_files))}]  # found, and read only if named here"

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from ..adapters.gitlab_data import GitLabJob
 from ..adapters.outbox import Delivery, Outbox
 from ..adapters.store import RunStore
-from ..errors import ChatError, ConfigError, GitLabError
-from ..models.approval import ApprovalRequest, DecisionRecord
+from ..domain.people import involved, named
+from ..errors import ChatError, ConfigError, GitLabError, InputError
+from ..models.approval import ApprovalRequest, Decision, DecisionRecord
 from ..models.base import Outcome
 from ..models.messages import Message, Reference
 from ..models.results import ErrorInfo, StepResult
@@ -21,28 +22,32 @@ from ..models.steps import STEP_NAME, find_step
 from ..report import messages
 from ..settings import Settings
 from .clients import gitlab_client, messenger
-from .records import plan_text_files, rejected_by
+from .records import plan_text_files, read_request, read_resources, rejected_by, request_file
 from .runs import Asked, latest_run_id, open_run
 
 __all__ = ["Teller", "failed_result", "tell_stopped"]
 
 
 BOARD = "board"
+_REQUEST = "request:"
 LOOK = "Read the job's log, then retry the job."
 STEP = re.compile(STEP_NAME)
 
 
 class Teller:
-    """What one run tells. What Slack does not take now waits in outbox/, and goes out with the next thing told."""
+    """What one run tells. What Slack does not take now waits in outbox/, and goes out with the next thing told.
 
-    def __init__(self, settings: Settings, store: RunStore, run: Run) -> None:
+    `again` is for a folder that no later process sees: what the same call told before is looked for in Slack.
+    """
+
+    def __init__(self, settings: Settings, store: RunStore, run: Run, *, again: bool = False) -> None:
         self._settings = settings
         self._store = store
         self._run = run
         self._slack = messenger(settings, run.stack)
         environment = settings.environment
         credential = environment.slack_token.get_secret_value() or environment.slack_webhook.get_secret_value()
-        self._outbox = Outbox(store, credential)
+        self._outbox = Outbox(store, credential, f"{run.pipeline_url} {run.run_id}" if again else "")
         # A job that has no word in the channel leaves nothing there for one that has: that would be anybody's word.
         self._silent = self._slack is None and environment.in_ci
 
@@ -84,10 +89,20 @@ class Teller:
                 "Set SLACK_BOT_TOKEN and SLACK_CHANNEL, or SLACK_WEBHOOK_URL.",
             )
         self._renew(self._board())
-        key = f"request:{request.plan_sha256[:16]}:{request.created_at.isoformat()}"
+        key = _request_key(request)
+        # One that still waits goes out as well, and is nothing to answer by then.
+        for earlier in self._outbox.known:
+            if earlier.startswith(_REQUEST) and earlier != key:
+                self._outbox.add_update(earlier, messages.request_superseded(self._run.run_id))
         self._outbox.add(
             key,
-            messages.approval_request(request, self._texts(plan_text_files(self._store)), plan_url),
+            messages.approval_request(
+                request,
+                self._texts(plan_text_files(self._store)),
+                plan_url,
+                answered=self._settings.config.approval.slack is not None,
+                mentions=self._mentions(request),
+            ),
             BOARD,
             broadcast=True,
         )
@@ -98,6 +113,15 @@ class Teller:
             raise ChatError(f"the approval request reached nobody: {reason}", remedy)
         return delivery
 
+    def _mentions(self, request: ApprovalRequest) -> tuple[str, ...]:
+        """Slack's ids of those who may answer, and did not make the change."""
+        slack, who = self._settings.config.approval.slack, involved(request)
+        if slack is None or request.unasked:
+            return ()
+        return tuple(
+            member for member, login in slack.users.items() if named(login, request.approvers) and not who.part(login)
+        )
+
     def tell_decision(self, record: DecisionRecord) -> Delivery:
         """Reply with who decided what; a no is on the board as well."""
         if self._silent:
@@ -106,10 +130,38 @@ class Teller:
             self._renew(self._board())
         else:
             self._renew_known()
+        self._close_request(record)
         decided = ",".join(f"{item.user}@{item.at.isoformat()}" for item in record.decisions)
         key = f"decision:{record.plan_sha256[:16]}:{record.approved}:{decided}"
-        self._outbox.add(key, messages.decision(record), BOARD)
+        self._outbox.add(key, messages.decision(record), BOARD, broadcast=bool(record.broken_by))
         return self.deliver()
+
+    def tell_over(self, request: ApprovalRequest, how: str = "expired") -> Delivery:
+        """Let the request say that nobody can answer it any more."""
+        if self._silent:
+            return Delivery()
+        self._renew_request(request, how)
+        return self.deliver()
+
+    def _close_request(self, record: DecisionRecord) -> None:
+        """Once it is decided, or over: the request says so in its own place, and has no buttons any more."""
+        if not self._store.exists(request_file(self._store)):
+            return
+        request = read_request(self._store)
+        if request.plan_sha256 != record.plan_sha256:
+            return
+        if record.approved or record.rejected:
+            approved = "nobody need approve" if record.unasked else "approved"
+            self._renew_request(request, "rejected" if record.rejected else approved, record.decisions)
+        elif record.checked_at >= request.expires_at:
+            self._renew_request(request, "expired", record.decisions)
+
+    def _renew_request(self, request: ApprovalRequest, how: str, decisions: Iterable[Decision] = ()) -> None:
+        key = _request_key(request)
+        reference = self._outbox.references.get(key)
+        # What still waits is renewed once it is there; what a webhook posted can't be.
+        if key in self._outbox.known and (reference is None or reference.ts):
+            self._outbox.add_update(key, messages.request_closed(request, how, decisions))
 
     def tell_began(self, record: DecisionRecord) -> Delivery:
         """Reply that the approval is being used: Terraform begins to apply the plan."""
@@ -127,12 +179,13 @@ class Teller:
         self._renew(self._board(result))
         self._tell(self._store.results() if self._settings.environment.in_ci else ())
         key = f"failure:{result.step}:{result.started_at.isoformat()}"
-        self._outbox.add(key, messages.failure(self._run, result), BOARD, broadcast=True)
+        self._outbox.add(key, messages.failure(self._run, result, self._resources(result)), BOARD, broadcast=True)
         return self.deliver()
 
     def _tell(self, results: Iterable[StepResult]) -> None:
         for result in results:
-            message = messages.step_result(self._run, result, self._texts(self._uploads(result)))
+            texts, resources = self._texts(self._uploads(result)), self._resources(result)
+            message = messages.step_result(self._run, result, texts, resources)
             self._outbox.add(f"{result.step}:{result.started_at.isoformat()}", message, BOARD)
 
     def _renew(self, board: Message) -> None:
@@ -148,12 +201,26 @@ class Teller:
         told = messages.Told(rejected_by(self._store), stopped)
         return messages.status_board(self._run, self._store.results(), told)
 
+    def _resources(self, result: StepResult) -> tuple[dict[str, str], ...]:
+        step = find_step(self._settings.config.all_steps, result.step)
+        if not (step and step.applies and result.outcome.stops):
+            return ()
+        try:
+            return read_resources(self._store)
+        except InputError:
+            # It came to none of them, or can't be told how far: the result says why.
+            return ()
+
     def _uploads(self, result: StepResult) -> tuple[str, ...]:
         step = find_step(self._settings.config.all_steps, result.step)
         return tuple(self._store.file(result.step, name) for name in (step.uploads if step else ()))
 
     def _texts(self, paths: Iterable[str]) -> dict[str, str]:
         return {path: self._store.read_text(path) for path in paths if self._store.exists(path)}
+
+
+def _request_key(request: ApprovalRequest) -> str:
+    return f"{_REQUEST}{request.plan_sha256[:16]}:{request.created_at.isoformat()}"
 
 
 def failed_result(results: Iterable[StepResult]) -> StepResult | None:

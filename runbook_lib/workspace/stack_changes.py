@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..adapters.git import files_between, find_commit, read_tree
-from ..adapters.stack_files import FoundFiles, read_stack_files
+from ..adapters.stack_files import FoundFiles, StatePlace, read_stack_files
 from ..adapters.yaml_file import load_model
 from ..domain.stack_order import StackReads, carry_out_order, touched_stacks
 from ..errors import ConfigError, UsageError
@@ -18,15 +18,19 @@ from ..models.stacks import TouchedStack
 from ..repository import CONFIG_NAME
 from ..settings import Settings
 
-__all__ = ["StackChanges", "every_stack", "stacks_touched"]
+__all__ = ["StackChanges", "every_stack", "files_of_stack", "stacks_touched"]
 
 
 @dataclass(frozen=True)
 class StackChanges:
-    """The stacks to carry out, in their order, and the sentence that says what they were chosen by."""
+    """The stacks to carry out, in their order, and the sentence that says what they were chosen by.
+
+    `gone` are those that runbook.yml had before and has no more, by name or state: nothing destroys what they made.
+    """
 
     stacks: tuple[TouchedStack, ...]
     chosen_by: str
+    gone: tuple[str, ...] = ()
 
 
 def every_stack(settings: Settings, names: tuple[str, ...] = (), why: str = "asked for") -> StackChanges:
@@ -50,23 +54,38 @@ def stacks_touched(settings: Settings, base: str = "") -> StackChanges:
     if files is None:
         return every_stack(settings, why=f"as {named[:12]}, the commit before, is not in this clone")
     reads = _read(settings)
-    found = touched_stacks(reads, map(PurePosixPath, files), _described_otherwise(settings, named, files))
+    before = _config_of(settings, named) if CONFIG_NAME in files else settings.config
+    found = touched_stacks(reads, map(PurePosixPath, files), _described_otherwise(settings, before))
     stacks = carry_out_order(reads, found)
     plural = "" if len(files) == 1 else "s"
-    return StackChanges(
-        stacks, f"{len(stacks)} of {len(reads)} stacks, by {len(files)} file{plural} since {named[:12]}"
-    )
+    chosen_by = f"{len(stacks)} of {len(reads)} stacks, by {len(files)} file{plural} since {named[:12]}"
+    return StackChanges(stacks, chosen_by, _gone(before, settings.config) if before else ())
 
 
-def _described_otherwise(settings: Settings, base: str, files: tuple[str, ...]) -> Mapping[str, str]:
+def files_of_stack(settings: Settings, stack: str) -> StackReads:
+    """Which files a stack is made of."""
+    return _read(settings)[settings.stack_name(stack)]
+
+
+def _described_otherwise(settings: Settings, before: RunbookConfig | None) -> Mapping[str, str]:
     """The stacks of which runbook.yml says something else than it did; all where it is not known what it said."""
-    if CONFIG_NAME not in files:
-        return {}
-    before = _config_of(settings, base)
     now = settings.config.stacks
     if before is None:
         return dict.fromkeys(now, f"{CONFIG_NAME} can't be compared with what it was")
+    if before is settings.config:
+        return {}
     return {name: f"{CONFIG_NAME} says otherwise of it" for name in now if before.stacks.get(name) != now[name]}
+
+
+def _gone(before: RunbookConfig, now: RunbookConfig) -> tuple[str, ...]:
+    # Another name makes it no other stack, nor does another folder, as long as its state is the same one.
+    kept = set(map(_state_of, now.stacks.values()))
+    left = (name for name, stack in before.stacks.items() if name not in now.stacks and _state_of(stack) not in kept)
+    return tuple(sorted(left))
+
+
+def _state_of(stack: StackConfig) -> tuple[str, str]:
+    return (stack.state or os.path.normpath(stack.path), stack.workspace)
 
 
 def _config_of(settings: Settings, base: str) -> RunbookConfig | None:
@@ -98,17 +117,17 @@ def _after(name: str, found: Mapping[str, FoundFiles], stacks: Mapping[str, Stac
     return frozenset(
         other
         for other in others
-        for places in found[name].remote
-        if places and _is_state(places, found[other].own, stacks[name], stacks[other])
+        for place in found[name].remote
+        if place.names and _is_state(place, found[other].own, stacks[name], stacks[other])
     )
 
 
-def _is_state(places: frozenset[str], own: frozenset[str], reader: StackConfig, other: StackConfig) -> bool:
-    """Whether a state that is read at these places is the one that another stack keeps."""
-    if other.state and any(place.rstrip("/").endswith(f"/terraform/state/{other.state}") for place in places):
+def _is_state(place: StatePlace, own: StatePlace, reader: StackConfig, other: StackConfig) -> bool:
+    """Whether a state that is read at this place is the one that another stack keeps."""
+    if other.state and any(name.rstrip("/").endswith(f"/terraform/state/{other.state}") for name in place.names):
         return True
-    if own and (own <= places or places <= own):
+    if own.may_be(place):
         return True
     # A local state lies in the other's folder.
-    folders = {os.path.dirname(os.path.normpath(f"{reader.path}/{place}")) for place in places}  # noqa: PTH120 - no such file here
+    folders = {os.path.dirname(os.path.normpath(f"{reader.path}/{name}")) for name in place.names}  # noqa: PTH120 - no such file here
     return os.path.normpath(other.path) in folders

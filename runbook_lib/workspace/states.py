@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..adapters.gitlab_data import HeldLock
@@ -30,7 +29,6 @@ __all__ = [
     "learn",
     "learn_state",
     "lock_of",
-    "push",
     "read_state",
     "unlock",
 ]
@@ -161,11 +159,3 @@ def unlock(settings: Settings, stack: str, lock_id: str) -> None:
     elif not client.unlock_state(state, lock_id):
         remedy = f"Ask who holds it now: `runbook state unlock --stack {stack}` says so before it does anything."
         raise StateLockedError(f"the state {state} is locked by another lock than {lock_id}", remedy)
-
-
-def push(settings: Settings, stack: str, file: Path) -> None:
-    """Upload a state that Terraform could not."""
-    terraform = terraform_client(settings, stack)
-    ensure_initialised(terraform)
-    with holder_named(settings, stack):
-        terraform.state_push(file)
