@@ -26,9 +26,23 @@ def approve(
     run: RunId,
     reason: Annotated[str, typer.Option(help="Why; kept with the decision.")] = "",
     digest: Annotated[str, typer.Option(help="The plan's digest, or its beginning, as the request shows it.")] = "",
+    break_glass: Annotated[
+        bool, typer.Option("--break-glass", help="Alone, in an emergency: two others review it afterwards.")
+    ] = False,
 ) -> None:
-    """Approve the run's plan, as the user that GITLAB_TOKEN belongs to."""
-    _record(run, digest, (True, reason))
+    """Approve the run's plan, as the user that GITLAB_TOKEN belongs to.
+
+    With --break-glass and a reason, whom approval.break_glass names may approve alone: the channel hears of it, and an
+    issue stays open until two other approvers have looked at it (`runbook review RUN`).
+    """
+    from ..settings import Settings
+    from ..workspace.decisions import answer_alone, answer_request
+
+    settings, answer = Settings.load(), (True, reason)
+    _say(
+        run,
+        answer_alone(settings, run, digest, reason) if break_glass else answer_request(settings, run, digest, answer),
+    )
 
 
 def reject(
@@ -48,13 +62,6 @@ def reject(
     if decision is None and not reason.strip():
         raise UsageError("the reason is empty", "Say why, for who asked and for who reads the evidence.")
     _say(run, decision or answer_request(settings, run, digest, (False, reason)))
-
-
-def _record(run: str, digest: str, answer: tuple[bool, str]) -> None:
-    from ..settings import Settings
-    from ..workspace.decisions import answer_request
-
-    _say(run, answer_request(Settings.load(), run, digest, answer))
 
 
 def _say(run: str, decision: Decision) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -19,7 +19,7 @@ from ..models.compliance import ComparedWith, ComplianceReport, Scope
 from ..models.config import ComplianceConfig
 from ..packaged import packaged
 from ..repository import find_repository
-from .inputs import read_bounded
+from .inputs import Mask, read_bounded, read_whole_plan
 
 if TYPE_CHECKING:
     from ..domain.rules import RuleChanges
@@ -41,6 +41,12 @@ class Format(StrEnum):
     CODEQUALITY = "codequality"
     MARKDOWN = "markdown"
     TEXT = "text"
+
+
+_KINDS: Final = {
+    **dict.fromkeys((Format.JSON, Format.SARIF, Format.CODEQUALITY), "json"),
+    Format.JUNIT: "xml",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -80,8 +86,8 @@ def _check(  # noqa: PLR0913, PLR0917 - a command has as many parameters as opti
         answer, passed = run_policy_tests(files)
         sys.stdout.write(answer)
         raise typer.Exit(0 if passed else 1)
-    report = _judge(files, Request(plan, hcl, scope, tuple(sarif or ()), stacks, every))
-    _write(report, str(form), output)
+    report, mask = _judge(files, Request(plan, hcl, scope, tuple(sarif or ()), stacks, every))
+    _write(report, form, output, mask)
     if report.outcome.stops:
         raise typer.Exit(1)
 
@@ -116,11 +122,15 @@ def _policy_files(policies: Path | None, waivers: Path | None) -> tuple[PolicyFi
     if policies:
         # Waivers go with the policies that they are of.
         beside = policies / "waivers.yml"
+        # So do those that are enabled.
+        if found.policies.resolve() != policies.resolve():
+            found = replace(found, config=found.config.model_copy(update={"enable": ()}))
         found = replace(found, policies=policies, waivers=beside if beside.is_file() else None)
     return (replace(found, waivers=waivers) if waivers else found), stacks
 
 
-def _judge(files: PolicyFiles, request: Request) -> ComplianceReport:
+def _judge(files: PolicyFiles, request: Request) -> tuple[ComplianceReport, Mask]:
+    """The report, and what masks all that the plan calls sensitive."""
     from ..workspace.policy_gate import PolicyGate
 
     if request.every and (request.plan or request.hcl):
@@ -128,17 +138,25 @@ def _judge(files: PolicyFiles, request: Request) -> ComplianceReport:
     if request.plan is None and request.hcl is None and not request.every:
         raise UsageError("there is nothing to check", "Give --plan FILE, --hcl DIR or --all.")
     gate = PolicyGate.open(files, datetime.now(UTC).date())
-    report = _judge_all(gate, request) if request.every else _judge_one(gate, request)
+    mask = Mask()
+    if request.every:
+        report = _judge_all(gate, request)
+    elif request.plan is None:
+        report = _judge_one(gate, _read_folder(request.hcl or Path()), request)
+    else:
+        from ..domain.rules import rules_from_plan
+
+        plan, mask = read_whole_plan(read_bounded(request.plan))
+        report = _judge_one(gate, rules_from_plan(plan), request)
     if request.plan is None:
         compared = ComparedWith(problem="files are judged as they are", everything=True)
         report = report.model_copy(update={"compared_with": compared})
     for path in request.sarif:
         report = gate.with_scanner(report, read_bounded(path), str(path))
-    return report
+    return report, mask
 
 
-def _judge_one(gate: PolicyGate, request: Request) -> ComplianceReport:
-    changes = _read_plan(request.plan) if request.plan else _read_folder(request.hcl or Path())
+def _judge_one(gate: PolicyGate, changes: RuleChanges, request: Request) -> ComplianceReport:
     # Without a runbook.yml it is asked in the folder where the plan was made.
     folders = (request.hcl,) if request.hcl else request.stacks or (Path.cwd(),)
     return gate.judge(changes, request.scope, folders, early=request.plan is None)
@@ -149,15 +167,6 @@ def _judge_all(gate: PolicyGate, request: Request) -> ComplianceReport:
 
     repository = find_repository()
     return judge_all(gate, repository.root, repository.load(), request.scope)
-
-
-def _read_plan(path: Path) -> RuleChanges:
-    from ..domain.plan import parse_plan, refuse_incomplete
-    from ..domain.rules import rules_from_plan
-    from ..domain.strict_json import read_json
-
-    # Read here, so that nothing holds the bytes any more when their text is parsed: the most memory there ever is.
-    return rules_from_plan(refuse_incomplete(parse_plan(read_json(read_bounded(path), "the plan"))))
 
 
 def _read_folder(folder: Path) -> RuleChanges:
@@ -184,11 +193,11 @@ def _product(folder: Path) -> str:
     return product_named(Settings.load().terraform_binary, os.environ)
 
 
-def _write(report: ComplianceReport, form: str, output: Path | None) -> None:
+def _write(report: ComplianceReport, form: Format, output: Path | None, mask: Mask) -> None:
     """Write the answer to stdout, or to a file whole or not at all."""
     from ..report.formats import render
 
-    text = render(report, form)
+    text = mask(render(report, str(form)), _KINDS.get(form, ""))
     if output is None:
         sys.stdout.write(text)
         return

@@ -38,6 +38,7 @@ class Story:
     run_id: str = field(default_factory=lambda: f"demo-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}")
     seconds: float = 0.0
     folder: Path | None = None  # the lab's; beside the repository if none is named
+    before_approval: Callable[[], object] = lambda: None  # while the request waits for its answer
     _lines: list[str] = field(default_factory=list)
 
     def play(self) -> int:
@@ -57,6 +58,7 @@ class Story:
         self.tell(f"demo: {before}")
         repository = Repository(self.settings, lab)
         pipeline = DemoRunner(lab, self._run_dir, reject=self.broken is Break.APPROVAL, tell=self.tell)
+        pipeline.before_approval = self.before_approval
         environment = repository.environment(pipeline.begin(repository.commit_change(self.broken)))
         environment["RUNBOOK_SIGNING_KEY"] = str(self._signing_key(lab))
         with pipeline:

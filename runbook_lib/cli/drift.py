@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,19 +10,13 @@ import typer
 from ..errors import AdapterError, RunbookError, UsageError
 from ..models.base import Outcome
 from ..models.steps import DRIFT
+from .inputs import Format
 
 if TYPE_CHECKING:
     from ..models.drift import DriftNews
     from ..settings import Settings
 
 __all__ = ["register"]
-
-
-class Format(StrEnum):
-    """How the answer is written."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +35,7 @@ def drift(
     Exit status 1: something differs. 3: a stack could not be verified, or what was found could not be told.
     """
     from ..settings import Settings
+    from .all_stacks import apart
 
     settings = Settings.load()
     names = [settings.stack_name(name) for name in stacks or settings.config.stacks]
@@ -50,7 +44,8 @@ def drift(
         raise UsageError("every stack leaves verification out", "Take it out of `without` in runbook.yml.")
     found, failed = [], False
     for name in watched:
-        news, told = _look(settings, name)
+        with apart():
+            news, told = _look(settings, name)
         found.append(news)
         failed = failed or not told or news.outcome is Outcome.ERRORED
         if form is Format.TEXT:

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .inputs import Format
+
 if TYPE_CHECKING:
     from ..models.evidence import EvidenceReport
     from ..settings import Settings
 
-__all__ = ["register"]
+__all__ = ["register", "settings_here"]
 
 
 RunFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The run folder, as outputs/<run_id>.")]
-
-
-class Format(StrEnum):
-    """How the answer is written."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +28,8 @@ def register(app: typer.Typer) -> None:
     group.command("sign")(_sign)
     group.command("index")(_index)
     group.command("key")(_key)
+    group.command("export")(_export)
+    group.command("prune")(_prune)
     app.add_typer(group, name="evidence")
 
 
@@ -42,19 +38,21 @@ def _verify(
     key: Annotated[Path | None, typer.Option(help="The public key (PEM) that must have signed it.")] = None,
     form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.TEXT,
 ) -> None:
-    """Say whether a run folder is intact, who signed it, and whether what it says is consistent.
+    """Say whether a run folder, or an archive of one, is intact, who signed it, and whether what it says is consistent.
 
     Without --key the key counts that runbook.yml pins (evidence.key).
     """
-    from ..runner.evidence import prove_folder
+    from ..runner.archive import prove_archive
+    from ..runner.evidence import Expected
 
-    report = prove_folder(run_dir, key, _settings())
+    report = prove_archive(run_dir, Expected.of(key, settings_here()))
     sys.stdout.write(report.model_dump_json(indent=2) + "\n" if form is Format.JSON else _text(report))
     if not report.valid:
         raise typer.Exit(1)
 
 
-def _settings() -> Settings | None:
+def settings_here() -> Settings | None:
+    """The settings of the repository of the working folder; None outside of any."""
     from ..errors import ConfigError
     from ..repository import find_repository
     from ..settings import Settings
@@ -93,6 +91,53 @@ def _index(run_dir: RunFolder) -> None:
                 written.append(notebook.with_suffix(".html"))
         pages.finish()
     sys.stdout.writelines(f"{path}\n" for path in (*written, write_index(store)))
+
+
+def _export(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its folder.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The archive; RUN.evidence.zip without.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="The public key (PEM) that must have signed it.")] = None,
+    outputs: Annotated[Path | None, typer.Option(help="The folder that holds the run folders.")] = None,
+) -> None:
+    """Write one archive for an auditor: run folder, public key, policies, and a page that says how to verify."""
+    from ..runner.archive import export_run
+    from ..runner.evidence import Expected
+
+    settings = settings_here()
+    folder = Path(run) if "/" in run else (outputs or (settings.outputs if settings else Path("outputs"))) / run
+    target = output or Path(f"{folder.resolve().name}.evidence.zip")
+    report = export_run(folder, target, Expected.of(key, settings))
+    sys.stdout.write(f"{target}\n")
+    word = "proven" if report.proven else "intact, not proven: give --key, or pin one in runbook.yml"
+    sys.stderr.write(f"{report.files} files, {word}. The plan in it can hold secrets.\n")
+
+
+def _prune(
+    outputs: Annotated[Path | None, typer.Option(help="The folder that holds the run folders.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run/--no-dry-run", help="Only say what would go; so without either.")
+    ] = True,
+) -> None:
+    """Remove run folders whose term in runbook.yml (evidence.retention) is over.
+
+    Never the last proof of an exposure that is open.
+    """
+    from ..runner.retention import judge_terms, remove_runs
+    from ..settings import Settings
+
+    settings = Settings.load()
+    folder = outputs or settings.outputs
+    found = judge_terms(folder, settings)
+    for kept in found.kept:
+        sys.stderr.write(f"kept {kept.run.run_id}: {kept.why}\n")
+    if dry_run:
+        sys.stdout.writelines(f"would remove {run.run_id}\n" for run in found.go)
+        sys.stderr.write(f"{len(found.go)} would go. Nothing was removed: --no-dry-run does.\n")
+        return
+    for run in remove_runs(folder, settings, found):
+        sys.stdout.write(f"removed {run.run_id}\n")
 
 
 def _key(

@@ -26,22 +26,29 @@ def register(app: typer.Typer) -> None:
 
 def _exposure(
     plan: Annotated[Path, typer.Option(help="A plan as `terraform show -json` writes it; - for stdin.")],
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask AWS who is in the groups, and what else lets them be reached.")
+    ] = False,
     form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.TABLE,
 ) -> None:
     """Say who can newly reach what through a plan, and who no longer can."""
     from ..domain.exposure import exposure
     from ..domain.group_names import group_names
-    from ..domain.plan import parse_plan, refuse_incomplete
+    from ..domain.network import networks_from_plan
     from ..domain.rules import rules_from_plan
-    from .inputs import read_bytes
+    from ..workspace.network import networks_of
+    from .inputs import read_bytes, read_whole_plan
 
-    parsed = refuse_incomplete(parse_plan(read_bytes(plan)))
+    parsed, mask = read_whole_plan(read_bytes(plan))
     rules = rules_from_plan(parsed)
-    found = exposure(rules.before, rules.after, group_names(parsed), rules.whole_groups)
+    networks, error = networks_of(parsed, rules) if live else (networks_from_plan(parsed, rules), None)
+    if error is not None:
+        raise error
+    found = exposure(rules.before, rules.after, group_names(parsed), rules.whole_groups, networks)
     if form is Format.JSON:
-        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+        sys.stdout.write(mask(found.model_dump_json(indent=2) + "\n", "json"))
         return
     from ..report import tables
 
     table = tables.exposure(found)
-    sys.stdout.write(f"{found.sentence}\n" + (f"\n{table.text()}\n" if table.rows else ""))
+    sys.stdout.write(mask(f"{found.sentence}\n" + (f"\n{table.text()}\n" if table.rows else "")))

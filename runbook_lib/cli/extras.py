@@ -12,6 +12,7 @@ __all__ = ["missing_extra", "require"]
 _MODULES = {
     "lab": ("fastapi", "moto", "python_multipart", "uvicorn"),
     "desk": ("pandas", "jupyterlab"),
+    "listen": ("slack_bolt",),
 }
 
 

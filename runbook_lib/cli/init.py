@@ -135,12 +135,16 @@ def _check(root: Path, missing: Sequence[Draft]) -> None:
 
 
 def _to_do(root: Path, found: Sequence[Draft]) -> list[str]:
-    from ..workspace.pipeline_file import BESIDE
+    from ..workspace.pipeline_file import BESIDE, EACH, PIPELINE, to_be_reconciled
     from ..workspace.scaffold import ignored_locks, known_component
 
     lines = []
-    if any(draft.path == BESIDE for draft in found):
-        lines.append(f"There is a .gitlab-ci.yml already: add `include: [{{local: /{BESIDE}}}]` to it.")
+    written = {draft.path for draft in found}
+    if BESIDE in written:
+        theirs = (root / PIPELINE).read_text(encoding="utf-8", errors="replace")
+        if BESIDE not in theirs:
+            lines.append(f"There is a {PIPELINE} already: add `include: [{{local: /{BESIDE}}}]` to it.")
+        lines += to_be_reconciled(theirs, several=EACH in written)
     lines += [
         f"{line} ignores the provider lock file, which has to be committed: take it out."
         for line in ignored_locks(root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shlex
 import socket
 from pathlib import Path
@@ -17,7 +18,7 @@ from .extras import require
 if TYPE_CHECKING:
     from ..lab.addresses import LabAddresses
 
-__all__ = ["lab_folder", "register"]
+__all__ = ["ended_lab", "lab_folder", "register"]
 
 Folder = Annotated[
     Path | None,
@@ -97,6 +98,20 @@ def push(folder: Folder = None) -> None:
 
     sha = Repository.of_lab(_running(folder)).push()
     typer.echo(f"lab: GitLab has {sha[:12]}", err=True)
+
+
+def ended_lab() -> str:
+    """What to do if the lab that this shell was pointed at is no more; empty if it runs, or none is meant."""
+    from ..lab.statefile import find_lab
+
+    folder = os.environ.get("RUNBOOK_LAB_DIR", "")
+    if not folder:
+        return ""
+    lab = find_lab(Path(folder))
+    if lab and lab.gitlab_url == os.environ.get("CI_SERVER_URL", lab.gitlab_url):
+        return ""
+    enter = f'eval "$(runbook lab env --dir {shlex.quote(folder)})"'
+    return f"This shell is pointed at a lab that has ended: {'' if lab else 'runbook lab up, then '}{enter}"
 
 
 def _known(lab: LabAddresses, user: str) -> bool:

@@ -12,26 +12,33 @@ from typing import Annotated, NoReturn
 import typer
 
 from .. import __version__
-from ..errors import InterruptedRunError, RunbookError
+from ..errors import AdapterError, InterruptedRunError, RunbookError
 from . import (
     approve,
+    approve_same,
+    blame,
     check,
     demo,
     doctor,
     drift,
     evidence,
+    expiring,
     exposure,
+    history,
     init,
     lab,
+    listen,
     new,
     note,
     notify,
     params,
     pipeline,
+    review,
     run,
     services,
     state,
     unanswered,
+    undo,
     verify,
 )
 from .extras import missing_extra
@@ -53,12 +60,19 @@ for command in (
     check,
     exposure,
     approve,
+    approve_same,
+    review,
+    listen,
+    undo,
     verify,
     drift,
+    expiring,
     unanswered,
     services,
     state,
     evidence,
+    history,
+    blame,
     params,
     pipeline,
     new,
@@ -103,6 +117,8 @@ def main() -> NoReturn:
         status = _report(error, error.message, error.remedy, error.exit_status)
     except Exception as error:  # noqa: BLE001 - the last resort
         status = _report_other(error)
+    if status == AdapterError.exit_status and (advice := lab.ended_lab()):
+        typer.echo(f"hint: {advice}", err=True)
     # What is left goes with the process: to look through all of it once more takes Python a quarter of a second.
     gc.freeze()
     sys.exit(status)

@@ -12,6 +12,8 @@ import typer
 
 if TYPE_CHECKING:
     from ..models.stacks import TouchedStack
+    from ..settings import Settings
+    from ..workspace.stack_changes import StackChanges
 
 __all__ = ["register"]
 
@@ -23,6 +25,7 @@ class Strategy(StrEnum):
 
     MIRROR = "mirror"
     DEPEND = "depend"
+    NONE = "none"
 
 
 def register(app: typer.Typer) -> None:
@@ -40,8 +43,11 @@ def pipeline(  # noqa: PLR0913, PLR0917 - a command has as many parameters as op
         list[str] | None, typer.Option("--stack", help="A stack, touched or not; again for each.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All stacks, touched or not.")] = False,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="The stacks that hold rules whose end has come, to remove those alone.")
+    ] = False,
     strategy: Annotated[
-        Strategy, typer.Option(help="GitLab's trigger:strategy; mirror needs GitLab 18.2 or later.")
+        Strategy, typer.Option(help="GitLab's trigger:strategy; mirror needs GitLab 18.2, none waits for nothing.")
     ] = Strategy.MIRROR,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write it to a file.")] = None,
 ) -> None:
@@ -51,16 +57,50 @@ def pipeline(  # noqa: PLR0913, PLR0917 - a command has as many parameters as op
     from ..settings import Settings
     from ..workspace.stack_changes import every_stack, stacks_touched
 
-    if ((every or base) and stacks) or (every and base):
-        raise UsageError("--stack, --all and --base exclude each other", "Give one of them.")
+    if sum(map(bool, (every, base, stacks))) > 1 or (expired and (every or base)):
+        raise UsageError("--stack, --all, --expired and --base exclude each other", "Give one of them.")
     settings = Settings.load()
-    chosen = every_stack(settings, tuple(stacks or ())) if stacks or every else stacks_touched(settings, base)
-    text = _yaml(child_pipeline(chosen.stacks, include, strategy.value), chosen.chosen_by)
-    sys.stderr.write("\n".join([chosen.chosen_by, *_reasons(chosen.stacks)]) + "\n")
+    if expired:
+        chosen = _expired(settings, tuple(stacks or settings.config.stacks))
+    else:
+        chosen = every_stack(settings, tuple(stacks or ())) if stacks or every else stacks_touched(settings, base)
+    variables = {stack.name: _of_expired(settings, stack.name) for stack in chosen.stacks} if expired else {}
+    waits = "" if strategy is Strategy.NONE else strategy.value
+    text = _yaml(child_pipeline(chosen.stacks, include, waits, variables, chosen.gone), chosen.chosen_by)
+    sys.stderr.write("\n".join([chosen.chosen_by, *_reasons(chosen.stacks), *_warnings(chosen.gone)]) + "\n")
     if output is None:
         sys.stdout.write(text)
         return
     _write(output, text)
+
+
+def _expired(settings: Settings, names: tuple[str, ...]) -> StackChanges:
+    """The stacks whose state holds a rule that has expired; one that can't be read is told of, and left out."""
+    from ..errors import RunbookError
+    from ..workspace.endings import stack_has_expired
+    from ..workspace.stack_changes import StackChanges, every_stack
+    from .all_stacks import apart
+
+    found = []
+    for name in dict.fromkeys(map(settings.stack_name, names)):
+        try:
+            with apart():
+                over = stack_has_expired(settings, name)
+        except RunbookError as error:
+            typer.echo(f"warning: {name} is left out: {error.message}", err=True)
+            continue
+        found += [name] if over else []
+    why = "as rules in them have expired"
+    return every_stack(settings, tuple(found), why) if found else StackChanges((), f"no stack, {why}")
+
+
+def _of_expired(settings: Settings, stack: str) -> dict[str, str]:
+    """What makes a stack's pipeline remove what has expired alone, by itself where nobody need approve that."""
+    from ..models.steps import EXPIRED
+    from ..workspace.endings import frees_expired
+
+    free = frees_expired(settings.config.approval_of(stack), stack)
+    return {"RUNBOOK_KIND": EXPIRED, **({"RUNBOOK_APPLY": "automatic"} if free else {})}
 
 
 def _reasons(stacks: Iterable[TouchedStack]) -> Iterator[str]:
@@ -71,6 +111,11 @@ def _reasons(stacks: Iterable[TouchedStack]) -> Iterator[str]:
     for (why, after), names in same.items():
         shown = ", ".join(names[:NAMED]) + (f", … ({len(names)} stacks)" if len(names) > NAMED else "")
         yield f"  {shown}: {why}" + (f", after {', '.join(after)}" if after else "")
+
+
+def _warnings(gone: Iterable[str]) -> Iterator[str]:
+    for name in gone:
+        yield f"warning: {name} is no stack of runbook.yml any more: what it made stands, unless another has its state"
 
 
 def _yaml(document: object, said: str) -> str:

@@ -35,6 +35,8 @@ def _lines(policy: Policy, files: PolicyFiles) -> Iterator[str]:
     action = files.config.actions.get(policy.id, policy.action)
     yield f"{policy.id}: {policy.title}"
     yield f"Severity {severity}. Failed, it {_DOES[action]}; unknown, it {_DOES[policy.on_unknown]}."
+    if policy.optional and policy.id not in files.config.enable:
+        yield "It judges nothing here until compliance.enable in runbook.yml names it."
     if policy.description:
         yield ""
         yield from textwrap.wrap(policy.description.strip(), 110)

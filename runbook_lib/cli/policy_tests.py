@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 from ..adapters.hcl import read_hcl
@@ -41,7 +42,10 @@ def _examples(policies: tuple[Policy, ...]) -> Iterator[tuple[str, list[str]]]:
             yield f"{policy.id}: examples", ["the policy has no examples"]
             continue
         given = policy.examples
-        bad, good = (_verdicts(_acting(_from_text(text), given.action), policy) for text in (given.bad, given.good))
+        bad, good = (
+            _verdicts(_acting(_from_text(text), given.action), policy, today=given.today)
+            for text in (given.bad, given.good)
+        )
         yield f"{policy.id}: the bad example fails", [] if Verdict.FAILED in bad.values() else ["it does not fail"]
         yield f"{policy.id}: the good example passes", [f"{place} is {verdict}" for place, verdict in good.items()]
 
@@ -82,7 +86,7 @@ def _acting(changes: RuleChanges, action: str) -> RuleChanges:
 
 
 def _compare(changes: RuleChanges, policy: Policy, test: PolicyTest, expected: Expected) -> Iterator[str]:
-    found = _verdicts(changes, policy, Scope(test.scope))
+    found = _verdicts(changes, policy, Scope(test.scope), test.today)
     wanted = {**dict.fromkeys(expected.unknown, Verdict.UNKNOWN), **dict.fromkeys(expected.failed, Verdict.FAILED)}
     for address in sorted(found.keys() | wanted.keys()):
         is_, should = found.get(address, Verdict.PASSED), wanted.get(address, Verdict.PASSED)
@@ -90,11 +94,13 @@ def _compare(changes: RuleChanges, policy: Policy, test: PolicyTest, expected: E
             yield f"{policy.id} at {address}: {is_}, and should be {should}"
 
 
-def _verdicts(changes: RuleChanges, policy: Policy, scope: Scope = Scope.CHANGED) -> dict[str, Verdict]:
+def _verdicts(
+    changes: RuleChanges, policy: Policy, scope: Scope = Scope.CHANGED, today: date | None = None
+) -> dict[str, Verdict]:
     """The worst verdict at each address."""
     found: dict[str, Verdict] = {}
     try:
-        report = judge(changes, (policy,), options=JudgeOptions(scope=scope))
+        report = judge(changes, (policy,), options=JudgeOptions(scope=scope), today=today)
     except RunbookError as error:
         raise type(error)(f"{policy.id}: {error.message}", error.remedy) from error
     for finding in report.findings:

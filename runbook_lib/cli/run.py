@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
+    from ..runner.run import RunRequest
     from ..runner.sequence import Summary
+    from ..settings import Settings
 
-__all__ = ["register"]
+__all__ = ["carry_out", "register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,8 +33,7 @@ def run(  # noqa: PLR0913, PLR0917 - a command has as many parameters as options
     file: Annotated[Path | None, typer.Option("--parameters", "-f", help="A YAML file of parameters by step.")] = None,
 ) -> None:
     """Execute the notebooks in order; stop at the first that is blocked or fails."""
-    from ..runner.run import RunRequest, execute
-    from ..runner.sequence import summary_text
+    from ..runner.run import RunRequest
     from ..settings import Settings
 
     request = RunRequest(
@@ -45,7 +46,14 @@ def run(  # noqa: PLR0913, PLR0917 - a command has as many parameters as options
         assignments=tuple(parameters or ()),
         parameter_file=file,
     )
-    settings = Settings.load()
+    carry_out(request, Settings.load())
+
+
+def carry_out(request: RunRequest, settings: Settings) -> NoReturn:
+    """Carry a run out, and leave with its exit status."""
+    from ..runner.run import execute
+    from ..runner.sequence import summary_text
+
     summary = execute(request, settings)
     if summary.results:
         typer.echo(summary_text(summary))

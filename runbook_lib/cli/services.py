@@ -35,26 +35,48 @@ def _services(
     ] = None,
     stack: Annotated[str, typer.Option(help="The stack; runbook.yml's default_stack if it is not given.")] = "",
     shard: Annotated[str, typer.Option(help="I/N: the I-th of N parts of the tests.")] = "",
+    merge: Annotated[
+        list[Path] | None,
+        typer.Option(help="A shard's results.json, for each of them: nobody is asked, they become one."),
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.TABLE,
 ) -> None:
-    """Ask every member of the services' groups, from here."""
+    """Ask every service, from here; interrupted, it writes what is known so far."""
     from ..domain.services import parse_shard
+
+    if shard:
+        parse_shard(shard)  # a slip in the option is told before anybody is asked
+    before = _baseline(baseline) if baseline else None
+    found = _merged(merge) if merge else _ask(stack, shard, before, form)
+    sys.stdout.write(_render(found, form))
+    if found.outcome.stops:
+        raise typer.Exit(1)
+
+
+def _merged(paths: list[Path]) -> ServiceReport:
+    from ..domain.service_history import merge_reports
+    from ..workspace.service_history import read_reports
+
+    return merge_reports(read_reports(paths))
+
+
+def _ask(stack: str, shard: str, before: tuple[ServiceResult, ...] | None, form: Format) -> ServiceReport:
     from ..settings import Settings
     from ..steps.service_tests import ask_services, plan_tests
     from ..workspace.clients import enter_stack
     from .inputs import progress_on_stderr
 
-    if shard:
-        parse_shard(shard)  # a slip in the option is told before anybody is asked
-    before = _baseline(baseline) if baseline else None
     settings = Settings.load()
     stack = settings.stack_name(stack)
     enter_stack(settings, stack)
+    answer = sys.stdout
+
+    def interrupted(found: ServiceReport) -> None:
+        answer.write(_render(found, form))
+        answer.flush()
+
     with progress_on_stderr():
-        found = ask_services(settings, plan_tests(settings, stack, shard), before)
-    sys.stdout.write(_render(found, form))
-    if found.outcome.stops:
-        raise typer.Exit(1)
+        return ask_services(settings, plan_tests(settings, stack, shard), before, interrupted)
 
 
 def _baseline(path: Path) -> tuple[ServiceResult, ...]:
@@ -84,4 +106,6 @@ def _render(found: ServiceReport, form: Format) -> str:
 
     table = tables.services(found)
     rows = f"\n\n{table.text()}" if table.rows else ""
+    more = [f"not known from here: {name}: {reason}" for name, reason in found.unknowable.items()]
+    rows += "".join(f"\n{line}" for line in more)
     return f"{found.outcome.value.upper()}: {found.summary}{rows}\n"

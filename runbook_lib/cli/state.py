@@ -52,19 +52,31 @@ def push(
         Path, typer.Argument(metavar="FILE", help="errored.tfstate: a path, or one below the run folders.")
     ],
     stack: Stack = "",
+    over: Annotated[
+        int | None, typer.Option(min=0, help="The serial that it may replace, where that is not the noted one.")
+    ] = None,
     yes: Yes = False,
 ) -> None:
-    """Upload a state that Terraform could not: its errored.tfstate is the only copy of what it did."""
-    from ..workspace import states
+    """Upload a state that Terraform could not: its errored.tfstate is the only copy of what it did.
+
+    Refused for another lineage, for a serial that is not newer, and where another state came in between.
+    """
+    from ..workspace.state_push import check_push, push_state
 
     settings, stack = _enter(stack)
     found = next((path for path in (file, settings.outputs / file, settings.root / file) if path.is_file()), None)
     if found is None:
         raise UsageError(f"{file}: there is no such file", "Name the errored.tfstate that the apply step kept.")
     _refuse_living(settings, stack)
+    state = check_push(settings, stack, found.absolute(), over)
+    typer.echo(
+        f"{file} has serial {state.serial} and {state.resources} resources;"
+        f" the state of {stack} has serial {state.replaced_serial} and {state.replaced_resources}.",
+        err=True,
+    )
     _confirm(f"Make {file} the state of {stack}?", yes)
-    states.push(settings, stack, found.resolve())
-    typer.echo(f"{file} is the state of {stack} now. Go on with `runbook run --from plan --stack {stack}`.")
+    push_state(settings, stack, state)
+    typer.echo(f"{file} is the state of {stack} now. Go on with `runbook run --stack {stack}`: it plans what is left.")
 
 
 def _enter(stack: str) -> tuple[Settings, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ..models.exposure import Exposure, ExposureEntry
+from ..models.exposure import Exposure, ExposureEntry, ExposureSource
 from ..wording import INTERNET, NO_CHANGE, openings, party
 from .picture import INK, PALETTE, Picture, canvas, clip, finish
 
@@ -24,10 +24,16 @@ _BOX: Final = (2.75, 0.4)
 _LEFT, _RIGHT = 0.15, _WIDTH - 0.15 - _BOX[0]
 _LOOKS: Final = {
     "opens": (PALETTE["bad"], "solid", 2.4),
+    "idle": (PALETTE["bad"], "solid", 0.9),
     "closes": (PALETTE["quiet"], (0, (5, 3)), 1.6),
     "unknown": (PALETTE["warn"], (0, (1.2, 2.4)), 2.2),
 }
-_WORDS: Final = {"opens": "newly reaches", "closes": "no longer reaches", "unknown": "known only after apply"}
+_WORDS: Final = {
+    "opens": "newly reaches",
+    "idle": "let in, not reached",
+    "closes": "no longer reaches",
+    "unknown": "known only after apply",
+}
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,18 @@ class _Flow:
 
 
 def exposure(found: Exposure) -> Picture:
-    """One arrow for each pair of parties: what opens in red, what closes dashed, what is not known yet dotted."""
+    """One arrow for each pair of parties: what opens in red, what closes dashed, what is not known yet dotted.
+
+    The arrow is thin where nobody newly gets through what is opened.
+    """
+    opened, unknown = (
+        sorted(entries, key=lambda entry: entry.source_kind is not ExposureSource.INTERNET)
+        for entries in (found.opened, found.unknown)
+    )
     flows = [
-        *_flows("opens", found.opened),
-        *_flows("unknown", found.unknown),
+        *_flows("opens", [entry for entry in opened if entry.reachable.lets_through]),
+        *_flows("unknown", unknown),
+        *_flows("idle", [entry for entry in opened if not entry.reachable.lets_through]),
         *_flows("closes", found.closed),
     ]
     if not flows:

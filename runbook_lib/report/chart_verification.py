@@ -23,6 +23,7 @@ _HAVE: Final[dict[DifferenceKind, tuple[bool | None, ...]]] = {
     DifferenceKind.UNMANAGED: (False, False, True),
     DifferenceKind.STATE_ONLY: (False, True, None),
     DifferenceKind.REPOSITORY_ONLY: (True, False, False),
+    DifferenceKind.EXPIRED: (None, None, True),
 }
 _COLOURS: Final = {DifferenceKind.CHANGED: PALETTE["warn"]}
 

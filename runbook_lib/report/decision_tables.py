@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ..models.approval import ApprovalRequest, DecisionRecord
 from ..models.services import ServiceTest
-from ..wording import NO_CHANGE, rare_counts, risk_in_words, said_by
+from ..wording import NO_CHANGE, needed, rare_counts, risk_in_words, said_by
 from .records import FLAG, INTEGER, NUMBER, TEXT, TIME, Record, Schema, record
 from .table import Badge, Code, Table
 
-__all__ = ["applied", "decisions", "request", "service_tests"]
+__all__ = ["applied", "carried_out", "decisions", "request", "service_tests"]
 
-_ACTIONS: Final = {"create": "good", "update": "warn", "delete": "bad"}
+_ACTIONS: Final = {"create": "good", "update": "warn", "delete": "bad", "replace": "bad"}
+_STATUSES: Final = {"failed": "bad", "in hand": "error", "half done": "error", "not known": "error", "done": "good"}
 _REQUEST: Final[Schema] = {
     "run_id": TEXT,
     "stack": TEXT,
@@ -49,6 +51,7 @@ _DECISION: Final[Schema] = {
     "why_not": TEXT,
 }
 _APPLIED: Final[Schema] = {"action": TEXT, "address": TEXT, "seconds": NUMBER}
+_CARRIED_OUT: Final[Schema] = {"status": TEXT, "action": TEXT, "address": TEXT, "next": TEXT}
 _TEST: Final[Schema] = {
     "name": TEXT,
     "address": TEXT,
@@ -72,13 +75,15 @@ def request(asked: ApprovalRequest) -> Table:
         ("What becomes reachable", asked.exposure.sentence or NO_CHANGE),
         ("Risk", risk_in_words(asked.risk)),
         ("Changes", ", ".join(f"{count} {words}" for words, count in told.items())),
+        *(("For a time", sentence) for sentence in counts.temporary),
         *(("Does not hold", check) for check in counts.checks),
         ("Findings", str(len(asked.findings)) if asked.findings else "none"),
+        *(("Before this", sentence) for sentence in asked.earlier),
         *(("Judged by", sentence) for sentence in asked.governance),
         *(("Code that will run", sentence) for sentence in asked.code),
         ("Asked by", asked.requester),
         ("Written by", ", ".join([*asked.authors, *asked.unknown_authors]) or asked.author),
-        ("May approve", f"{asked.quorum} of {', '.join(asked.approvers)}"),
+        ("May approve", needed(asked)),
         ("Expires", until),
         ("Plan", Code(asked.plan_sha256)),
         ("State", Code(f"{asked.state_lineage} serial {asked.state_serial}")),
@@ -134,6 +139,20 @@ def applied(resources: Iterable[Mapping[str, Any]]) -> Table:
                  records=records, schema=_APPLIED)  # fmt: skip
 
 
+def carried_out(resources: Iterable[Mapping[str, str]]) -> Table:
+    """How far an apply came: what became of each resource that the plan changes, and what to do about it."""
+    records = [{column: item[column] for column in _CARRIED_OUT} for item in resources]
+    rows = [
+        (Badge(item["status"], _STATUSES.get(item["status"], "quiet")), Badge(item["action"], _ACTIONS[item["action"]]),
+         Code(item["address"]), item["next"])
+        for item in records
+    ]  # fmt: skip
+    counts = Counter(item["status"] for item in records)
+    caption = "How far it came: " + ", ".join(f"{count} {status}" for status, count in counts.items())
+    return Table(("Status", "Action", "Resource", "What to do"), rows, caption=caption if rows else "",
+                 empty="How far it came: nothing was to be changed.", records=records, schema=_CARRIED_OUT)  # fmt: skip
+
+
 def service_tests(tests: Iterable[ServiceTest]) -> Table:
     """What will be asked."""
     listed = tuple(tests)
@@ -142,12 +161,22 @@ def service_tests(tests: Iterable[ServiceTest]) -> Table:
             test.name,
             Code(f"{test.method} {test.url}"),
             test.member,
-            f"{test.status}",
+            _wanted(test),
             test.contains,
             f"{test.timeout:g} s",
         )
         for test in listed
     ]
     columns = ("Service", "Request", "Member", "Wanted status", "Wanted text", "Within")
-    records = [record(test, _TEST) for test in listed]
+    records = [record(test, _TEST, status=_one_status(test)) for test in listed]
     return Table(columns, rows, empty="Nobody can be asked.", records=records, schema=_TEST)
+
+
+def _wanted(test: ServiceTest) -> str:
+    if test.expect != "answer":
+        return test.expect
+    return str(test.status) if test.kind == "http" else ""
+
+
+def _one_status(test: ServiceTest) -> int | None:
+    return test.status if isinstance(test.status, int) and test.kind == "http" else None

@@ -19,6 +19,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 # An output of more lines of text, or of more letters, is folded.
 MOST_LINES = 400
+# What a cell that did well printed on its way is read by few: so many lines of it are shown at once.
+MOST_PROGRESS = 20
 LONGEST = 400_000
 RESET, PIECE = "\x1b[0m", 4_000
 # The richest form that can be shown without a script. A picture in SVG becomes an <img>, where its scripts do not run.
@@ -38,8 +40,9 @@ def notebook_html(notebook: str, title: str) -> str:
         if not isinstance(cell.get("execution_count"), int | None):
             # The template writes it as it is.
             cell.execution_count = None
+        done = (cell.metadata.get("papermill") or {}).get("status") == "completed"
         for output in cell.get("outputs", []):
-            _prepare(output)
+            _prepare(output, MOST_PROGRESS if done and output.output_type == "stream" else MOST_LINES)
     from nbconvert.exporters.templateexporter import TemplateExporter
 
     exporter = _exporter()
@@ -121,7 +124,7 @@ def _verdict(cells: list[Any]) -> dict[str, str] | None:
     return {"outcome": last["outcome"], "summary": str(last.get("summary", ""))}
 
 
-def _prepare(output: Any) -> None:
+def _prepare(output: Any, most: int) -> None:
     # Leaves what can be shown without a script, and adds as `shown` what the template asks of it.
     words = ""
     if "data" in output:
@@ -133,7 +136,7 @@ def _prepare(output: Any) -> None:
     data = output.get("data") or {"text/plain": output.get("text", "")}
     mime = next((mime for mime in PRIORITY if mime in data), "")
     wide = mime == "image/svg+xml" or "<table" in data.get(mime, "") or (mime == "text/markdown" and "|" in data[mime])
-    output.shown = {"words": words, "wide": wide, "long": _too_long(data.get(mime, ""), mime)}
+    output.shown = {"words": words, "wide": wide, "long": _too_long(data.get(mime, ""), mime, most)}
 
 
 def _size(metadata: Any, mime: str) -> dict[str, int]:
@@ -142,13 +145,15 @@ def _size(metadata: Any, mime: str) -> dict[str, int]:
     return {name: sizes[name] for name in ("width", "height") if type(sizes.get(name)) is int}
 
 
-def _too_long(text: str, mime: str) -> str:
+def _too_long(text: str, mime: str, most: int) -> str:
     # How long it is, if it is too long to scroll past.
-    lines = text.count("\n") + 1
-    if not mime.startswith("text/") or (len(text) <= LONGEST and (lines <= MOST_LINES or mime == "text/html")):
+    lines = text.rstrip("\n").count("\n") + 1
+    if not mime.startswith("text/") or (len(text) <= LONGEST and (lines <= most or mime == "text/html")):
         return ""
     size = f"{len(text) / 1e6:.1f} MB" if len(text) >= 1_000_000 else f"{len(text) / 1e3:.0f} kB"
-    return f"long output, {size}" if mime == "text/html" else f"long output: {lines:,} lines, {size}"
+    if mime == "text/html":
+        return f"long output, {size}"
+    return f"{'long output' if most == MOST_LINES else 'printed'}: {lines:,} lines, {size}"
 
 
 def _seconds(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from ..models.exposure import Exposure, ExposureEntry
 from ..models.findings import Action, Finding, Severity, Verdict
 from ..models.results import StepResult
 from ..models.run import Run
-from ..wording import effect, opening, party_in_full, said_by
+from ..wording import effect, needed, opening, party_in_full, reaches, risk_in_words, said_by
 from .html import TEMPLATES, page_style
 from .table import FEW
 
@@ -22,7 +22,10 @@ __all__ = ["IndexPage", "render_index"]
 
 @dataclass(frozen=True)
 class IndexPage:
-    """All that the page shows. Whatever a run has not come to is None or empty."""
+    """All that the page shows. Whatever a run has not come to is None or empty.
+
+    `resources` are what became of those that an apply, which did not carry all of them out, was to change.
+    """
 
     run: Run
     results: tuple[StepResult, ...] = ()
@@ -33,6 +36,7 @@ class IndexPage:
     files: tuple[ManifestFile, ...] = ()
     signed: bool = False
     pages: frozenset[str] = field(default_factory=frozenset)
+    resources: tuple[Mapping[str, str], ...] = ()
 
     @property
     def outcome(self) -> Outcome | None:
@@ -54,7 +58,8 @@ def render_index(page: IndexPage) -> str:
 
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"clock": _clock, "size": _size, "party": _party, "opening": opening, "said_by": said_by}
-    environment.filters |= {"colour": _colour, "does": _does}
+    environment.filters |= {"colour": _colour, "does": _does, "needed": needed, "tone": _tone}
+    environment.filters |= {"reaches": reaches, "risk": risk_in_words}
     by_step = {result.step: result for result in page.results}
     groups = _groups(page.findings)
     return environment.get_template("index.html.j2").render(
@@ -134,6 +139,10 @@ def _party(entry: ExposureEntry, end: str) -> str:
 
 def _does(finding: Finding) -> str:
     return effect(finding.action)
+
+
+def _tone(status: str) -> str:
+    return {"done": "passed", "not begun": "skipped", "failed": "blocked"}.get(status, "errored")
 
 
 def _colour(finding: Finding) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from ..models.services import ServiceReport
+from ..models.services import UNFINISHED, ServiceReport
 
 __all__ = ["services_junit"]
 
@@ -17,12 +17,20 @@ def services_junit(report: ServiceReport) -> str:
             suite, "testcase", classname=result.test.name, name=result.test.url, time=f"{result.seconds:.3f}"
         )
         if not result.passed:
-            ElementTree.SubElement(case, "failure", message=result.error).text = result.error
+            kind = "error" if result.cause in UNFINISHED else "failure"
+            ElementTree.SubElement(case, kind, message=_xml(result.error)).text = _xml(result.error)
     for name, reason in report.untested.items():
         case = ElementTree.SubElement(suite, "testcase", classname=name, name="nothing was asked", time="0")
         ElementTree.SubElement(case, "error", message=reason).text = reason
-    failures = sum(not result.passed for result in report.results)
+    for name, reason in report.unknowable.items():
+        case = ElementTree.SubElement(suite, "testcase", classname="of the change", name=name, time="0")
+        ElementTree.SubElement(case, "skipped", message=f"can't be known from here: {reason}")
     suite.set("tests", str(len(suite)))
-    suite.set("failures", str(failures))
-    suite.set("errors", str(len(report.untested)))
+    for name in ("failure", "error", "skipped"):
+        suite.set(f"{name}s" if name != "skipped" else name, str(len(suite.findall(f"testcase/{name}"))))
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _xml(text: str) -> str:
+    # A server's words may hold characters that XML has no way to write.
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text)

@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ConfigError
+from ..wording import printable
 from .records import Record, Schema
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Table:
         """Columns aligned by spaces, for a terminal; control characters are shown, not sent."""
         if not self.rows:
             return self.empty
-        lines = [list(self.columns), *([_visible(_text(cell)) for cell in row] for row in self.rows)]
+        lines = [list(self.columns), *([printable(_text(cell)) for cell in row] for row in self.rows)]
         widths = [max(len(line[index]) for line in lines) for index in range(len(self.columns))]
         ruler = ["─" * width for width in widths]
         shown = [lines[0], ruler, *lines[1:]]
@@ -121,12 +122,17 @@ class Table:
 
     def html(self) -> str:
         """A table with inline styles only, so that it survives every sanitiser and mail."""
-        caption = f'<div style="{_CAPTION}">{escape(self.caption)}</div>' if self.caption else ""
+        caption = f'<div style="{_CAPTION}">{escape(self._above)}</div>' if self._above else ""
         if not self.rows:
             return f'{caption}<div style="{_NOTE}">{escape(self.empty)}</div>'
         rows = self.rows[: self.limit]
         shown = self._folds(rows) if self.group_by and len(self.rows) > FEW else _html_table(self.columns, rows)
         return f"{caption}{shown}{self._more()}"
+
+    @property
+    def _above(self) -> str:
+        """The caption, unless all that there is says the same."""
+        return "" if not self.rows and self.caption == self.empty else self.caption
 
     def _folds(self, rows: Sequence[Sequence[object]]) -> str:
         at = [self.columns.index(name) for name in self.group_by]
@@ -146,7 +152,7 @@ class Table:
         return f'<div style="{_NOTE}">and {hidden} more rows</div>' if hidden > 0 else ""
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Mapping[str, Any]:
-        caption = f"{self.caption}\n" if self.caption else ""
+        caption = f"{self._above}\n" if self._above else ""
         return {"text/html": self.html(), "text/plain": caption + self.text()}
 
 
@@ -165,7 +171,7 @@ def _html_row(row: Iterable[object]) -> str:
 
 
 def _html(cell: object) -> str:
-    text = escape(_visible(_text(cell)))
+    text = escape(printable(_text(cell)))
     if isinstance(cell, Badge):
         ground = TONES.get(cell.tone, TONES["quiet"])
         style = f"background:{ground};color:#fff;border-radius:4px;padding:1px 7px;font-weight:600;white-space:nowrap"
@@ -179,11 +185,6 @@ def _text(cell: object) -> str:
     if cell is None:
         return ""
     return f"{cell:.2f}" if isinstance(cell, float) else str(cell)
-
-
-def _visible(text: str) -> str:
-    # An escape sequence in a description must not move the cursor of whoever reads the report.
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _safe(text: str) -> str:

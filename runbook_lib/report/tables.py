@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
-from ..models.exposure import Exposure
+from ..models.expiry import EXPIRES, is_temporary
+from ..models.exposure import Exposure, ExposureEntry, Reachable
 from ..models.findings import Action, Finding, Severity, Verdict
 from ..models.plan import Plan, ResourceChange
 from ..models.rules import Rule
-from ..models.services import ServiceReport, ServiceResult
+from ..models.services import UNFINISHED, ServiceReport, ServiceResult
 from ..models.verification import Difference, DifferenceKind, Verification
-from ..wording import NO_CHANGE, describe_rule, effect, opening, other_end, party_in_full
+from ..wording import FINAL, NO_CHANGE, describe_rule, effect, opening, other_end, party_in_full, reaches, until
 from .records import FLAG, INTEGER, NUMBER, TEXT, TIME, Record, Schema, ports_of, record
 from .table import Badge, Code, Table
 
@@ -49,6 +50,7 @@ _KINDS: Final = {
     DifferenceKind.STATE_ONLY: ("state only", "warn", "gone from the repository, not destroyed yet"),
     DifferenceKind.REPOSITORY_ONLY: ("repository only", "warn", "written, never applied"),
     DifferenceKind.DRIFTED: ("drifted", "bad", "Terraform wants to change it"),
+    DifferenceKind.EXPIRED: ("expired", "bad", "expired, still open"),
 }
 
 _CHECK: Final[Schema] = {"name": TEXT, "passed": FLAG, "found": TEXT, "remedy": TEXT}
@@ -75,6 +77,7 @@ _RULE: Final[Schema] = {
     "source": TEXT,
     "source_kind": TEXT,
     "description": TEXT,
+    "expires": TEXT,
     "address": TEXT,
 }
 _CHANGE: Final[Schema] = {
@@ -93,6 +96,8 @@ _EXPOSURE: Final[Schema] = {
     "target": TEXT,
     "target_kind": TEXT,
     **_PORTS,
+    "reachable": TEXT,
+    "why": TEXT,
 }
 _DIFFERENCE: Final[Schema] = {
     "kind": TEXT,
@@ -212,23 +217,26 @@ def rules(given: Iterable[Rule]) -> Table:
             opening(rule),
             Code(str(rule.group)),
             "" if rule.description is None else str(rule.description),
+            until(rule.expires),
             Code(rule.address),
         )
         for rule in listed
     ]
-    return Table(("Direction", "Other end", "Protocol and ports", "Group", "Description", "Resource"), rows,
+    columns = ("Direction", "Other end", "Protocol and ports", "Group", "Description", "Ends", "Resource")
+    return Table(columns, rows,
                  empty="No security-group rules.", records=[_rule_record(rule) for rule in listed],
                  schema=_RULE)  # fmt: skip
 
 
 def _rule_record(rule: Rule) -> Record:
-    # That there is no description is known; <NA> is for what is not.
-    return record(rule, _RULE, **ports_of(rule), description="" if rule.description is None else rule.description)
+    # That there is no description, or no end, is known; <NA> is for what is not.
+    absent = {name: "" for name in ("description", "expires") if getattr(rule, name) is None}
+    return record(rule, _RULE, **ports_of(rule), **absent)
 
 
 def plan_changes(plan: Plan) -> Table:
-    """What the plan does to each resource that it touches."""
-    touched = tuple(_touched(plan))
+    """What the plan does to each resource that it touches, what can't be taken back first."""
+    touched = sorted(_touched(plan), key=lambda one: one[0] not in FINAL)
     rows = [
         (Badge(action, _ACTIONS.get(action, "info")), Code(change.address), _moved(change))
         for action, change in touched
@@ -263,16 +271,22 @@ def exposure(found: Exposure) -> Table:
         ("unknown", found.unknown, "unknown", "warn"),
     )
     rows = [
-        (Badge(word, tone), party_in_full(entry.source, entry.source_kind), "→",
-         party_in_full(entry.target, entry.target_kind), opening(entry))
+        (*_badge(entry, word, tone), party_in_full(entry.source, entry.source_kind), "→",
+         party_in_full(entry.target, entry.target_kind), opening(entry), reaches(entry))
         for _, entries, word, tone in parts
         for entry in entries
     ]  # fmt: skip
     records = [
         record(entry, _EXPOSURE, **ports_of(entry), change=change) for change, entries, *_ in parts for entry in entries
     ]
-    return Table(("", "Who", "", "What", "On"), rows, caption=found.sentence, empty=NO_CHANGE,
+    return Table(("", "Who", "", "What", "On", "Reaches"), rows, caption=found.sentence, empty=NO_CHANGE,
                  records=records, schema=_EXPOSURE)  # fmt: skip
+
+
+def _badge(entry: ExposureEntry, word: str, tone: str) -> tuple[Badge]:
+    """Red is for what is reached, or may be: what nothing comes through stands back."""
+    idle = word == "opens" and entry.reachable.rank > Reachable.UNKNOWN.rank
+    return (Badge("not reached" if idle else word, "quiet" if idle else tone),)
 
 
 def differences(verification: Verification) -> Table:
@@ -331,7 +345,7 @@ def services(report: ServiceReport | Iterable[ServiceResult]) -> Table:
     ]
     rows += [
         (
-            Badge("passed", "good") if result.passed else Badge("failed", "bad"),
+            _verdict(result),
             result.test.name,
             Code(result.test.url),
             result.test.member,
@@ -345,6 +359,16 @@ def services(report: ServiceReport | Iterable[ServiceResult]) -> Table:
     columns = ("", "Service", "Asked", "Member", "Status", "Time", "Attempts", "What is wrong")
     records = [*(_untested_record(*each) for each in untested), *map(_service_record, ordered)]
     return Table(columns, rows, empty="No service test was carried out.", records=records, schema=_SERVICE)
+
+
+def _verdict(result: ServiceResult) -> Badge:
+    """How a test did, and where there is a baseline beside how it did before."""
+    if result.passed:
+        return Badge("repaired" if result.before == "failed" else "passed", "good")
+    if result.cause in UNFINISHED:
+        return Badge("unfinished", "warn")
+    said = {"passed": "regression", "failed": "still failing"}
+    return Badge(said.get(result.before, "failed"), "bad")
 
 
 def _service_record(result: ServiceResult) -> Record:
@@ -371,7 +395,10 @@ def _values(difference: Difference) -> str:
 
 
 def _moved(change: ResourceChange) -> str:
-    told = [f"moved from {_previous(change)}"] if _previous(change) else []
+    tags = (change.after or change.before or {}).get("tags_all")
+    end = tags.get(EXPIRES) if isinstance(tags, dict) else None
+    told = [until(end)] if is_temporary(end) else []
+    told += [f"moved from {_previous(change)}"] if _previous(change) else []
     told += ["imported"] if change.importing else []
     told += [f"left for a later plan: {change.deferred.replace('_', ' ')}"] if change.deferred else []
     return ", ".join(told)

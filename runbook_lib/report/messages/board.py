@@ -53,6 +53,8 @@ class _Board:
         self._stopped = next((result for result in self._ended if result.outcome.stops), told.stopped)
         self._rejected_by = told.rejected_by
         self._idle = bool(self._ended) and self._ended[-1].ends
+        # After the last step comes nothing more, also where it was the only one that was run.
+        self._over = self._idle or all(step.name in results for step in run.steps[-1:])
 
     def state(self) -> tuple[str, str]:
         """A sign, and the words beside it."""
@@ -61,7 +63,7 @@ class _Board:
         if self._stopped:
             step = self._run.title(self._stopped.step).lower()
             return SIGNS[self._stopped.outcome], f"{self._stopped.outcome.value} at {line(step, 60)}"
-        if self._idle or len(self._ended) == len(self._run.steps):
+        if self._over:
             warned = any(result.outcome is Outcome.WARNED for result in self._ended)
             return SIGNS[Outcome.WARNED if warned else Outcome.PASSED], "done, with warnings" if warned else "done"
         if self._waits():
@@ -75,7 +77,7 @@ class _Board:
         if result:
             took = duration(result.finished_at - result.started_at)
             return f"{SIGNS[result.outcome]} {title} {result.outcome.value}: {line(result.summary, 320)} ({took})"
-        if self._stopped or self._idle or self._rejected_by:
+        if self._stopped or self._over or self._rejected_by:
             return f":white_circle: {title} {'not needed' if self._idle else 'not run'}"
         if self._waits() and step == self._next():
             return f":lock: {title} waits for the decision"

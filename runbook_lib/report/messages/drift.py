@@ -9,7 +9,7 @@ from .blocks import Block, actions, bullets, compose, context, header, link_butt
 from .text import code, line, plural, prose
 from .words import SIGNS
 
-__all__ = ["drift_news"]
+__all__ = ["drift_news", "open_review"]
 
 MOST = 10
 
@@ -28,6 +28,12 @@ def drift_news(news: DriftNews) -> Message:
     head = header(f"{SIGNS[news.outcome]} {line(news.stack, 50)}: {title}")
     buttons = actions(link_button("Open the issue", news.issue), link_button("Open the pipeline", news.pipeline_url))
     return compose(f"{news.stack}: {title} (run {news.run_id})", [head, *body], buttons)
+
+
+def open_review(sentence: str, url: str) -> Message:
+    """That what one person approved alone still waits for others to look at it."""
+    body = [section(f":rotating_light: *A review is open*\n{prose(sentence)}")]
+    return compose(f"A review is open: {sentence} {url}", body, actions(link_button("Open the issue", url)))
 
 
 def _part(word: str, entries: tuple[object, ...]) -> list[Block]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...models.findings import Verdict
@@ -17,22 +17,33 @@ from .words import SIGNS, attached, blocking, finding_line, sorted_findings, wai
 __all__ = ["failure", "step_result"]
 
 MOST = 8
+NAMED = 5
 
 
-def step_result(run: Run, result: StepResult, texts: Mapping[str, str] | None = None) -> Message:
-    """What one step found. `texts` are long texts by path, to be uploaded beside the message."""
+def step_result(
+    run: Run,
+    result: StepResult,
+    texts: Mapping[str, str] | None = None,
+    resources: Sequence[Mapping[str, str]] = (),
+) -> Message:
+    """What one step found. `texts` are long texts by path, to be uploaded beside the message.
+
+    `resources` are what became of those that an apply was to change.
+    """
     took = duration(result.finished_at - result.started_at)
     title = f"{SIGNS[result.outcome]} *{line(run.title(result.step), 60)} {result.outcome.value}*"
-    body = [section(f"{title}\n{prose(result.summary)}"), *_reasons(result), *_findings(result)]
+    body = [section(f"{title}\n{prose(result.summary)}"), *_reasons(result), *_carried_out(result, resources)]
+    body += _findings(result)
     small = context(f"Took {took}", *_measures(result.metrics, result.summary))
     return compose(_plain(run, result), body, [small], attached(texts))
 
 
-def failure(run: Run, result: StepResult) -> Message:
-    """That the run stopped: what failed, why, what to do, and where to look."""
+def failure(run: Run, result: StepResult, resources: Sequence[Mapping[str, str]] = ()) -> Message:
+    """That the run stopped: what failed, why, what to do, how far an apply came, and where to look."""
     step = line(run.title(result.step).lower(), 60)
     title = f"{SIGNS[result.outcome]} {line(run.stack, 50)}: {step} {result.outcome.value}"
-    body = [header(title), section(f"*What happened*\n{prose(result.summary)}"), *_reasons(result), *_findings(result)]
+    body = [header(title), section(f"*What happened*\n{prose(result.summary)}"), *_reasons(result)]
+    body += [*_carried_out(result, resources), *_findings(result)]
     tail = [*actions(link_button("Open the pipeline", run.pipeline_url, "danger")), context(*run_line(run))]
     return compose(_plain(run, result), body, tail)
 
@@ -49,6 +60,23 @@ def _reasons(result: StepResult) -> list[Block]:
     if error.remedy:
         blocks.append(section(f"*What to do*\n{prose(error.remedy)}"))
     return blocks
+
+
+def _carried_out(result: StepResult, resources: Sequence[Mapping[str, str]]) -> list[Block]:
+    if not (resources and result.outcome.stops):
+        return []
+    # What needs a look comes first, and what to do is said once for all that are alike.
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for one in resources:
+        named = f"{code(one.get('address', ''))} ({line(one.get('action', ''), 20)})"
+        kinds.setdefault((one.get("status", ""), one.get("next", "")), []).append(named)
+    return [section(f"*How far it came*\n{bullets([_kind(*kind, named) for kind, named in kinds.items()], MOST)}")]
+
+
+def _kind(status: str, what_to_do: str, named: Sequence[str]) -> str:
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    todo = f"\n      {line(what_to_do)}" if what_to_do else ""
+    return f"• {len(named)} {line(status, 20)}: {', '.join(named[:NAMED])}{more}{todo}"
 
 
 def _findings(result: StepResult) -> list[Block]:

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["clean", "clip", "code", "duration", "line", "moment", "plural", "prose", "signless"]
+__all__ = ["clean", "clip", "code", "duration", "line", "moment", "plural", "prose", "signless", "spoken"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 # What is not seen and yet is there: format and direction signs, fillers, joiners, variation selectors, tags.
@@ -23,6 +23,12 @@ _PICTURE = re.compile(
 )
 # `:lock:`; a piece of an IPv6 address is none.
 _CODE = re.compile(r":(?=(?![0-9a-f]{1,4}:)[a-z0-9_+'-]{1,100}:)", re.IGNORECASE)
+# What begins and what ends bold, italic or struck text in Slack, and the sign that stands for it where it would.
+_OPENS = {
+    mark: re.compile(rf"(?<!\w)(?<!{re.escape(mark)}){re.escape(mark)}+(?=[^\s{re.escape(mark)}])") for mark in "*_~"
+}
+_CLOSES = {mark: re.compile(rf"(?<=[^\s]){re.escape(mark)}(?!\w)") for mark in "*_~"}
+_LOOKS_LIKE = {"*": "\u2217", "_": "\uff3f", "~": "\u223c"}
 # An entity, or a time of ours, that the cut has left without its end.
 _PARTIAL = re.compile(r"(?:&[a-z]{0,4}|<[^>]*)$")
 
@@ -46,13 +52,31 @@ def signless(text: str) -> str:
     return _CODE.sub(": ", _PICTURE.sub(_named, text))
 
 
+def _unstyled(text: str) -> str:
+    return "\n".join(_unstyled_line(each) for each in text.split("\n"))
+
+
+def _unstyled_line(text: str) -> str:
+    for mark, opens in _OPENS.items():
+        begin = opens.search(text)
+        if begin is not None and _CLOSES[mark].search(text, begin.end()):
+            text = opens.sub(lambda found: _LOOKS_LIKE[found[0][0]] * len(found[0]), text)
+    return text
+
+
 def _named(match: re.Match[str]) -> str:
     return f"[{unicodedata.name(match[0], 'picture').lower()}]"
 
 
+def spoken(text: str, limit: int) -> str:
+    """Plain text on one line, for a screen reader: at most `limit` characters once Slack's own signs are escaped."""
+    escaped = html.escape(" ".join(signless(clean(text)).split()), quote=False)
+    return html.unescape(clip(escaped, limit))
+
+
 def prose(text: str, limit: int = 1_500) -> str:
-    """A text of several lines, with nothing in it that Slack reads as a mention or a link, or draws as a sign."""
-    return clip(html.escape(signless(clean(text)).strip(), quote=False), limit)
+    """A text of several lines, with nothing in it that Slack takes for a mention, a link, a sign or bold."""
+    return clip(html.escape(_unstyled(signless(clean(text))).strip(), quote=False), limit)
 
 
 def line(text: str, limit: int = 300) -> str:

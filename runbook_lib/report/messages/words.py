@@ -9,7 +9,7 @@ from ...models.findings import Action, Finding, Severity, Verdict
 from ...models.messages import MessageFile
 from .text import clean, code, line
 
-__all__ = ["SIGNS", "attached", "blocking", "finding_line", "sorted_findings", "waiver_line"]
+__all__ = ["SIGNS", "attached", "blocking", "finding_line", "merged_findings", "sorted_findings", "waiver_line"]
 
 SIGNS = {
     Outcome.PASSED: ":white_check_mark:",
@@ -33,15 +33,28 @@ def blocking(finding: Finding) -> bool:
 
 
 def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """What a reader must see first: blocking ones, then by severity."""
+    """What a reader must see first: what failed before what can't be told, blocking ones first, then by severity."""
     severities = list(Severity)
-    return sorted(findings, key=lambda f: (not blocking(f), severities.index(f.severity), f.policy, f.address))
+
+    def order(f: Finding) -> tuple[bool, bool, int, str, str]:
+        return f.verdict is Verdict.UNKNOWN, not blocking(f), severities.index(f.severity), f.policy, f.address
+
+    return sorted(findings, key=order)
 
 
-def finding_line(finding: Finding) -> str:
-    """One finding on one line, with its remedy."""
+def merged_findings(findings: Iterable[Finding]) -> list[tuple[Finding, int]]:
+    """The first of all that say the same of different places, with their number; in the order of `sorted_findings`."""
+    found: dict[tuple[object, ...], list[Finding]] = {}
+    for f in sorted_findings(findings):
+        found.setdefault((f.policy, f.verdict, f.action, f.severity, f.message.replace(f.address, "")), []).append(f)
+    return [(same[0], len(same)) for same in found.values()]
+
+
+def finding_line(finding: Finding, many: int = 1) -> str:
+    """One finding on one line, with its remedy, and in how many places it is."""
     unsure = " (can't be told before apply)" if finding.verdict is Verdict.UNKNOWN else ""
     where = f" in {code(finding.address)}" if finding.address else ""
+    where += f" and {many - 1} more" if many > 1 else ""
     remedy = f" _{line(finding.remedy, 200)}_" if finding.remedy else ""
     head = f"{_FINDING_SIGNS[finding.action]} *{finding.severity.value}* {code(finding.policy, 80)}{where}"
     return f"{head}: {line(finding.message, 250)}{unsure}{remedy}"
