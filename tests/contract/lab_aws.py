@@ -24,6 +24,9 @@ class Front:
 
     address: str
     group: str
+    subnet: str = ""
+    table: str = ""
+    vpc: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class LabAws:
     def front(self) -> Front:
         vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         subnet = self.ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+        gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        self.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+        table = self.ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+        self.ec2.create_route(RouteTableId=table, DestinationCidrBlock=WORLD, GatewayId=gateway)
+        self.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
         group = self.ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc)["GroupId"]
         ran = self.ec2.run_instances(
             ImageId=self.image,
@@ -47,7 +55,7 @@ class LabAws:
         )
         eip = self.ec2.allocate_address(Domain="vpc")
         self.ec2.associate_address(AllocationId=eip["AllocationId"], InstanceId=ran["Instances"][0]["InstanceId"])
-        return Front(eip["PublicIp"], group)
+        return Front(eip["PublicIp"], group, subnet, table, vpc)
 
     def allow(self, group: str, protocol: str, port: int, **source: Any) -> str:
         permission = {"IpProtocol": protocol, "FromPort": port, "ToPort": port, **source}

@@ -16,6 +16,7 @@ from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource
 from runbook_lib.models.findings import Action, Finding, Severity, Source, Verdict, WaiverReference
 from runbook_lib.models.plan import PlanSummary
 from runbook_lib.models.results import ErrorInfo, StepResult
+from runbook_lib.models.risk import Risk, RiskLevel, RiskReason
 from runbook_lib.models.run import Run
 from runbook_lib.models.steps import BUILT_IN
 from runbook_lib.report import charts, tables
@@ -55,6 +56,7 @@ def entry(say: Text = plain, number: int = 0) -> ExposureEntry:
     return ExposureEntry(
         source=f"198.51.100.{number} {say('source')}", source_kind=ExposureSource.INTERNET, target=say("target"),
         target_kind="group", protocol=say("protocol") if say is not plain else "tcp", from_port=80, to_port=80,
+        why=say("why nobody knows whether it is reached"),
     )  # fmt: skip
 
 
@@ -73,6 +75,7 @@ def index_page(say: Text = plain, findings: int = 8) -> IndexPage:
         state_serial=1, policy_sha256="p", summary=PlanSummary(create=1), exposure=Exposure(), requester="riley",
         approvers=(say("approver"), "sam"), created_at=NOW, expires_at=NOW, code=(say("code"),),
         governance=(say("governance"),),
+        risk=Risk(level=RiskLevel.HIGH, reasons=(RiskReason(level=RiskLevel.HIGH, text=say("why it is risky")),)),
     )  # fmt: skip
     answer = Decision(
         source=say("vouching system"), user=say("user"), approved=True, at=NOW, plan_sha256="b" * 64,
@@ -99,6 +102,7 @@ def index_page(say: Text = plain, findings: int = 8) -> IndexPage:
             ManifestFile(path=f"{say('folder')}/{say('path')}", sha256=say("digest"), bytes=12),
         ),
         signed=True,
+        resources=({name: say(f"resource's {name}") for name in ("status", "action", "address", "next")},),
         pages=frozenset({"01_compliance/notebook.html", "01_compliance/notebook.ipynb"}),
     )  # fmt: skip
 

@@ -105,6 +105,9 @@ def ask_everything(web: str, prefix_list: str) -> None:
     aws.group_names([web])
     aws.carriers([web])
     aws.list_entries(prefix_list)
+    described = aws.network([], [web])
+    assert [each["Kind"] for each in described["interfaces"]] == ["instance"]
+    assert list(described["names"].values()) == ["web-front"]
     (member,) = aws.members(web)
     assert member.name == "web-front", "without the permission names would be left out in silence"
 
@@ -136,6 +139,22 @@ def test_each_permission_is_needed_and_its_lack_is_named(
     with pytest.raises(AwsError) as caught:
         ask_everything(web, prefix_list)
     assert action in caught.value.remedy
+
+
+def test_the_network_is_that_of_whatever_is_named(ec2: Any) -> None:
+    web, subnet = group(ec2)
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet, SecurityGroupIds=[web])
+    (host,) = made["Instances"]
+    inside = [{"Name": "vpc-id", "Values": [host["VpcId"]]}]
+    table = ec2.describe_route_tables(Filters=inside)["RouteTables"][0]["RouteTableId"]
+    acl = ec2.describe_network_acls(Filters=inside)["NetworkAcls"][0]["NetworkAclId"]
+    interface = host["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    for one in (web, subnet, table, acl, interface, host["InstanceId"]):
+        found = Aws().network([], [one])
+        assert ([each["VpcId"] for each in found["vpcs"]], one) == ([host["VpcId"]], one)
+        assert interface in [each["NetworkInterfaceId"] for each in found["interfaces"]]
+    assert Aws().network([], ["igw-1", "pl-1"]) == {}
 
 
 def test_who_carries_a_group_is_told_with_all_its_ids(ec2: Any) -> None:

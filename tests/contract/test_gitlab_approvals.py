@@ -18,7 +18,7 @@ from runbook_lib.adapters.approvals.gitlab_comment import (
 )
 from runbook_lib.adapters.approvals.gitlab_deployment import GitLabDeployment
 from runbook_lib.adapters.approvals.gitlab_job import GitLabManualJob, GitLabRejectJob
-from runbook_lib.adapters.approvals.gitlab_merge_request import GitLabMergeRequest
+from runbook_lib.adapters.approvals.gitlab_merge_request import GitLabMergeRequest, NotedEffect
 from runbook_lib.adapters.gitlab import GitLab
 from runbook_lib.domain.approval import ApplyFacts, judge_decisions
 from runbook_lib.errors import InputError
@@ -326,6 +326,14 @@ def test_a_merge_request_approval_counts_for_its_very_commit(lab: RunningGitLab)
     source = GitLabMergeRequest(lab.client("riley"))
     assert _judge(source, _request(commit)).approved
     assert not _judge(source, _request("e" * 40)).decisions
+
+
+def test_an_approval_to_merge_the_commit_elsewhere_is_none_to_apply_it_here(lab: RunningGitLab) -> None:
+    commit, effect = lab.push(), NotedEffect("main", lambda _: None)
+    for target, approved in (("docs-preview", False), ("main", True)):
+        merge_request = lab.control("merge_requests", author="riley", sha=commit, target=target)["iid"]
+        lab.call("POST", f"/api/v4/projects/42/merge_requests/{merge_request}/approve", "alex").raise_for_status()
+        assert _judge(GitLabMergeRequest(lab.client("riley"), effect), _request(commit)).approved is approved
 
 
 def test_a_merge_request_approval_taken_back_counts_no_more(lab: RunningGitLab) -> None:

@@ -112,6 +112,13 @@ def test_what_a_play_sets_cannot_change_the_environment_but_who_played(lab: Runn
     assert variables["CI_JOB_MANUAL"] == "true"
 
 
+def test_a_job_knows_its_branch_and_the_default_one_of_gitlab_and_not_of_its_clone(lab: RunningGitLab) -> None:
+    _, apply = lab.pipeline_before_apply()
+    lab.client("alex").play(apply)
+    variables = lab.control(f"jobs/{apply}/start")["variables"]
+    assert (variables["CI_COMMIT_BRANCH"], variables["CI_DEFAULT_BRANCH"]) == ("main", "main")
+
+
 def test_variables_are_refused_on_play_for_everybody_where_nobody_may_give_them(lab: RunningGitLab) -> None:
     lab.control("settings", ci_pipeline_variables_minimum_override_role="no_one_allowed")
     _, apply = lab.pipeline_before_apply()
@@ -236,8 +243,10 @@ def test_approvals_of_a_merge_request_are_not_those_of_the_commit_that_merged_it
     lab: RunningGitLab, method: str
 ) -> None:
     sha, on_main, _ = merged(lab, method)
-    assert [one.user for one in lab.client("riley").merge_request_approvals(sha)] == ["alex"]
-    assert lab.client("riley").merge_request_approvals(on_main) == ()
+    client = lab.client("riley")
+    (found,) = client.merge_requests_of(on_main)
+    assert [one.user for one in client.approvals_of(found)] == ["alex"]
+    assert (found.sha, found.brought(on_main, "main"), found.brought(sha, "other")) == (sha, True, False)
 
 
 def test_a_merged_request_takes_no_approval_any_more(lab: RunningGitLab) -> None:
@@ -299,6 +308,7 @@ def test_a_trigger_job_is_a_bridge_and_no_job_of_the_pipeline(lab: RunningGitLab
     started = lab.control(f"jobs/{bridge}/start")
     (found,) = lab.call("GET", f"{PROJECT}/pipelines/{pipeline}/bridges", "riley").json()
     child = found["downstream_pipeline"]["id"]
+    assert lab.client("riley").started_by(pipeline) == (child,)
     assert [job.id for job in lab.client("riley").pipeline_jobs(child)] == [started["id"]]
     mine = lab.call("GET", "/api/v4/job", headers={"JOB-TOKEN": started["token"]}).json()
     assert (mine["id"], mine["pipeline"]["id"]) == (started["id"], child)

@@ -54,6 +54,8 @@ def test_only_the_address_that_a_user_shows_leads_to_the_user(lab: RunningGitLab
     assert client.login_of_email("sam") == ""
     assert client.login_of_email("103-whoever@users.noreply.127.0.0.1") == "sam"
     assert client.login_of_email("103-sam@users.noreply.github.com") == ""
+    # Somebody who is gone is nobody that is known, and no error.
+    assert client.login_of_email("987654-gone@users.noreply.127.0.0.1") == ""
     lab.control("users/sam", public_email="")
     assert client.login_of_email("sam@example.com") == ""
 

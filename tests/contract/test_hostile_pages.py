@@ -108,8 +108,9 @@ def test_no_name_or_text_of_a_run_brings_a_script_to_its_page(runs: Callable[[st
 
 # Of these the model, or the program, lets nothing but a word of a list, a number, a time or a step's name be there.
 HARMLESS = re.compile(
-    r"page\.outcome|result\.outcome|\| (clock|size|does|colour|urlencode)$|total_seconds|\| length|step\.folder|counted"
-    r"|request\.summary|request\.quorum|first\.(verdict|severity)|source\.line|word|colour|^'|counts is false|style"
+    r"page\.outcome|result\.outcome|\| (clock|size|does|colour|tone|urlencode)$|total_seconds|\| length|counted"
+    r"|step\.folder|request\.summary|request\.quorum|first\.(verdict|severity)|source\.line|word|colour"
+    r"|^'|counts is false|style"
 )
 
 

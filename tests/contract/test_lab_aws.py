@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from ipaddress import ip_address, ip_network
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
@@ -74,3 +77,30 @@ def test_a_server_error_on_order_looks_like_one_of_awss(aws: LabAws) -> None:
     with pytest.raises(ClientError) as caught:
         aws.ec2.describe_vpcs()
     assert caught.value.response["Error"]["Code"] == "InternalError"
+
+
+def test_a_connection_is_kept_so_that_no_answer_is_lost_behind_its_closing(aws: LabAws) -> None:
+    place = urlsplit(aws.ec2.meta.endpoint_url)
+    body = "Action=DescribeVpcs&Version=2016-11-15"
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Authorization": "AWS4-HMAC-SHA256 Credential=key/20260101/eu-west-1/ec2/aws4_request, Signature=none",
+    }
+    connection = HTTPConnection(str(place.hostname), place.port, timeout=10)
+    with contextlib.closing(connection):
+        for _ in range(3):
+            connection.request("POST", "/", body, headers)
+            answer = connection.getresponse()
+            assert (answer.status, b"DescribeVpcsResponse" in answer.read()) == (200, True)
+            assert connection.sock is not None, "the server closes the connection behind its answer"
+
+
+def test_an_object_keeps_its_key_and_the_names_of_its_metadata(aws: LabAws) -> None:
+    s3 = aws.clients.s3
+    s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    key = "a folder/100%/ä+b//c.txt"
+    s3.put_object(Bucket="kept", Key=key, Body=b"x" * 3_000_000, Metadata={"made_by": "terraform", "cost-centre": "7"})
+    assert [each["Key"] for each in s3.list_objects_v2(Bucket="kept")["Contents"]] == [key]
+    found = s3.get_object(Bucket="kept", Key=key)
+    assert found["Metadata"] == {"made_by": "terraform", "cost-centre": "7"}
+    assert len(found["Body"].read()) == 3_000_000

@@ -68,6 +68,28 @@ def test_no_page_is_wider_than_its_window(page: Page, pages: dict[str, str], kin
         assert (width, wider_than_the_window(page)) == (width, 0)
 
 
+BROKEN_WORDS = """[...document.querySelectorAll(".output_html td")].flatMap((cell) => {
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), broken = [];
+    while (texts.nextNode()) for (const word of texts.currentNode.data.matchAll(/[a-z]{4,}/gi)) {
+        if (texts.currentNode.parentElement.closest("code")) continue;
+        const range = document.createRange();
+        range.setStart(texts.currentNode, word.index);
+        range.setEnd(texts.currentNode, word.index + word[0].length);
+        if (range.getClientRects().length > 1) broken.push(word[0]);
+    }
+    return broken;
+})"""
+
+
+@pytest.mark.parametrize("kind", ["notebook", "long notebook"])
+def test_on_a_phone_a_table_s_words_stay_whole(page: Page, pages: dict[str, str], kind: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.goto(pages[kind])
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+    assert page.locator(".output_html td").count() > 5
+    assert page.evaluate(BROKEN_WORDS) == []
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_on_paper_all_folds_are_open_and_nothing_is_cut(page: Page, pages: dict[str, str], kind: str) -> None:
     page.set_viewport_size({"width": PAPER, "height": 1123})
@@ -147,7 +169,7 @@ def test_pictures_are_said_in_words(page: Page, pages: dict[str, str]) -> None:
 def test_a_long_output_is_folded_and_says_how_long_it_is(page: Page, pages: dict[str, str]) -> None:
     page.goto(pages["notebook"])
     long = page.locator("details.long")
-    assert long.locator("summary").all_inner_texts() == ["long output: 501 lines, 18 kB"]
+    assert long.locator("summary").all_inner_texts() == ["printed: 500 lines, 18 kB"]
     assert not long.locator("pre").is_visible()
 
 

@@ -235,11 +235,13 @@ def silent_server() -> Iterator[tuple[str, list[socket.socket]]]:
                 except OSError:
                     return
 
-        threading.Thread(target=take, daemon=True).start()
+        thread = threading.Thread(target=take, daemon=True)
+        thread.start()
         try:
             yield f"http://127.0.0.1:{server.getsockname()[1]}/", taken
         finally:
             server.shutdown(socket.SHUT_RDWR)
+            thread.join()
             for one in taken:
                 one.close()
 

@@ -16,9 +16,11 @@ from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import ChatError, ConfigError, SlackError
 from runbook_lib.lab.gitlab.config import default_config
 from runbook_lib.models.approval import ApprovalRequest
+from runbook_lib.models.base import Outcome
 from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.messages import Message, Reference, Thread
 from runbook_lib.models.plan import PlanSummary
+from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Environment, Settings
 from runbook_lib.workspace.unanswered import tell_unanswered
@@ -146,12 +148,85 @@ def test_what_somebody_answered_is_told_by_that_ones_job(
     assert look() == ()
 
 
-def test_a_pipeline_that_asked_nobody_is_none_of_anybodys_business(
+def cancel(lab: RunningGitLab, pipeline: int) -> None:
+    lab.call("POST", f"/api/v4/projects/42/pipelines/{pipeline}/cancel", "alex").raise_for_status()
+
+
+def planned(lab: RunningGitLab, tmp_path: Path, **files: str) -> int:
+    """A pipeline whose compliance job left its part of the run folder, and whose plan job runs."""
+    pipeline = lab.pipeline()
+    store = RunStore(tmp_path / "left", str(pipeline))
+    store.write_json("run.json", Run(run_id=str(pipeline), stack="access", created_at=datetime.now(UTC)))
+    result = StepResult(
+        run_id=str(pipeline), step="compliance", stack="access", outcome=Outcome.PASSED, summary="All is well.",
+        started_at=datetime.now(UTC), finished_at=datetime.now(UTC),
+    )  # fmt: skip
+    store.write_json("01_compliance/result.json", result)
+    lab.run(lab.job(pipeline, "prepare"))
+    left = {str(path.relative_to(store.dir)): path.read_text() for path in store.dir.rglob("*.json")} | files
+    job = lab.job(pipeline, "compliance")
+    lab.start(job)
+    artifacts = {f"outputs/{pipeline}/{name}": text for name, text in left.items()}
+    lab.control(f"jobs/{job}/finish", status="success", artifacts=artifacts)
+    lab.start(lab.job(pipeline, "plan"))
+    return pipeline
+
+
+def test_a_pipeline_that_was_cancelled_before_it_asked_is_told_with_what_it_had_done(
+    lab: RunningGitLab, tmp_path: Path, slack: Slack, look: Callable[[], tuple[str, ...]]
+) -> None:
+    pipeline = planned(lab, tmp_path)
+    assert look() == ()
+    cancel(lab, pipeline)
+    assert look() == (f"Pipeline {pipeline}: The pipeline was cancelled before anybody was asked.",)
+    assert "access: interrupted at plan" in slack.told[0][0]
+    assert ("plan interrupted" in slack.told[-1][0], slack.told[-1][2]) == (True, True)
+
+
+def test_one_that_never_began_is_told_by_its_only_stack_and_its_newer_pipeline(
     lab: RunningGitLab, slack: Slack, look: Callable[[], tuple[str, ...]]
 ) -> None:
     pipeline = lab.pipeline()
     lab.run(lab.job(pipeline, "prepare"))
-    lab.call("POST", f"/api/v4/projects/42/pipelines/{pipeline}/cancel", "alex")
+    newer = lab.pipeline()
+    cancel(lab, pipeline)
+    (said,) = look()
+    assert said.endswith(f"before anybody was asked; pipeline {newer}, of a newer commit, had begun.")
+    assert slack.told[-1][0].startswith("access: compliance interrupted")
+
+
+def test_a_run_json_that_is_none_keeps_nobody_from_being_told(
+    lab: RunningGitLab, tmp_path: Path, slack: Slack, look: Callable[[], tuple[str, ...]]
+) -> None:
+    first, other = planned(lab, tmp_path, **{"run.json": '{"run_id": '}), planned(lab, tmp_path)
+    for pipeline in (first, other):
+        cancel(lab, pipeline)
+    assert [said.split(":")[0] for said in look()] == [f"Pipeline {first}", f"Pipeline {other}"]
+
+
+def test_of_what_is_no_change_only_the_job_that_finds_the_stacks_is_told_of(
+    lab: RunningGitLab, tmp_path: Path, slack: Slack, look: Callable[[], tuple[str, ...]]
+) -> None:
+    theirs = lab.pipeline(jobs=[{"name": "build", "stage": "build"}, {"name": "stacks", "stage": "test"}])
+    cancel(lab, theirs)
+    assert look() == ()
+    jobs = [{"name": "stacks", "stage": "stacks"}, {"name": "failure", "stage": "failure"}]
+    unfound = lab.pipeline(jobs=jobs)
+    cancel(lab, unfound)
+    found = lab.pipeline(jobs=jobs)
+    lab.run(lab.job(found, "stacks"))
+    cancel(lab, found)
+    assert [said.split(":")[0] for said in look()] == [f"Pipeline {unfound}"]
+
+
+def test_an_apply_that_was_played_and_then_cancelled_was_an_answer(
+    lab: RunningGitLab, tmp_path: Path, slack: Slack, look: Callable[[], tuple[str, ...]]
+) -> None:
+    pipeline = asked(lab, tmp_path, timedelta(hours=1))
+    job = lab.job(pipeline, "apply")
+    lab.call("POST", f"/api/v4/projects/42/jobs/{job}/play", "alex", json={})
+    lab.start(job)
+    cancel(lab, pipeline)
     assert look() == ()
 
 

@@ -34,6 +34,20 @@ resource "aws_subnet" "public" {
   vpc_id     = aws_vpc.main.id
   cidr_block = "10.7.1.0/24"
 }
+resource "aws_internet_gateway" "main" {
+  vpc_id = aws_vpc.main.id
+}
+resource "aws_route_table" "public" {
+  vpc_id = aws_vpc.main.id
+  route {
+    cidr_block = "0.0.0.0/0"
+    gateway_id = aws_internet_gateway.main.id
+  }
+}
+resource "aws_route_table_association" "public" {
+  subnet_id      = aws_subnet.public.id
+  route_table_id = aws_route_table.public.id
+}
 module "group" {
   source = "../modules/group"
   vpc_id = aws_vpc.main.id
@@ -119,6 +133,12 @@ def unpacked_wheel(folder: Path) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site")
     return folder / "site"
+
+
+def wheel_of(package: Path) -> Path:
+    """The wheel that was unpacked there."""
+    (wheel,) = package.parent.glob("*.whl")
+    return wheel
 
 
 def git(root: Path, *arguments: str) -> str:

@@ -33,7 +33,7 @@ PIPELINE = ".gitlab-ci.yml"
 # The state folder, which git ignores.
 VARIABLES = ".gitlab-ci-local/variables.yml"
 # What a project sets as its CI/CD variables; everything else a job gets from GitLab, or does without.
-PROJECT_VARIABLES = ("AWS_", "SLACK_", "TF_HTTP_", "RUNBOOK_CONNECT_TO", "NO_PROXY")
+PROJECT_VARIABLES = ("AWS_", "SLACK_", "TF_HTTP_", "RUNBOOK_CONNECT_", "NO_PROXY")
 
 
 @dataclass
@@ -114,7 +114,7 @@ class LocalRunner:
 
     def _uploaded(self, name: str) -> dict[str, str]:
         folder = self.artifacts(name)
-        found = folder.glob("outputs/*/*_approval/request.json")
+        found = [*folder.glob("outputs/*/run.json"), *folder.glob("outputs/*/*_approval/request.json")]
         return {path.relative_to(folder).as_posix(): path.read_text() for path in found}
 
     def _environment(self) -> dict[str, str]:
@@ -188,7 +188,7 @@ def rule_of_a_push(job: dict[str, Any]) -> dict[str, Any]:
     """The rule by which a push to the default branch has this job; empty if it has it not."""
     for rule in job.get("rules", [{"when": "on_success"}]):
         condition = rule.get("if", "")
-        if "schedule" in condition or "MERGE_REQUEST" in condition:
+        if any(word in condition for word in ("schedule", "MERGE_REQUEST", "RUNBOOK_APPLY")):
             continue
         if '" == "none"' in condition or '" != "true"' in condition:
             if holds(condition):

@@ -272,10 +272,17 @@ def test_an_apply_whose_run_is_killed_is_finished_by_terraform_and_never_repeate
     resumed = desk.runbook("run", "--from", "apply", "--resume", "--run-id", desk.run_id)
     assert resumed.returncode == 1
     assert "an approval is used once" in visible_errors(resumed)["error"]
-    after = replace(desk, run_id="after-killed")
-    ended = after.runbook("run", "--run-id", "after-killed")
+    # Resumed from its beginning it is another run, which says what was half done and plans what is left: nothing.
+    ended = desk.runbook("run", "--resume", "--run-id", desk.run_id)
     assert ended.returncode == 0, ended.stderr
-    assert "Plan: nothing to change. Nobody is asked, and nothing is applied." in after.result("plan").summary
+    anew = re.search(
+        rf"{desk.run_id}: its apply began and did not end well .* Run (\S+) plans what is left", ended.stderr
+    )
+    assert anew, ended.stderr
+    after = replace(desk, run_id=anew[1])
+    summary = after.result("plan").summary
+    assert "Plan: nothing to change. Nobody is asked, and nothing is applied." in summary
+    assert f"The apply of run {desk.run_id} was ended from outside, and until then: " in summary
     assert list(after.outcomes()) == ["compliance", "plan"]
     # Each by itself, as the jobs of a pipeline are.
     for step in ("approval", "apply"):

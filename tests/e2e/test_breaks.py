@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ STOPS = {
     Break.APPROVAL: Stop(1, "approval", Outcome.BLOCKED, "alex rejected the change: Not during the sale."),
     Break.APPLY: Stop(3, "apply", Outcome.ERRORED, "1 resource was changed before it"),
     Break.VERIFICATION: Stop(1, "verification", Outcome.BLOCKED, "unmanaged"),
-    Break.SERVICES: Stop(1, "service_tests", Outcome.BLOCKED, "0 of 1"),
+    Break.SERVICES: Stop(1, "service_tests", Outcome.BLOCKED, "1 of 3 service tests passed"),
 }
 
 
@@ -61,6 +62,25 @@ def test_a_broken_run_stops_where_it_is_broken_and_says_so_to_everybody(
     assert list(store.dir.glob("outbox/*.json")) == []
     check_evidence(store.dir, settings.outputs / f"{store.run_id}.pub")
     assert f"exit status {stop.status}" in story.summary()
+    if broken is Break.APPLY:
+        check_how_far(store, thread["replies"])
+
+
+def check_how_far(store: RunStore, replies: list[dict[str, Any]]) -> None:
+    """What became of each resource, and what to do: in the notebook, on its page, on the run's, and in the channel."""
+    far = {one["status"]: one for one in store.read_json("04_apply/resources.json")}
+    assert set(far) == {"failed", "done"}
+    notebook = json.loads(store.read_text("04_apply/notebook.ipynb"))
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    shown = ["".join(output.get("data", {}).get("text/html", "")) for output in outputs]
+    (table,) = [html for html in shown if "How far it came: 1 failed, 1 done" in html]
+    pages = [store.read_text(name) for name in ("04_apply/notebook.html", "index.html")]
+    for text in (table, *pages, json.dumps(replies, ensure_ascii=False)):
+        # In JSON a quotation mark has a backslash, in HTML a name.
+        plain = unescape(text).replace('\\"', "").replace('"', "")
+        for one in far.values():
+            assert one["next"] in plain
+            assert one["address"].replace('"', "") in plain
 
 
 def check_thread(thread: dict[str, Any], stop: Stop) -> None:

@@ -1,4 +1,4 @@
-"""Stacks as other teams write them, carried through the whole runbook twice, and then changed by hand."""
+"""Stacks as other teams write them, carried through the whole runbook, and then changed by hand."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ import pytest
 from base import Base
 from desk import Desk, eventually
 
+from runbook_lib.adapters.terraform import Terraform
 from runbook_lib.settings import Settings
 from runbook_lib.workspace.clients import terraform_client
 
 pytestmark = pytest.mark.timeout(900)
 
 STACKS = Path(__file__).parents[1] / "fixtures/stacks"
+UNASKED = ("-auto-approve", "-input=false", "-no-color")
 BUCKET = "states-of-ledger"
 SHARED = "arn:aws:iam::222222222222:role/edge-deploy"
 # The rules of each stack as verification counts them: one a port, direction and source.
@@ -36,10 +38,19 @@ OPENED = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"Cidr
 
 @dataclass
 class Team:
-    """A team's stack in a working copy of its own, as it is after two changes that were approved and applied."""
+    """A team's stack in a working copy of its own, as it is after a change that was approved and applied."""
 
     name: str
     desk: Desk
+
+    def terraform(self) -> Terraform:
+        with self.desk.inside():
+            return terraform_client(Settings.load(self.desk.root), self.name)
+
+    def build(self) -> None:
+        """Make what the stack has by Terraform alone, as it was before the team had a runbook."""
+        self.terraform().init()
+        self.terraform().run("apply", *UNASKED)
 
     def carry(self, run_id: str) -> dict[str, Any]:
         """Run the runbook to its end; what the verification found.
@@ -105,14 +116,16 @@ def team(
     desk.edit("runbook.yml", "stacks:\n", line)
     desk.repository.deployed("Govern one more stack")
     made = Team(name, desk)
-    made.carry("first")
+    if name == "registry":
+        # From nothing, and a second time: a state that GitLab does not keep is told of the first change by nobody.
+        made.carry("first")
+    else:
+        made.build()
     desk.edit(f"stacks/{name}/cache.auto.tfvars", "6379", "6380")
     desk.repository.commit_change(None)
-    made.carry("second")
+    made.carry("change")
     yield made
-    with desk.inside():
-        terraform = terraform_client(Settings.load(desk.root), name)
-    terraform.run("destroy", "-auto-approve", "-input=false", "-no-color")
+    made.terraform().run("destroy", *UNASKED)
 
 
 def published(folder: Path) -> Path:
@@ -124,10 +137,10 @@ def published(folder: Path) -> Path:
     return folder
 
 
-def test_after_the_second_change_the_three_places_agree(team: Team) -> None:
-    found = json.loads((team.desk.outputs / "second/05_verification/verification.json").read_text())
+def test_after_the_change_the_three_places_agree(team: Team) -> None:
+    found = json.loads((team.desk.outputs / "change/05_verification/verification.json").read_text())
     assert (found["differences"], found["in_sync"]) == ([], RULES[team.name])
-    exposure = json.loads((team.desk.outputs / "second/02_plan/exposure.json").read_text())
+    exposure = json.loads((team.desk.outputs / "change/02_plan/exposure.json").read_text())
     assert {entry["from_port"] for entry in exposure["opened"]} == {6380}
     assert {entry["from_port"] for entry in exposure["closed"]} == {6379}
 

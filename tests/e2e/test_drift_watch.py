@@ -14,7 +14,7 @@ from runbook_lib.settings import Settings
 
 
 def issues(desk: Desk, state: str) -> list[dict[str, Any]]:
-    url = f"{desk.lab.gitlab_api}/projects/42/issues?state={state}"
+    url = f"{desk.lab.gitlab_api}/projects/42/issues?state={state}&labels=runbook-drift"
     headers = {"PRIVATE-TOKEN": desk.lab.credentials.gitlab["riley"]}
     answer = requests.get(url, headers=headers, timeout=30)
     answer.raise_for_status()

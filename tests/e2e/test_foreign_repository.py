@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from foreign import RULE, SERVICES, Team, git, unpacked_wheel
+from foreign import RULE, SERVICES, Team, git, unpacked_wheel, wheel_of
+from foreign_pipeline import (
+    CHECKED,
+    REMOTE,
+    TeamPipeline,
+    TeamRunner,
+    component_of,
+    left,
+    path_without_runbook,
+    stack_of,
+)
+from local_runner import expanded, succeed
 
 pytestmark = pytest.mark.timeout(600)
-
-RUN = "opened"
 
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     """The repository with what init wrote, its lab up, a change committed there and asked for."""
     made = Team.clone(tmp_path_factory.mktemp("team"), unpacked_wheel(tmp_path_factory.mktemp("package")))
-    ended = made.runbook("init", "--yes", "--approver", "kim", "--channel", "#pay")
+    package = ("--package", str(wheel_of(made.package)))
+    ended = made.runbook("init", "--yes", "--approver", "kim", "--channel", "#pay", *package)
     assert ended.returncode == 0, ended.stderr
     config = made.root / "runbook.yml"
     text = "".join(line for line in config.read_text().splitlines(keepends=True) if "services: []" not in line)
@@ -51,30 +62,99 @@ def test_what_init_wrote_is_all_that_its_commands_need(team: Team) -> None:
     assert "open: https://api.slack.com/apps" in ended.stdout
 
 
-def test_the_lab_builds_their_stacks_and_a_change_is_carried_through(team: Team, lab: str) -> None:
+@pytest.fixture(scope="module")
+def copy(team: Team, lab: str) -> Path:
+    """The lab's own copy of the repository, with nothing but the team's files and those that init wrote."""
+    return team.root / ".lab/repository"
+
+
+@pytest.fixture(scope="module")
+def applied(team: Team, copy: Path) -> TeamRunner:
+    """The pipeline that init wrote: the first job finds the stack, whose own pipeline is carried out to its end."""
+    pipeline = TeamPipeline.of(team, copy)
+    before, after = pipeline.change("203.0.113.0/24", "Let the shop in")
+    child = pipeline.stacks(before, after)
+    assert [name for name in child if name != "stages"] == ["stack web-shop"]
+    runner = pipeline.stack(child["stack web-shop"], after)
+    for name in ("prepare", *CHECKED):
+        succeed(runner, name)
+    runner.play("apply", "kim")
+    for name in ("apply", "verification", "service_tests"):
+        succeed(runner, name)
+    return runner
+
+
+def test_the_lab_builds_their_stacks_and_their_service_is_closed(team: Team, lab: str, copy: Path) -> None:
     assert "base built: orders, web-shop" in lab
-    copy = team.root / ".lab/repository"
     riley, kim = team.enter("riley"), team.enter("kim")
     assert riley["GITLAB_TOKEN"] != kim["GITLAB_TOKEN"]
     closed = team.runbook("services", "--stack", "web-shop", "--format", "json", folder=copy, **riley)
     assert closed.returncode == 1, closed.stderr
 
-    (copy / RULE).write_text((copy / RULE).read_text().replace("198.51.100.0/28", "203.0.113.0/24"))
-    environment = {"PATH": "/usr/bin:/bin", **riley, "PYTHONPATH": str(team.package), "HOME": "/dev/null/nobody"}
-    author = ["-c", "user.name=Riley", "-c", "user.email=riley@example.com"]
-    subprocess.run(["git", *author, "commit", "-qam", "Let the shop in"], cwd=copy, env=environment, check=True)
 
-    def run(*arguments: str, **variables: str) -> None:
-        ended = team.runbook(*arguments, folder=copy, **variables)
-        assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-3000:]
+def test_the_pipeline_carries_a_change_from_its_first_job_to_its_last(team: Team, applied: TeamRunner) -> None:
+    folder = applied.artifacts("service_tests") / "outputs" / str(applied.pipeline)
+    outcomes = {path.parent.name: json.loads(path.read_text())["outcome"] for path in folder.glob("*/result.json")}
+    assert sorted(outcomes) == [
+        "01_compliance", "02_plan", "03_approval", "04_apply", "05_verification", "06_service_tests",
+    ]  # fmt: skip
+    assert set(outcomes.values()) <= {"passed", "warned"}
+    answers = left(applied, "service_tests", "04_apply/decision.json")["decisions"]
+    assert [(answer["user"], answer["source"]) for answer in answers] == [("kim", "gitlab_job")]
+    assert team.runbook("evidence", "verify", str(folder)).returncode == 0
 
-    steps = ("compliance", "plan", "approval", "-p", "approval.wait=false", "--stack", "web-shop", "--run-id", RUN)
-    run("run", *steps, **riley)
-    run("approve", RUN, **kim)
-    run("run", "apply", "verification", "service_tests", "--run-id", RUN, **riley)
-    decision = json.loads((copy / f"outputs/{RUN}/04_apply/decision.json").read_text())
-    assert [answer["user"] for answer in decision["decisions"]] == ["kim"]
-    assert team.runbook("evidence", "verify", str(copy / f"outputs/{RUN}")).returncode == 0
+
+def test_its_jobs_had_runbook_from_the_wheel_by_uv_and_hashed_locks_alone(team: Team, applied: TeamRunner) -> None:
+    path = path_without_runbook(team.root.parent)
+    assert shutil.which("runbook", path=path) is None
+    (cache,) = (applied.repository / ".gitlab-ci-local/cache").glob("*runbook*")
+    assert len(list(cache.glob(".cache/uv-program-*/bin/uv"))) == 1
+    assert [found.name for found in cache.glob(".cache/package/*.whl")] == [wheel_of(team.package).name]
+    lock = (team.package / "runbook_lib/data/requirements-job.lock").read_text()
+    ran = left(applied, "service_tests", "run.json")["tools"]
+    assert all(f"\n{name}=={ran[name]} " in lock for name in ("papermill", "nbclient", "boto3"))
+
+
+def test_a_no_ends_a_pipeline_of_a_shallow_clone(team: Team, copy: Path, applied: TeamRunner) -> None:
+    clone = team.root.parent / "shallow clone"
+    git(copy.parent, "clone", "--quiet", "--depth", "1", f"file://{copy}", str(clone))
+    pipeline = TeamPipeline.of(team, clone, has_runbook=True)
+    _, after = pipeline.change("192.0.2.0/24", "Let everybody in")
+    runner = pipeline.stack(stack_of(applied), after)
+    runner.skip("prepare")
+    for name in CHECKED:
+        succeed(runner, name)
+    runner.play("reject", "kim")
+    done = runner.run("reject")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert "kim" in done.stdout
+    # Whoever plays apply now, it applies nothing.
+    runner.play("apply", "kim")
+    refused = runner.run("apply")
+    assert refused.returncode != 0
+    assert "rejected" in refused.stdout
+    verified = team.runbook("services", "--stack", "web-shop", folder=copy, **team.enter("riley"))
+    assert verified.returncode == 0
+
+
+def test_a_component_s_address_gives_the_same_pipeline_as_the_files_that_init_wrote(
+    team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, found = component_of(tmp_path / "gitlab", monkeypatch), []
+    for name, component in (("by-address", address), ("by-file", "local")):
+        # gitlab-ci-local can't fetch a component into a path with blanks.
+        root = tmp_path / name
+        git(tmp_path, "clone", "--quiet", f"file://{team.root}", str(root))
+        other = Team(root, team.package)
+        ended = other.runbook("init", "--yes", "--component", component, "--package", "runbook.whl")
+        assert ended.returncode == 0, ended.stderr
+        assert (root / "templates").exists() == (component == "local")
+        git(root, "config", "remote.origin.url", REMOTE)
+        git(root, "add", "--all")
+        found.append(expanded(root))
+    by_address, by_file = found
+    assert by_address == by_file
+    assert by_file["stacks"]["script"][0].startswith("runbook pipeline ")
 
 
 def test_what_would_reach_the_real_world_is_neither_built_nor_there_to_be_run(team: Team, lab: str) -> None:

@@ -75,7 +75,8 @@ def test_the_base_opens_port_8000_where_nothing_is_served(lab: LabAddresses) -> 
 
 def test_the_picture_is_for_the_front_alone(lab: LabAddresses) -> None:
     s3 = aws(lab, "s3")
-    (bucket,) = [found["Name"] for found in s3.list_buckets()["Buckets"]]
+    # Other tests' stacks may have buckets of their own in the same lab.
+    (bucket,) = [found["Name"] for found in s3.list_buckets()["Buckets"] if "-picture-" in found["Name"]]
     policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
     front = lab.connect_to.split(":", 1)[0]
     assert f"{front}/32" in policy
@@ -96,10 +97,8 @@ def test_a_front_that_is_down_answers_nobody_until_it_is_healed(lab: LabAddresse
 
 def test_both_states_are_in_gitlab_and_nobody_holds_a_lock(lab: LabAddresses) -> None:
     states = requests.get(f"{lab.gitlab_url}/lab/gitlab/states", timeout=10).json()
-    assert {name: (bool(state["serials"]), state["lock"]) for name, state in states.items()} == {
-        "network": (True, None),
-        "access": (True, None),
-    }
+    assert {"network", "access"} <= states.keys()
+    assert {(bool(state["serials"]), state["lock"]) for state in states.values()} == {(True, None)}
 
 
 def test_the_credentials_of_the_state_are_in_no_state(lab: LabAddresses) -> None:

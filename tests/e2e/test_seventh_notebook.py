@@ -33,10 +33,10 @@ NUMBERED = [
 OFFICE = """  {
     group       = "admin"
     protocol    = "tcp"
-    from_port   = 22
-    to_port     = 22
+    from_port   = 9443
+    to_port     = 9443
     cidr_ipv4   = "10.30.0.0/16"
-    description = "SSH from the second office"
+    description = "The console from the second office"
   },
 ]
 """
@@ -53,6 +53,7 @@ class Finished:
     ended: Ended
     key: Path
     threads_before: int
+    asked: list[str]
 
 
 def with_cost(desk: Desk) -> Desk:
@@ -77,11 +78,21 @@ def finished(session_base: Base, settings: Settings, tmp_path_factory: pytest.Te
     desk = with_cost(Desk(session_base.lab, settings, folder / "outputs", variables=variables))
     before = len(slack_threads(desk.lab))
     with desk.start("run", "--run-id", desk.run_id, *PRICES) as process:
-        eventually(lambda: desk.store.exists("04_approval/request.json") or process.poll() is not None, "the request")
+        eventually(lambda: asking(desk, before) or process.poll() is not None, "the request")
+        asked = asking(desk, before)
         answered = desk.runbook("approve", desk.run_id, user="alex")
         out, err = process.communicate(timeout=240)
     assert answered.returncode == 0, answered.stderr + err
-    return Finished(desk, Ended(process.args, process.returncode, out, err), folder / "key.pub", before)
+    return Finished(desk, Ended(process.args, process.returncode, out, err), folder / "key.pub", before, asked)
+
+
+def asking(desk: Desk, before: int) -> list[str]:
+    """What of the run's thread asks for the approval: once it is given, what was asked is told instead."""
+    threads = slack_threads(desk.lab, before)
+    texts = [
+        json.dumps(reply.get("blocks"), ensure_ascii=False) for reply in (threads[0]["replies"] if threads else ())
+    ]
+    return [text for text in texts if "approval needed" in text]
 
 
 @pytest.fixture
@@ -114,9 +125,8 @@ def test_the_approver_sees_its_warning_beside_the_plan_s_findings(finished: Fini
     request = json.loads(finished.desk.store.read_text("04_approval/request.json"))
     said = {finding["policy"]: finding["message"] for finding in request["findings"]}
     assert said["cost"] == "60 USD a month more than now"
-    asked = [text for text in shown(finished) if "approval needed" in text]
-    assert len(asked) == 1
-    assert "60 USD a month more than now" in asked[0]
+    assert len(finished.asked) == 1
+    assert "60 USD a month more than now" in finished.asked[0]
 
 
 def shown(finished: Finished) -> list[str]:

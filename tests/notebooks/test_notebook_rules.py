@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 PLAIN_TYPES = {"str", "int", "float", "bool"}
 PARAMETER = re.compile(r"(?P<name>[a-z_]+): (?P<type>\w+) = (?P<default>.+?)  # (?P<comment>\S.*)")
+# They belong to no run, and are opened by hand alone.
+EXPLORING = ("compare_runs.ipynb", "explore_history.ipynb")
 FORBIDDEN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Try, ast.With, ast.For, ast.While)
 
 Cell = dict[str, Any]
@@ -43,8 +45,9 @@ def is_skipped(cell: Cell) -> bool:
     return "skip-execution" in cell["metadata"].get("tags", [])
 
 
-def test_there_is_one_notebook_a_step_and_no_other() -> None:
-    assert sorted(path.name for path in NOTEBOOKS.glob("*.ipynb")) == [step.notebook for step in BUILT_IN]
+def test_there_is_one_notebook_a_step_and_two_that_look_at_all_runs() -> None:
+    names = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
+    assert names == [*(step.notebook for step in BUILT_IN), *EXPLORING]
 
 
 def test_it_begins_with_a_title_and_one_line_of_purpose(cells: list[Cell]) -> None:
@@ -148,3 +151,27 @@ def test_an_example_of_one_s_own_imports_only_what_is_promised(own: list[Cell]) 
     assert {name for module, name in imported if module == "runbook_lib.notebook"} <= set(promised.__all__)
     assert {module for module, _ in imported} <= {"runbook_lib.notebook", "runbook_lib.report"}
     assert {name for module, name in imported if module == "runbook_lib.report"} <= {"tables", "charts"}
+
+
+@pytest.fixture(params=EXPLORING)
+def exploring(request: pytest.FixtureRequest) -> list[Cell]:
+    return list(json.loads((NOTEBOOKS / request.param).read_text())["cells"])
+
+
+def test_a_notebook_over_all_runs_keeps_the_same_rules(exploring: list[Cell]) -> None:
+    test_it_begins_with_a_title_and_one_line_of_purpose(exploring)
+    test_it_has_exactly_one_parameters_cell_before_all_other_code(exploring)
+    test_each_parameter_is_a_plain_typed_name_with_a_comment(exploring)
+    test_prose_stands_before_each_code_cell(exploring)
+    test_code_cells_are_short(exploring)
+    test_a_cell_calls_and_shows_and_does_nothing_else(exploring)
+    test_it_holds_no_outputs(exploring)
+    assert source(exploring[-2]).startswith("## Decision\n")
+    assert re.fullmatch(r"\w+\.decide\(.*\)", source(exploring[-1]).strip())
+
+
+def test_a_notebook_over_all_runs_imports_what_asks_them_alone(exploring: list[Cell]) -> None:
+    nodes = [node for cell in code(exploring) for node in ast.walk(ast.parse(source(cell)))]
+    imported = {(node.module, alias.name) for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert imported == {("runbook_lib.runner", "explore")}
+    assert not [node for node in nodes if isinstance(node, ast.Import)]

@@ -24,6 +24,7 @@ from papermill.iorw import papermill_io
 from runbook_lib.adapters.named_file import write_output
 from runbook_lib.engine import destination
 from runbook_lib.engine.papermill_engine import RunbookEngine
+from runbook_lib.engine.papermill_errors import NotebookStoppedError
 from runbook_lib.engine.saving import FolderSide, NamedFile
 from runbook_lib.errors import StoreError
 
@@ -78,6 +79,14 @@ def test_a_link_stays_one(notebook: Make, tmp_path: Path) -> None:
     assert out.is_symlink()
     assert outcome((tmp_path / "elsewhere/real.ipynb").read_text()) == "completed"
     assert names(tmp_path / "elsewhere") == ["real-output-002-stdout.txt", "real.ipynb"]
+
+
+def test_a_link_that_leads_back_to_itself_is_told_in_one_line(notebook: Make, tmp_path: Path) -> None:
+    out = tmp_path / "out.ipynb"
+    out.symlink_to("out.ipynb")
+    with pytest.raises(NotebookStoppedError, match=r"out\.ipynb: can't be written: "):
+        execute(notebook("1"), out)
+    assert out.is_symlink()
 
 
 def test_a_file_keeps_its_mode(notebook: Make, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from runbook_lib.cli import new
 from runbook_lib.errors import ConfigError, InputError, UsageError
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.results import StepResult
+from runbook_lib.runner import run
 from runbook_lib.runner.evidence import prove_folder
 from runbook_lib.runner.run import RunRequest, execute
 from runbook_lib.runner.sequence import Summary
@@ -88,6 +89,8 @@ def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
     for field in Environment.model_fields.values():
         for name in getattr(field.validation_alias, "choices", ()):
             monkeypatch.delenv(name, raising=False)
+    # No Terraform is here that has a state: without an answer every plan is made again.
+    monkeypatch.setattr(run, "state_moved", lambda *asked: "")
     return Team(tmp_path)
 
 

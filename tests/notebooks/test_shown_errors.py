@@ -75,6 +75,43 @@ def test_error_that_was_shown_fails_the_cell(
     assert not (tmp_path / "went on").exists()
 
 
+SHOWN = "class Shown:\n    def __repr__(self):\n        raise ValueError('no such thing')\n\nShown()"
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        ("assert 1 == 2", "AssertionError", "AssertionError"),
+        ("raise KeyError", "KeyError", "KeyError"),
+        (SHOWN, "ValueError", "no such thing"),
+        (SHOWN.replace("__repr__", "_repr_html_"), "ValueError", "no such thing"),
+    ],
+)
+def test_record_names_the_error_however_little_is_said_of_it(
+    notebook: Make, source: str, error: str, message: str
+) -> None:
+    path = notebook(source, AFTER)
+    with pytest.raises(PapermillExecutionError) as caught:
+        execute(path)
+    assert caught.value.ename == error
+    about, statuses = left(path)
+    assert about["error"] == {"type": error, "message": message}
+    assert statuses == ["failed", "not_run"]
+
+
+def test_step_that_fails_by_an_assert_says_so(tmp_path: Path) -> None:
+    sequences = Sequences(tmp_path)
+    sequences.step("compliance", "assert 1 == 2")
+    [result] = sequences.run().results
+    assert result.error
+    assert (result.outcome, result.error.type, result.error.message) == (
+        Outcome.ERRORED,
+        "AssertionError",
+        "AssertionError",
+    )
+    assert result.summary == "AssertionError"
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -82,6 +119,9 @@ def test_error_that_was_shown_fails_the_cell(
         "%%capture\n%run leaves.py",
         "%%capture\nimport sys\nsys.exit(4)",
         "%time raise SystemExit(4)",
+        "exit(4)",
+        "%%capture\nquit(4)",
+        "get_ipython().run_cell('exit(4)')",
         "get_ipython().run_cell('raise SystemExit(4)')",
         "import ipywidgets\nwith ipywidgets.Output():\n    raise SystemExit(4)",
         f"get_ipython().run_cell('raise SystemExit(4)')\n{CLEAR}",
@@ -102,6 +142,8 @@ def test_leaving_within_something_leaves_the_notebook(notebook: Make, source: st
         "%%capture\nimport sys\nsys.exit(0)",
         "import sys\nsys.exit(False)",
         "get_ipython().run_cell('raise SystemExit')",
+        "exit()",
+        "quit",
         "import ipywidgets\nwith ipywidgets.Output():\n    raise SystemExit(0)",
     ],
 )

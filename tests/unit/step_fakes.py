@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from runbook_lib.adapters.gitlab_data import GitLabNote
 from runbook_lib.adapters.private_copy import PrivateFolder
@@ -14,16 +15,30 @@ from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.messages import Message, Reference, Thread
 from runbook_lib.models.plan import Plan, PlanInputs
 from runbook_lib.models.steps import BUILT_IN, Step
+from runbook_lib.settings import Settings
 from runbook_lib.workspace.context import StepContext
 from runbook_lib.workspace.plan_check import FoundPlan, Judged
 from runbook_lib.workspace.records import plan_file, read_summary
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+Fake = TypeVar("Fake")
 
 
 def built_in(name: str) -> Step:
     """A step that there is without a word in runbook.yml."""
     return next(step for step in BUILT_IN if step.name == name)
+
+
+def answering(fake: Fake) -> Callable[..., Fake]:
+    """What makes an outside system, and is told by whose settings and, where it depends on that, for which stack."""
+
+    def make(settings: Settings, *stack: str) -> Fake:
+        # Many a real one reads no more of them than the type says: what hands on something else would go unseen.
+        assert isinstance(settings, Settings)
+        assert all(isinstance(name, str) and name for name in stack)
+        return fake
+
+    return make
 
 
 def found_plan(context: StepContext, **given: Any) -> FoundPlan:
@@ -96,6 +111,9 @@ class FakeGitLab:
 
     def now(self) -> datetime:
         return NOW
+
+    def default_branch(self) -> str:
+        return "main"
 
     def comment(self, sha: str, text: str) -> GitLabNote:
         note = GitLabNote(self.user, text, datetime.now(UTC), False, f"https://gitlab.example/-/commit/{sha}")

@@ -104,9 +104,11 @@ def test_no_component_has_a_keyword_that_gitlab_gives_no_effect() -> None:
             assert not ("trigger" in job and {"image", "script", "retry", "timeout", "cache", "tags"} & set(job))
 
 
-def test_drift_and_service_tests_change_no_other_job_of_who_includes_them() -> None:
-    assert [name for name in ("drift", "service-tests") if GLOBAL & set(component(name))] == []
-    assert set(component("service-tests")) == {".service-tests", "service_tests", "service_tests_of_run"}
+def test_what_runs_beside_the_change_alters_no_other_job_of_who_includes_it() -> None:
+    assert [name for name in ("drift", "expired", "history", "service-tests") if GLOBAL & set(component(name))] == []
+    assert set(component("service-tests")) == {
+        ".service-tests", "service_tests", "service_tests_of_run", "service_tests_report",
+    }  # fmt: skip
 
 
 def test_each_job_of_a_change_is_one_command_of_the_runbook() -> None:
@@ -126,7 +128,7 @@ def test_each_job_of_a_change_is_one_command_of_the_runbook() -> None:
     ]
     assert list(scripts) == wanted
     assert all(len(script) == 1 and script[0].startswith("runbook ") for script in scripts.values())
-    assert list(jobs(component("drift"))) == ["drift", "unanswered"]
+    assert list(jobs(component("drift"))) == ["drift", "expiring", "unanswered"]
     assert jobs(component("drift"))["unanswered"]["script"] == ["runbook unanswered"]
 
 
@@ -150,8 +152,10 @@ def test_a_schedule_looks_for_drift_and_nothing_else() -> None:
 
 def test_apply_waits_for_a_person_and_can_neither_be_cancelled_nor_repeated() -> None:
     apply = jobs(component("change", stack="network"))["apply"]
-    _, rule = apply["rules"]
+    _, unattended, rule = apply["rules"]
     assert (rule["when"], rule["allow_failure"]) == ("manual", False)
+    # Only what nobody need approve: everything else it refuses, and a person starts it again.
+    assert unattended == {"if": f'$RUNBOOK_APPLY == "automatic" && {rule["if"]}'}
     assert '$CI_COMMIT_REF_PROTECTED == "true"' in rule["if"]
     assert (apply["interruptible"], apply["retry"]) == (False, 0)
     assert apply["environment"] == {"name": "production/network", "action": "start", "deployment_tier": "production"}
@@ -161,15 +165,31 @@ def test_apply_waits_for_a_person_and_can_neither_be_cancelled_nor_repeated() ->
 def test_nothing_that_may_have_asked_or_changed_anything_is_cancelled_by_a_newer_commit() -> None:
     found = {name: job["interruptible"] for name, job in jobs(component("change")).items()}
     assert {name for name, value in found.items() if value} == {"prepare", "compliance", "plan", "note"}
-    own = YAML(typ="safe").load((TEMPLATES.parent / ".gitlab-ci.yml").read_text())
+    own = YAML(typ="safe").load((TEMPLATES.parent / ".gitlab/ci/service-pipeline.yml").read_text())
     assert own["service_pipeline"]["interruptible"] is False
     assert own["service_pipeline"]["trigger"]["strategy"] == "mirror"
+
+
+def test_a_push_that_touches_other_stacks_cancels_no_stack_s_pipeline_of_the_default_branch() -> None:
+    # A later push's pipeline has the stacks of that push alone; a merge request's has all that it touches.
+    flow = component("stacks", change="x/y/change@1")["workflow"]
+    assert flow["auto_cancel"] == {"on_new_commit": "none"}
+    assert [rule["if"] for rule in flow["rules"] if "auto_cancel" in rule] == [
+        '$CI_PIPELINE_SOURCE == "merge_request_event"'
+    ]
+    flow = component("change", stack="network")["workflow"]
+    assert flow["auto_cancel"] == {"on_new_commit": "interruptible"}
+    (rule,) = (rule for rule in flow["rules"] if "auto_cancel" in rule)
+    assert rule == {
+        "if": '$CI_PIPELINE_SOURCE == "parent_pipeline" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH',
+        "auto_cancel": {"on_new_commit": "none"},
+    }
 
 
 def test_a_no_has_a_job_of_its_own_that_holds_up_nothing() -> None:
     found = jobs(component("change"))
     apply, reject = found["apply"], found["reject"]
-    (_, rule), (_, of_apply) = reject["rules"], apply["rules"]
+    (_, rule), (*_, of_apply) = reject["rules"], apply["rules"]
     assert (rule["when"], rule["allow_failure"]) == ("manual", True)
     assert rule["if"] == of_apply["if"]
     assert (reject["stage"], reject["dependencies"]) == (apply["stage"], ["approval"])
@@ -237,7 +257,8 @@ def test_a_merge_request_gets_check_plan_and_note_and_nothing_that_holds_a_secre
 @pytest.mark.parametrize("name", NAMES)
 def test_an_installation_that_fails_ends_the_job_before_anything_else_runs(name: str, tmp_path: Path) -> None:
     pipeline = component(name, **({"change": "x/y/change@1"} if name == "stacks" else {}))
-    job = {"change": "compliance", "drift": "drift", "stacks": "stacks", "service-tests": ".service-tests"}[name]
+    jobs_of = {"change": "compliance", "stacks": "stacks", "service-tests": ".service-tests", "history": "pages"}
+    job = jobs_of.get(name, name)
     begun = list(lines(pipeline, whole(pipeline, job)["before_script"]))
     script = "\n".join(["set -eo pipefail", *begun, "echo reached"])
     # No runbook on PATH, and no Makefile.
@@ -339,7 +360,8 @@ def test_plain_words_that_reached_nobody_are_an_error(tmp_path: Path) -> None:
 
 def test_shards_of_service_tests_alone_have_a_run_each_and_share_the_parents() -> None:
     pipeline = component("service-tests", shards=4)
-    assert pipeline[".service-tests"]["parallel"] == 4
+    assert {pipeline[name]["parallel"] for name in ("service_tests", "service_tests_of_run")} == {4}
+    assert "parallel" not in pipeline[".service-tests"]
     *_, last = lines(pipeline, pipeline[".service-tests"]["before_script"])
     asked = 'echo "$run $part"'
 
@@ -368,3 +390,13 @@ def test_drift_looks_at_the_stacks_that_are_named_and_else_at_all() -> None:
 
     assert said("web db") == "3 drift --stack=web --stack=db"
     assert said("") == "1 drift"
+
+
+def test_the_page_of_all_runs_is_published_by_a_command_that_asks_who_can_open_it() -> None:
+    job = whole(component("history", since="2026-01-31"), "pages")
+    (command,) = job["script"]
+    assert command == 'runbook history --fetch --since "2026-01-31" --rebuild --publish public > history.txt'
+    assert job["artifacts"]["paths"] == ["public/"]
+    assert job["rules"] == [{"if": '$CI_PIPELINE_SOURCE == "schedule"'}]
+    # The token that reads pipelines is this environment's, and no run folder is among what is uploaded.
+    assert job["environment"] == {"name": "runbook-history", "action": "access"}

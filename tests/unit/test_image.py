@@ -82,8 +82,9 @@ def test_all_that_it_installs_comes_from_the_lock_by_hash() -> None:
     lock = re.search(r"^ARG LOCK=(\S+)$", DOCKERFILE, re.MULTILINE)
     assert lock
     assert "--hash=sha256:" in (ROOT / lock[1]).read_text()
-    installed = re.findall(r"^ *\$PIP (.+)$", INSTALL, re.MULTILINE)
+    installed = re.findall(r"^ *(?:\$INSTALL|.*-m pip install --quiet --no-deps) (.+)$", INSTALL, re.MULTILINE)
     assert installed == [
+        "--require-hashes -r requirements-uv.lock",
         '--require-hashes -r "$LOCK"',
         "--no-build-isolation .",
         "--require-hashes -r requirements-terraform.lock",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import tomllib
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -120,3 +122,12 @@ def test_a_long_module_is_seen_from_the_first_line_over_the_limit(package: Path)
     (package / "first.py").write_text("pass\n" * LINES)
     (package / "part/second.py").write_text("pass\n" * (LINES + 1))
     assert longer(package) == {"sample.part.second"}
+
+
+def test_mutants_are_tried_in_a_copy_of_all_that_lies_at_the_top() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]["also_copy"]
+    assert {name.partition("/")[0] for name in listed.splitlines()} - {"outputs"} == {
+        *("pyproject.toml", "runbook_lib", "tests"),
+        *told,
+    }

@@ -32,7 +32,7 @@ from runbook_lib.settings import Settings
 ROOT = Path(__file__).parents[2]
 PROMISED = {
     "Exposure", "Finding", "Outcome", "OwnStep", "Plan", "Run", "ServiceReport", "Severity", "StepResult",
-    "Verification", "open_own_step",
+    "Verification", "approval_form", "open_own_step",
 }  # fmt: skip
 STEPS = "compliance, plan, verification, service_tests, cost"
 SECRET = "glpat-abcdefghij0123456789"

@@ -64,7 +64,7 @@ def test_the_lock_holds_every_dependency() -> None:
     extras = project()["optional-dependencies"]
     wanted = [
         *project()["dependencies"],
-        *(each for name in ("desk", "lab", "test", "docs", "build") for each in extras[name]),
+        *(each for name in ("desk", "lab", "listen", "test", "docs", "build") for each in extras[name]),
     ]
     locked = {normal(name) for name, _ in PINNED.findall(text("requirements.lock"))}
     assert {normal(requirement) for requirement in wanted} - locked == set()
@@ -91,7 +91,10 @@ def test_the_npm_lock_names_no_address() -> None:
     assert '"gitlab-ci-local": "4.73.0"' in text("package-lock.json")
 
 
-@pytest.mark.parametrize("name", [".gitlab-ci.yml", ".gitlab/ci/service-tests.yml"])
+@pytest.mark.parametrize(
+    "name",
+    [".gitlab-ci.yml", ".gitlab/ci/service-pipeline.yml", ".gitlab/ci/service-tests.yml", ".gitlab/ci/release.yml"],
+)
 def test_the_pipeline_keeps_gitlabs_schema(name: str) -> None:
     done = subprocess.run([*makefile_variable("SCHEMA"), str(ROOT / name)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

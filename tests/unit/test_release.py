@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -70,6 +71,14 @@ def test_the_changelog_s_newest_section_is_of_the_version_that_comes_next(releas
     assert f'version = "{first["version"]}"' in (ROOT / "pyproject.toml").read_text()
 
 
+def test_components_and_packages_are_named_by_the_tag_of_a_release(release: ModuleType) -> None:
+    found: set[str] = set()
+    for path in [*(ROOT / "docs").glob("*.md"), *(ROOT / "templates").glob("*.yml")]:
+        found |= set(re.findall(r"platform/runbook(?:\.git|/[a-z-]+)@([\w.]*\w)", path.read_text()))
+    assert "v1.0.0" in found
+    assert [tag for tag in found if not release.TAG.fullmatch(tag)] == []
+
+
 def test_a_release_is_announced_when_all_of_it_is_there() -> None:
     release, image = jobs("release.yml"), jobs("image.yml")
     assert release["stages"] == ["check", "build", "publish", "release"]
@@ -88,6 +97,29 @@ def test_only_a_protected_tag_of_a_version_makes_a_release() -> None:
     (rule,) = jobs("release.yml")["workflow"]["rules"]
     assert "$CI_COMMIT_REF_PROTECTED" in rule["if"]
     assert r"^v\d+\.\d+\.\d+$" in rule["if"]
+
+
+def test_a_tag_s_pipeline_is_the_release_and_no_other_has_any_of_it() -> None:
+    whole = YAML(typ="safe").load((ROOT / ".gitlab-ci.yml").read_text())
+    by_rule: dict[str, list[str]] = {}
+    for entry in whole["include"]:
+        (rule,) = entry["rules"]
+        by_rule.setdefault(rule["if"], []).append(entry.get("local") or entry["component"].split("/")[-1].split("@")[0])
+    assert by_rule == {
+        "$CI_COMMIT_TAG == null": ["change", "drift", "expired", ".gitlab/ci/service-pipeline.yml"],
+        "$CI_COMMIT_TAG": [".gitlab/ci/release.yml"],
+    }
+    # A job in the file itself would be in both, and have its stage in one.
+    assert set(whole) == {"include", "variables"}
+
+
+def test_what_publishes_is_taken_by_its_hash() -> None:
+    installed = [
+        line for job in jobs("release.yml").values() if isinstance(job, dict) for line in job.get("script", [])
+    ]
+    pip = [line for line in installed if "pip install" in line]
+    assert pip
+    assert all("--require-hashes" in line and (ROOT / line.split()[-1]).is_file() for line in pip)
 
 
 def test_each_build_argument_of_the_job_is_one_of_the_image() -> None:

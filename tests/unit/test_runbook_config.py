@@ -39,7 +39,8 @@ def test_a_runbook_is_what_its_list_says_numbered_by_place(tmp_path: Path) -> No
 
 def test_change_is_there_beside_other_runbooks(tmp_path: Path) -> None:
     config = load(tmp_path, "runbooks:\n  drift: {steps: [verification]}\n")
-    assert config.runbook_names == ("change", "drift")
+    assert config.runbook_names == ("change", "drift", "expired")
+    assert config.runbook("expired") == config.runbook("change")
     assert [step.folder for step in config.runbook("drift")] == ["01_verification"]
     assert len(config.all_steps) == 6
 
@@ -96,7 +97,7 @@ stacks:
     without: [service_tests]
     region: eu-west-1
     environment: {TF_VAR_size: small}
-    roles: {plan: "arn:aws:iam::1:role/plan", apply: "arn:aws:iam::1:role/apply"}
+    roles: {plan: "arn:aws:iam::111122223333:role/plan", apply: "arn:aws:iam::111122223333:role/apply"}
   network: {path: n, state: n}
 default_stack: access
 approval: {approvers: [alex, sam], quorum: 1}
@@ -120,6 +121,15 @@ def test_a_stack_has_its_own_people_services_channel_and_steps_and_others_the_us
     [
         ("without: [service_tests]", "without: [approval]", "stacks.access.without: apply needs approval before it in"),
         ("without: [service_tests]", "without: [tests]", "stacks.access.without.0: no runbook has a step 'tests'"),
+        ("path: a", "path: ../a", "stacks.access.path: ../a is no folder below the repository"),
+        ("path: a", "path: /etc", "stacks.access.path: /etc is no folder below the repository"),
+        ("region: eu-west-1", "region: Ireland", "stacks.access.region: 'Ireland' is no AWS region, as eu-west-1"),
+        (
+            "role/plan",
+            "user/plan",
+            "stacks.access.roles.plan: 'arn:aws:iam::111122223333:user/plan' is no ARN of a role",
+        ),
+        ("role/apply", "role/", "stacks.access.roles.apply: 'arn:aws:iam::111122223333:role/' is no ARN of a role"),
         ("quorum: 2", "quorum: 3", "stacks.access.quorum: quorum is 3, but only 2 approvers are named"),
         ("TF_VAR_size", "SLACK_BOT_TOKEN", "stacks.access.environment.SLACK_BOT_TOKEN: SLACK_BOT_TOKEN is set by"),
         ("TF_VAR_size", "GITLAB_CI", "stacks.access.environment.GITLAB_CI: GITLAB_CI is set by the pipeline"),
@@ -149,3 +159,19 @@ def test_a_step_left_out_with_what_needs_it_is_no_error(tmp_path: Path) -> None:
     assert [step.name for step in config.runbook("change", "access")] == [
         "compliance", "plan", "verification", "service_tests",
     ]  # fmt: skip
+
+
+RULES = "approval:\n  approvers: [alex, sam]\n  rules:\n    - {when: {opens: internet}, needs: 2}\n"
+
+
+def test_a_rule_that_a_stack_s_own_approvers_can_never_keep_is_refused_with_its_line(tmp_path: Path) -> None:
+    assert load(tmp_path, RULES).approval_of("access").rules_of("access")[0].needs == 2
+    alone = STACKS.replace("state: a}", "state: a, approvers: [alex]}")
+    assert refused(tmp_path, RULES, alone) == (
+        "line 3: stacks.access.approvers: a rule needs 2, but only 1 approvers are named"
+    )
+
+
+def test_a_rule_of_a_stack_that_is_not_there_is_refused_with_its_line(tmp_path: Path) -> None:
+    other = RULES.replace("needs: 2", "needs: 2, stacks: [acces]")
+    assert refused(tmp_path, other) == "line 7: approval.rules.0.stacks: 'acces' is not among the stacks"

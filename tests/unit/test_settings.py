@@ -96,8 +96,9 @@ def test_a_job_that_says_that_it_is_none_is_refused(
     monkeypatch.setenv(variable, "7")
     assert Settings.load().environment.in_ci
     monkeypatch.setenv("GITLAB_CI", value)
-    with pytest.raises(ConfigError, match=f"GITLAB_CI is '{value}' inside a job"):
+    with pytest.raises(ConfigError, match=f"GITLAB_CI is '{value}' inside a job") as caught:
         Settings.load()
+    assert caught.value.remedy == "Start the job without this variable: GitLab sets it to true."
 
 
 def test_a_job_needs_a_project_in_runbook_yml_and_a_desk_is_told_where_to_name_one(

@@ -12,17 +12,37 @@ from runbook_lib.domain.compliance import judge
 from runbook_lib.domain.exposure import exposure
 from runbook_lib.domain.rules import RuleChanges
 from runbook_lib.domain.rules.values import protocol as read_protocol
-from runbook_lib.models.approval import ApprovalRequest
+from runbook_lib.models.approval import ApprovalRequest, Requirement
 from runbook_lib.models.base import UNKNOWN, Outcome
-from runbook_lib.models.exposure import Exposure, ExposureEntry
+from runbook_lib.models.exposure import ExposedInterface, Exposure, ExposureEntry, Reachable
 from runbook_lib.models.findings import Action
 from runbook_lib.models.plan import PlanSummary
 from runbook_lib.models.policies import Policy, RuleMatch
+from runbook_lib.models.risk import Risk, RiskLevel, RiskReason
 from runbook_lib.models.rules import Rule
 from runbook_lib.models.verification import Difference, DifferenceKind, Verification
 from runbook_lib.report import charts, picture, tables
 from runbook_lib.report.messages import approval_request
-from runbook_lib.wording import describe_rule, effect, join, opening, openings, party, party_in_full, said_by
+from runbook_lib.wording import (
+    changed,
+    describe_rule,
+    effect,
+    join,
+    keeps_out,
+    needed,
+    opening,
+    openings,
+    party,
+    party_in_full,
+    printable,
+    rare_counts,
+    reaches,
+    risk_in_words,
+    said_by,
+    says_whom,
+    things,
+    until,
+)
 
 WORLD = "0.0.0.0/0"
 
@@ -230,7 +250,7 @@ def test_one_rule_reads_alike_wherever_it_is_read(
     sign = ":question: may open" if found.unknown else ":unlock: opens"
     assert f'{sign} *{in_full}* → `web` on {on}"' in json.dumps(message.blocks, ensure_ascii=False)
 
-    assert [[str(cell) for cell in row[1:]] for row in tables.exposure(found).rows] == [[in_full, "→", "web", on]]
+    assert [[str(cell) for cell in row[1:]] for row in tables.exposure(found).rows] == [[in_full, "→", "web", on, ""]]
     assert [[str(cell) for cell in row[:3]] for row in tables.rules([given]).rows] == [["ingress", written, on]]
 
     difference = Difference(kind=DifferenceKind.UNMANAGED, group="web", rule=given)
@@ -262,8 +282,13 @@ def test_two_halves_of_the_world_are_the_internet_and_say_so() -> None:
 
 def test_what_a_finding_does_and_who_vouches_for_a_decision_have_their_words() -> None:
     assert [effect(action) for action in Action] == ["blocks", "needs the approver's eye", "warns"]
-    assert [said_by(name) for name in ("gitlab_job", "gitlab_deployment", "gitlab_merge_request", "terminal", "x")] == [
-        "GitLab's manual job", "GitLab's deployment approval", "GitLab's merge request approval", "terminal", "x",
+    sources = (
+        *("gitlab_job", "gitlab_reject_job", "gitlab_comment", "gitlab_deployment", "gitlab_merge_request"),
+        *("slack", "terminal", "x"),
+    )
+    assert [said_by(name) for name in sources] == [
+        "GitLab's manual job", "GitLab's manual job reject", "a comment in GitLab", "GitLab's deployment approval",
+        "GitLab's merge request approval", "Slack's button", "terminal", "x",
     ]  # fmt: skip
 
 
@@ -295,3 +320,128 @@ def test_the_ends_of_all_ports_are_among_what_was_open_before() -> None:
     others = [("udp", None, None), ("icmp", -1, -1), ("icmpv6", -1, -1), ("other", None, None)]
     given = [("tcp", 10, 19), ("tcp", 15, 30), ("tcp", 32, 40)]
     assert openings(entry(*each) for each in (*given, *others)) == ("everything but tcp 0-9, tcp 31 and tcp 41-65535")
+
+
+def test_what_seldom_occurs_in_a_plan_is_counted_in_its_own_words() -> None:
+    one = PlanSummary(forget=1, import_=2, move=3, defer=4, invoke=1, remove=1, drift=5)
+    assert list(rare_counts(one).items()) == [
+        ("to forget", 1), ("to import", 2), ("to move", 3), ("left for later", 4), ("action to run", 1),
+        ("unlisted rule to remove", 1), ("changed outside", 5),
+    ]  # fmt: skip
+    for several in (0, 2):
+        made = rare_counts(PlanSummary(invoke=several, remove=several))
+        assert (made["actions to run"], made["unlisted rules to remove"]) == (several, several)
+
+
+def test_what_can_not_be_taken_back_is_told_first_of_what_changes() -> None:
+    kinds = ("create", "remove", "drift", "update", "forget", "replace", "delete")
+    summary = PlanSummary(addresses={kind: (f"{kind}.a", f"{kind}.b") for kind in kinds})
+    told = ("delete", "replace", "forget", "remove", "create", "update")
+    assert list(changed(summary)) == [(kind, f"{kind}.{name}") for kind in told for name in "ab"]
+
+
+@pytest.mark.parametrize(
+    ("requirements", "words"),
+    [
+        ((), "2 of alex, sam, kim"),
+        ((Requirement(needs=1, approvers=("alex", "sam")),), "1 of alex, sam"),
+        ((Requirement(needs=1, approvers=()),), "1 of nobody is named"),
+        ((Requirement(needs=0, approvers=("alex",), why="it only closes"),), "nobody, as it only closes"),
+        (
+            (
+                Requirement(needs=2, approvers=("alex", "sam")),
+                Requirement(needs=1, approvers=("kim",), group="security", why="it opens the internet"),
+            ),
+            "2 of alex, sam; and 1 of security (kim), as it opens the internet",
+        ),
+    ],
+)
+def test_who_must_approve_is_worded_so(requirements: tuple[Requirement, ...], words: str) -> None:
+    asked = request_of(Exposure()).model_copy(
+        update={"approvers": ("alex", "sam", "kim"), "quorum": 2, "requirements": requirements}
+    )
+    assert needed(asked) == words
+    if not requirements:
+        assert needed(asked, str.upper, 2) == "2 of ALEX, SAM"
+
+
+def test_a_risk_is_its_level_with_its_reasons() -> None:
+    reasons = tuple(RiskReason(level=RiskLevel.LOW, text=text) for text in ("opens tcp 22", "destroys a.b"))
+    assert risk_in_words(Risk(level=RiskLevel.HIGH, reasons=reasons)) == "high: opens tcp 22; destroys a.b"
+    assert risk_in_words(Risk()) == "none"
+
+
+@pytest.mark.parametrize(
+    ("expires", "words"),
+    [
+        (None, ""),
+        (UNKNOWN, "until a time that is not known yet"),
+        ("2026-12-31", "until 2026-12-31"),
+        ("2026-12-31T18:00:00Z", "until 2026-12-31 18:00 UTC"),
+        ("2026-12-31T18:00:00+02:00", "until 2026-12-31 16:00 UTC"),
+        ("soon", "until nobody knows when ('soon' is no date)"),
+        ("x" * 50, f"until nobody knows when ('{'x' * 40}' is no date)"),
+    ],
+)
+def test_an_end_is_worded_so(expires: object, words: str) -> None:
+    assert until(expires) == words  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("reachable", "why", "words"),
+    [
+        (Reachable.REACHABLE, "it has a route", ""),
+        (Reachable.UNKNOWN, "nobody knows", ""),
+        (Reachable.NO_MEMBER, "", ""),
+        (Reachable.NO_MEMBER, "web has no member", "which has no member"),
+        (Reachable.NO_MEMBER, "its lambda is not in a VPC", "its lambda is not in a VPC"),
+        (Reachable.OPEN_BUT_NOT_REACHABLE, "", "which is not reached"),
+        (Reachable.OPEN_BUT_NOT_REACHABLE, "no route", "which is not reached: no route"),
+        (Reachable.HALF_PATH, "db lets nobody in", "which is half a path: db lets nobody in"),
+        (Reachable.ALREADY_OPEN, "another rule", "which was open already: another rule"),
+    ],
+)
+def test_why_nothing_comes_through_is_worded_so(reachable: Reachable, why: str, words: str) -> None:
+    given = entry("tcp", 22, 22).model_copy(update={"reachable": reachable, "why": why})
+    assert keeps_out(given) == words
+    assert reaches(given) == (words or why)
+
+
+def seen(name: str, *addresses: str, reachable: Reachable = Reachable.REACHABLE) -> ExposedInterface:
+    return ExposedInterface(id=name, name=name, kind="instance", addresses=addresses, reachable=reachable)
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "more", "words"),
+    [
+        ((), 3, ""),
+        ((seen("a", "192.0.2.1", reachable=Reachable.UNKNOWN),), 0, ""),
+        ((seen("a"), seen("a")), 0, "a (2 of them)"),
+        ((seen("a"), seen("a")), 4, "a (2 of them) and 4 more"),
+        ((seen("a", "192.0.2.1"), seen("a")), 0, "a (192.0.2.1)"),
+        ((seen("web-1"), seen("web-2"), seen("web-10")), 0, "web-1, -2 and -10"),
+        ((seen("web-a"), seen("web-b")), 0, "web-a and web-b"),
+        ((seen("web-1"), seen("web-b")), 0, "web-1 and web-b"),
+        ((seen("web-1"), seen("api-2")), 0, "web-1 and api-2"),
+        ((seen("1"), seen("2")), 0, "1 and 2"),
+        (tuple(seen(f"n{n}", f"192.0.2.{n}") for n in range(6)), 0,
+         "n0, n1, n2 and 3 more (192.0.2.0, .1, .2, .3)"),
+    ],
+)  # fmt: skip
+def test_things_that_are_reached_are_worded_so(interfaces: tuple[ExposedInterface, ...], more: int, words: str) -> None:
+    given = entry("tcp", 22, 22).model_copy(update={"interfaces": interfaces, "more_interfaces": more, "why": "it is"})
+    assert things(given) == words
+    assert reaches(given) == (words or "it is")
+
+
+@pytest.mark.parametrize("unknown", ["source", "source_kind", "protocol", "from_port", "to_port"])
+def test_whom_an_entry_lets_in_is_said_where_nothing_but_the_target_is_unknown(unknown: str) -> None:
+    given = entry("tcp", 22, 22)
+    assert not says_whom(given)
+    unnamed = given.model_copy(update={"target": UNKNOWN})
+    assert says_whom(unnamed)
+    assert not says_whom(unnamed.model_copy(update={unknown: UNKNOWN}))
+
+
+def test_a_name_moves_no_cursor() -> None:
+    assert printable("a é\n\x1b[2J\u202eb") == "a é\\n\\x1b[2J\\u202eb"

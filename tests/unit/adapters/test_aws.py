@@ -67,6 +67,41 @@ def test_a_refusal_names_the_missing_action() -> None:
     assert error.remedy == "Allow ec2:DescribeSecurityGroupRules to the role that runs this."
 
 
+@pytest.mark.parametrize(
+    ("operation", "action"),
+    [
+        ("GetResources", "tag:GetResources"),
+        ("DescribeLoadBalancers", "elasticloadbalancing:DescribeLoadBalancers"),
+        ("DescribeDBInstances", "rds:DescribeDBInstances"),
+        ("DescribeDBClusters", "rds:DescribeDBClusters"),
+    ],
+)
+def test_a_refusal_of_another_service_than_ec2_names_it(operation: str, action: str) -> None:
+    assert f"Allow {action} to the role" in refused("AccessDeniedException", operation=operation).remedy
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "remedy"),
+    [
+        (
+            "AssumeRole",
+            "AccessDenied",
+            "Allow sts:AssumeRole on it to who runs this, and name them in the role's trust",
+        ),
+        ("AssumeRoleWithWebIdentity", "AccessDenied", "Let the role's trust policy name GitLab as its provider"),
+        (
+            "AssumeRoleWithWebIdentity",
+            "InvalidIdentityToken",
+            "Add GitLab to the account as an OpenID Connect provider",
+        ),
+        ("AssumeRoleWithWebIdentity", "ExpiredTokenException", "The job's token has expired"),
+        ("GetCallerIdentity", "AccessDenied", "Allow sts:GetCallerIdentity to the role that runs this."),
+    ],
+)
+def test_a_role_that_is_not_given_says_whose_trust_is_missing(operation: str, code: str, remedy: str) -> None:
+    assert remedy in refused(code, operation=operation).remedy
+
+
 def test_missing_credentials_say_which_variables_to_set() -> None:
     error = map_error("reading rules", botocore.exceptions.NoCredentialsError())
     assert "AWS_ACCESS_KEY_ID" in error.remedy

@@ -103,6 +103,42 @@ def test_instances_of_for_each_and_count_are_known_by_their_keys(tmp_path: Path)
     assert found == {'aws_x.a["k"]': "k", "aws_x.b[0]": 0, "aws_x.b[1]": 1, "aws_x.c[*]": UNKNOWN}
 
 
+@pytest.mark.parametrize(
+    ("collection", "keys"),
+    [
+        ('["443", "80"]', [0, 1]),
+        ("[443, 80]", [0, 1]),
+        ('toset(["443", "80"])', ["443", "80"]),
+        ('{ web = "80", tls = "443" }', ["tls", "web"]),
+    ],
+)
+def test_the_key_of_a_dynamic_block_is_a_list_s_index_a_set_s_item_and_a_map_s_key(
+    tmp_path: Path, collection: str, keys: list[Any]
+) -> None:
+    block = f'dynamic "a" {{\n    for_each = {collection}\n    content {{\n      k = a.key\n    }}\n  }}'
+    assert one(tmp_path, f'resource "aws_x" "x" {{\n  {block}\n}}')["a"] == [{"k": key} for key in keys]
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['for_each = [1]\n content = "x"', "for_each = [1]\n iterator = {}\n content {\n }",
+     "for_each = [1]\n iterator = []\n content {\n }", "for_each = [1]\n iterator = a.b\n content {\n }"],
+)  # fmt: skip
+def test_a_dynamic_block_that_terraform_refuses_is_unknown(tmp_path: Path, written: str) -> None:
+    assert one(tmp_path, f'resource "aws_x" "x" {{\n dynamic "a" {{\n {written}\n }}\n}}') == {"a": [UNKNOWN]}
+
+
+def test_an_iterator_that_is_no_name_in_json_is_unknown(tmp_path: Path) -> None:
+    block = '{"dynamic": {"a": {"for_each": [1], "iterator": "${x", "content": {}}}}'
+    (tmp_path / "main.tf.json").write_text(f'{{"resource": {{"aws_x": {{"x": {block}}}}}}}')
+    assert read_hcl(tmp_path).resources[0].values == {"a": [UNKNOWN]}
+
+
+@pytest.mark.parametrize("written", ["lifecycle = 5", "lifecycle = []", 'dynamic = "x"'])
+def test_an_attribute_in_the_place_of_a_block_of_terraform_s_own_is_none(tmp_path: Path, written: str) -> None:
+    assert one(tmp_path, f'resource "aws_x" "x" {{\n a = 1\n {written}\n}}') == {"a": 1}
+
+
 def test_dynamic_blocks_are_expanded_where_that_is_certain(tmp_path: Path) -> None:
     text = """
 resource "aws_x" "x" {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runbook_lib.adapters.outbox import Outbox
+from runbook_lib.adapters.outbox import Delivery, Outbox
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import ChatError, ChatSilentError, MessageDoubtedError, MessageRefusedError
 from runbook_lib.models.messages import Message, MessageFile, Reference, Thread
@@ -167,6 +167,35 @@ def test_process_killed_between_record_and_deletion_repeats_nothing(outbox: Outb
     assert slack.texts == ["board"]
 
 
+def test_process_killed_between_any_two_writes_leaves_no_file_that_is_nobodys(
+    outbox: Outbox, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slack, write = FakeSlack(), RunStore.write_bytes
+    # Each write that adding and sending take, in turn, is the last that the process makes.
+    for kept in range(1, 8):
+        left = [kept]
+
+        def killed_after(self: RunStore, relative: str, data: bytes, left: list[int] = left) -> Path:
+            path = write(self, relative, data)
+            left[0] -= 1
+            if not left[0]:
+                raise Killed
+            return path
+
+        monkeypatch.setattr(RunStore, "write_bytes", killed_after)
+        try:
+            outbox.add("board", BOARD)
+            outbox.add(f"reply-{kept}", REPLY, thread="board")
+            outbox.deliver(slack)
+        except Killed:
+            pass
+        monkeypatch.setattr(RunStore, "write_bytes", write)
+        outbox.add(f"reply-{kept}", REPLY, thread="board")
+        assert Outbox(store, CREDENTIAL).deliver(slack).refused == ()
+    assert slack.texts == ["board", *["reply"] * 7]
+    assert {thread for _, thread, _ in slack.posted[1:]} == {"1"}
+
+
 def test_file_goes_up_after_its_message_and_once(outbox: Outbox) -> None:
     message = Message(text="plan", files=(MessageFile(name="plan.txt", title="Plan", content="+ x"),))
     slack = FakeSlack()
@@ -278,6 +307,79 @@ def test_a_message_that_somebody_else_put_there_is_set_aside_and_never_sent(outb
     assert delivery.error is not None
     assert "outbox/000001-decision-post.json was put there by nobody who may tell" in delivery.error.message
     assert len(list(store.path("outbox/refused").glob("*.json"))) == 2
+
+
+JUNK = {
+    "no JSON": b"{",
+    "no text": b"\xff\xfe",
+    "another model": b'{"key": 1}',
+    "a mark that is no digest": '{"key": "a", "kind": "post", "mark": "\u00e9"}'.encode(),
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "credential"),
+    [*((content, CREDENTIAL) for content in JUNK.values()), (b"{", "")],
+    ids=[*JUNK, "no JSON, without a credential"],
+)
+def test_what_is_no_message_is_set_aside_and_keeps_nothing_from_being_told(
+    store: RunStore, content: bytes, credential: str
+) -> None:
+    outbox, slack = Outbox(store, credential), FakeSlack()
+    store.write_bytes("outbox/000001-x-post.json", content)
+    store.write_bytes("outbox/9.json", content)  # nothing of ours is named so
+    outbox.add("board", BOARD)
+    outbox.add_update("board", BOARD)
+    delivery = outbox.deliver(slack)
+    assert (slack.texts, delivery.sent, delivery.waiting) == (["board"], ("board", "board"), ())
+    assert delivery.error is not None
+    assert "outbox/000001-x-post.json was put there by nobody" in delivery.error.message
+    assert store.exists("outbox/refused/000001-x-post.json")
+
+
+@pytest.mark.parametrize("content", JUNK.values(), ids=JUNK)
+def test_a_ledger_that_is_none_keeps_nothing_from_being_told(outbox: Outbox, store: RunStore, content: bytes) -> None:
+    store.write_bytes("slack.json", content)
+    outbox.add("board", BOARD)
+    assert outbox.deliver(FakeSlack()).sent == ("board",)
+    assert set(outbox.references) == {"board"}
+
+
+def test_a_link_in_the_outbox_is_set_aside_and_not_what_it_leads_to(outbox: Outbox, store: RunStore) -> None:
+    store.write_json("run.json", {})
+    (store.dir / "outbox").mkdir()
+    (store.dir / "outbox/000001-a-post.json").symlink_to("../run.json")
+    (store.dir / "outbox/000002-b-post.json").symlink_to("/etc/hostname")
+    assert len(outbox.deliver(FakeSlack()).refused) == 2
+    assert store.exists("run.json")
+    assert files_left(store) == []
+
+
+def test_what_another_process_has_sent_meanwhile_is_nothing_to_send(outbox: Outbox, store: RunStore) -> None:
+    class Other(FakeSlack):
+        def post(
+            self, message: Message, thread_ts: str | None = None, broadcast: bool = False, key: str = ""
+        ) -> Reference:
+            for path in store.path("outbox").glob("000002*"):
+                path.unlink()
+            return super().post(message, thread_ts, broadcast, key)
+
+    outbox.add("board", BOARD)
+    outbox.add("reply", REPLY, thread="board")
+    slack = Other()
+    assert (outbox.deliver(slack), slack.texts) == (Delivery(sent=("board",)), ["board"])
+
+
+def test_what_was_sent_and_what_waits_is_known_and_what_somebody_else_put_there_is_not(
+    outbox: Outbox, store: RunStore
+) -> None:
+    outbox.add("board", BOARD)
+    outbox.deliver(FakeSlack())
+    Outbox(store, "xoxb-guessed").add("request", Message(text="asked by another"))
+    outbox.add("reply", REPLY, thread="board")
+    outbox.add_file("reply/plan.txt", MessageFile(name="plan.txt", title="Plan", content="+ a"), "board")
+    outbox.add_update("board", BOARD)
+    assert outbox.known == ("board", "reply")
 
 
 def test_a_message_of_another_run_is_not_sent_in_this_one(outbox: Outbox, store: RunStore, tmp_path: Path) -> None:

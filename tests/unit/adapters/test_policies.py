@@ -19,7 +19,7 @@ IDS = {
     "nacl-inline-admin-ports-open", "database-publicly-accessible", "eks-endpoint-open", "search-endpoint-public",
     "listener-without-tls", "prefix-list-widened",
     "quota-groups-of-an-interface", "quota-rules-of-a-group",
-    "s3-public-access-not-blocked", "iam-everything-allowed",
+    "s3-public-access-not-blocked", "iam-everything-allowed", "sg-admin-without-expiry", "sg-rule-ends-soon",
 }  # fmt: skip
 GOOD = """policies:
   - id: a-b
@@ -55,6 +55,7 @@ def test_every_policy_of_the_pack_can_be_explained() -> None:
         (GOOD.replace("{direction: ingress}", "{directon: ingress}"), 8, "directon"),
         (GOOD.replace("rule: {direction: ingress}", "resource: {types: [a], when: '1 +'}"), 8, "when"),
         (GOOD.replace("{direction: ingress}", "{reaches: [{ports: [70000]}]}"), 8, "70000"),
+        (GOOD.replace("{direction: ingress}", "{reaches: []}"), 8, "reaches"),
         (GOOD.replace("{direction: ingress}", "{source: {outside: [x]}}"), 8, "does not appear to be"),
         (GOOD + GOOD.partition("\n")[2], 9, "stands in"),
         ("policies: 3\n", 1, "policies"),
@@ -94,6 +95,8 @@ def policies(folder: Path) -> tuple[Policy, ...]:
         ({"expires": "soon"}, 7, "expires"),
         ({"expires": "20260201"}, 7, "a day is expected"),
         ({"owner": "''"}, 5, "owner"),
+        ({"owner": "' '"}, 5, "the waiver's owner is blank"),
+        ({"reason": "' '"}, 6, "the waiver's reason is blank"),
         ({"ownr": "x"}, 8, "ownr"),
     ],
 )

@@ -47,6 +47,35 @@ def test_a_module_that_is_called_is_none_and_one_that_names_a_backend_always_is(
     ]
 
 
+def test_a_module_is_called_in_one_line_in_json_and_by_a_link_as_well(tmp_path: Path) -> None:
+    text = 'module "b" { source = "../b" }\nmodule "d" {\n  source = "../link"\n}\n# module "e" { source = "../e" }\n'
+    called = '{"module": {"c": {"source": "../c", "n": 1}}}'
+    names = ("b", "c", "d", "e")
+    write(
+        tmp_path, {"a/main.tf": text, "a/more.tf.json": called} | {f"{name}/main.tf": "locals {}\n" for name in names}
+    )
+    (tmp_path / "link").symlink_to("d")
+    assert [module.path for module in find_root_modules(tmp_path)] == ["a", "e"]
+
+
+@pytest.mark.parametrize(
+    ("files", "region"),
+    [
+        ({"terraform.tfvars": 'r = "eu-west-1"\n'}, "eu-west-1"),
+        ({"terraform.tfvars": 'other_r = "eu-west-1"\n# r = "eu-west-2"\n'}, "us-west-2"),
+        ({"terraform.tfvars.json": '{"a": 1, "r": "eu-west-1"}'}, "eu-west-1"),
+        ({"terraform.tfvars": 'r = "eu-west-1"\n', "b.auto.tfvars": 'r = "eu-west-3"\n'}, "eu-west-3"),
+        # Which of them is read, or whether one is, is not known yet.
+        ({"prod.tfvars": 'r = "eu-west-1"\n'}, ""),
+        ({"prod.tfvars": 'size = "small"\n'}, "us-west-2"),
+    ],
+)
+def test_the_region_is_that_of_the_files_with_variables(tmp_path: Path, files: dict[str, str], region: str) -> None:
+    text = 'provider "aws" {\n  region = var.r\n}\nvariable "r" {\n  default = "us-west-2"\n}\n'
+    write(tmp_path, {"main.tf": text} | files)
+    assert find_root_modules(tmp_path)[0].region == region
+
+
 @pytest.mark.parametrize(
     ("text", "region"),
     [

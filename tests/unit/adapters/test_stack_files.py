@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runbook_lib.adapters.stack_files import FoundFiles, read_stack_files
+from runbook_lib.adapters.stack_files import FoundFiles, StatePlace, read_stack_files
 
 
 def write(root: Path, **files: str) -> Path:
@@ -114,7 +114,7 @@ def test_a_module_that_reads_a_state_reads_it_for_the_stack(tmp_path: Path) -> N
     read(tmp_path, 'module "net" {\n  source = "../../modules/net"\n}\n')
     text = 'data "terraform_remote_state" "x" {\n  config = {\n    key = "net.tfstate"\n  }\n}\n'
     write(tmp_path, **{"modules__net__main.tf": text})
-    assert read_stack_files(tmp_path, "live/web").remote == (frozenset({"net.tfstate"}),)
+    assert read_stack_files(tmp_path, "live/web").remote == (StatePlace(frozenset({"net.tfstate"})),)
 
 
 def test_a_circle_of_links_and_a_folder_that_is_not_there_end_nothing(tmp_path: Path) -> None:
@@ -123,3 +123,25 @@ def test_a_circle_of_links_and_a_folder_that_is_not_there_end_nothing(tmp_path: 
     found = read(tmp_path, 'module "a" {\n  source = "./loop"\n}\nmodule "b" {\n  source = "../../gone"\n}\n')
     assert "gone" in paths(found)
     assert read_stack_files(tmp_path, "live/nowhere").paths
+
+
+def test_links_that_lead_to_what_is_read_are_read_as_well(tmp_path: Path) -> None:
+    write(tmp_path, **{"vendor__vpc-1__main.tf": "", "shared__eu.json": "", "shared__init.sh": ""})
+    write(
+        tmp_path,
+        **{"live__web__main.tf": 'module "v" {\n  source = "../../modules/vpc"\n}\n# "../../shared/now.json"\n'},
+    )
+    for link, end in {
+        "modules": "vendor/now",
+        "vendor/now": "v1",
+        "vendor/v1/vpc": "../vpc-1",
+        "shared/now.json": "eu.json",
+        "live/web/init.sh": "../../shared/init.sh",
+        "prod": "live",
+    }.items():
+        (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / link).symlink_to(end)
+    assert paths(read_stack_files(tmp_path, "prod/web")) == {
+        *("prod", "modules", "vendor/now", "vendor/v1/vpc", "vendor/vpc-1", "vendor/vpc-1/main.tf"),
+        *("shared/now.json", "shared/eu.json", "live/web/init.sh", "shared/init.sh"),
+    }

@@ -64,6 +64,16 @@ def test_missing_file_of_a_step_names_the_step_to_run(tmp_path: Path) -> None:
     assert caught.value.remedy == "Run the step plan first."
 
 
+def test_a_pipe_and_a_folder_in_the_place_of_a_file_are_not_read(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, "r1")
+    store.write_text("run.json", "{}")
+    os.mkfifo(store.dir / "pipe.json")
+    (store.dir / "folder.json").mkdir()
+    for name in ("pipe.json", "folder.json"):
+        with pytest.raises(InputError, match=f"{name}: is no plain file"):
+            store.read_json(name)
+
+
 def test_half_written_json_is_an_input_error(tmp_path: Path) -> None:
     store = RunStore(tmp_path, "r1")
     store.write_bytes("run.json", b'{"schema": "runbook/run/v1", "run_id"')

@@ -69,6 +69,7 @@ def test_first_error_is_named_with_file_and_line_and_warnings_are_not_errors() -
     ("said", "remedy"),
     [
         ("api error UnauthorizedOperation: You are not authorized", "permission"),
+        ("Cannot assume IAM Role: AccessDenied: not authorized to perform: sts:AssumeRole", "trust policy"),
         ("No valid credential sources found", "credentials"),
         (
             "Saved plan is stale: the given plan file can no longer be applied; saved plan is stale",

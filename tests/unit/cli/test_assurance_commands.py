@@ -27,8 +27,8 @@ from runbook_lib.models.run import Run
 from runbook_lib.models.services import Member
 from runbook_lib.runner.evidence import seal
 from runbook_lib.settings import Settings
-from runbook_lib.steps import service_tests
 from runbook_lib.workspace import comparison
+from runbook_lib.workspace.services import Resolver
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 CONFIG = """
@@ -73,14 +73,17 @@ def plan(tmp_path: Path) -> Path:
 def test_exposure_says_the_sentence_first(app: typer.Typer, tmp_path: Path) -> None:
     result = run(app, "exposure", "--plan", plan(tmp_path))
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[0] == "The internet can newly reach sg-1 on tcp 80; nobody loses access."
+    assert result.stdout.splitlines()[0] == (
+        "The internet can newly reach sg-1 on tcp 80; nobody loses access. Not known: who is in sg-1 is not known."
+    )
 
 
 def test_exposure_as_json_keeps_its_contract(app: typer.Typer, tmp_path: Path) -> None:
     document = json.loads(run(app, "exposure", "--plan", plan(tmp_path), "--format", "json").stdout)
     assert document["opened"] == [
         {"source": "0.0.0.0/0", "source_kind": "internet", "target": "sg-1", "target_kind": "group",
-         "protocol": "tcp", "from_port": 80, "to_port": 80}
+         "protocol": "tcp", "from_port": 80, "to_port": 80, "interfaces": [], "more_interfaces": 0,
+         "reachable": "unknown", "why": "who is in sg-1 is not known", "target_id": "sg-1"}
     ]  # fmt: skip
     assert (document["closed"], document["unknown"]) == ([], [])
     assert document["sentence"]
@@ -140,7 +143,7 @@ def test_verify_as_a_table_begins_with_the_outcome(app: typer.Typer, places: obj
 @pytest.fixture
 def members(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[Member]:
     found = [Member(id="i-1", kind="instance", address="127.0.0.1")]
-    monkeypatch.setattr(service_tests, "members_of", lambda settings, group: tuple(found))
+    monkeypatch.setattr(Resolver, "members_of", lambda self, group: tuple(found))
     return found
 
 

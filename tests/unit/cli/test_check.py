@@ -52,6 +52,40 @@ def test_bad_plan_blocks_with_status_1_and_the_contract_on_stdout(app: typer.Typ
     assert (status, data["outcome"], data["checked"]["policies"]) == (1, "blocked", 23)
 
 
+def sensitive_plan(folder: Path) -> str:
+    """A plan with a description that Terraform calls sensitive; gives its path."""
+    rule = {
+        "security_group_id": "sg-1", "ip_protocol": "tcp", "from_port": 22, "to_port": 22, "cidr_ipv4": "0.0.0.0/0",
+        "description": "the word is hunter2-Xk39fj2",
+    }  # fmt: skip
+    kind = "aws_vpc_security_group_ingress_rule"
+    marked = {"actions": ["create"], "before": None, "after": rule, "after_sensitive": {"description": True}}
+    entry = {"address": f"{kind}.x", "mode": "managed", "type": kind, "name": "x", "change": marked}
+    path = folder / "sensitive.json"
+    path.write_text(json.dumps({"format_version": "1.2", "resource_changes": [entry]}))
+    return str(path)
+
+
+@pytest.mark.parametrize("form", list(FORMATS))
+def test_what_terraform_calls_sensitive_is_in_no_answer(app: typer.Typer, tmp_path: Path, form: str) -> None:
+    status, answer = run(app, "--plan", sensitive_plan(tmp_path), "--format", form)
+    assert (status, "hunter2" in answer) == (1, False)
+    if form == "json":
+        assert json.loads(answer)["findings"][0]["rule"]["description"] == "[MASKED]"
+
+
+def test_what_terraform_calls_sensitive_is_in_no_file_either(app: typer.Typer, tmp_path: Path) -> None:
+    run(app, "--plan", sensitive_plan(tmp_path), "--format", "json", "-o", "answer.json")
+    assert "[MASKED]" in (tmp_path / "answer.json").read_text()
+    assert "hunter2" not in (tmp_path / "answer.json").read_text()
+
+
+def test_a_plan_of_which_the_sensitive_parts_can_not_be_read_is_refused(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text('{"format_version": "1.2", "resource_changes": [], "prior_state": {"values": 7}}')
+    with pytest.raises(InputError, match="what the plan calls sensitive can't be read"):
+        run(app, "--plan", "p.json")
+
+
 def test_plan_without_changes_passes(app: typer.Typer, tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(GOOD)
     status, answer = run(app, "--plan", "p.json")

@@ -68,6 +68,19 @@ def test_it_writes_what_a_repository_needs_and_the_settings_load(repository: Pat
     assert not any(b"s3cret" in content for content in files(repository).values())
 
 
+def test_variables_files_that_are_found_are_offered_and_read_only_if_named(repository: Path) -> None:
+    folder = repository / "stacks/orders/env"
+    folder.mkdir()
+    for name in ("prod eu.tfvars", "dev.tfvars", "own.auto.tfvars"):
+        (folder / name).write_text("")
+    init("--yes")
+    offered = '    # var_files: [env/dev.tfvars, "env/prod eu.tfvars"]  # found, and read only if named here\n'
+    text = (repository / "runbook.yml").read_text()
+    assert text.count("var_files") == 1
+    assert offered in text
+    assert find_repository().load().stacks["orders"].var_files == ()
+
+
 @pytest.fixture
 def components(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Components of another version than this one, as the package would bring them."""
@@ -76,7 +89,9 @@ def components(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "templates").mkdir(parents=True)
     for name, inputs in headers.items():
         declared = "".join(f"    {key}:\n      default: ''\n" for key in inputs)
-        text = f"# {name}\nspec:\n  inputs:\n{declared}---\njob: {{script: [echo]}}\n" if inputs else "job: {}\n"
+        # What a job's script writes may look like another document's beginning.
+        job = "job:\n  script: |\n    cat <<END\n---\nspec: {inputs: {stack: {}}}\n"
+        text = f"# {name}\nspec:\n  inputs:\n{declared}---\n{job}" if inputs else "job: {}\n"
         (folder / f"templates/{name}.yml").write_text(text)
     monkeypatch.setattr(pipeline_file, "packaged", folder.joinpath)
     return folder / "templates"
@@ -157,6 +172,34 @@ def test_a_pipeline_of_their_own_stays_and_the_component_lies_beside(repository:
     assert "runbook/stacks@1.0" in (repository / ".gitlab/ci/runbook.yml").read_text()
     assert "runbook/change@1.0" in (repository / ".gitlab/ci/runbook-stack.yml").read_text()
     assert "add `include: [{local: /.gitlab/ci/runbook.yml}]`" in said
+
+
+def test_what_a_pipeline_of_their_own_has_to_say_for_both_to_run_is_told(repository: Path) -> None:
+    theirs = repository / ".gitlab-ci.yml"
+    theirs.write_text("build: {script: [make]}\n")
+    _, said = init("--yes")
+    assert "add `include: [{local: /.gitlab/ci/runbook.yml}]`" in said
+    assert "`stages: [build, test, deploy, stacks, changes, failure]`: GitLab refuses a job whose stage" in said
+    assert "Give it a `workflow` of its own: by the component's, no push but to the default branch" in said
+    theirs.write_text(
+        "include: [{local: /.gitlab/ci/runbook.yml}]\nworkflow: {rules: [{when: always}]}\n"
+        "stages: [build, stacks, changes, failure]\nbuild: {script: [!reference [.x, script]]}\n"
+    )
+    _, said = init("--yes")
+    assert [word for word in ("include:", "stages:", "workflow", "Rename") if word in said] == []
+
+
+def test_stages_are_put_together_in_both_orders_and_jobs_of_one_name_are_told() -> None:
+    theirs = "stages: [lint, plan, test, deploy]\nworkflow: {}\nplan: {script: [terraform plan]}\n.aws: {}\nimage: x\n"
+    stages, same = pipeline_file.to_be_reconciled(theirs, several=False)
+    both = "lint, prepare, validate, plan, test, approval, deploy, verify, services, sign, failure"
+    assert stages == f"Its stages have to be `stages: [{both}]`: GitLab refuses a job whose stage is not there."
+    assert same == "Rename its .aws, plan: GitLab would make one job of that and the component's."
+
+
+@pytest.mark.parametrize("theirs", ["a: [", "", "[]", "a: 1\na: 2\n"])
+def test_of_a_pipeline_that_cannot_be_read_all_is_told_that_the_component_needs(theirs: str) -> None:
+    assert len(pipeline_file.to_be_reconciled(theirs, several=True)) == 2
 
 
 def test_a_folder_policies_that_holds_something_else_is_left_alone(repository: Path) -> None:

@@ -68,6 +68,18 @@ def test_every_error_is_two_lines_and_its_own_exit_status(command: Command, kind
     assert ended == (kind.exit_status, "", "error: It broke.\nhint: Mend it.\n")
 
 
+@pytest.mark.parametrize("kind", [errors.AwsError, errors.ConfigError])
+def test_a_shell_whose_lab_has_ended_is_told_how_to_enter_one(
+    command: Command, kind: type[RunbookError], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNBOOK_LAB_DIR", str(tmp_path))
+    said = command(raising(kind("no answer", "Look.")))[2]
+    enter = f'eval "$(runbook lab env --dir {tmp_path})"'
+    hint = f"hint: This shell is pointed at a lab that has ended: runbook lab up, then {enter}\n"
+    # What was asked wrongly has nothing to do with it.
+    assert said == "error: no answer\nhint: Look.\n" + (hint if kind.exit_status == 3 else "")
+
+
 def test_the_exit_statuses_are_those_that_were_promised() -> None:
     promised = {"BlockedError": 1, "EvidenceError": 1, "UsageError": 2, "ConfigError": 2, "InputError": 2,
                 "AdapterError": 3, "TerraformError": 3, "StateLockedError": 3, "EngineError": 3}  # fmt: skip

@@ -19,8 +19,8 @@ KIND = "aws_vpc_security_group_ingress_rule"
 
 @lru_cache
 def pack() -> tuple[Policy, ...]:
-    """The default policies."""
-    return load_policies(ROOT / "policies")
+    """The default policies, without those that judge only where runbook.yml names them."""
+    return tuple(policy for policy in load_policies(ROOT / "policies") if not policy.optional)
 
 
 def network_rule(**fields: Any) -> Rule:

@@ -62,10 +62,56 @@ def test_what_is_two_steps_away_counts_as_well() -> None:
     instance = {"id": "i-1", "ebs_block_device": []}
     shown = {"device_name": "/dev/sdf", "volume_id": "vol-1", "volume_type": "gp3", "volume_size": 8}
     attachment = ("aws_volume_attachment", {"instance_id": "i-1", "volume_id": "vol-1", "device_name": "/dev/sdf"})
-    volume = ("aws_ebs_volume", {"id": "vol-1", "type": "gp3"})
+    volume = ("aws_ebs_volume", {"id": "vol-1", "type": "gp3", "size": 8})
     after = instance | {"ebs_block_device": [shown]}
     assert told("aws_instance", instance, after, attachment, volume) == []
     assert told("aws_instance", instance, after, volume) == ["ebs_block_device"]
+    smaller = ("aws_ebs_volume", {"id": "vol-1", "type": "gp3", "size": 4})
+    assert told("aws_instance", instance, after, attachment, smaller) == ["ebs_block_device"]
+
+
+ACL: dict[str, Any] = {"id": "acl-1", "ingress": [], "egress": []}
+ENTRY: dict[str, Any] = {
+    "action": "allow", "cidr_block": "0.0.0.0/0", "from_port": 0, "icmp_code": 0, "icmp_type": 0, "ipv6_cidr_block": "",
+    "protocol": "-1", "rule_no": 100, "to_port": 0,
+}  # fmt: skip
+OUT: dict[str, Any] = {
+    "id": "nacl-1", "network_acl_id": "acl-1", "rule_action": "allow", "rule_number": 100, "egress": True,
+    "protocol": "-1", "cidr_block": "0.0.0.0/0", "ipv6_cidr_block": None, "from_port": 0, "to_port": 0,
+    "icmp_code": None, "icmp_type": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("way", "entry", "is_told"),
+    [
+        pytest.param("egress", {}, False, id="its own"),
+        pytest.param("ingress", {}, True, id="the other direction"),
+        pytest.param("egress", {"rule_no": 1}, True, id="another number"),
+        pytest.param("egress", {"cidr_block": "acl-1"}, True, id="another text under the same name"),
+        pytest.param("egress", {"to_port": 100}, True, id="another port, which is the number"),
+        pytest.param("egress", {"action": "deny"}, True, id="another action"),
+    ],
+)
+def test_an_entry_of_a_network_acl_is_one_rule_s_of_the_same_direction(
+    way: str, entry: dict[str, Any], is_told: bool
+) -> None:
+    found = told("aws_network_acl", ACL, ACL | {way: [ENTRY | entry]}, ("aws_network_acl_rule", OUT))
+    assert found == ([way] if is_told else [])
+
+
+def test_what_two_resources_hold_together_is_neither_s_doing() -> None:
+    elsewhere = ("aws_route", ROUTE[1] | {"destination_cidr_block": "10.8.0.0/16", "gateway_id": "igw-2"})
+    mixed = {"cidr_block": "10.9.0.0/16", "gateway_id": "igw-2"}
+    assert told("aws_route_table", TABLE, TABLE | {"route": [mixed]}, ROUTE, elsewhere) == ["route"]
+
+
+def test_a_tag_that_another_resource_sets_is_nobody_s_hand() -> None:
+    before, after = {"id": "vpc-1", "tags": {"Name": "main"}}, {"id": "vpc-1", "tags": {"Name": "main", "Team": "net"}}
+    sets = ("aws_ec2_tag", {"id": "vpc-1,Team", "resource_id": "vpc-1", "key": "Team", "value": "net"})
+    assert told("aws_vpc", before, after, sets) == []
+    assert told("aws_vpc", before, after | {"tags": {"Name": "net", "Team": "net"}}, sets) == ["tags"]
+    assert told("aws_vpc", after, before, sets) == ["tags"]
 
 
 @pytest.mark.parametrize(

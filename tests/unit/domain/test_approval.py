@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from runbook_lib.domain.approval import ApplyFacts, RequestFacts, judge_decisions, make_request
 from runbook_lib.errors import InputError
-from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecord
+from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecord, Requirement
 from runbook_lib.models.config import ApprovalConfig
 from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.plan import PlanSummary
@@ -62,6 +63,54 @@ def test_a_request_carries_the_code_that_will_run() -> None:
     assert make_request(facts, CONFIG, NOW).code == ("data.external.a runs a",)
 
 
+def test_a_request_carries_each_thing_by_which_its_plan_is_known_again() -> None:
+    facts = RequestFacts(
+        RUN.model_copy(update={"dirty": True}), SUMMARY, Exposure(), "p" * 64, inputs_sha256="i" * 64,
+        config_sha256="r" * 64, complete=False, reject_url="https://gitlab.example.com/p/-/jobs/8",
+    )  # fmt: skip
+    request = make_request(facts, CONFIG, NOW)
+    digests = (request.inputs_sha256, request.config_sha256, request.policy_sha256)
+    assert digests == ("i" * 64, "r" * 64, "p" * 64)
+    assert (request.dirty, request.complete, request.reject_url) == (True, False, facts.reject_url)
+    assert (_request().dirty, _request().complete) == (False, True)
+
+
+def test_a_time_of_another_zone_is_the_same_moment_and_one_of_none_is_utc() -> None:
+    east = datetime(2026, 11, 5, 12, 0, tzinfo=timezone(timedelta(hours=2)))
+    facts = RequestFacts(RUN, SUMMARY, Exposure(), "p" * 64)
+    for now in (east, NOW.replace(tzinfo=None)):
+        request = make_request(facts, CONFIG, now)
+        assert (request.created_at, request.expires_at) == (NOW, NOW + timedelta(hours=4))
+    assert judge_decisions(_request(), [_says("alex")], FACTS, east + timedelta(minutes=10)).checked_at == (
+        NOW + timedelta(minutes=10)
+    )
+
+
+def test_a_time_without_a_zone_is_utc_wherever_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        request = make_request(RequestFacts(RUN, SUMMARY, Exposure(), ""), CONFIG, NOW.replace(tzinfo=None))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert request.created_at == NOW
+
+
+def test_whose_first_answer_does_not_count_may_give_another() -> None:
+    other, same = _says("alex", plan_sha256="e" * 64), _says("alex", minutes=6)
+    record = _judge(other, same)
+    assert [each.counts for each in record.decisions] == [False, True]
+    assert record.approved
+    assert [each.why_not for each in _judge(same, same).decisions] == ["", "alex approved already."]
+
+
+def test_a_group_of_nobody_is_named_as_what_is_lacking() -> None:
+    need = Requirement(needs=1, approvers=(), group="security", why="it opens to the internet")
+    said = _judge(_says("alex"), facts=replace(FACTS, requirements=(need,))).reasons[0]
+    assert said == "Nobody is named who may approve for security. Name the approvers in runbook.yml, under approval."
+
+
 def test_a_request_points_to_the_job_where_one_decides() -> None:
     facts = RequestFacts(RUN, SUMMARY, Exposure(), "p" * 64, url="https://gitlab.example.com/p/-/jobs/7")
     assert make_request(facts, CONFIG, NOW).url == "https://gitlab.example.com/p/-/jobs/7"
@@ -86,7 +135,7 @@ def test_a_login_counts_whatever_its_case(name: str) -> None:
 def test_nobody_having_decided_is_not_approved_and_says_whom_to_ask() -> None:
     record = _judge()
     assert not record.approved
-    assert record.reasons == ("1 approvals are needed and 0 given (none). Ask: alex, sam, Kim.",)
+    assert record.reasons == ("1 approval is needed and 0 given (none). Ask: alex, sam, Kim.",)
 
 
 def _reason(*decisions: Decision, **options: Any) -> str:
@@ -264,18 +313,19 @@ def test_a_quorum_that_can_not_be_reached_is_said_at_once() -> None:
 
 
 def test_who_is_taken_out_of_runbook_yml_no_longer_counts() -> None:
-    facts = ApplyFacts(DIGEST, "lineage", 7, approvers=("sam",), quorum=1)
+    facts = ApplyFacts(DIGEST, "lineage", 7, approvers=("sam",))
     assert "alex is no approver any more" in _reason(_says("alex"), facts=facts)
     assert _judge(_says("sam"), facts=facts).approved
 
 
 def test_who_was_put_into_runbook_yml_after_the_request_does_not_count_either() -> None:
-    facts = ApplyFacts(DIGEST, "lineage", 7, approvers=("alex", "casey"), quorum=1)
+    facts = ApplyFacts(DIGEST, "lineage", 7, approvers=("alex", "casey"))
     assert "casey is none of the approvers" in _reason(_says("casey"), facts=facts)
 
 
 def test_a_quorum_raised_after_the_request_holds() -> None:
-    facts = ApplyFacts(DIGEST, "lineage", 7, approvers=CONFIG.approvers, quorum=2)
+    two = Requirement(needs=2, approvers=CONFIG.approvers)
+    facts = ApplyFacts(DIGEST, "lineage", 7, approvers=CONFIG.approvers, requirements=(two,))
     assert "2 approvals are needed and 1 given" in _reason(_says("alex"), facts=facts)
 
 
@@ -367,9 +417,11 @@ def test_a_rejection_at_the_very_moment_of_the_request_rejects() -> None:
 
 def test_a_rejection_says_why_where_its_author_did() -> None:
     bare, reasoned = _says("alex", approved=False), _says("sam", approved=False, reason="Too wide")
-    assert _judge(bare, reasoned).reasons[:2] == (
+    sentence = _says("kim", approved=False, reason="Not on a Friday.")
+    assert _judge(bare, reasoned, sentence).reasons[:3] == (
         "alex rejected the change. Correct it and run the plan step again.",
         "sam rejected the change: Too wide. Correct it and run the plan step again.",
+        "kim rejected the change: Not on a Friday. Correct it and run the plan step again.",
     )
 
 
@@ -384,8 +436,8 @@ def test_where_nobody_is_left_to_be_asked_that_is_said() -> None:
     one = CONFIG.model_copy(update={"approvers": ("riley",)})
     assert _judge(request=_request(one)).reasons == (
         (
-            "1 approvals are needed, but only 0 of the approvers neither asked for the change nor wrote a commit of it."
+            "1 approval is needed, but only 0 of the approvers neither asked for the change nor wrote a commit of it."
             " Name more approvers in runbook.yml."
         ),
-        "1 approvals are needed and 0 given (none). Ask: nobody left.",
+        "1 approval is needed and 0 given (none). Ask: nobody left.",
     )

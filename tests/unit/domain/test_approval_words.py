@@ -10,7 +10,7 @@ import pytest
 
 from runbook_lib.domain.approval import ApplyFacts, RequestFacts, judge_decisions, make_request
 from runbook_lib.errors import InputError
-from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecord
+from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecord, Requirement
 from runbook_lib.models.config import ApprovalConfig
 from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.findings import Finding, Severity, Verdict
@@ -78,7 +78,7 @@ def test_a_record_keeps_every_decision_and_what_was_judged() -> None:
             (
                 "sam rejected the change. Correct it and run the plan step again.",
                 f"The state changed since the plan: serial 7, not 3. {AGAIN}",
-                "1 approvals are needed and 0 given (none). Ask: alex, sam, Kim.",
+                "1 approval is needed and 0 given (none). Ask: alex, sam, Kim.",
             ),
             id="a rejection first, then what changed, then who is missing",
         ),
@@ -86,7 +86,7 @@ def test_a_record_keeps_every_decision_and_what_was_judged() -> None:
             [], {"commit": "", "author": ""}, {},
             (
                 f"The commit is cccccccccccc, but none was shown. {AGAIN}",
-                "1 approvals are needed and 0 given (none). Ask: alex, sam, Kim.",
+                "1 approval is needed and 0 given (none). Ask: alex, sam, Kim.",
             ),
             id="no commit was shown, so nobody needs to have written it",
         ),
@@ -108,7 +108,7 @@ def test_a_record_keeps_every_decision_and_what_was_judged() -> None:
                     "The approval of alex does not count: alex is none of the approvers in runbook.yml."
                     " One of them must decide."
                 ),
-                "1 approvals are needed and 0 given (none). Ask: nobody left.",
+                "1 approval is needed and 0 given (none). Ask: nobody left.",
             ),
             id="nobody may approve",
         ),
@@ -119,7 +119,7 @@ def test_a_record_keeps_every_decision_and_what_was_judged() -> None:
                     "The approval of sam does not count: sam is no approver any more."
                     " One of those in runbook.yml must decide."
                 ),
-                "1 approvals are needed and 0 given (none). Ask: alex.",
+                "1 approval is needed and 0 given (none). Ask: alex.",
             ),
             id="not named any more",
         ),
@@ -128,7 +128,7 @@ def test_a_record_keeps_every_decision_and_what_was_judged() -> None:
             (
                 "The approval of riley does not count: riley asked for the change. Another approver must decide.",
                 "The approval of alex does not count: it was given for another plan. Show this plan and ask again.",
-                "1 approvals are needed and 0 given (none). Ask: alex, sam, Kim.",
+                "1 approval is needed and 0 given (none). Ask: alex, sam, Kim.",
             ),
             id="one reason for each approval",
         ),
@@ -151,8 +151,9 @@ def test_only_who_was_named_then_and_is_named_now_is_counted_and_asked() -> None
     ("now", "then", "approved"), [(None, 1, True), (0, 0, True), (1, 1, True), (2, 1, False), (1, 2, False)]
 )
 def test_the_higher_of_two_quorums_holds_and_one_at_least(now: int | None, then: int, approved: bool) -> None:
-    assert judged([says("alex")], {"quorum": then}, {"quorum": now}).approved is approved
-    assert not judged([], {"quorum": then}, {"quorum": now}).approved
+    needs = None if now is None else (Requirement(needs=now, approvers=CONFIG.approvers),)
+    assert judged([says("alex")], {"quorum": then}, {"requirements": needs}).approved is approved
+    assert not judged([], {"quorum": then}, {"requirements": needs}).approved
 
 
 def test_what_is_not_known_at_apply_is_not_compared() -> None:
@@ -163,3 +164,144 @@ def test_what_is_not_known_at_apply_is_not_compared() -> None:
 def test_the_author_the_requester_and_an_approver_that_was_added_may_stop_it(user: str, rejected: bool) -> None:
     found = judged([says("alex"), says(user, approved=False)], {}, {"approvers": ("alex", "casey")})
     assert (found.rejected, found.approved) == (rejected, not rejected)
+
+
+def test_what_stands_against_the_request_is_told_from_the_run_to_who_made_it() -> None:
+    facts = {"run_id": "1002", "stack": "network", "problems": ("Its files differ.", "So does runbook.yml.")}
+    # An end without a zone is one in UTC. What was said before it was said in time.
+    found = judged([says("alex")], {"expires_at": datetime(2026, 11, 5, 10, 10), "requester": ""}, facts)
+    assert found.reasons == (
+        "The request is of run 1001, not of 1002. Run the approval step of this run.",
+        "The request is of stack access, not of network. Run the approval step of this run.",
+        "Its files differ.",
+        "So does runbook.yml.",
+        "The request expired at 2026-11-05 10:10 UTC. Run the approval step again.",
+        "It is not known who asked for the change. Start a new run, where GitLab or the system can say so.",
+    )
+    assert judged([says("alex")], {}, {"run_id": "1001", "stack": "access"}).approved
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        (says("alex", fingerprint="f"), ""),
+        # What does the same was answered, however long before this very plan was made.
+        (says("alex", fingerprint="f", at=NOW - timedelta(days=1)), ""),
+        (says("alex", fingerprint="g"), "it was given for a plan that does something else. Ask again."),
+        (says("alex", fingerprint="f", doubt="the plan runs code"), "the plan runs code. Ask again."),
+        (says("alex", fingerprint="g", doubt="the plan runs code"), "the plan runs code. Ask again."),
+        (says("alex", doubt="the plan runs code"), "the plan runs code. Ask again."),
+        (
+            says("alex", fingerprint="f", at=NOW + timedelta(hours=4)),
+            "it was given after the request expired. Run the approval step again.",
+        ),
+        (says("alex", at=datetime(2026, 11, 5, 9, 59)), "it was given before the request was made. Ask again."),
+        # Two minutes ahead, by which clocks may differ, and a moment more.
+        (says("alex", at=NOW + timedelta(minutes=12)), ""),
+        (
+            says("alex", at=NOW + timedelta(minutes=12, microseconds=1)),
+            "it is dated in the future. Set the clocks right and ask again.",
+        ),
+    ],
+)
+def test_an_answer_counts_for_what_was_shown_and_when(decision: Decision, said: str) -> None:
+    found = judged([decision], {"summary": SUMMARY.model_copy(update={"fingerprint": "f"})}, {})
+    assert [(one.counts, one.why_not) for one in found.decisions] == [(not said, said)]
+    assert found.approved is (not said)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "decision", "said"),
+    [
+        (("olga",), None, {}, ""),
+        (("olga",), ("olga",), {}, ""),
+        # Who made the change may as well, and a name is known in whatever case.
+        (("Riley",), ("@riley",), {"user": "riley"}, ""),
+        *(
+            (then, now, {}, "olga is none of those who may approve alone (approval.break_glass in runbook.yml).")
+            for then, now in (((), None), ((), ("olga",)), (("olga",), ()), (("olga",), ("alex",)))
+        ),
+        (("olga",), None, {"reason": " "}, "a reason is missing, without which nobody may approve alone."),
+        (("olga",), None, {"doubt": "it was edited"}, "it was edited. Ask again."),
+    ],
+)
+def test_one_alone_approves_only_if_named_then_and_now_and_with_a_reason(
+    then: tuple[str, ...], now: tuple[str, ...] | None, decision: dict[str, Any], said: str
+) -> None:
+    given = says(**{"user": "olga", "break_glass": True, "reason": "The site is down.", **decision})
+    found = judged([given], {"break_glass": then, "quorum": 3}, {"break_glass": now})
+    assert [(one.counts, one.why_not) for one in found.decisions] == [(not said, said)]
+    assert (found.approved, found.unasked) == (not said, "")
+    # It takes the place of all approvals, and of nothing else.
+    assert not judged([given], {"break_glass": then}, {"break_glass": now, "state_serial": 8}).approved
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        (says("casey", False), "casey is none of the approvers in runbook.yml, and did not ask for the change."),
+        (says("alex", False, plan_sha256="e" * 64), "it was given for another plan."),
+        (says("alex", False, at=NOW - timedelta(microseconds=1)), "it was given before the request was made."),
+        (says("alex", False, at=NOW.replace(tzinfo=None)), ""),
+        (says("casey", False, source="gitlab_job", plan_sha256="e" * 64), ""),
+    ],
+)
+def test_a_rejection_says_why_it_does_not_count(decision: Decision, said: str) -> None:
+    found = judged([says("alex"), decision], {}, {"approvers": CONFIG.approvers})
+    assert [(one.counts, one.why_not) for one in found.decisions] == [(True, ""), (not said, said)]
+    assert (found.rejected, found.approved) == (not said, bool(said))
+
+
+def test_of_whom_one_approval_counts_no_other_is_told_nor_a_rejection_that_does_not() -> None:
+    given = [says("alex", plan_sha256="e" * 64), says("alex"), says("@Alex"), says("casey", False), says("riley")]
+    assert judged(given, {"quorum": 2}, {}).reasons == (
+        "The approval of riley does not count: riley asked for the change. Another approver must decide.",
+        "2 approvals are needed and 1 given (alex). Ask: sam, Kim.",
+    )
+
+
+def test_those_whom_nobody_knows_are_all_named_and_cost_one_approval_together() -> None:
+    changes = {"unknown_authors": ("a@example.org", "b@example.org"), "approvers": ("alex",)}
+    unknown = "One of them is needed because it is not known who this is: a@example.org, b@example.org. "
+    assert judged([], changes, {}).reasons == (
+        (
+            "2 approvals are needed, but only 1 of the approvers neither asked for the change nor wrote a commit of it."
+            f" {unknown}Name more approvers in runbook.yml."
+        ),
+        f"2 approvals are needed and 0 given (none). {unknown}Ask: alex.",
+    )
+
+
+def test_what_is_asked_and_required_now_alike_is_told_once_and_what_nobody_is_needed_for_not_at_all() -> None:
+    nobody = Requirement(needs=0, approvers=(), why="only closes")
+    quorum = Requirement(needs=1, approvers=("alex", "sam"))
+    group = Requirement(needs=2, approvers=("sam", "Kim"), group="security", why="it opens internet")
+    found = judged([says("Kim")], {"requirements": (nobody, quorum, group)}, {"requirements": (group, nobody, quorum)})
+    assert found.reasons == (
+        "1 approval is needed and 0 given (none). Ask: alex, sam.",
+        "2 approvals of security are needed, as it opens internet, and 1 given (kim). Ask: sam.",
+    )
+
+
+def test_why_nobody_need_approve_is_told_by_each_reason_once() -> None:
+    closes, expires = (Requirement(needs=0, approvers=("alex",), why=why) for why in ("only closes", "only expires"))
+    found = judged([], {"requirements": (closes, expires)}, {"requirements": (expires,)})
+    assert (found.approved, found.unasked) == (True, "only closes; only expires")
+
+
+@pytest.mark.parametrize(
+    ("skew", "said"),
+    [
+        (timedelta(minutes=2), None),
+        (timedelta(minutes=-2), None),
+        (timedelta(minutes=2, seconds=1), "2 minutes ahead of"),
+        (timedelta(minutes=3, seconds=40), "4 minutes ahead of"),
+        (timedelta(minutes=-3, seconds=-20), "3 minutes behind"),
+    ],
+)
+def test_clocks_that_differ_by_more_than_two_minutes_are_told(skew: timedelta, said: str | None) -> None:
+    lacking = "2 approvals are needed and 0 given (none). Ask: alex, sam, Kim."
+    more = (f"This machine's clock is {said} GitLab's, by which is judged. Set it right.",) if said else ()
+    assert judge_decisions(ASKED, [], FACTS, NOW, skew).reasons == (lacking, *more)
+    # Who has what is needed need not hear of it.
+    assert judge_decisions(ASKED, [says("alex", at=NOW), says("sam", at=NOW)], FACTS, NOW, skew).reasons == ()

@@ -49,7 +49,7 @@ def test_of_blocks_that_are_not_known_at_all_their_group_and_direction_are(direc
     assert [dict(rule) for rule in found] == [
         {
             "direction": direction, "protocol": UNKNOWN, "from_port": UNKNOWN, "to_port": UNKNOWN, "source": UNKNOWN,
-            "source_kind": SourceKind.UNKNOWN, "entries": None, "description": UNKNOWN,
+            "source_kind": SourceKind.UNKNOWN, "entries": None, "description": UNKNOWN, "expires": None,
             "group": "aws_security_group.g", "address": "aws_security_group.g",
         }
     ]  # fmt: skip
@@ -146,6 +146,21 @@ def test_a_group_whose_id_is_not_known_is_what_the_configuration_names(reference
     assert other_ends(listed) == {("group", group, None)}
 
 
+def test_of_two_that_may_be_one_of_many_groups_it_is_the_one_of_more() -> None:
+    # Nobody says what the local values hold: of the module's nine groups, or of all ten.
+    addresses = ["aws_security_group.g", *(f"module.m.aws_security_group.g{n}" for n in range(9))]
+    groups = [
+        change(["create"], None, {"name": "g"}, unknown={"id": True}, **{**GROUP, "address": address})
+        for address in addresses
+    ]
+    module = {"module": {"outputs": {"group": {"expression": {"references": ["local.group"]}}}}}
+    configuration = configured(RULE, security_group_id=["local.group", "module.m.group"])
+    configuration["root_module"]["module_calls"] = {"m": module}
+    made = change(["create"], None, values(security_group_id=None), unknown={"security_group_id": True})
+    (rule,) = changes_of(*groups, made, configuration=configuration).after
+    assert rule.group == "one of 10 aws_security_group resources[*]"
+
+
 @pytest.mark.parametrize(
     ("fields", "expressions", "ends"),
     [
@@ -198,6 +213,17 @@ COMES_AND_GOES = [
     (["delete", "create"], (TEN, OFFICE),               ((TEN,), (OFFICE,))),
     (["update"],           (TEN, TEN),                  ((TEN,), (TEN,))),
 ]  # fmt: skip
+
+
+def test_a_network_that_moves_from_an_entry_into_its_list_stays_there() -> None:
+    lists = {"address": LIST, "type": "aws_ec2_managed_prefix_list", "name": "l"}
+    rule = values(cidr_ipv4=None, prefix_list_id="pl-1")
+    found = changes_of(
+        change(["update"], {"id": "pl-1", "entry": []}, {"id": "pl-1", "entry": [{"cidr": TEN}]}, **lists),
+        change(["delete"], entry(TEN), None, **ENTRY),
+        change(["create"], None, rule),
+    )
+    assert [rule.entries for rule in found.after] == [(TEN,)]
 
 
 @pytest.mark.parametrize(
@@ -368,6 +394,25 @@ def test_every_resource_that_will_stand_is_shown_and_whether_it_is_touched(
     assert [(dict(view.values), view.touched) for view in shown] == views
     assert {(view.address, view.type) for view in shown} <= {("aws_vpc.v", "aws_vpc")}
     assert found.resources == 1 + bool(views)
+
+
+@pytest.mark.parametrize(
+    ("actions", "before", "after", "stands"),
+    [
+        (["create"], None, {"a": 1}, [True]),
+        (["update"], {"a": 0}, {"a": 1}, [True]),
+        (["delete", "create"], {"a": 0}, {"a": 1}, [True]),
+        (["no-op"], {"a": 1}, {"a": 1}, [False]),
+        (["read"], None, {"a": 1}, [False]),
+        (["delete"], {"a": 1}, None, []),
+    ],
+)
+def test_of_all_that_stands_it_is_told_what_type_it_is_and_whether_it_is_touched(
+    actions: list[str], before: Any, after: Any, stands: list[bool]
+) -> None:
+    made = change(actions, before, after, address="aws_lb.l", type="aws_lb", name="l")
+    data = change(["read"], None, {"a": 1}, address="data.aws_lb.d", type="aws_lb", name="d", mode="data")
+    assert list(changes_of(made, data).standing()) == [("aws_lb.l", "aws_lb", touched) for touched in stands]
 
 
 def test_an_object_that_is_forgotten_beside_a_new_one_is_left_as_it_was() -> None:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runbook_lib.domain.drift import Surveyed, compare, governed_groups, rule_key
-from runbook_lib.models.base import UNKNOWN
+from runbook_lib.domain.drift import Surveyed, accept, compare, concluded, governed_groups, rule_key
+from runbook_lib.models.base import UNKNOWN, Outcome
+from runbook_lib.models.findings import WaiverReference
 from runbook_lib.models.rules import Rule
-from runbook_lib.models.verification import Verification
+from runbook_lib.models.verification import AcceptedDifference, Difference, DifferenceKind, Verification
 
 WORLD = "0.0.0.0/0"
 ADDRESS = 'aws_vpc_security_group_ingress_rule.this["web"]'
@@ -382,3 +384,143 @@ def test_the_source_of_one_of_several_rules_at_an_address_is_not_taken_for_anoth
     known = [rule(f"sg-{number}", 80 + number, source_kind="group", address=INLINE) for number in (2, 3)]
     wanted = [rule("aws_security_group.x", 82, source_kind="group", address=INLINE), known[1]]
     assert compare(wanted, known, seen(*known)).outcome == "passed"
+
+
+HAND = rule("203.0.113.9/32", 22, address="")
+WORDS = "ingress tcp 22 from 203.0.113.9/32"
+TODAY = date(2026, 11, 27)
+
+
+def answered(**fields: object) -> AcceptedDifference:
+    usual = {"kind": "unmanaged", "where": "sg-1", "owner": "sam", "reason": "Known.", "expires": TODAY}
+    return AcceptedDifference.model_validate({**usual, **fields})
+
+
+@pytest.mark.parametrize(
+    ("accepted", "hides"),
+    [
+        ({}, True),
+        ({"where": "web"}, True),
+        ({"where": "w*"}, True),
+        ({"where": "sg-2"}, False),
+        ({"kind": "missing"}, False),
+        ({"what": WORDS}, True),
+        ({"what": "ingress tcp 22 *"}, True),
+        ({"what": "ingress tcp 23 *"}, False),
+        # The last day still counts.
+        ({"expires": date(2026, 11, 28)}, True),
+        ({"expires": date(2026, 11, 26)}, False),
+    ],
+)
+def test_what_somebody_answers_for_is_told_and_does_not_block(accepted: dict[str, object], hides: bool) -> None:
+    found = compare([rule()], [rule()], seen(rule(), HAND), surveyed=Surveyed(names={"sg-1": "web"}))
+    (difference,) = found.differences
+    marked = accept(found, [answered(**accepted)], TODAY)
+    if not hides:
+        assert marked == found
+        return
+    expires = str(accepted.get("expires", TODAY))
+    by = WaiverReference(owner="sam", reason="Known.", expires=expires)
+    assert marked.differences == (difference.model_copy(update={"accepted": by, "blocks": False}),)
+    # What is accepted is no reason to warn, either.
+    assert (found.outcome, marked.outcome, marked.in_sync) == (Outcome.BLOCKED, Outcome.PASSED, 1)
+
+
+def test_the_first_who_answers_for_a_difference_is_named_and_the_rest_still_blocks() -> None:
+    found = compare([rule()], [rule()], seen(rule(), HAND, rule("203.0.113.8/32", 22)))
+    mine = answered(what=WORDS, owner="kim")
+    marked = accept(found, [answered(where="sg-7"), mine, answered(what="*9/32")], TODAY)
+    assert [each.accepted and each.accepted.owner for each in marked.differences] == [None, "kim"]
+    assert [each.blocks for each in marked.differences] == [True, False]
+    assert marked.outcome is Outcome.BLOCKED
+
+
+def test_a_rule_is_accepted_by_its_address_and_a_resource_attribute_by_attribute() -> None:
+    gone = compare([rule()], [rule()], [])
+    assert accept(gone, [answered(kind="missing", where=ADDRESS)], TODAY).outcome is Outcome.PASSED
+    drifted = Difference(
+        kind=DifferenceKind.DRIFTED, group="", rule=None, address="aws_instance.web", fields={"tags": {}, "state": {}}
+    )
+    found = concluded(Verification(outcome=Outcome.PASSED, in_sync=0), [drifted])
+    for attributes, outcome in ((("state",), Outcome.BLOCKED), (("state", "tags", "size"), Outcome.PASSED)):
+        given = answered(kind="drifted", where="aws_instance.web", attributes=attributes)
+        assert accept(found, [given], TODAY).outcome is outcome
+    subject = drifted.model_copy(update={"kind": DifferenceKind.UNMANAGED, "group": "sg-1", "subject": "eni-1 of web"})
+    found = concluded(Verification(outcome=Outcome.PASSED, in_sync=0), [subject])
+    assert accept(found, [answered(what="eni-1 *")], TODAY).outcome is Outcome.PASSED
+    assert accept(found, [answered(what="eni-2 *")], TODAY).outcome is Outcome.BLOCKED
+
+
+def test_what_does_not_block_and_nobody_answers_for_is_a_warning_and_so_is_a_check_that_fails() -> None:
+    found = Verification(outcome=Outcome.PASSED, in_sync=3, checks=("a",))
+    quiet = Difference(kind=DifferenceKind.UNMANAGED, group="sg-1", rule=None, blocks=False)
+    told = concluded(found, [quiet], ["b"])
+    assert told == found.model_copy(
+        update={"outcome": Outcome.WARNED, "differences": (quiet,), "checks": ("a", "b")}
+    )  # fmt: skip
+    assert concluded(found, []).outcome is Outcome.WARNED
+    assert concluded(found.model_copy(update={"checks": ()}), []).outcome is Outcome.PASSED
+    assert concluded(found, [quiet.model_copy(update={"blocks": True})]).outcome is Outcome.BLOCKED
+
+
+def test_that_a_rule_s_end_has_come_is_told_with_who_can_take_it_away() -> None:
+    ended = rule(expires="2026-11-26T12:00:00Z")
+    at = Surveyed(now=datetime(2026, 11, 27, tzinfo=UTC))
+    known = compare([ended], [ended], seen(ended), surveyed=at)
+    assert [(each.kind.value, each.hint) for each in known.differences] == [
+        ("expired", "Its end has come: take it away (a run does), or prolong its tag.")
+    ]
+    hand = compare([rule(port=443)], [rule(port=443)], seen(rule(port=443), ended), surveyed=at)
+    assert [(each.kind.value, each.hint) for each in hand.differences] == [
+        ("unmanaged", "Its end has come: take it away (no run does, as no state knows it), or prolong its tag.")
+    ]
+    assert compare([ended], [ended], seen(ended)).differences == ()
+
+
+def test_rules_that_differ_in_more_than_who_gets_in_block_though_the_same_gets_through() -> None:
+    whole, halves = rule("10.0.0.0/8"), [rule("10.0.0.0/9"), rule("10.128.0.0/9")]
+    split = compare([whole], [whole], seen(*halves))
+    assert {(each.same_access, each.blocks) for each in split.differences} == {(True, False)}
+    # A description or an end that somebody changed stays a difference, whatever gets through.
+    for changed in (
+        {"description": "mine"},
+        {"expires": "2027-01-01"},
+        {"description": "mine", "expires": "2027-01-01"},
+    ):
+        known = rule().model_copy(update={"description": "web", "expires": "2026-12-31"})
+        found = compare([known], [known], seen(known.model_copy(update=changed)))
+        assert [(set(each.fields), each.same_access, each.blocks) for each in found.differences] == [
+            (set(changed), False, True)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "ids"),
+    [
+        ("group", "aws_security_group.front", ("sg-2", "sg-8", "sg-9")),
+        ("prefix_list", "aws_ec2_managed_prefix_list.front", ("pl-2", "pl-8", "pl-9")),
+    ],
+)
+def test_what_one_rule_tells_of_an_address_holds_for_the_others_that_name_it(
+    kind: str, address: str, ids: tuple[str, str, str]
+) -> None:
+    def to(source: str, port: int, at: str, group: str = "sg-1") -> Rule:
+        return rule(source, port, source_kind=kind, address=at, group=group)
+
+    front, other, old = ids
+    known = [to(front, 443, "a.one"), to(other, 81, INLINE), to(old, 80, INLINE)]
+    web = "aws_security_group.web"
+    wanted = [
+        to(address, 443, "a.one", web),
+        to(other, 81, INLINE),
+        to(address, 80, INLINE),
+        to(address, 22, "a.new", web),
+    ]
+    found = compare(wanted, known, seen(*known))
+    assert [(each.kind.value, each.group, each.fields) for each in found.differences] == [
+        ("changed", "sg-1", {"source": {"repository": front, "state": old, "aws": old}}),
+        ("repository_only", "sg-1", {}),
+    ]
+    new = found.differences[1].rule
+    assert new is not None
+    assert (new.source, new.group, new.from_port) == (front, "sg-1", 22)

@@ -24,6 +24,7 @@ from runbook_lib.domain.statement import check_statement, manifest_bytes, statem
 from runbook_lib.errors import EvidenceError
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.evidence import Manifest, ManifestFile, Seal
+from runbook_lib.models.run import Run
 from runbook_lib.models.steps import BUILT_IN
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -191,6 +192,23 @@ def test_the_statement_is_slsa_s_provenance_in_an_in_toto_statement_and_names_ev
     assert set(document["predicate"]["buildDefinition"]) == {
         "buildType", "externalParameters", "internalParameters", "resolvedDependencies",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("address", "invocation", "builder"),
+    [
+        ("https://gitlab.example.com/p/-/pipelines/7", "https://gitlab.example.com/p/-/pipelines/7",
+         "https://gitlab.example.com/p"),
+        ("", "the-run", "urn:runbook:desk"),
+    ],
+)  # fmt: skip
+def test_the_statement_names_what_made_it(address: str, invocation: str, builder: str) -> None:
+    run = Run(run_id="the-run", stack="access", created_at=NOW, pipeline_url=address)
+    details = json.loads(statement(manifest(), run))["predicate"]["runDetails"]
+    assert (details["metadata"]["invocationId"], details["builder"]["id"]) == (invocation, builder)
+    # Of a folder whose run.json is gone, the manifest says whose it was.
+    alone = json.loads(statement(manifest()))["predicate"]["runDetails"]
+    assert (alone["metadata"]["invocationId"], alone["builder"]["id"]) == (manifest().run_id, "urn:runbook:desk")
 
 
 def test_the_same_manifest_always_makes_the_same_bytes() -> None:

@@ -63,3 +63,24 @@ def test_a_rule_by_hand_goes_too_where_all_that_is_listed_is_a_resource_s() -> N
     assert by_hand(ours, listed=("sgr-1",)) == 1
     assert by_hand(ours, listed=("sgr-1", "sgr-9")) == 2
     assert by_hand(listed=()) == 0
+
+
+def test_what_the_plan_opens_in_the_group_itself_does_not_go_because_no_list_names_it() -> None:
+    block = {"protocol": "tcp", "from_port": 22, "to_port": 22, "cidr_blocks": ["0.0.0.0/0"], "description": "new"}
+    held = {"id": "sg-1", "name": "web", "ingress": []}
+    opened = held | {"ingress": [block]}
+    group = change(["update"], held, opened, address="aws_security_group.g", type="aws_security_group", name="g")
+    found = changes_of(group, owner())
+    assert verdicts(judged(found), "sg-world-ssh") == ["failed"]
+    assert len(exposure(found.before, found.after).opened) == 1
+
+
+def test_what_the_plan_alters_does_not_go_because_no_list_names_it() -> None:
+    found = changes_of(change(["update"], values(**NAMED, cidr_ipv4="10.0.0.0/8"), values(**NAMED)), owner())
+    assert verdicts(judged(found), "sg-world-ssh") == ["failed"]
+
+
+def test_an_owner_that_stays_as_it_was_takes_nothing_away() -> None:
+    same = {"security_group_id": "sg-1", "ingress_rule_ids": [], "egress_rule_ids": []}
+    untouched = change(["no-op"], same, same, address=f"{EXCLUSIVE}.x", type=EXCLUSIVE, name="x")
+    assert len(changes_of(kept(), untouched).after) == 1

@@ -46,6 +46,16 @@ def test_moving_the_web_rule_to_its_port_opens_one_port_and_closes_the_other() -
     )
 
 
+def test_an_entry_knows_its_group_by_more_than_what_it_is_called() -> None:
+    made = "aws_security_group.web"
+    outward = {"direction": "egress", "source_kind": SourceKind.GROUP, "ports": 5432}
+    found = exposure([rule(WORLD)], [rule(WORLD, group=made), rule("sg-2", **outward)], {**NAMES, made: "web (new)"})
+    assert [(e.target, e.target_id) for e in found.opened] == [("web (new)", made), ("front", "sg-2")]
+    assert [(e.target, e.target_id) for e in found.closed] == [("web", "sg-1")]
+    away = exposure([], [rule(WORLD, direction="egress")], NAMES)
+    assert [(e.source, e.target_id) for e in away.opened] == [("web", "")]
+
+
 def test_widening_a_port_interval_opens_the_new_ports_only() -> None:
     assert opened([rule(WORLD)], [rule(WORLD, ports=(80, 90))]) == ["0.0.0.0/0 (internet) > web tcp 81-90"]
 
@@ -202,9 +212,9 @@ def test_what_is_unknown_is_listed_with_all_that_is_known_of_it() -> None:
     ]
     found = exposure([], given, NAMES).unknown
     assert [(str(entry.source), str(entry.source_kind), entry.target, entry.target_kind) for entry in found] == [
+        (WORLD, "internet", "web", "group"),
         ("10.0.0.0/8", "private", "web", "group"),
         ("8.8.8.0/24", "network", "web", "group"),
-        (WORLD, "internet", "web", "group"),
         ("front", "group", "web", "group"),
         ("web", "group", "web", "group"),
         ("pl-1", "prefix_list", "web", "group"),
@@ -306,6 +316,21 @@ def test_protocols_stand_in_one_order_and_networks_by_their_addresses() -> None:
         f"{source} (network) > web {what}"
         for source in ("9.0.0.0/8", "203.0.113.0/24", "2001:db8::/32")
         for what in told
+    ]
+
+
+def test_the_internet_stands_before_networks_and_these_before_lists_and_groups() -> None:
+    public = rule("pl-6", ports=81, source_kind=SourceKind.PREFIX_LIST, entries=("2000::/3",))
+    unread = rule("pl-1", ports=83, source_kind=SourceKind.PREFIX_LIST)
+    front = rule("sg-2", ports=84, source_kind=SourceKind.GROUP)
+    # All of IPv4, all of IPv6, and a list by its name that holds all that is public of IPv6.
+    assert opened([], [front, unread, rule("9.0.0.0/8", ports=82), public, rule("::/0"), rule(WORLD)]) == [
+        "0.0.0.0/0 (internet) > web tcp 80-80",
+        "::/0 (internet) > web tcp 80-80",
+        "pl-6 (internet) > web tcp 81-81",
+        "9.0.0.0/8 (network) > web tcp 82-82",
+        "pl-1 (prefix_list) > web tcp 83-83",
+        "front (group) > web tcp 84-84",
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runbook_lib.domain.rules import Group, declared_rules, groups_of_state
+from runbook_lib.domain.rules import Group, declared_rules, group_ids_of_state, groups_of_state
 from runbook_lib.models.rules import Rule
 
 
@@ -85,3 +85,30 @@ def test_only_what_a_group_writes_is_declared() -> None:
     given = [rule(inside), rule(inside, "egress"), rule("aws_security_group_rule.x"), rule("")]
     assert declared_rules(given, written) == tuple(given[1:])
     assert asked == [(("a",), "aws_security_group.web", "ingress"), (("a",), "aws_security_group.web", "egress")]
+
+
+def test_the_ids_of_groups_are_known_by_the_addresses_at_which_a_plan_knows_them() -> None:
+    web = {"type": "aws_security_group", "name": "web", "mode": "managed"}
+    instances = [
+        {"index_key": 0, "attributes": {"id": "sg-1"}},
+        {"index_key": 0, "deposed": "a1", "attributes": {"id": "sg-0"}},
+        {"index_key": 'a"b', "attributes": {"id": "sg-2"}},
+    ]
+    vpc = {"id": "vpc-1", "default_security_group_id": "sg-4"}
+    found = group_ids_of_state(
+        {
+            "resources": [
+                {**web, "instances": instances},
+                {**web, "module": "module.m", "mode": "data", "instances": [{"attributes": {"id": "sg-3"}}]},
+                {"type": "aws_vpc", "name": "v", "mode": "managed", "instances": [{"attributes": vpc}]},
+                {"type": "aws_instance", "name": "i", "mode": "managed", "instances": [{"attributes": {"id": "i-1"}}]},
+            ]
+        }
+    )
+    assert found == {
+        "aws_security_group.web[0]": "sg-1",
+        'aws_security_group.web["a\\"b"]': "sg-2",
+        "module.m.data.aws_security_group.web": "sg-3",
+        "aws_vpc.v.default_security_group_id": "sg-4",
+    }
+    assert group_ids_of_state({}) == {}

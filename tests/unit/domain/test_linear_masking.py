@@ -13,6 +13,7 @@ from counted_regex import CountedRegex, Counter
 from test_masked_texts import CAUGHT, FALSE_ALARMS
 
 from runbook_lib.domain import markup, secret_names, secret_patterns, secret_places, secret_values
+from runbook_lib.domain.masked_stream import StreamMask
 from runbook_lib.domain.redaction import FINDERS, MASK, WITHHELD, Redactor
 from runbook_lib.domain.secret_patterns import Finder, Part, SecretPattern
 
@@ -58,6 +59,7 @@ NAMED = [
         "db_password: x =",
     ),
     *('"token": "eyJeyJ', 'x="token', "key_", "secret_token_key", "password = \\\\", 'token="ab\\', "--api-key a"),
+    *("--password', '", "'--token', 'a1', ", "passwords=['a', ", "password=['", "passwords=['passwords=[', "),
 ]
 OTHERS = {
     "value of a name that secrets bear": NAMED,
@@ -71,6 +73,15 @@ OTHERS = {
         "curl -",
         "curl\\\n",
         "openssl pass:",
+    ],
+    "password in a list of arguments": [
+        "curl', '",
+        "curl', '-u', 'a:",
+        "'mysql', '-p",
+        "curl',",
+        "curl\\\\', \\\\'",
+        "curl', 'a'],",
+        "docker', 'login', '-p', '",
     ],
 }
 
@@ -101,13 +112,13 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
         return known.setdefault(id(regex), CountedRegex(regex, counting))
 
     owners: list[Any] = [secret_names, secret_patterns, secret_places, secret_values, markup]
-    owners += [secret_places.UrlPasswords, secret_places.Commands]
+    owners += [secret_places.UrlPasswords, secret_places.Commands, secret_places.ArgumentLists]
     for owner in owners:
         for name, value in list(vars(owner).items()):
             if isinstance(value, re.Pattern):
                 monkeypatch.setattr(owner, name, counted(value))
-    options = {program: counted(option) for program, option in secret_places.Commands._OPTIONS.items()}
-    monkeypatch.setattr(secret_places.Commands, "_OPTIONS", options)
+    options = {program: counted(option) for program, option in secret_places.Commands.OPTIONS.items()}
+    monkeypatch.setattr(secret_places.Commands, "OPTIONS", options)
     secret_names.names_secret.cache_clear()
     return counting
 
@@ -193,7 +204,7 @@ def test_a_text_that_takes_too_long_is_withheld_whole_and_says_so() -> None:
     assert slow.mask_markup(f"<b>{text}</b>") == WITHHELD
     assert slow.mask_tree([text, 3]) == [WITHHELD, 3]
     assert slow.mask_tree({"a": text}) == {"a": WITHHELD}
-    stream = slow.stream()
+    stream = StreamMask(slow)
     assert stream.feed(text) == f"{WITHHELD}\n"
     assert MASK not in stream.flush()
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from runbook_lib.domain.redaction import FINDERS, MASK, Redactor
 from runbook_lib.domain.secret_patterns import SecretPattern
+from runbook_lib.domain.secret_places import Commands
 
 RANDOM = "aZ3kQ9mB7xW1rT5yU8pL2sD6fG0hJ4cV7nM1bX9qE5wR3tY8"
 HEX = "9f86d081884c7d659a2feaa0c55ad015"
@@ -30,6 +31,14 @@ CAUGHT = [
     (f"client: Ab18Q~{RANDOM[:34]}", f"Ab18Q~{RANDOM[:34]}"),
     (f"ARM_CLIENT_SECRET={RANDOM[:30]}", RANDOM[:30]),
     (f'"clientSecret": "{RANDOM[:30]}"', RANDOM[:30]),
+    # AWS, as its commands and boto3 answer
+    ('{"Name": "prod", "SecretString": "orange7x", "VersionStages": []}', "orange7x"),
+    ("{'Name': 'prod', 'SecretString': 'orange7x'}", "orange7x"),
+    ('  secret_string = "orange7x"', "orange7x"),
+    ('{"Name": "/prod/db", "Type": "SecureString", "Value": "orange7x"}', "orange7x"),
+    ("{'Name': '/prod/db', 'Type': 'SecureString', 'Value': 'or\"ange7x'}", 'or"ange7x'),
+    ('"Type": "SecureString",\n        "Value": "a\\"orange7x",', 'a\\"orange7x'),
+    ("  Type: SecureString\n  Value: orange7x\n", "orange7x"),
     # Google
     (f"maps?key=AIza{RANDOM[:35]}", f"AIza{RANDOM[:35]}"),
     (f"got ya29.{RANDOM}", f"ya29.{RANDOM}"),
@@ -168,6 +177,9 @@ FALSE_ALARMS = [
     "self.api_key = api_key",
     "token = tokens[0]",
     "secret_name = 'prod-db-1'",
+    '{"Name": "/prod/db", "Type": "String", "Value": "orange7x"}',
+    'type  = "SecureString"\n  value = random_password.db.result',
+    "secret_string = client.get_secret_value(SecretId='prod')",
     '"secret": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf"',
     'resource "aws_secretsmanager_secret" "db_password" {\n  name = "prod/db"\n}',
     "commit 3b18e512dba79e4c8300dd08aeb37f8e728b8dad",
@@ -247,6 +259,42 @@ def test_each_is_masked_in_the_midst_of_others() -> None:
 def test_there_are_enough_of_both() -> None:
     assert len(CAUGHT) >= 60
     assert len(FALSE_ALARMS) >= 60
+
+
+COMMANDS = [
+    ("curl", "-u app:{}"), ("curl", "--user=app:{}"), ("curl", "--proxy-user 'app:{}'"), ("curl", "-sU app:{}"),
+    ("mysql", "-p{}"), ("mariadb", "-p{}"), ("sshpass", "-p {}"), ("redis-cli", "-a {}"), ("docker login", "-p {}"),
+    ("az login", "-p {}"), ("sqlcmd", "-P {}"), ("ldapsearch", "-w {}"), ("openssl", "-passin pass:{}"),
+    ("smbclient", "-U app%{}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("program", "option"), COMMANDS)
+def test_a_program_takes_its_password_and_what_is_only_called_like_it_does_not(program: str, option: str) -> None:
+    given = f"{option.format('orange7x')} end"
+    masked = f"{option.format(MASK)} end"
+    for before, after in (("", " -h db "), ("$ ", " "), ("/bin/", " -v \\\n "), ("(", " -q;x ")):
+        text = f"{before}{program}{after}"
+        assert Redactor(finders=[Commands()]).mask(f"{text}{given}") == f"{text}{masked}"
+    # One more name, or the end of the command before it.
+    for before, after in (
+        *((letter, " ") for letter in "a7_-."),
+        *(("", f"{sign} ") for sign in "_.:="),
+        *(("", f" a{sign} ") for sign in ("\n", "|", "; ")),
+        ("", f" {'x' * 512} "),
+    ):
+        text = f"{before}{program}{after}{given}"
+        assert Redactor(finders=[Commands()]).mask(text) == text
+
+
+def test_each_call_of_a_program_has_its_own_password() -> None:
+    text = "mysql -p{0} a\nmysqldump -p{0} -p{0} b\nmysql -p b; curl -u a:{0} x"
+    assert Redactor(finders=[Commands()]).mask(text.format("orange7x")) == text.format(MASK)
+
+
+def test_a_port_given_like_a_password_is_none() -> None:
+    text = "mysql -p:3306 sshpass -p :x docker login -p$TOKEN redis-cli -a :x7y8z9"
+    assert Redactor(finders=[Commands()]).mask(text) == text.replace(":x7y8z9", MASK)
 
 
 PATTERNS = [finder for finder in FINDERS if isinstance(finder, SecretPattern)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runbook_lib.domain.named_values import mask_event, mask_named, named_secrets_in
+from runbook_lib.domain.named_values import mask_event, mask_named, mask_named_learning, named_secrets_in
 from runbook_lib.domain.redaction import MASK
 from runbook_lib.domain.sensitive import mask_plan, plan_secrets, state_secrets
 
@@ -53,9 +53,23 @@ SECRET = "hunter22x"
             {"container_definitions": f'[{{"environment":[{{"name":"API_KEY","value":"{MASK}"}}]}}]'},
         ),
         (
-            {"secret_string": "x", "secret": json.dumps({"a": SECRET})},
-            {"secret_string": "x", "secret": f'{{"a":"{MASK}"}}'},
+            {"secret_stringer": "x", "secret": json.dumps({"a": SECRET})},
+            {"secret_stringer": "x", "secret": f'{{"a":"{MASK}"}}'},
         ),
+        # What a secret's own text holds is nothing that is said about it: all of it is the secret.
+        (
+            {"secret": json.dumps({"value": SECRET, "note": "x", "in": [{"value": 1, "after": "y"}]})},
+            {"secret": f'{{"value":"{MASK}","note":"{MASK}","in":[{{"value":1,"after":"{MASK}"}}]}}'},
+        ),
+        (
+            {"secret": {"value": {"value": SECRET, "note": "x", "more": [{"value": 1, "b": "y"}]}, "note": "z"}},
+            {"secret": {"value": {"value": MASK, "note": MASK, "more": [{"value": 1, "b": MASK}]}, "note": "z"}},
+        ),
+        ({"secrets": [{"value": SECRET, "note": "x"}]}, {"secrets": [{"value": MASK, "note": "x"}]}),
+        ({"secret": {"é": json.dumps([SECRET, "é"])}}, {"secret": {"é": f'["{MASK}","{MASK}"]'}}),
+        ({"é": json.dumps({"secret": SECRET, "é": "é"})}, {"é": f'{{"secret":"{MASK}","é":"é"}}'}),
+        ({"list": [f"Server=db;Pwd={SECRET};", 1]}, {"list": [f"Server=db;Pwd={MASK};", 1]}),
+        ({"text": f"{'x' * 300};Pwd={SECRET};"}, {"text": f"{'x' * 300};Pwd={MASK};"}),
         (
             {"type": "random_string", "name": "db_password", "values": {"id": SECRET, "result": SECRET, "length": 9}},
             {"type": "random_string", "name": "db_password", "values": {"id": MASK, "result": MASK, "length": 9}},
@@ -142,3 +156,65 @@ def test_a_plan_and_a_state_give_them_away_nowhere() -> None:
         "resources": [{"type": "a", "name": "b", "instances": [{"attributes": {"env": {"API_TOKEN": SECRET}}}]}],
     }
     assert state_secrets(state) == {SECRET, "other22x"}
+
+
+def test_what_is_masked_is_learned_at_once_unless_it_is_a_common_word() -> None:
+    document = {"db_password": "postgres", "api_token": SECRET, "secret": json.dumps({"a": "hunter33x"}), "b": 1}
+    assert mask_named_learning(document) == (
+        {"db_password": MASK, "api_token": MASK, "secret": f'{{"a":"{MASK}"}}', "b": 1},
+        frozenset({SECRET, "hunter33x"}),
+    )
+
+
+@pytest.mark.parametrize("name", [
+    *("name", "db_name", "id", "arn", "type", "user", "login", "email", "description", "path", "version", "source"),
+    *("provider", "url", "uri", "endpoint", "host", "port", "region", "engine", "database", "status", "algorithm"),
+    *("length", "policy", "alias", "constraint", "username", "hostname", "dbname", "references", "actions"),
+    *("valueFrom", "value_from", "keyName", "roleId", "dbArn", "keyType", "filePath", "loginUrl", "keyVersion"),
+])  # fmt: skip
+def test_what_is_said_about_a_secret_is_none(name: str) -> None:
+    document = {"secret": {name: "apple7x9y", "pin": SECRET}}
+    assert mask_named(document) == {"secret": {name: "apple7x9y", "pin": MASK}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "keys"),
+    [
+        ("random_password", "token", ("result", "id", "hex", "dec", "b64_std", "b64_url", "base64")),
+        ("terraform_data", "token", ("input", "output", "triggers_replace")),
+        ("random_id", "suffix", ()),
+        ("aws_instance", "token", ()),
+    ],
+)
+def test_a_resource_that_is_there_for_one_secret_holds_it_in_these_attributes(
+    kind: str, name: str, keys: tuple[str, ...]
+) -> None:
+    values = dict.fromkeys(
+        (
+            "result",
+            "id",
+            "hex",
+            "dec",
+            "b64_std",
+            "b64_url",
+            "base64",
+            "input",
+            "output",
+            "triggers_replace",
+            "keepers",
+        ),
+        "apple7x9y",
+    )
+    resource = {"type": kind, "name": name, "list": [{"values": values}, 1], "api_key": "apple7x9y"}
+    masked = values | dict.fromkeys(keys, MASK)
+    assert mask_named(resource) == resource | {"list": [{"values": masked}, 1], "api_key": MASK}
+
+
+def test_a_message_of_an_event_without_a_secret_stays_and_of_one_with_it_loses_every_id() -> None:
+    event = {"@message": "a [id=apple7x9y] b [id=apple7x9y] [id=other]", "change": {"token": "apple7x9y"}}
+    assert mask_event(event) == {
+        "@message": f"a [id={MASK}] b [id={MASK}] [id=other]",
+        "change": {"token": MASK},
+    }
+    assert mask_event({"change": {"token": "apple7x9y"}}) == {"@message": "", "change": {"token": MASK}}
+    assert mask_event({"change": {"region": "apple7x9y"}}) == {"change": {"region": "apple7x9y"}}

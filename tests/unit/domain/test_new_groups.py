@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import pytest
 from compliance_samples import KIND, change, judged, plan_of, values, verdicts
+from cost import lines_run
 
 from runbook_lib.domain.exposure import exposure
 from runbook_lib.domain.group_names import group_names
@@ -71,6 +69,11 @@ def test_one_of_two_that_are_made_is_named_as_such_and_is_no_default_group() -> 
     assert told(document) == "203.0.113.0/24 can newly reach db (new) or web (new) on tcp 443; nobody loses access."
 
 
+def test_four_groups_are_named() -> None:
+    document = planned(*(group(f"g{number}") for number in range(4)))
+    assert "g0 (new) or g1 (new) or g2 (new) or g3 (new)" in told(document).replace(",", " or")
+
+
 def test_of_more_groups_than_anybody_would_read_their_number_is_said() -> None:
     document = planned(*(group(f"g{number}") for number in range(5)))
     assert verdicts(judged(read(document)), DEFAULT) == []
@@ -78,24 +81,6 @@ def test_of_more_groups_than_anybody_would_read_their_number_is_said() -> None:
         "203.0.113.0/24 can newly reach one of 5 aws_security_group resources on tcp 443; nobody loses access."
     )
     assert of(read(planned(*(group(f"g{number}") for number in range(5)), VPC))) == [UNKNOWN]
-
-
-def lines_run(work: Callable[[], object]) -> int:
-    """How many lines of Python `work` executes: a measure of its cost that no other load on the machine changes."""
-    lines = 0
-
-    def count(_frame: FrameType, event: str, _arg: object) -> Callable[..., Any]:
-        nonlocal lines
-        lines += event == "line"
-        return count
-
-    before = sys.gettrace()
-    sys.settrace(count)
-    try:
-        work()
-    finally:
-        sys.settrace(before)
-    return lines
 
 
 def test_the_work_grows_as_the_plan_does() -> None:
@@ -161,6 +146,32 @@ def test_the_default_group_of_a_new_vpc_is_named_and_found() -> None:
     assert told(document) == (
         "203.0.113.0/24 can newly reach the default group of aws_vpc.v (new) on tcp 443; nobody loses access."
     )
+
+
+LOOKED_UP = "data.aws_security_group.d"
+
+
+@pytest.mark.parametrize(
+    ("named", "expressions", "found"),
+    [
+        pytest.param({"name": "default"}, {"name": {}}, ["unknown"], id="the default one"),
+        pytest.param({}, {"tags": {}}, ["unknown"], id="by tags"),
+        pytest.param({}, {"name": {"references": ["var.name"]}}, ["unknown"], id="by a name that is not known"),
+        pytest.param({"name": "web"}, {"name": {}}, [], id="by another name"),
+        pytest.param({}, {"id": {"references": ["aws_security_group.web.id"]}}, [], id="one that is made"),
+        pytest.param({}, {"id": {"references": ["aws_vpc.v.id"]}}, ["unknown"], id="by another id"),
+    ],
+)
+def test_a_group_that_apply_is_still_to_look_up_may_be_a_default_one(
+    named: dict[str, Any], expressions: dict[str, Any], found: list[str]
+) -> None:
+    unknown = {"id": True, **{name: True for name in expressions if name not in named}}
+    looked_up = change(["read"], None, named, address=LOOKED_UP, mode="data", type="aws_security_group",
+                       unknown=unknown)  # fmt: skip
+    document = planned(group(), VPC, looked_up, references=(f"{LOOKED_UP}.id",))
+    document["configuration"]["root_module"]["resources"][2]["expressions"] = expressions
+    assert of(read(document)) == [LOOKED_UP]
+    assert verdicts(judged(read(document)), DEFAULT) == found
 
 
 def test_a_group_that_is_replaced_is_new_and_the_old_one_is_reached_no_more() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from compliance_samples import change, plan_of, values
 
-from runbook_lib.domain.plan import parse_plan, refuse_incomplete, summarise
+from runbook_lib.domain.plan import parse_plan, refuse_incomplete, summarise, why_incomplete
 from runbook_lib.errors import InputError
 
 WHOLE = json.dumps(plan_of(change(["create"], None, values())))
@@ -325,6 +325,16 @@ def test_what_is_left_for_a_later_plan_is_counted_as_that_and_the_plan_is_not_wh
     )
 
 
+@pytest.mark.parametrize(("count", "more"), [(2, ""), (5, ""), (7, " and 2 more")])
+def test_of_much_that_is_left_for_later_the_first_five_are_named_and_the_rest_counted(count: int, more: str) -> None:
+    later = [
+        {"reason": "absent_prereq", "resource_change": change(["create"], None, values(), address=f"a.n{number}")}
+        for number in range(count)
+    ]
+    named = "it leaves for later " + ", ".join(f"a.n{number} (absent prereq)" for number in range(min(count, 5)))
+    assert why_incomplete(parse_plan(plan_of(deferred_changes=later))) == named + more
+
+
 @pytest.mark.parametrize(
     ("parts", "whole_stack"),
     [
@@ -372,3 +382,36 @@ def test_rules_that_a_resource_takes_away_are_counted_by_their_ids() -> None:
     )
     found = summarise(parse_plan(plan_of(change(["update"], before, after, address=f"{kind}.x", type=kind))))
     assert (found.update, found.remove, found.addresses["remove"]) == (1, 1, (f"{kind}.x: sgr-2",))
+
+
+@pytest.mark.parametrize(
+    ("change", "lessened"),
+    [
+        ({"before": {"a": 1, "b": 2}, "after": {"a": 1}}, True),
+        ({"before": {"a": 1}, "after": {}}, True),
+        ({"before": {"a": 1}, "after": {"a": 2}}, False),
+        ({"before": {"a": 1}, "after": {"b": 1}}, False),
+        ({"before": ["a", "b", "c"], "after": ["a", "c"]}, True),
+        ({"before": ["a", "b"], "after": []}, True),
+        ({"before": ["a", "b"], "after": ["b", "a"]}, False),
+        ({"before": ["a"], "after": ["a", "a"]}, False),
+        # What has another form afterwards has not merely lost entries.
+        ({"before": {"a": 1}, "after": ["a"]}, False),
+        ({"before": ["a"], "after": {"a": 1}}, False),
+        ({"before": {"a": 1}, "after": None}, False),
+        ({"before": "ab", "after": "a"}, False),
+        ({"before": None, "after": None}, False),
+        ({"before": {"a": 1}, "after": {}, "after_unknown": True}, False),
+        ({"before": {"a": 1}, "after": {}, "actions": ["delete"]}, False),
+        ({"before": {}, "after": {}, "actions": ["create"]}, False),
+    ],
+)
+def test_an_output_is_lessened_that_loses_entries_and_nothing_else(change: dict[str, Any], lessened: bool) -> None:
+    plan = parse_plan(plan_of(output_changes={"list": {"actions": ["update"], "after_unknown": False, **change}}))
+    assert (plan.outputs, plan.lessened) == (("list",), ("list",) if lessened else ())
+
+
+def test_what_cannot_be_read_as_no_change_of_an_output_is_one() -> None:
+    changes = {"kept": {"actions": ["no-op"]}, "odd": "no-op", "more": {"actions": ["no-op", "update"]}}
+    plan = parse_plan(plan_of(output_changes=changes))
+    assert (plan.outputs, plan.lessened) == (("odd", "more"), ())

@@ -157,6 +157,14 @@ def test_a_program_that_a_provider_asks_for_credentials_runs_already_while_plann
     assert code({}, configuration=config) == ("provider helm runs sh -c id, already while planning",)
 
 
+def test_an_action_is_named_with_the_module_that_it_is_in() -> None:
+    root, inner = ({"actions": [{"address": f"action.aws_lambda_invoke.{name}"}]} for name in ("x", "y"))
+    assert code(root | {"module_calls": {"outer": {"module": inner}}}) == (
+        "action.aws_lambda_invoke.x is an action, which resources may invoke",
+        "module.outer.action.aws_lambda_invoke.y is an action, which resources may invoke",
+    )
+
+
 def test_a_removed_block_s_provisioner_is_shown_from_the_files() -> None:
     text = 'provisioner "local-exec" {\n  command = "echo"\n}\n'
     said = code_of_plan(planned(module()), {AWS}, removed=[("main.tf, line 3", text)])

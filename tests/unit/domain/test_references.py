@@ -128,6 +128,15 @@ def test_a_variable_of_a_module_is_what_its_caller_gives() -> None:
     assert found(configuration, f"module.m.{RULE}") == (GROUP,)
 
 
+def test_what_is_called_key_is_not_the_key_of_each() -> None:
+    given = {"key": refers("aws_security_group.web.id")}
+    assert found(root(**calls("m", rule("var.key"), expressions=given)), f"module.m.{RULE}") == (GROUP,)
+    outputs = {"id": {"expression": refers("aws_security_group.web.id")}}
+    assert found(root(rule("module.key.id"), **calls("key", outputs=outputs))) == (f"module.key.{GROUP}",)
+    known = knows({(): {"key": ("aws_security_group.web.id",)}})
+    assert found(root(rule("local.key")), known=known) == (GROUP,)
+
+
 def test_a_variable_is_followed_through_every_caller_and_with_the_caller_s_key() -> None:
     inner = calls("inner", rule("var.group"), expressions={"group": refers("var.given")})
     outer = {"module": inner, "expressions": {"given": refers("aws_security_group.web", "each.key")}}
@@ -316,3 +325,14 @@ def test_a_module_is_repeated_where_its_instances_say_so() -> None:
     keyed = root(rule("module.m", "each.key"), **calls("m", outputs=outputs))
     assert found(keyed, f'{RULE}["b"]', instances) == (f'module.m["b"].{GROUP}',)
     assert found(root(rule("module.m"), **calls("m", outputs=outputs)), RULE, instances) == (f"module.m[*].{GROUP}",)
+
+
+def test_of_two_that_may_be_any_of_many_groups_the_one_that_says_more_is_told() -> None:
+    # What stands in the module is among what stands below the root: ten are more than nine of them.
+    inside = [f"module.m.aws_security_group.g{n}" for n in range(9)]
+    origins = {(): ("aws_security_group.web",), (("m", ""),): tuple(inside)}
+    module = {"module": {"resources": [], "outputs": {"group": {"expression": refers("local.group")}}}}
+    configuration = root(rule("local.group", "module.m.group"), module_calls={"m": module})
+    assert found(configuration, known=knows(origins=origins)) == (
+        "one of 10 aws_security_group resources[*]", "one of 9 aws_security_group resources[*]",
+    )  # fmt: skip

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from runbook_lib.domain.risk import ADMIN_PORTS, DATA_STORES, RiskFacts, assess_risk
 from runbook_lib.models.base import UNKNOWN
-from runbook_lib.models.exposure import Exposure, ExposureEntry
+from runbook_lib.models.exposure import Exposure, ExposureEntry, Reachable
 from runbook_lib.models.findings import Finding, Severity, Verdict
 from runbook_lib.models.plan import CheckStatus, Plan, ResourceChange
 from runbook_lib.models.risk import RiskLevel
@@ -139,6 +139,90 @@ def test_what_makes_a_change_risky(facts: RiskFacts, level: RiskLevel, said: str
     assert [(reason.level, reason.text) for reason in risk.reasons] == ([] if said is None else [(level, said)])
 
 
+IDLE, WAITS, ALREADY, HALF = (
+    entry(low=22, reachable=verdict)
+    for verdict in (Reachable.OPEN_BUT_NOT_REACHABLE, Reachable.NO_MEMBER, Reachable.ALREADY_OPEN, Reachable.HALF_PATH)
+)
+OUTWARD = entry(source="app", source_kind="group", target="0.0.0.0/0", target_kind="internet")
+
+
+def deleted(*kinds: str, actions: tuple[str, ...] = ("delete",), mode: str = "managed") -> RiskFacts:
+    changes = (ResourceChange(address=f"{kind}.a", type=kind, name="a", actions=actions, mode=mode) for kind in kinds)
+    return RiskFacts(Plan(changes=tuple(changes)), Exposure())
+
+
+def judged(*verdicts: tuple[str, Verdict, Severity]) -> RiskFacts:
+    findings = (Finding(policy=name, verdict=verdict, severity=severity, address="a.b", message="It is so.")
+                for name, verdict, severity in verdicts)  # fmt: skip
+    return RiskFacts(Plan(), Exposure(), findings=tuple(findings))
+
+
+def checks(*states: tuple[str, str]) -> RiskFacts:
+    return RiskFacts(Plan(checks=tuple(CheckStatus(address=a, status=status) for a, status in states)), Exposure())
+
+
+NOT_YET = "opens tcp 22 (SSH) of web to or from the internet, of which nothing is reached yet"
+UNKNOWN_GROUP = entry(low=22, target=UNKNOWN)
+WHOLLY_UNKNOWN = entry(source=UNKNOWN, source_kind=UNKNOWN)
+NIGHT = ChangeWindow(days=("sat",), begins="01:00", ends="02:00")
+
+
+@pytest.mark.parametrize(
+    ("facts", "reasons"),
+    [
+        (opens(IDLE), [(MEDIUM, NOT_YET)]),
+        (opens(WAITS, IDLE), [(MEDIUM, NOT_YET)]),
+        (opens(ALREADY, HALF), []),
+        # Inside, what is not reached is not told.
+        (opens(inside("10.0.0.0/8", "private", low=22, reachable=Reachable.NO_MEMBER)), []),
+        (opens(entry(low=443), IDLE, OUTWARD),
+         [(MEDIUM, "opens tcp 443 of web to or from the internet"), (MEDIUM, NOT_YET),
+          (LOW, "opens tcp 443 of app to or from the internet")]),
+        (opens(entry("icmp", 8, 0), entry(low=80, high=443), inside("app", "group", protocol="icmp", low=22, high=0)),
+         [(CRITICAL, "opens tcp 80-443 of web to or from the internet"),
+          (LOW, "opens icmp type 8 code 0 of web to or from the internet"),
+          (LOW, "opens icmp type 22 code 0 of web inside")]),
+        (opens(inside("10.0.0.0/8", "private", low=22), inside("app", "group", low=8080, target="db")),
+         [(MEDIUM, "opens tcp 22 (SSH) of web inside"), (LOW, "opens tcp 8080 of db inside")]),
+        # Whom it lets in is told, though not into which group.
+        (RiskFacts(Plan(), Exposure(unknown=(UNKNOWN_GROUP,))),
+         [(CRITICAL, "opens tcp 22 (SSH) of an unknown group to or from the internet")]),
+        (RiskFacts(Plan(), Exposure(unknown=(WHOLLY_UNKNOWN, WHOLLY_UNKNOWN))),
+         [(HIGH, "2 openings of which nobody knows yet to whom, to what or how wide")]),
+        (deleted("aws_instance", "aws_s3_bucket", "aws_lb", "aws_db_instance", "aws_security_group_rule"),
+         [(CRITICAL, "destroys aws_s3_bucket.a and aws_db_instance.a, with all that is stored there"),
+          (MEDIUM, "destroys aws_instance.a and aws_lb.a")]),
+        (deleted("aws_s3_bucket", mode="data"), [(LOW, "changes what runs")]),
+        (deleted("aws_s3_bucket", actions=("delete", "create"), mode="data"), [(LOW, "changes what runs")]),
+        (judged(("b", Verdict.WAIVED, Severity.LOW), ("a", Verdict.WAIVED, Severity.HIGH),
+                ("a", Verdict.WAIVED, Severity.HIGH), ("d", Verdict.UNKNOWN, Severity.LOW),
+                ("c", Verdict.UNKNOWN, Severity.LOW), ("f", Verdict.FAILED, Severity.MEDIUM),
+                ("e", Verdict.FAILED, Severity.MEDIUM), ("g", Verdict.FAILED, Severity.LOW)),
+         [(MEDIUM, "goes by a waiver of a and b"), (MEDIUM, "could not be judged by c and d"),
+          (MEDIUM, "fails e and f"), (LOW, "fails g")]),
+        (checks(("check.a", "error"), ("check.b", "fail"), ("check.c", "unknown"), ("check.d", "unknown")),
+         [(HIGH, "Terraform's check check.a and check.b does not hold"),
+          (LOW, "Terraform's check check.c and check.d is known only after apply")]),
+        (replace(CALM, windows=(OFFICE, NIGHT), now=FRIDAY_NIGHT),
+         [(HIGH, f"is outside of the change window ({OFFICE} and sat 01:00-02:00 UTC)")]),
+        (replace(CALM, windows=(NIGHT, OFFICE), now=datetime(2026, 11, 27, 9, tzinfo=UTC)), []),
+        # On the first run all of governance is new.
+        (replace(CALM, first=True, governance=("This change also …",)),
+         [(MEDIUM, "is the first run on this stack that is known")]),
+        # What the change overwrites is said of what it touches, and of no more.
+        (replace(plans("aws_instance", "update", drifted=True), exposure=Exposure(opened=(entry(low=22),))),
+         [(CRITICAL, "opens tcp 22 (SSH) of web to or from the internet"),
+          (MEDIUM, "overwrites what was changed by hand: aws_instance.a")]),
+        (replace(plans("aws_instance", "create"), plan=Plan(
+            changes=plans("aws_instance", "create").plan.changes, outputs=("id",))), [(LOW, "changes what runs")]),
+    ],
+)  # fmt: skip
+def test_every_reason_is_told_once_by_its_level_with_all_that_it_is_of(
+    facts: RiskFacts, reasons: list[tuple[RiskLevel, str]]
+) -> None:
+    assert [(reason.level, reason.text) for reason in assess_risk(facts).reasons] == reasons
+
+
 def test_the_worst_reason_decides_and_comes_first() -> None:
     facts = replace(
         plans("aws_instance", "update"), exposure=Exposure(opened=(entry(low=443), entry(low=22))), first=True
@@ -153,6 +237,14 @@ def test_openings_of_one_level_are_one_reason() -> None:
     assert [reason.text for reason in risk.reasons] == [
         "opens tcp 22 (SSH) of web and tcp 3389 (RDP) of desktop to or from the internet"
     ]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "level"),
+    [(UNKNOWN, 3, HIGH), (UNKNOWN, 4, CRITICAL), (65532, UNKNOWN, HIGH), (65531, UNKNOWN, CRITICAL)],
+)
+def test_a_port_that_is_not_known_may_be_the_first_or_the_last_of_all(low: Any, high: Any, level: RiskLevel) -> None:
+    assert assess_risk(opens(entry(low=low, high=high))).level is level
 
 
 @pytest.mark.parametrize("port", sorted(ADMIN_PORTS))

@@ -19,11 +19,12 @@ from runbook_lib.report.csv_formats import differences_csv
 
 RULE = Rule(
     direction="ingress", protocol="tcp", from_port=80, to_port=80, source="10.0.0.0/8", description="web",
-    group="sg-1", address="aws_vpc_security_group_ingress_rule.web",
+    expires="2027-01-31", group="sg-1", address="aws_vpc_security_group_ingress_rule.web",
 )  # fmt: skip
 OTHER: dict[str, Any] = {
     "direction": "egress", "protocol": "udp", "from_port": 79, "to_port": 81, "source": "192.0.2.0/24",
-    "source_kind": "group", "entries": ("10.0.0.0/8",), "description": "mail", "group": "sg-2", "address": "other",
+    "source_kind": "group", "entries": ("10.0.0.0/8",), "description": "mail", "expires": "2026-12-31", "group": "sg-2",
+    "address": "other",
 }  # fmt: skip
 
 

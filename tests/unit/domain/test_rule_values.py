@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runbook_lib.domain.rules.declaration import Declaration
-from runbook_lib.domain.rules.prefix_lists import PrefixLists
+from runbook_lib.domain.rules.prefix_lists import ListView, PrefixLists
 from runbook_lib.domain.rules.values import boolean, join_unknown, ports, protocol, text, texts
 from runbook_lib.errors import InputError
 from runbook_lib.models.base import UNKNOWN
@@ -177,6 +177,14 @@ def test_of_a_list_of_another_stack_only_what_is_added_is_known() -> None:
     made = PrefixLists()
     made.add_entry("pl-9", "10.0.0.0/8")
     assert made.entries("pl-9") == (("10.0.0.0/8",), UNKNOWN)
+
+
+def test_what_goes_into_a_list_that_nobody_knows_is_seen_under_no_name() -> None:
+    made = PrefixLists()
+    assert made.views() == {}
+    made.add_entry(UNKNOWN, "192.0.2.0/24", "a.known")
+    made.add_entry(UNKNOWN, UNKNOWN, "a.unknown")
+    assert made.views() == {"": ListView("", {"192.0.2.0/24": "a.known"}, ("a.unknown",), more=True)}
 
 
 @pytest.mark.parametrize("target", [UNKNOWN, "aws_ec2_managed_prefix_list.other[*]"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -101,6 +102,30 @@ def test_rule_edited_in_the_files_is_touched() -> None:
     assert len(changes.touched) == 1
 
 
+def test_what_is_not_certain_and_written_otherwise_is_touched() -> None:
+    def module(written: str) -> HclModule:
+        rule = hcl("aws_vpc_security_group_ingress_rule", "r", {"cidr_ipv4": UNKNOWN, "ip_protocol": "-1"})
+        listed = hcl(PREFIX_LIST, "l", {"id": "pl-1", "entry": UNKNOWN})
+        named = hcl("aws_vpc_security_group_egress_rule", "n", {"prefix_list_id": "pl-1", "ip_protocol": "-1"})
+        policy = hcl("aws_iam_policy", "p", {"policy": UNKNOWN})
+        return HclModule((rule, *(replace(each, written=written) for each in (listed, policy)), named))
+
+    def of_rule(written: str) -> HclModule:
+        resources = module("a").resources
+        return HclModule((replace(resources[0], written=written), *resources[1:]))
+
+    def touched(now: HclModule, before: HclModule) -> list[str]:
+        changes = hcl_changes(now, before)
+        views = [view.address for view in changes.resources_of({"aws_iam_policy"}) if view.touched]
+        return [changes.after[index].address for index in sorted(changes.touched)] + views
+
+    assert touched(module("a"), module("a")) == []
+    assert touched(of_rule("b"), module("a")) == ["aws_vpc_security_group_ingress_rule.r"]
+    assert touched(module("b"), module("a")) == ["aws_vpc_security_group_egress_rule.n", "aws_iam_policy.p"]
+    (before, after) = (hcl_changes(module("b"), module("a")).lists_before, hcl_changes(module("b")).lists_after)
+    assert (before["pl-1"].unknown, after["pl-1"].unknown) == ((), (f"{PREFIX_LIST}.l",))
+
+
 def hcl_rule(name: str, port: int) -> HclResource:
     kind = "aws_vpc_security_group_ingress_rule"
     values = {"ip_protocol": "tcp", "from_port": port, "to_port": port, "cidr_ipv4": "0.0.0.0/0"}
@@ -126,8 +151,9 @@ def test_what_is_wrong_with_a_state_is_told_with_how_to_get_one(text: str, says:
 
 
 def test_text_that_is_no_json_is_told_to_be_the_state() -> None:
-    with pytest.raises(InputError, match="the state"):
+    with pytest.raises(InputError) as caught:
         rules_from_state("x")
+    assert caught.value.message == "the state is no JSON, or cut short: Expecting value at line 1, column 1"
 
 
 def test_rules_of_a_state_are_numbered_as_their_instances() -> None:

@@ -65,8 +65,10 @@ def test_without_a_level_the_rule_s_own_counts_and_without_that_it_is_a_warning(
     [
         {"kind": "pass"},
         {"kind": "informational"},
+        {"kind": "notApplicable", "level": "none"},
         {"level": "none"},
         {"suppressions": [{"kind": "inSource"}]},
+        {"suppressions": [{"kind": "external", "status": "accepted"}, {"kind": "inSource"}]},
     ],
 )
 def test_what_passed_or_was_suppressed_there_is_no_finding(changes: dict[str, Any]) -> None:
@@ -76,6 +78,55 @@ def test_what_passed_or_was_suppressed_there_is_no_finding(changes: dict[str, An
 @pytest.mark.parametrize("changes", [{"kind": "fail"}, {"level": "error"}, {"suppressions": []}])
 def test_what_failed_and_was_not_suppressed_is_one(changes: dict[str, Any]) -> None:
     assert len(found({"ruleId": "AVD-1", **changes})) == 1
+
+
+@pytest.mark.parametrize("status", ["rejected", "underReview", []])
+def test_what_is_suppressed_without_everybody_s_consent_is_a_finding(status: Any) -> None:
+    suppressions = [{"kind": "external", "status": "accepted"}, {"kind": "external", "status": status}]
+    assert one(suppressions=suppressions).verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("kind", ["open", "review", "another", []])
+def test_what_the_tool_could_not_decide_is_unknown(kind: Any) -> None:
+    expected = Verdict.UNKNOWN if kind else Verdict.FAILED
+    level = "none" if kind else "error"
+    assert (one(kind=kind, level=level).verdict, one(kind=kind, level=level).action) == (expected, Action.BLOCK)
+
+
+def of_run(**fields: Any) -> tuple[Finding, ...]:
+    run = {"tool": {"driver": {"name": "trivy"}}, **fields}
+    return findings_from_sarif(json.dumps({"runs": [run]}), "trivy.sarif", {"trivy": Action.BLOCK})
+
+
+FAILED = {"invocations": [{"executionSuccessful": True}, {"executionSuccessful": False, "exitCode": 139}]}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"results": [], **FAILED}, id="it failed"),
+        pytest.param({"results": None}, id="the results are null"),
+        pytest.param({}, id="no results"),
+        pytest.param(FAILED, id="both"),
+    ],
+)
+def test_a_run_that_did_not_end_well_is_unknown(fields: dict[str, Any]) -> None:
+    (finding,) = of_run(**fields)
+    assert (finding.policy, finding.verdict, finding.action) == ("unfinished", Verdict.UNKNOWN, Action.BLOCK)
+    assert finding.message == "trivy did not end well: what it would have found is not known"
+
+
+def test_what_a_run_found_before_it_failed_is_told_too() -> None:
+    assert [each.policy for each in of_run(results=[{"ruleId": "AVD-1"}], **FAILED)] == ["unfinished", "AVD-1"]
+
+
+def test_a_run_that_ended_well_and_found_nothing_is_no_finding() -> None:
+    assert of_run(results=[], invocations=[{"executionSuccessful": True}, {}, 7]) == ()
+
+
+def test_results_that_are_no_list_are_refused() -> None:
+    with pytest.raises(InputError, match="the results of trivy are no list"):
+        of_run(results={"0": {"ruleId": "AVD-1"}})
 
 
 def test_a_tool_that_runbook_yml_does_not_name_only_warns() -> None:

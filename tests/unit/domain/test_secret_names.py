@@ -40,6 +40,9 @@ from runbook_lib.domain.secret_names import is_telling, may_be_secret, names_sec
         "root passwd",
         "passwords",
         "secrets",
+        "SecretString",
+        "secret_string",
+        "awsSecretString",
     ],
 )
 def test_a_name_says_that_its_value_is_a_secret(name: str) -> None:
@@ -69,6 +72,7 @@ def test_a_name_says_that_its_value_is_a_secret(name: str) -> None:
         "minimum_password_length",
         "tokenizer",
         "secretary",
+        "secret_strings_file",
         "private_key_path",
         "manage_master_user_password_rotation",
         "description",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runbook_lib.domain.services import expand, judge_answer, parse_shard, report, shard, untested
+from runbook_lib.domain.services import Listed, expand, judge_answer, parse_shard, report, shard, untested
 from runbook_lib.errors import ConfigError, UsageError
 from runbook_lib.models.config import GroupReference, ServiceConfig
 from runbook_lib.models.services import Member, ServiceAnswer, ServiceResult, ServiceTest
@@ -125,11 +125,11 @@ def test_a_test_carries_all_that_runbook_yml_says_of_its_service() -> None:
     service = WEB.model_copy(
         update={"url": "https://{address}:8443/up", "method": "HEAD", "status": 204, "attempts": 7}
     )
-    assert expand(service, [member("203.0.113.1")]) == (
-        ServiceTest(
-            name="web", address="203.0.113.1", url="https://203.0.113.1:8443/up", member="i-203.0.113.1",
-            method="HEAD", status=204, contains="<img", timeout=2.0, attempts=7,
-        ),
+    (made,) = expand(service, [member("203.0.113.1")])
+    assert made.service is service
+    assert made.model_copy(update={"service": None}) == ServiceTest(
+        name="web", address="203.0.113.1", url="https://203.0.113.1:8443/up", member="i-203.0.113.1",
+        member_id="i-203.0.113.1", method="HEAD", status=204, contains="<img", timeout=2.0, attempts=7,
     )  # fmt: skip
 
 
@@ -142,6 +142,11 @@ def test_a_test_carries_all_that_runbook_yml_says_of_its_service() -> None:
             "The only placeholder is {address}.",
         ),
         ("http://{}/", "the url of service 'web' has the unknown placeholder {}", "The only placeholder is {address}."),
+        (
+            "http://{address}:{port}/",
+            "the url of service 'web' has the unknown placeholder {port}",
+            "The only placeholder is {address}.",
+        ),
     ],
 )
 def test_of_several_wrong_placeholders_the_first_by_name_is_told(url: str, says: str, remedy: str) -> None:
@@ -228,6 +233,12 @@ LATE = "web on 203.0.113.1: timeout: none"
             "blocked",
             f"0 of 2 service tests passed, 1 got worse than the baseline. {LATE}.",
         ),
+        # What got worse is told before what failed already.
+        (
+            {"results": [BAD, API], "baseline": [BAD, result("api")]},
+            "blocked",
+            "0 of 2 service tests passed, 1 got worse than the baseline. api on 203.0.113.1: refused: no.",
+        ),
         ({"results": [FAR], "baseline": [FAR]}, "passed", "1 of 1 service tests passed."),
         ({"results": [FAR], "elsewhere": [BAD.test]}, "passed", "1 of 1 service tests passed."),
         (
@@ -251,9 +262,80 @@ def test_a_report_lists_by_service_and_address_what_is_worse_fixed_and_gone() ->
     good, bad = result("api"), result("web", "203.0.113.3", "no")
     baseline = [result("web", "203.0.113.9"), API, result("web", "203.0.113.8"), FAR, bad]
     found = report([BAD, bad, FAR, good], NOBODY, baseline)
-    assert found.results == (good, BAD, FAR, bad)
+    assert [r.model_copy(update={"before": ""}) for r in found.results] == [good, BAD, FAR, bad]
+    assert [r.before for r in found.results] == ["failed", "", "passed", "failed"]
     assert (found.regressions, found.fixed) == (("web 203.0.113.1",), ("api 203.0.113.1",))
     assert found.gone == ("web 203.0.113.8", "web 203.0.113.9")
     assert found.untested == NOBODY
     alone = report([BAD, good])
     assert (alone.regressions, alone.fixed, alone.gone, alone.untested) == ((), (), (), {})
+
+
+def of_member(address: str, member_id: str, error: str = "", **more: Any) -> ServiceResult:
+    test = ServiceTest(name="web", address=address, url=f"http://{address}/", member_id=member_id, **more)
+    return ServiceResult(test=test, passed=not error, error=error, at=NOW)
+
+
+def test_a_member_that_moved_is_found_again_in_the_baseline() -> None:
+    before = [of_member("203.0.113.1", "i-1", "refused"), of_member("203.0.113.2", "i-2")]
+    found = report(
+        [of_member("203.0.113.8", "i-1", "refused"), of_member("203.0.113.9", "i-2", "refused")], None, before
+    )
+    assert (found.still_failing, found.regressions, found.gone) == (("web 203.0.113.8",), ("web 203.0.113.9",), ())
+
+
+def test_each_address_of_a_member_that_moved_has_its_own_before() -> None:
+    before = [of_member("203.0.113.1", "i-1", "refused"), of_member("2001:db8::1", "i-1")]
+    after = [of_member("203.0.113.8", "i-1", "refused"), of_member("2001:db8::8", "i-1", "refused")]
+    found = report(after, None, before)
+    assert (found.still_failing, found.regressions, found.gone) == (("web 203.0.113.8",), ("web 2001:db8::8",), ())
+
+
+def test_which_of_several_addresses_moved_where_is_not_guessed_in_favour_of_a_failure() -> None:
+    before = [of_member("203.0.113.1", "i-1", "refused"), of_member("203.0.113.2", "i-1")]
+    found = report([of_member("203.0.113.8", "i-1", "refused")], None, before)
+    assert (found.outcome, found.regressions, found.gone) == ("blocked", ("web 203.0.113.8",), ("web 203.0.113.1",))
+
+
+def test_an_address_that_another_member_has_now_is_judged_by_its_address() -> None:
+    before = [of_member("203.0.113.1", "i-1"), of_member("203.0.113.2", "i-2", "refused")]
+    after = [of_member("203.0.113.1", "i-9", "refused"), of_member("203.0.113.7", "i-2", "refused")]
+    found = report(after, None, before)
+    assert (found.regressions, found.still_failing) == (("web 203.0.113.1",), ("web 203.0.113.7",))
+
+
+def test_regressions_repairs_and_what_stayed_are_told_apart() -> None:
+    before = [result(address=f"203.0.113.{n}", error=error) for n, error in enumerate(["", "no", "no", ""])]
+    after = [result(address=f"203.0.113.{n}", error=error) for n, error in enumerate(["no", "", "no", ""])]
+    found = report(after, None, before)
+    assert (found.regressions, found.fixed, found.still_failing, found.still_passing) == (
+        ("web 203.0.113.0",), ("web 203.0.113.1",), ("web 203.0.113.2",), 1,
+    )  # fmt: skip
+
+
+def test_what_failed_before_blocks_where_it_is_not_forgiven() -> None:
+    listed = Listed(lenient=False)
+    assert report([BAD], None, [BAD], listed=listed).outcome == "blocked"
+    assert report([BAD], None, [BAD]).outcome == "warned"
+
+
+def test_what_the_change_is_to_do_blocks_whatever_was_before() -> None:
+    unmet = of_member("203.0.113.1", "i-1", "refused", of_change="opened")
+    assert report([unmet], None, [unmet]).outcome == "blocked"
+    elsewhere = of_member("203.0.113.7", "i-7", "refused", of_change="opened")
+    broken = report([elsewhere, BAD], None, [BAD], listed=Listed(lenient=False))
+    assert (broken.regressions, broken.still_failing) == ((), ("web 203.0.113.1",))
+    assert "0 got worse than the baseline" in broken.summary
+
+
+def test_what_was_not_finished_blocks_and_is_no_baseline() -> None:
+    late = BAD.model_copy(update={"cause": "deadline"})
+    found = report([late], None, [BAD])
+    assert (found.outcome, found.complete) == ("blocked", False)
+    assert report([BAD], None, [late]).regressions == ("web 203.0.113.1",)
+
+
+def test_what_cant_be_known_from_here_is_told_and_blocks_nothing() -> None:
+    found = report([], listed=Listed(unknowable={"opened: a": "only b could try it"}))
+    assert (found.outcome, found.summary) == ("skipped", "Nothing of what the change does can be seen from here.")
+    assert report([result()], listed=Listed(unknowable={"x": "y"})).outcome == "passed"

@@ -39,6 +39,12 @@ def test_a_stack_is_touched_by_its_own_files_and_those_of_its_modules_and_by_its
     assert touched(STACKS, "README.md", "live/alonetoo/main.tf") == {}
 
 
+def test_a_link_or_a_submodule_above_what_is_read_touches_it() -> None:
+    assert touched(STACKS, "modules") == dict.fromkeys(("db", "network", "web"), "modules")
+    assert touched({"a": reads("live/a"), "b": reads("live/b", apart=("live",))}, "live") == {"a": "live", "b": "live"}
+    assert touched(STACKS, "live/alon") == {}
+
+
 def test_whoever_reads_the_state_of_a_touched_stack_is_touched_however_far_away() -> None:
     stacks = STACKS | {"page": reads("live/page", after=("web",))}
     found = touched(stacks, "modules/vpc/main.tf")

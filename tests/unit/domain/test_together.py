@@ -198,6 +198,25 @@ def test_what_is_not_known_of_one_makes_both_unsure(rules: list[Rule], parts: di
         pytest.param(
             [from_(LOW), listed(group=UNKNOWN)], {0: unsure(SSH)}, id="of a group that is not known either"
         ),
+        # Of what is unsure itself: its ports, its group or its way may be those of the list.
+        pytest.param([from_(LOW, on(UNKNOWN)), listed()], {0: unsure(("tcp", UNKNOWN, UNKNOWN))}, id="on any port"),
+        pytest.param([from_(LOW, on(UNKNOWN)), listed(group=UNKNOWN)], {0: unsure(("tcp", UNKNOWN, UNKNOWN))},
+                     id="on unknown ports, of a group that is not known either"),
+        pytest.param([from_(LOW, on(UNKNOWN)), listed(group="sg-2")], {}, id="on unknown ports, of another group"),
+        pytest.param([from_(LOW, on(UNKNOWN)), listed(**on(22, 22, "udp"))], {}, id="on unknown ports of another kind"),
+        pytest.param([from_(LOW, on(UNKNOWN)), listed(**on(None, None, "all"))],
+                     {0: unsure(("tcp", UNKNOWN, UNKNOWN))}, id="on unknown ports, and all are listed"),
+        pytest.param([from_("8.0.0.0/12", on(UNKNOWN)), listed()], {}, id="on unknown ports, too narrow"),
+        pytest.param([from_("8.0.0.0/11", on(UNKNOWN)), listed()], {0: unsure(("tcp", UNKNOWN, UNKNOWN))},
+                     id="on unknown ports, the narrowest that counts"),
+        pytest.param([from_(LOW, group=UNKNOWN), listed(group="sg-2")], {0: unsure(SSH)}, id="which may be its group"),
+        pytest.param([from_(LOW, direction=UNKNOWN), listed(direction=Direction.EGRESS)], {0: unsure(SSH)},
+                     id="which may be its way"),
+        pytest.param([from_(LOW), listed(direction=Direction.EGRESS)], {}, id="the other way"),
+        pytest.param([from_(LOW), listed(direction=UNKNOWN)], {0: unsure(SSH)}, id="whichever way"),
+        pytest.param([from_(LOW, on(None, None, "all")), listed()], {0: unsure(SSH)}, id="beside all protocols"),
+        pytest.param([from_(LOW), listed(**on(None, None, "all"))], {0: unsure(SSH)}, id="of all protocols"),
+        pytest.param([from_(LOW), listed(**on(22, 22, UNKNOWN))], {0: unsure(SSH)}, id="of an unknown protocol"),
         pytest.param(
             [from_(LOW, on(80)), from_(HIGH, on(80)), from_("203.0.113.0/24"), listed()],
             {0: sure(("tcp", 80, 80)), 1: sure(("tcp", 80, 80))},

@@ -5,11 +5,17 @@ from __future__ import annotations
 import pytest
 from compliance_samples import ROOT, judged, plan_of
 
-from runbook_lib.domain.compliance.unjudged import reaches_the_network, unjudged_types, unread_modules
+from runbook_lib.domain.compliance.unjudged import (
+    doubtful_files,
+    reaches_the_network,
+    unjudged_types,
+    unread_modules,
+)
 from runbook_lib.domain.plan import parse_plan
 from runbook_lib.domain.rules import rules_from_plan
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.compliance import Scope
+from runbook_lib.models.findings import Action, Finding, Severity, Verdict
 
 assert ROOT
 
@@ -65,3 +71,32 @@ def test_a_plan_of_which_nothing_is_judged_is_not_passed_and_counts_nothing() ->
     assert [(found.policy, found.address) for found in report.findings] == [("type-not-judged", "aws_vpn_connection")]
     everything = judged(rules_from_plan(parse_plan(plan)), Scope.ALL)
     assert [found.address for found in everything.findings] == ["aws_lb", "aws_vpn_connection"]
+
+
+def unsaid(policy: str, address: str, message: str, remedy: str) -> Finding:
+    return Finding(
+        policy=policy, verdict=Verdict.UNKNOWN, severity=Severity.LOW, address=address, message=message, remedy=remedy,
+        action=Action.WARN,
+    )  # fmt: skip
+
+
+def test_what_is_not_judged_is_said_with_what_to_do_about_it() -> None:
+    touched = [("aws_lb.b", "aws_lb"), ("aws_db_instance.d", "aws_db_instance"), ("aws_lb.a", "aws_lb"),
+               ("aws_lb.c", "aws_lb")]  # fmt: skip
+    own = "Look at it yourself, or write a policy for this type: docs/policies.md."
+    assert list(unjudged_types(touched, ())) == [
+        unsaid("type-not-judged", "aws_db_instance",
+               "No policy looks at aws_db_instance, which reaches the network: aws_db_instance.d", own),
+        unsaid("type-not-judged", "aws_lb",
+               "No policy looks at aws_lb, which reaches the network: aws_lb.b, aws_lb.a, aws_lb.c", own),
+    ]  # fmt: skip
+    assert list(unread_modules(["module.a"])) == [
+        unsaid("module-not-read", "module.a", "What module.a declares is not known: its files are not here",
+               "Run terraform init, which lays it down, or judge a plan."),
+    ]  # fmt: skip
+    assert list(doubtful_files(["main.tofu"])) == [
+        unsaid("file-in-doubt", "main.tofu",
+               "OpenTofu reads main.tofu in place of what Terraform reads, and which of them will run is not known"
+               " here",
+               "Keep one of the two, or judge a plan."),
+    ]  # fmt: skip

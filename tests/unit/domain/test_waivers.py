@@ -67,3 +67,11 @@ def test_finding_of_another_tool_is_waived_under_its_tool_and_rule() -> None:
     merged = combine(report(*waivers), findings_from_sarif(SARIF, "c", {"checkov": Action.BLOCK}), waivers, TODAY)
     assert merged.outcome is Outcome.PASSED
     assert [status.state for status in merged.waivers] == [WaiverState.IN_FORCE] * 2
+
+
+def test_of_two_waivers_for_the_same_finding_each_has_its_own_state() -> None:
+    over, lasting = (waiver("main.tf", "checkov:CKV_AWS_24", day) for day in (date(2026, 5, 31), TODAY))
+    merged = combine(report(over, lasting), findings_from_sarif(SARIF, "c", {}), [over, lasting], TODAY)
+    assert [(status.waiver, status.state) for status in merged.waivers] == [
+        (over, WaiverState.EXPIRED), (lasting, WaiverState.IN_FORCE),
+    ]  # fmt: skip

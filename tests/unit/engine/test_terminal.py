@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from cost import lines_run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,11 +102,19 @@ def test_one_endless_line_is_not_held() -> None:
 @pytest.mark.parametrize(
     "hostile", ["\b", "a\r", "\x1b[A\n", f"{RED}a\r", "word\b.\n", "\x1b[999999C.", "\x1b[K", "\x1b[", "\r\x1b[31"]
 )
-def test_time_grows_as_the_text_does(hostile: str) -> None:
-    def seconds(times: int) -> float:
-        begun = time.thread_time()
-        collapse(hostile * times)
-        return time.thread_time() - begun
+def test_work_grows_as_the_text_does(hostile: str) -> None:
+    few = lines_run(lambda: collapse(hostile * 1_000))
+    assert lines_run(lambda: collapse(hostile * 8_000)) < 8 * 1.2 * few + 1_000
 
-    few = min(seconds(10_000) for _ in range(3))
-    assert min(seconds(80_000) for _ in range(3)) < 8 * 2.5 * few + 0.2
+
+def test_rows_that_have_left_are_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, next_row = [], Screen._next_row
+
+    def watched(screen: Screen) -> None:
+        next_row(screen)
+        held.append(len(screen._rows))
+
+    monkeypatch.setattr(Screen, "_next_row", watched)
+    text = collapse("word\b.\n" * 10_000)
+    assert text == "wor.\n" * 10_000
+    assert max(held) < 200

@@ -71,6 +71,10 @@ RESOURCES = (
     {"action": "create", "address": "a.b", "seconds": 2},
     {"action": "delete", "address": "a.c", "seconds": 1},
 )
+CARRIED_OUT = (
+    {"status": "done", "action": "create", "address": "a.b", "next": ""},
+    {"status": "failed", "action": "delete", "address": "a.c", "next": "Plan again."},
+)
 
 # What a request asks is never nothing.
 FILLED: dict[str, Table] = {
@@ -84,6 +88,7 @@ FILLED: dict[str, Table] = {
     "decision_tables.request": decision_tables.request(REQUEST),
     "decision_tables.decisions": decision_tables.decisions(DECISION),
     "decision_tables.applied": decision_tables.applied(RESOURCES),
+    "decision_tables.carried_out": decision_tables.carried_out(CARRIED_OUT),
     "decision_tables.service_tests": decision_tables.service_tests([TEST]),
 }
 EMPTY: dict[str, Table] = {
@@ -96,5 +101,6 @@ EMPTY: dict[str, Table] = {
     "tables.services": tables.services([]),
     "decision_tables.decisions": decision_tables.decisions(DECISION.model_copy(update={"decisions": ()})),
     "decision_tables.applied": decision_tables.applied([]),
+    "decision_tables.carried_out": decision_tables.carried_out([]),
     "decision_tables.service_tests": decision_tables.service_tests([]),
 }

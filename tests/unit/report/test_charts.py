@@ -81,6 +81,20 @@ def test_a_picture_of_very_many_stays_of_readable_size() -> None:
     assert height(charts.services([result(f"203.0.113.{n}") for n in range(250)])) < 900
 
 
+def test_what_nobody_gets_through_is_drawn_apart_and_raises_no_alarm() -> None:
+    def alarms(*opened: ExposureEntry) -> int:
+        # What fills the box of the internet, and nothing else does.
+        svg = charts.exposure(Exposure(opened=opened, sentence="x")).svg
+        return svg.count("fill: #cf222e; stroke: #cf222e")
+
+    idle = entry("alone", reachable="no_member")
+    assert alarms(entry()) == 1
+    assert alarms(idle) == 0
+    assert alarms(idle, entry()) == 1
+    both = charts.exposure(Exposure(opened=(idle, entry()), sentence="x"))
+    assert height(both) > height(charts.exposure(Exposure(opened=(entry(),), sentence="x")))
+
+
 def test_a_long_name_loses_its_middle() -> None:
     assert clip("abcdefghij", 5) == "ab…ij"
     assert clip("abcde", 5) == "abcde"

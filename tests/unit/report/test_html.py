@@ -8,16 +8,18 @@ from datetime import UTC, datetime, timedelta
 
 import nbformat
 import pytest
+from message_samples import REQUEST
 from nbconvert.filters.ansi import ansi2html
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecord
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.evidence import ManifestFile
-from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource
+from runbook_lib.models.exposure import ExposedInterface, Exposure, ExposureEntry, ExposureSource, Reachable
 from runbook_lib.models.findings import Finding, Severity, Verdict
 from runbook_lib.models.plan import PlanSummary
 from runbook_lib.models.results import RESULT_MIME, ErrorInfo, StepResult
+from runbook_lib.models.risk import Risk, RiskLevel, RiskReason
 from runbook_lib.models.run import Run
 from runbook_lib.report.html import notebook_html
 from runbook_lib.report.html_clean import clean_html
@@ -55,6 +57,18 @@ def shown(**data: str) -> nbformat.NotebookNode:
 )
 def test_no_script_of_a_notebook_reaches_its_page(text: str) -> None:
     assert not re.search(r"<script|<iframe|<[^>]*\son\w+=|href=.?javascript:", text)
+
+
+def test_what_a_cell_that_did_well_printed_on_its_way_is_folded_and_what_failed_is_not() -> None:
+    many, few = ("".join(f"line {number}\n" for number in range(count)) for count in (21, 20))
+    folded = page(new_output("stream", name="stdout", text=many))
+    assert "<summary>printed: 21 lines, 0 kB</summary>" in folded
+    assert '<details class="long"' not in page(new_output("stream", name="stdout", text=few))
+    assert '<details class="long"' not in page(shown(text__plain=many))
+    failed = nbformat.reads(nbformat.writes(new_notebook(cells=[new_code_cell("1/0")])), as_version=4)
+    failed.cells[0].metadata.papermill = {"status": "failed"}
+    failed.cells[0].outputs = [new_output("stream", name="stdout", text=many)]
+    assert '<details class="long"' not in notebook_html(nbformat.writes(failed), "02_plan")
 
 
 def test_no_number_or_time_of_a_notebook_brings_a_tag_to_its_page() -> None:
@@ -223,6 +237,23 @@ def test_index_shows_the_run_on_one_page() -> None:
     assert "<b>warned" not in text
     assert "default-src 'none'" in text
     assert index.outcome is Outcome.ERRORED
+
+
+def test_index_says_what_is_reached_and_how_risky_it_was_when_it_was_asked() -> None:
+    entry = ExposureEntry(
+        source="0.0.0.0/0", source_kind=ExposureSource.INTERNET, target="web", target_kind="group", protocol="tcp",
+        from_port=80, to_port=80, reachable=Reachable.REACHABLE,
+        interfaces=(ExposedInterface(id="eni-1", name="web-1", kind="instance", addresses=("198.51.100.10",),
+                                     reachable=Reachable.REACHABLE),),
+    )  # fmt: skip
+    idle = entry.model_copy(update={"interfaces": (), "reachable": Reachable.NO_MEMBER, "why": "web has no member"})
+    risk = Risk(level=RiskLevel.HIGH, reasons=(RiskReason(level=RiskLevel.HIGH, text="opens <tcp> 80"),))
+    run = Run(run_id="r1", stack="main", created_at=NOW)
+    asked = REQUEST.model_copy(update={"risk": risk})
+    text = render_index(IndexPage(run=run, exposure=Exposure(opened=(entry, idle)), request=asked))
+    assert '<td data-name="Reaches">web-1 (198.51.100.10)</td>' in text
+    assert '<td data-name="Reaches">which has no member</td>' in text
+    assert '<th scope="row">Risk</th><td>high: opens &lt;tcp&gt; 80</td>' in text
 
 
 def test_index_shows_the_code_that_was_put_before_the_approvers() -> None:

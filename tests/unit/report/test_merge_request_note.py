@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from runbook_lib.models.base import Outcome
-from runbook_lib.models.exposure import Exposure, ExposureEntry
+from runbook_lib.models.exposure import ExposedInterface, Exposure, ExposureEntry, ExposureSource, Reachable
 from runbook_lib.models.findings import Action, Finding, Severity, Verdict, WaiverReference
 from runbook_lib.models.plan import PlanSummary
 from runbook_lib.models.results import ErrorInfo, StepResult
-from runbook_lib.report.merge_request_note import Noted, note_body, noted_by
+from runbook_lib.models.risk import Risk, RiskLevel, RiskReason
+from runbook_lib.report.merge_request_note import Noted, NotedPlan, note_body, noted_by, noted_otherwise
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 OPENS = ExposureEntry(
@@ -26,7 +27,10 @@ OPENS = ExposureEntry(
     to_port=80,
 )
 EXPOSURE = Exposure(opened=(OPENS,), sentence="The internet can newly reach web on tcp 80.")
-SUMMARY = PlanSummary(create=1, delete=2, replace=1, addresses={"create": ("aws_x.web",)}, plan_sha256="d")
+SUMMARY = PlanSummary(
+    create=1, delete=2, replace=1, addresses={"create": ("aws_x.web",)}, plan_sha256="d", fingerprint="f" * 64
+)
+RISK = Risk(level=RiskLevel.HIGH, reasons=(RiskReason(level=RiskLevel.HIGH, text="opens `tcp` 80"),))
 
 
 def finding(**given: Any) -> Finding:
@@ -51,9 +55,13 @@ def result(step: str = "plan", outcome: Outcome = Outcome.PASSED, **given: Any) 
 
 
 def noted(**given: Any) -> Noted:
+    results = given.setdefault("results", (result("compliance"), result()))
+    findings = next((one.findings for one in results if one.step == "plan"), results[-1].findings if results else ())
+    summary, exposure = given.pop("summary", SUMMARY), given.pop("exposure", EXPOSURE)
+    risk = given.pop("risk", RISK)
+    plan = NotedPlan(summary, exposure, risk, findings) if summary else None
     usual: dict[str, Any] = {
-        "stack": "web", "pipeline": 7, "commit": "4dc7a7" * 6, "results": (result("compliance"), result()),
-        "summary": SUMMARY, "exposure": EXPOSURE, "page": "https://gl/-/jobs/9/artifacts/browse/outputs/7/02_plan/",
+        "stack": "web", "pipeline": 7, "commit": "4dc7a7" * 6, "plan": plan, "page": "https://gl/-/jobs/9/artifacts/browse/outputs/7/02_plan/",
         "pipeline_url": "https://gl/-/pipelines/7",
     }  # fmt: skip
     return Noted(**{**usual, **given})
@@ -65,10 +73,13 @@ def test_it_says_exposure_counts_findings_and_the_way_to_the_notebook_in_this_or
         "### ⛔ Runbook: stack `web`",
         "`The internet can newly reach web on tcp 80.`",
         "- opens `the internet (0.0.0.0/0)` → `web` on `tcp 80`",
+        "**Risk**: high",
+        "- `opens 'tcp' 80`",
         "**What changes**: 1 to add, 0 to change, 2 to destroy, 1 of them replaced",
         "- `create` `aws_x.web`",
         "**Findings**: 1, 1 blocking",
         "- **high** `no-ssh` in `aws_x.web`: `SSH is open.` `Close it.`",
+        f"Fingerprint of the plan: `{'f' * 64}`",
         "- ✅ `compliance` passed: `compliance it is`",
         "- ⛔ `plan` blocked: `plan it is`",
         "[The executed notebook of the plan](https://gl/-/jobs/9/artifacts/browse/outputs/7/02_plan/)",
@@ -111,6 +122,37 @@ def test_the_plan_s_findings_stand_in_place_of_the_files_and_the_worst_come_firs
     assert "**Findings**: none" in note_body(noted(results=(early, result())))
 
 
+def test_of_a_thousand_changes_what_the_internet_reaches_and_what_is_destroyed_come_first() -> None:
+    private = OPENS.model_copy(update={"source": "10.0.0.0/8", "source_kind": ExposureSource.PRIVATE})
+    idle = OPENS.model_copy(update={"target": "alone", "reachable": Reachable.NO_MEMBER, "why": "alone has no member"})
+    reached = ExposedInterface(
+        id="eni-1", name="web-1", kind="instance", addresses=("198.51.100.10",), reachable=Reachable.REACHABLE
+    )
+    web = OPENS.model_copy(update={"reachable": Reachable.REACHABLE, "interfaces": (reached,)})
+    addresses = {
+        "create": tuple(f"aws_x.c{n}" for n in range(1000)),
+        "delete": ("aws_db_instance.orders",),
+        "drift": ("aws_x.by_hand",),
+    }
+    said = note_body(
+        noted(
+            exposure=Exposure(opened=(*[private] * 20, idle, web), sentence="Much."),
+            summary=SUMMARY.model_copy(update={"addresses": addresses}),
+        )
+    ).splitlines()
+    opens = [line for line in said if line.startswith("- opens ")]
+    assert opens[0] == "- opens `the internet (0.0.0.0/0)` → `web` on `tcp 80`: `web-1 (198.51.100.10)`"
+    assert said[said.index("**What changes**: 1 to add, 0 to change, 2 to destroy, 1 of them replaced") + 2] == (
+        "- `delete` `aws_db_instance.orders`"
+    )
+    (alone,) = [
+        line
+        for line in note_body(noted(exposure=Exposure(opened=(idle,), sentence="x"))).splitlines()
+        if line.startswith("- opens ")
+    ]
+    assert alone == "- opens `the internet (0.0.0.0/0)` → `alone` on `tcp 80`, `which has no member`"
+
+
 def test_long_lists_are_cut_and_what_is_left_out_is_counted() -> None:
     many = PlanSummary(create=500, addresses={"create": tuple(f"aws_x.n{n}" for n in range(500))}, plan_sha256="d")
     found = tuple(finding(policy=f"p{n}", message="m" * 5_000) for n in range(300))
@@ -144,7 +186,8 @@ def test_no_text_of_a_change_is_a_command_a_mention_a_link_or_markup(text: str) 
         stack=text,
         commit=text,
         exposure=Exposure(opened=(entry,), sentence=text),
-        summary=PlanSummary(addresses={text: (text,)}, checks=(text,), plan_sha256="d"),
+        summary=PlanSummary(addresses={text: (text,)}, checks=(text,), plan_sha256="d", fingerprint=text),
+        risk=Risk(level=RiskLevel.LOW, reasons=(RiskReason(level=RiskLevel.LOW, text=text),)),
         results=(failed.model_copy(update={"summary": text, "step": text}),),
         page=text,
         pipeline_url=f"https://gl/{text}",
@@ -169,3 +212,50 @@ def test_a_note_is_known_by_its_first_line_for_its_own_stack_alone() -> None:
     assert noted_by(body, "webfront") == 0
     assert noted_by(f"Look:\n{body}", "web") == 0
     assert noted_by("", "web") == 0
+
+
+PLAN = NotedPlan(SUMMARY, EXPOSURE, RISK, (finding(),))
+BODY = note_body(noted(results=(result(findings=(finding(),)),)))
+
+
+def test_the_note_of_a_plan_that_does_the_same_differs_in_nothing_whatever_became_of_its_pipeline() -> None:
+    assert noted_otherwise(BODY, "web", PLAN) == ""
+    blocked = noted(results=(result(outcome=Outcome.BLOCKED, findings=(finding(),)),), pipeline=9, commit="0" * 40)
+    assert noted_otherwise(note_body(blocked), "web", PLAN) == ""
+
+
+def test_what_is_no_note_on_this_stack_is_none() -> None:
+    assert noted_otherwise(BODY, "other", PLAN) is None
+    assert noted_otherwise("Looks good to me.", "web", PLAN) is None
+    assert noted_otherwise(f"Look:\n{BODY}", "web", PLAN) is None
+
+
+def test_another_fingerprint_is_named_and_anything_else_that_differs_is_told() -> None:
+    other = NotedPlan(SUMMARY.model_copy(update={"fingerprint": "e" * 64}), EXPOSURE, RISK, (finding(),))
+    assert noted_otherwise(BODY, "web", other) == (
+        "it showed a plan with the fingerprint ffffffffffff, and this one has eeeeeeeeeeee"
+    )
+    changed = [
+        NotedPlan(SUMMARY.model_copy(update={"create": 2}), EXPOSURE, RISK, (finding(),)),
+        NotedPlan(SUMMARY, EXPOSURE.model_copy(update={"opened": ()}), RISK, (finding(),)),
+        NotedPlan(SUMMARY, EXPOSURE, Risk(level=RiskLevel.LOW, reasons=RISK.reasons), (finding(),)),
+        NotedPlan(SUMMARY, EXPOSURE, RISK, ()),
+    ]
+    for plan in changed:
+        said = noted_otherwise(BODY, "web", plan)
+        assert said == "it showed another risk, exposure, change or finding than this plan has"
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        BODY.replace("\n\n###", "\n<!--\n\n###", 1),
+        BODY.replace("\n\n###", "\n\n<details>\n\n###", 1),
+        BODY.replace("stack `web`", "stack `web` closes SSH\n\n<!--", 1),
+        BODY.replace("**What becomes", "Nothing happens.\n\n**What becomes", 1),
+        BODY.replace(" -->\n", " -->\n<b>All is well</b>", 1),
+    ],
+)
+def test_a_note_that_hides_or_precedes_what_the_plan_does_is_another(hidden: str) -> None:
+    assert hidden != BODY
+    assert noted_otherwise(hidden, "web", PLAN)

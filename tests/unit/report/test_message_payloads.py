@@ -27,6 +27,7 @@ from runbook_lib.models.base import Outcome
 from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.findings import Action, Severity
 from runbook_lib.models.messages import Message
+from runbook_lib.models.slack_answer import Asked
 from runbook_lib.report.messages import approval_request, decision, failure, status_board, step_result
 
 ASKED = result("approval", summary="Asked alex and sam; the request expires at 13:00 UTC.", seconds=2).model_copy(
@@ -75,28 +76,54 @@ def test_payload_is_exactly_this(name: str, snapshot: SnapshotAssertion) -> None
     assert MESSAGES[name]().model_dump(mode="json") == snapshot
 
 
-def test_request_says_first_what_becomes_reachable_and_last_where_to_approve() -> None:
+def test_request_says_first_what_becomes_reachable_and_where_to_approve_and_then_the_details() -> None:
     request = REQUEST.model_copy(update={"findings": (*REQUEST.findings, WORLD_SSH)})
     order = places(
         approval_request(request),
-        "What becomes reachable",
-        REQUEST.exposure.sentence,
+        f"*{REQUEST.exposure.sentence}*",
+        "*Risk:",
+        "*1* to add",
+        "Asked by",
+        "until",
+        "Approve in GitLab",
         "opens",
         "closes",
-        "*1* to add",
+        "*What changes*",
         "1 finding",
         "1 waiver in force",
-        "Asked by",
-        "Expires",
-        "Approve in GitLab",
+        "*May approve*",
     )
     assert order == sorted(order)
 
 
 def test_request_leads_to_the_decision_and_to_the_plan() -> None:
-    made = buttons(approval_request(REQUEST, plan_url="https://gitlab.example.com/plan"))
-    assert [button["url"] for button in made] == [REQUEST.url, "https://gitlab.example.com/plan"]
-    assert made[0]["style"] == "primary"
+    request = REQUEST.model_copy(update={"reject_url": "https://gitlab.example.com/reject"})
+    made = approval_request(request, plan_url="https://gitlab.example.com/plan")
+    assert made.blocks[4]["text"]["text"] == (
+        f"*<{REQUEST.url}|Approve in GitLab>* · *<https://gitlab.example.com/reject|Reject in GitLab>*"
+        " · *<https://gitlab.example.com/plan|See the plan>*"
+    )
+
+
+def test_without_a_listener_there_is_no_dead_button_and_with_one_each_names_the_very_plan() -> None:
+    request = REQUEST.model_copy(update={"commit": "c" * 40, "plan_sha256": "d" * 64})
+    assert buttons(approval_request(request)) == []
+    made = buttons(approval_request(request, answered=True))
+    assert [(one["action_id"], one["style"]) for one in made] == [
+        ("decide-approve", "primary"),
+        ("decide-reject", "danger"),
+    ]
+    for one in made:
+        asked = Asked(run_id=request.run_id, stack=request.stack, commit="c" * 40, plan_sha256="d" * 64)
+        assert Asked.model_validate_json(one["value"]) == asked
+    assert buttons(approval_request(request.model_copy(update={"commit": ""}), answered=True)) == []
+
+
+def test_whose_answer_is_asked_for_is_mentioned_by_slack_s_id_and_nobody_else() -> None:
+    made = approval_request(REQUEST, mentions=("U0ALEX", "<!channel>", "W0SAM"))
+    (section,) = [block for block in made.blocks if "<@" in str(block)]
+    assert section["text"]["text"] == "<@U0ALEX> <@W0SAM>: your answer is asked for."
+    assert "<@" not in str(approval_request(REQUEST).blocks)
 
 
 @pytest.mark.parametrize("url", ["", "javascript:alert(1)", "https://" + "x" * 3_000, "https://a b", "http://<a>"])
@@ -122,7 +149,7 @@ def test_finding_that_blocks_comes_before_a_worse_one_that_only_warns() -> None:
 def test_what_does_not_fit_is_counted() -> None:
     many = tuple(WORLD_SSH.model_copy(update={"address": f"rule.n{number}"}) for number in range(500))
     assert "… and 492 more" in texts(step_result(RUN, BLOCKED.model_copy(update={"findings": many})))
-    opened = tuple(entry(port) for port in range(100))
+    opened = tuple(entry(port).model_copy(update={"target": f"web-{port}"}) for port in range(100))
     request = REQUEST.model_copy(update={"exposure": Exposure(opened=opened, sentence="Much.")})
     assert "… and 92 more" in texts(approval_request(request))
 
@@ -143,3 +170,23 @@ def test_files_of_two_steps_have_different_names() -> None:
         ("01_compliance-compliance.txt", "Compliance report"),
         ("02_plan-compliance.txt", "Compliance report"),
     ]
+
+
+FAR = (
+    {"status": "failed", "action": "create", "address": "aws_x.<bad>", "next": "Read its error."},
+    *({"status": "done", "action": "delete", "address": f"aws_x.n{number}", "next": "Nothing."} for number in range(7)),
+)
+
+
+@pytest.mark.parametrize("make", [lambda: failure(RUN, ERRORED, FAR), lambda: step_result(RUN, ERRORED, None, FAR)])
+def test_how_far_a_failed_apply_came_is_told_with_what_to_do(make: Callable[[], Message]) -> None:
+    made = make()
+    (block,) = [one for one in made.blocks if "How far it came" in json.dumps(one)]
+    head, failed, todo, done, nothing = block["text"]["text"].splitlines()
+    assert head == "*How far it came*"
+    assert (failed, todo.strip()) == ("• 1 failed: `aws_x.&lt;bad&gt;` (create)", "Read its error.")
+    assert (done.split(":")[0], done.split(" ")[-3:], nothing.strip()) == ("• 7 done", ["and", "2", "more"], "Nothing.")
+
+
+def test_of_an_apply_that_ended_well_nothing_of_that_is_told() -> None:
+    assert "How far" not in texts(step_result(RUN, DONE[3], None, FAR))

@@ -108,7 +108,7 @@ def test_slack_takes_any_content_and_finds_no_mention_in_it(name: str, text: str
     blocks = json.loads(json.dumps(message.blocks))
     check_blocks(blocks)
     assert message.model_dump_json()
-    assert len(message.text) <= 1_000
+    assert len(message.text) <= 3_000
     for shown in strings(blocks):
         assert "<" not in DATE.sub("", shown)
         assert ">" not in DATE.sub("", shown)
@@ -212,3 +212,34 @@ def test_error_that_only_repeats_the_summary_is_said_once() -> None:
     again = ERRORED.model_copy(update={"summary": ERRORED.error.message})
     shown = json.dumps(failure(RUN, again).blocks)
     assert shown.count("UnauthorizedOperation") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("no: *Approved by alex*, go", "no: \u2217Approved by alex*, go"),
+        ("**Risk: none**", "\u2217\u2217Risk: none**"),
+        ("_all_ of ~it~", "\uff3fall_ of \u223cit~"),
+        ("(*a*) and *b*", "(\u2217a*) and \u2217b*"),
+        ("one *line\nthe *next*", "one *line\nthe \u2217next*"),
+    ],
+)
+def test_a_text_from_outside_is_never_bold_italic_or_struck(given: str, shown: str) -> None:
+    assert prose(given) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*.tf and *.tfvars",
+        "2 * 3 * 4",
+        "my_group_of_web and _private",
+        "s3:* on *",
+        "a*b*c",
+        "~/.aws, then ~/.ssh",
+        "5*",
+        "*",
+    ],
+)
+def test_a_text_in_which_nothing_would_be_styled_stays_as_it_is(text: str) -> None:
+    assert prose(text) == text

@@ -65,6 +65,15 @@ def test_a_table_without_rows_says_so() -> None:
     assert "Nobody." in empty.html()
 
 
+def test_what_stands_above_a_table_without_rows_is_not_said_again_below_it() -> None:
+    same = Table(("a",), [], caption="Nobody has answered.", empty="Nobody has answered.")
+    assert same._repr_mimebundle_()["text/plain"] == "Nobody has answered."
+    assert same.html().count("Nobody has answered.") == 1
+    other = Table(("a",), [], caption="Who answered", empty="Nobody.")
+    assert other._repr_mimebundle_()["text/plain"] == "Who answered\nNobody."
+    assert [text in other.html() for text in ("Who answered", "Nobody.")] == [True, True]
+
+
 def test_columns_are_aligned_in_plain_text() -> None:
     lines = Table(("a", "b"), [("long", 1), ("x", None)]).text().splitlines()
     assert lines == ["a     b", "────  ─", "long  1", "x"]
@@ -122,8 +131,8 @@ def test_exposure_is_headed_by_its_sentence() -> None:
     table = tables.exposure(Exposure(opened=(entry,), unknown=(unknown,), sentence="All of it."))
     assert table.caption == "All of it."
     assert [[str(cell) for cell in row] for row in table.rows] == [
-        ["opens", "the internet (0.0.0.0/0)", "→", "web", "tcp 80"],
-        ["unknown", "somebody unknown", "→", "web", "tcp 80"],
+        ["opens", "the internet (0.0.0.0/0)", "→", "web", "tcp 80", ""],
+        ["unknown", "somebody unknown", "→", "web", "tcp 80", ""],
     ]
 
 
@@ -176,6 +185,15 @@ def test_a_replacement_is_one_line_and_untouched_resources_are_none() -> None:
     assert [[str(cell) for cell in row] for row in table.rows] == [["replace", "a.b", ""]]
 
 
+def test_of_a_thousand_changes_the_table_begins_with_what_is_destroyed() -> None:
+    made = tuple(ResourceChange(address=f"a.c{n}", type="a", name="c", actions=("create",)) for n in range(1000))
+    gone = ResourceChange(address="a.gone", type="a", name="gone", actions=("delete",))
+    anew = ResourceChange(address="a.anew", type="a", name="anew", actions=("create", "delete"))
+    table = tables.plan_changes(Plan(changes=(*made, gone, anew)))
+    assert [str(row[0]) for row in table.rows[:3]] == ["delete", "replace", "create"]
+    assert table.frame["address"].tolist()[:2] == ["a.gone", "a.anew"]
+
+
 def test_imports_moves_and_what_is_left_for_later_are_lines_though_nothing_else_happens() -> None:
     def changed(name: str, action: str, **more: Any) -> ResourceChange:
         return ResourceChange(address=f"a.{name}", type="a", name=name, actions=(action,), **more)
@@ -189,11 +207,11 @@ def test_imports_moves_and_what_is_left_for_later_are_lines_though_nothing_else_
         changed("h", "forget"),
     )
     assert [[str(cell) for cell in row] for row in tables.plan_changes(Plan(changes=changes)).rows] == [
+        ["forget", "a.h", ""],
         ["import", "a.b", "imported"],
         ["move", "a.c", "moved from a.old"],
         ["defer", "a.e", "left for a later plan: instance count unknown"],
         ["update", "a.f", "moved from a.g, imported"],
-        ["forget", "a.h", ""],
     ]
 
 

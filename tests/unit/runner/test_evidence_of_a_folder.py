@@ -52,6 +52,15 @@ def test_the_manifest_holds_each_step_s_outcome(sealed: Path) -> None:
     assert {step["step"]: step["outcome"] for step in manifest["steps"]} == {"compliance": "passed", "plan": "blocked"}
 
 
+@pytest.mark.parametrize("moment", ["2026-01-01T00:00:00", "9999-12-31T23:59:59Z"])
+def test_times_that_can_t_be_compared_are_a_contradiction_and_no_defect(sealed: Path, key: Path, moment: str) -> None:
+    path = sealed / "01_compliance/result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"started_at": moment, "finished_at": moment}))
+    report = prove_folder(sealed, key)
+    assert report.consistent.holds is False
+    assert "times can't be compared" in report.consistent.reasons[0]
+
+
 def change_a_byte(folder: Path) -> None:
     path = folder / "01_compliance/compliance.txt"
     path.write_bytes(path.read_bytes().replace(b"well", b"wall"))
@@ -107,6 +116,20 @@ def add_a_pipe(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
 
 
+def pipe_for(name: str) -> Callable[[Path], None]:
+    def meddle(folder: Path) -> None:
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+
+    return meddle
+
+
+def test_a_pipe_in_the_place_of_the_manifest_is_not_waited_for(sealed: Path, key: Path) -> None:
+    pipe_for("manifest.json")(sealed)
+    with pytest.raises(EvidenceError, match=r"manifest\.json is no plain file"):
+        prove_folder(sealed, key)
+
+
 @pytest.mark.parametrize(
     ("meddle", "problem"),
     [
@@ -114,6 +137,9 @@ def add_a_pipe(folder: Path) -> None:
         (link_a_folder, "run.json.d is no plain file"),
         (link_to_nothing, "later is no plain file"),
         (add_a_pipe, "pipe is no plain file"),
+        (pipe_for("run.json"), "run.json is no plain file"),
+        (pipe_for("02_plan/result.json"), "02_plan/result.json is no plain file"),
+        (pipe_for("manifest.dsse.json"), "manifest.dsse.json is no plain file"),
     ],
 )
 def test_what_is_no_plain_file_proves_nothing(

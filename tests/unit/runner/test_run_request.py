@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from step_fakes import NOW
 
 from runbook_lib.adapters.store import RunStore
-from runbook_lib.errors import ConfigError, UsageError
+from runbook_lib.errors import ApprovalError, ConfigError, GitLabError, UsageError
 from runbook_lib.models.base import Outcome
+from runbook_lib.models.plan import PlanSummary
 from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.models.steps import BUILT_IN
@@ -20,6 +23,7 @@ from runbook_lib.runner import run
 from runbook_lib.runner.run import RunRequest, chosen_steps, execute
 from runbook_lib.runner.sequence import Job, Summary
 from runbook_lib.settings import Settings
+from runbook_lib.workspace import going_on
 
 ROOT = Path(__file__).parents[3]
 CONFIG = """version: 1
@@ -127,7 +131,7 @@ def test_a_run_is_not_gone_on_with_in_another_runbook(ask: Ask, tmp_path: Path) 
 def test_an_unknown_runbook_is_met_with_the_nearest(ask: Ask) -> None:
     with pytest.raises(UsageError, match="unknown runbook 'drif'") as caught:
         ask(COST, runbook="drif")
-    assert caught.value.remedy == "Did you mean 'drift'? runbook.yml has: change, drift."
+    assert caught.value.remedy == "Did you mean 'drift'? runbook.yml has: change, drift, expired."
 
 
 def test_by_hand_a_later_step_goes_on_with_the_default_stack_s_newest_run_and_no_other(
@@ -237,3 +241,106 @@ def test_kernels_are_forked_but_not_on_macos(
 ) -> None:
     monkeypatch.setattr(sys, "platform", system)
     assert (ask(run_id="r1").fork_server is not None) == forks
+
+
+def applied(folder: Path, outcome: Outcome | None, **written: object) -> None:
+    """A run whose apply began, and ended so; None: it was killed."""
+    begun(folder, run_id="r1", steps=tuple(step.recorded for step in BUILT_IN))
+    store = RunStore(folder / "outputs", "r1")
+    for name, content in {"began": {}, **written}.items():
+        store.write_json(f"04_apply/{name}.json", content)
+    if outcome:
+        store.write_result(result_of("apply", outcome))
+
+
+def result_of(step: str, outcome: Outcome) -> StepResult:
+    return StepResult(
+        run_id="r1", step=step, stack="access", outcome=outcome, summary="s", started_at=NOW, finished_at=NOW
+    )
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.ERRORED, Outcome.INTERRUPTED])
+@pytest.mark.parametrize("request_", [{"run_id": "r1"}, {}, {"run_id": "r1", "start": "plan"}])
+def test_resuming_after_an_apply_that_did_not_end_well_plans_anew_in_a_run_of_its_own(
+    ask: Ask, tmp_path: Path, outcome: Outcome | None, request_: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    applied(tmp_path, outcome, resources=[{"address": "a.b", "status": "failed"}])
+    before = {path: path.read_bytes() for path in (tmp_path / "outputs/r1").rglob("*") if path.is_file()}
+    job = ask(resume=True, **request_)
+    assert job.run_dir.name != "r1"
+    assert not job.resume
+    assert {"plan", "approval", "apply"} < {step.name for step in job.steps}
+    said = capsys.readouterr().err
+    assert (
+        f"r1: its apply began and did not end well (1 failed (a.b)). Run {job.run_dir.name} plans what is left" in said
+    )
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("request_", [{"start": "apply"}, {"start": "approval"}, {"names": ("apply",)}])
+def test_resuming_such_a_run_behind_its_plan_is_refused(ask: Ask, tmp_path: Path, request_: dict[str, object]) -> None:
+    applied(tmp_path, None)
+    with pytest.raises(ApprovalError, match="an approval is used once") as caught:
+        ask(resume=True, run_id="r1", **request_)
+    assert "`runbook run --stack access`" in caught.value.remedy
+
+
+def test_in_a_pipeline_such_a_run_is_followed_by_another_pipeline_s(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied(tmp_path, None)
+    monkeypatch.setenv("CI_PIPELINE_ID", "r1")
+    with pytest.raises(ApprovalError) as caught:
+        ask(resume=True)
+    assert caught.value.remedy.startswith("Start a new pipeline")
+
+
+def test_a_run_that_was_applied_to_its_end_is_gone_on_with(ask: Ask, tmp_path: Path) -> None:
+    applied(tmp_path, Outcome.PASSED)
+    job = ask(resume=True, run_id="r1")
+    assert (job.run_dir.name, job.resume, job.stale) == ("r1", True, frozenset())
+
+
+def test_what_follows_an_apply_that_did_not_end_well_is_looked_at_in_its_own_run(ask: Ask, tmp_path: Path) -> None:
+    applied(tmp_path, Outcome.ERRORED)
+    assert ask(resume=True, run_id="r1", names=("verification",)).run_dir.name == "r1"
+
+
+def test_resuming_without_a_name_goes_on_with_the_stack_s_newest_run(ask: Ask, tmp_path: Path) -> None:
+    assert ask(resume=True).run_dir.name  # there is none yet: it begins one
+    begun(tmp_path, run_id="r1", steps=tuple(step.recorded for step in BUILT_IN), created_at=datetime.now(UTC))
+    assert ask(resume=True).run_dir.name == "r1"
+
+
+@pytest.mark.parametrize(
+    ("state", "stale"),
+    [
+        ({"lineage": "l", "serial": 3}, False),
+        ({"lineage": "l", "serial": 4}, True),
+        ({"lineage": "other", "serial": 3}, True),
+        (GitLabError("could not read the state"), True),
+        (None, True),
+    ],
+)
+def test_a_plan_of_another_state_than_is_there_is_not_resumed(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: Any, stale: bool
+) -> None:
+    class Keeper:
+        def state(self, name: str) -> bytes:
+            assert name == "access"
+            if isinstance(state, GitLabError):
+                raise state
+            return json.dumps(state).encode()
+
+    monkeypatch.setattr(going_on, "keeper", lambda settings, stack: Keeper() if state else None)
+    begun(tmp_path, run_id="r1", steps=tuple(step.recorded for step in BUILT_IN))
+    store = RunStore(tmp_path / "outputs", "r1")
+    store.write_result(result_of("plan", Outcome.PASSED))
+    store.write_json("02_plan/summary.json", PlanSummary(state_lineage="l", state_serial=3))
+    assert (ask(resume=True, run_id="r1").stale == {"plan"}) is stale
+    # Where it is known to be another one, nobody is asked to approve it either.
+    if isinstance(state, dict) and stale:
+        with pytest.raises(ApprovalError, match="the plan of run r1 is stale: the state has serial"):
+            ask(resume=True, run_id="r1", start="approval")
+    else:
+        ask(resume=True, run_id="r1", start="approval")

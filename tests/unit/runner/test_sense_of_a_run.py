@@ -114,10 +114,35 @@ def test_a_signed_lie_is_intact_and_not_consistent(key: Path, lie: str) -> None:
     assert any(said in reason for reason in report.consistent.reasons), report.consistent.reasons
 
 
+@pytest.mark.parametrize(
+    ("step", "result", "said"),
+    [
+        ("compliance", "01_compliance/result.json", "compliance began before the run"),
+        ("plan", RESULT, "plan began before compliance ended"),
+        ("approval", "03_approval/result.json", "approval began before plan ended"),
+    ],
+)
+@pytest.mark.parametrize("minutes", [4, 6])
+def test_a_step_that_began_minutes_before_what_went_before_it_is_not_consistent(
+    key: Path, step: str, result: str, said: str, minutes: int
+) -> None:
+    # Five minutes may lie between the clocks of two machines.
+    run = MadeRun(key.parent / "outputs", "run-1", settings_for(PRIVATE)).play(*STEPS[: STEPS.index(step)])
+    began = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
+    change_before_seal(run, step, lambda: rewrite(run, result, started_at=began))
+    assert prove_folder(run.store.dir, key).consistent.reasons == (() if minutes < 5 else (said,))
+
+
 def test_an_apply_without_a_decision_is_not_consistent(made: Make, key: Path) -> None:
     run = made("approval")
     change_before_seal(run, "apply", (run.store.dir / "04_apply/decision.json").unlink)
     assert prove_folder(run.store.dir, key).consistent.reasons == ("apply was carried out without a decision",)
+
+
+def test_an_apply_that_left_no_result_is_not_consistent(made: Make, key: Path) -> None:
+    run = made("approval")
+    change_before_seal(run, "apply", (run.store.dir / "04_apply/result.json").unlink)
+    assert prove_folder(run.store.dir, key).consistent.reasons == ("apply passed without a result",)
 
 
 def test_an_apply_after_a_step_that_said_no_is_not_consistent(made: Make, key: Path) -> None:

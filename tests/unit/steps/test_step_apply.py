@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from step_fakes import NOW, FakeSlack, built_in, found_plan
 
+from runbook_lib.adapters.heard import hear
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.adapters.terraform import Completed
 from runbook_lib.domain.approval import ApplyFacts
-from runbook_lib.errors import ApprovalError, ConfigError, GitLabError, StateLockedError, TerraformError
+from runbook_lib.errors import ApprovalError, AwsError, ConfigError, GitLabError, StateLockedError, TerraformError
 from runbook_lib.models.approval import ApprovalRequest, DecisionRecord
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.config import RunbookEntry, StepEntry
+from runbook_lib.models.exposure import Exposure
+from runbook_lib.models.plan import Plan, PlanInputs, ResourceChange
 from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.models.steps import Step
 from runbook_lib.settings import Settings
 from runbook_lib.steps import apply
+from runbook_lib.wording import NO_CHANGE
 from runbook_lib.workspace.context import StepContext
+from runbook_lib.workspace.plan_check import FoundPlan
 
 RULE = "aws_vpc_security_group_ingress_rule.rule"
 
@@ -39,6 +48,13 @@ def completed(address: str, action: str) -> str:
     return event("apply_complete", f"{address}: done", hook=hook)
 
 
+STARTED = [
+    event(
+        "apply_start",
+        "Creating...",
+        hook={"resource": {"addr": f'{RULE}["80"]'}, "action": "create", "id_value": "hush-hush"},
+    )
+]
 DONE = [
     completed(f'{RULE}["8000"]', "delete"),
     completed(f'{RULE}["80"]', "create"),
@@ -85,7 +101,7 @@ class FakeTerraform:
 
 @pytest.fixture
 def context(settings: Settings, store: RunStore, run: Run, slack: FakeSlack) -> StepContext:
-    return StepContext(built_in("apply"), settings, store, run, NOW)
+    return StepContext(built_in("apply"), settings, store, run, NOW, clock=lambda: NOW)
 
 
 @pytest.fixture
@@ -189,8 +205,12 @@ def test_nothing_but_the_approved_file_is_applied(
     context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
 ) -> None:
     terraform = use(monkeypatch, FakeTerraform(DONE))
-    with pytest.raises(ApprovalError, match="not the one that was approved"):
+    with pytest.raises(ApprovalError) as caught:
         apply.apply_plan(context, record.model_copy(update=change))
+    assert (caught.value.message, caught.value.remedy) == (
+        "the plan file is not the one that was approved",
+        "Run the plan step again.",
+    )
     assert terraform.applied == []
 
 
@@ -198,9 +218,12 @@ def test_a_failure_half_way_says_how_much_was_done(
     context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, FakeTerraform([DONE[0], failed("creating rule", "UnauthorizedOperation")], 1))
-    with pytest.raises(TerraformError, match=r"creating rule.*; 1 resource was changed before it") as caught:
+    with pytest.raises(TerraformError) as caught:
         apply.apply_plan(context, record)
-    assert caught.value.remedy.endswith("Then run from the plan step: the state has moved.")
+    assert (caught.value.message, caught.value.remedy) == (
+        "creating rule: UnauthorizedOperation; 1 resource was changed before it",
+        "Give the run's AWS role this permission. Then begin a new run: the state has moved.",
+    )
     assert "creating rule" in context.store.read_text("04_apply/apply.txt")
 
 
@@ -239,7 +262,10 @@ def test_the_only_copy_of_a_state_is_kept_with_what_to_do_about_it(
     with pytest.raises(TerraformError, match="Failed to save state") as caught:
         apply.apply_plan(context, record)
     assert context.store.read_json("04_apply/errored.tfstate") == {"serial": 9}
-    assert "`runbook state push --stack access 7/04_apply/errored.tfstate`" in caught.value.remedy
+    assert caught.value.remedy == (
+        "04_apply/errored.tfstate is the only copy of the new state. Upload it: `runbook state push --stack access"
+        " 7/04_apply/errored.tfstate`, then make a new plan."
+    )
 
 
 def test_what_was_done_before_an_interrupt_is_kept(
@@ -323,8 +349,12 @@ def decided(monkeypatch: pytest.MonkeyPatch, slack: FakeSlack) -> dict[str, Any]
     """The record that the decisions come to, and what it was collected with."""
     seen: dict[str, Any] = {}
 
-    def facts(context: StepContext, request: ApprovalRequest, plan_sha256: str) -> ApplyFacts:
-        return ApplyFacts(plan_sha256, "l", 3, commit=f"facts of {context.run.run_id} and {request.plan_sha256}")
+    def facts(context: StepContext, request: ApprovalRequest, found: FoundPlan) -> ApplyFacts:
+        return ApplyFacts(found.sha256, "l", 3, commit=f"facts of {context.run.run_id} and {request.plan_sha256}")
+
+    def problems(context: StepContext, request: ApprovalRequest, found: FoundPlan) -> tuple[str, ...]:
+        assert (request.run_id, found) == ("7", found_plan(context))
+        return ("It is another plan.",)
 
     def collect(context: StepContext, request: ApprovalRequest, given: object) -> DecisionRecord:
         seen["collected"] = (context.run.run_id, request.plan_sha256, given)
@@ -333,7 +363,7 @@ def decided(monkeypatch: pytest.MonkeyPatch, slack: FakeSlack) -> dict[str, Any]
 
     monkeypatch.setattr(apply, "facts_now", facts)
     monkeypatch.setattr(apply, "find_plan", found_plan)
-    monkeypatch.setattr(apply, "problems_of", lambda *given: ("It is another plan.",))
+    monkeypatch.setattr(apply, "problems_of", problems)
     monkeypatch.setattr(apply, "collect", collect)
     return seen
 
@@ -353,6 +383,69 @@ def test_an_approval_is_checked_against_the_facts_as_they_are_now(
     result = apply.decide(context, apply.Applied(0, 0, 0, (), {})).result
     assert result.metrics["approved"] is True
     assert [file.path for file in result.inputs] == ["02_plan/plan.tfplan"]
+
+
+def test_all_that_is_not_as_it_was_asked_for_is_held_against_the_approval_and_what_gitlab_says_is_kept(
+    context: StepContext,
+    record: DecisionRecord,
+    decided: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    decided["record"] = record
+
+    def as_gitlab_says(given: StepContext, request: ApprovalRequest) -> ApprovalRequest:
+        assert (given, request.requester) == (context, "riley")
+        hear("GET /user", {"username": "riley"})
+        return request.model_copy(update={"requester": "sam", "exposure": Exposure()})
+
+    def uncommitted(settings: Settings, stack: str) -> tuple[str, ...]:
+        assert (settings, stack) == (context.settings, "access")
+        return ("Files differ.",)
+
+    def outdated(settings: Settings, run: Run) -> tuple[str, ...]:
+        assert (settings, run) == (context.settings, context.run)
+        return ("The branch has gone on.",)
+
+    monkeypatch.setattr(apply, "as_gitlab_says", as_gitlab_says)
+    monkeypatch.setattr(apply, "uncommitted_in_ci", uncommitted)
+    monkeypatch.setattr(apply, "outdated", outdated)
+    apply.confirm_approval(context)
+    facts = decided["collected"][2]
+    assert facts.problems == ("It is another plan.", "Files differ.", "The branch has gone on.")
+    shown = capsys.readouterr().out
+    assert shown == f"Stack access, plan {record.plan_sha256}: {NO_CHANGE}\n"
+    assert context.store.read_json("04_apply/vouched/gitlab.json") == {"GET /user": {"username": "riley"}}
+
+
+@pytest.mark.usefixtures("request_")
+def test_what_the_change_exposes_is_shown_before_anybody_is_asked_whether_it_was_approved(
+    context: StepContext, decided: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(KeyError):
+        apply.confirm_approval(context)
+    assert capsys.readouterr().out.endswith(": The internet can newly reach web on tcp 80.\n")
+
+
+@pytest.mark.usefixtures("request_")
+@pytest.mark.parametrize("name", ["refuse_odd_files", "check_own_pipeline", "refuse_used"])
+def test_what_must_not_be_applied_is_refused_before_any_decision_is_collected(
+    context: StepContext, decided: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    whose: dict[str, tuple[object, ...]] = {
+        "refuse_odd_files": (context.store,),
+        "check_own_pipeline": (context.settings,),
+        "refuse_used": (context.settings, context.store, context.run),
+    }
+
+    def refuse(*given: object) -> None:
+        assert given == whose[name]
+        raise ApprovalError("It must not be.")
+
+    monkeypatch.setattr(apply, name, refuse)
+    with pytest.raises(ApprovalError, match="It must not be"):
+        apply.confirm_approval(context)
+    assert "collected" not in decided
 
 
 def test_without_an_approval_nothing_is_applied_and_every_reason_is_told(
@@ -443,6 +536,16 @@ def test_a_failure_without_an_event_is_what_terraform_wrote_beside(
     assert context.store.read_text("04_apply/apply.txt") == "Error: saved plan is stale\n"
 
 
+def test_a_failure_without_a_word_of_why_is_told_with_the_command_and_how_it_ended(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terraform = use(monkeypatch, FakeTerraform([]))
+    monkeypatch.setattr(terraform, "apply", lambda *given: Completed(137, "", "Killed\n"))
+    with pytest.raises(TerraformError) as caught:
+        apply.apply_plan(context, record)
+    assert caught.value.message == "terraform apply ended with status 137: Killed"
+
+
 def test_an_older_copy_of_a_state_is_not_taken_for_this_one_s(
     context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -470,3 +573,147 @@ def test_a_failure_is_told_by_its_first_diagnostic(
     with pytest.raises(TerraformError) as caught:
         apply.apply_plan(context, record)
     assert caught.value.message.endswith(message)
+
+
+def planning(monkeypatch: pytest.MonkeyPatch, context: StepContext, *changes: ResourceChange) -> None:
+    found = replace(found_plan(context), plan=Plan(changes=changes))
+    monkeypatch.setattr(apply, "find_plan", lambda context, *, backend: found)
+
+
+def test_how_far_a_failed_apply_came_is_shown_and_kept(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(monkeypatch, FakeTerraform([DONE[0], failed("creating rule", "quota")], 1))
+    first = ResourceChange(address=f'{RULE}["8000"]', type="t", name="n", actions=("delete",))
+    planning(monkeypatch, context, first, ResourceChange(address="a.b", type="a", name="b", actions=("create",)))
+    with pytest.raises(TerraformError, match=r"before it \(1 done, 1 not begun; resources.json names each\)"):
+        apply.apply_plan(context, record)
+    done, later = context.store.read_json("04_apply/resources.json")
+    assert (done["address"], done["action"], done["status"]) == (f'{RULE}["8000"]', "delete", "done")
+    assert (later["address"], later["action"], later["status"]) == ("a.b", "create", "not begun")
+    assert done["next"].startswith("Nothing: it is in the state")
+    assert later["next"].startswith("Nothing: the next plan has it again")
+    shown = capsys.readouterr().out
+    assert "How far it came: 1 done, 1 not begun" in shown
+    assert re.search(r"not begun +create +a\.b +Nothing: the next plan", shown)
+    # What was noted on the way is told whole by then.
+    assert not context.store.exists("04_apply/progress.jsonl")
+
+
+def test_what_was_begun_is_noted_before_anybody_can_kill_the_process(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    terraform = use(monkeypatch, FakeTerraform([*STARTED, *DONE]))
+    saying = terraform.apply
+
+    def killed(plan: Path, *options: str) -> Completed:
+        saying(plan, *options)
+        seen.append(context.store.read_text("04_apply/progress.jsonl"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(terraform, "apply", killed)
+    with pytest.raises(KeyboardInterrupt):
+        apply.apply_plan(context, record)
+    events = [json.loads(line) for line in seen[0].splitlines()]
+    assert [(one["type"], one["hook"]["resource"]["addr"]) for one in events] == [
+        ("apply_start", f'{RULE}["80"]'),
+        ("apply_complete", f'{RULE}["8000"]'),
+        ("apply_complete", f'{RULE}["80"]'),
+    ]
+    # No value and no output is in what lies there half written.
+    assert "hush-hush" not in seen[0]
+    assert "sgr-1" not in seen[0]
+
+
+def test_a_resource_that_terraform_passed_over_is_told_though_it_ended_well(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, FakeTerraform(DONE))
+    first = ResourceChange(address=f'{RULE}["8000"]', type="t", name="n", actions=("delete",))
+    planning(monkeypatch, context, first, ResourceChange(address="a.b", type="a", name="b", actions=("create",)))
+    with pytest.raises(TerraformError) as caught:
+        apply.apply_plan(context, record)
+    assert (caught.value.message, caught.value.remedy) == (
+        "Terraform ended well, though of what the plan changes 1 done, 1 not begun",
+        "Read apply.jsonl in the run folder, then begin a new run: it plans what is left to do.",
+    )
+
+
+def test_an_update_that_turned_out_to_be_none_is_applied_where_terraform_says_that_all_is(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = {"input": True}
+    follows = ResourceChange(address="a.b", type="a", name="b", actions=("update",), after_unknown=unknown)
+    summary = event("change_summary", "Apply complete!", changes={"add": 0, "change": 0, "remove": 0})
+    planning(monkeypatch, context, follows)
+    for lines, well in (([summary], True), ([], False)):
+        use(monkeypatch, FakeTerraform(lines))
+        planning(monkeypatch, context, follows)
+        with contextlib.nullcontext() if well else pytest.raises(TerraformError, match="1 not begun"):
+            assert apply.apply_plan(context, record).changed == 0
+
+
+def test_a_judgement_of_long_ago_is_made_anew_before_terraform_begins(
+    context: StepContext, record: DecisionRecord, decided: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terraform = use(monkeypatch, FakeTerraform(DONE))
+    decided["record"] = record.model_copy(update={"approved": False, "reasons": ("alex rejected the change.",)})
+    context.clock = lambda: NOW + timedelta(seconds=61)
+    with pytest.raises(ApprovalError, match=r"^alex rejected the change\.$"):
+        apply.apply_plan(context, record)
+    assert terraform.applied == []
+    assert not context.store.exists("04_apply/began.json")
+    # One of this moment is not made twice.
+    context.clock = lambda: NOW + timedelta(seconds=60)
+    apply.apply_plan(context, record)
+    assert len(terraform.applied) == 1
+
+
+def test_a_terraform_that_ends_well_and_did_nothing_of_a_plan_that_does_something_has_failed(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = event("change_summary", "Apply complete!", changes={"add": 0, "change": 0, "remove": 0})
+    use(monkeypatch, FakeTerraform([summary]))
+    planning(monkeypatch, context, ResourceChange(address="a.b", type="a", name="b", actions=("create",)))
+    with pytest.raises(TerraformError, match="ended well, though of what the plan changes 1 not begun"):
+        apply.apply_plan(context, record)
+    assert not context.store.exists("04_apply/outputs.json")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ({"hashicorp/aws": "6.0.0"}, {"Arn": "arn:role/deploy"}, {"sts GetCallerIdentity": {"Arn": "arn:role/deploy"}}),
+        ({"hashicorp/aws": "6.0.0"}, AwsError("AWS: no credentials", "Give some."), {"error": "AWS: no credentials"}),
+        # Whoever plans nothing of AWS needs no credentials for it, and is not asked for them.
+        ({"hashicorp/random": "3.7.2"}, {"Arn": "arn:role/deploy"}, None),
+        ({}, {"Arn": "arn:role/deploy"}, None),
+    ],
+    ids=["asked", "no answer", "another provider", "no provider"],
+)
+def test_who_aws_says_that_we_are_is_kept_where_the_plan_is_of_aws(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch, asked: tuple[Any, ...]
+) -> None:
+    providers, answer, kept = asked
+    terraform = use(monkeypatch, FakeTerraform(DONE))
+    found = replace(found_plan(context), inputs=PlanInputs(providers=providers))
+    monkeypatch.setattr(apply, "find_plan", lambda context, *, backend: found)
+
+    class FakeAws:
+        def identity(self) -> str:
+            if isinstance(answer, AwsError):
+                raise answer
+            hear("sts GetCallerIdentity", answer)
+            return str(answer["Arn"])
+
+    def client(settings: Settings, stack: str, on_line: Any, meanwhile: Callable[[], None]) -> FakeTerraform:
+        terraform.on_line = on_line
+        meanwhile()
+        return terraform
+
+    monkeypatch.setattr(apply, "live_client", FakeAws)
+    monkeypatch.setattr(apply, "terraform_client", client)
+    apply.apply_plan(context, record)
+    path = "04_apply/vouched/aws.json"
+    assert (context.store.read_json(path) if context.store.exists(path) else None) == kept

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ import pytest
 from step_fakes import NOW, FakeGitLab, FakeSlack, built_in, found_plan
 
 from runbook_lib.adapters.store import RunStore
-from runbook_lib.errors import ConfigError, GitLabError, InputError, StateLockedError
+from runbook_lib.errors import ApprovalError, ConfigError, GitLabError, InputError, StateLockedError
 from runbook_lib.models.approval import ApprovalRequest, Decision, DecisionRecord
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.exposure import Exposure
@@ -28,7 +29,7 @@ from runbook_lib.workspace import plan_check, states
 from runbook_lib.workspace.base_commit import BaseCommit
 from runbook_lib.workspace.context import StepContext
 from runbook_lib.workspace.governance import Before
-from runbook_lib.workspace.plan_check import read_lineage
+from runbook_lib.workspace.plan_check import FoundPlan, read_lineage
 from runbook_lib.workspace.policy_reports import policy_files
 
 Results = Callable[..., StepResult]
@@ -158,8 +159,98 @@ def test_a_repository_without_approvers_is_told_so_before_anybody_is_asked(
     context.settings.config = config.model_copy(
         update={"approval": config.approval.model_copy(update={"approvers": ()})}
     )
-    with pytest.raises(ConfigError, match="names no approver"):
+    with pytest.raises(ConfigError) as raised:
         approval.check_ready(context)
+    assert (raised.value.message, raised.value.remedy) == (
+        "runbook.yml names no approver",
+        "Add logins to approval.approvers.",
+    )
+
+
+def test_a_plan_that_changes_nothing_is_put_before_nobody(
+    context: StepContext, planned: RunStore, result: Results
+) -> None:
+    planned.write_result(result("plan").model_copy(update={"ends": True, "summary": "Plan: nothing to change."}))
+    with pytest.raises(ApprovalError) as raised:
+        approval.check_ready(context)
+    assert (raised.value.message, raised.value.remedy) == (
+        "there is nothing to approve: Plan: nothing to change.",
+        "Change something, and plan again.",
+    )
+
+
+def test_what_differs_from_a_job_s_commit_is_put_before_nobody(
+    context: StepContext, planned: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Settings, str]] = []
+
+    def differing(settings: Settings, stack: str) -> tuple[str, ...]:
+        asked.append((settings, stack))
+        return "Two files differ.", "So does another."
+
+    monkeypatch.setattr(approval, "uncommitted_in_ci", differing)
+    with pytest.raises(ApprovalError) as raised:
+        approval.request_approval(context)
+    assert (raised.value.message, raised.value.remedy) == (
+        "Two files differ. So does another.",
+        "Commit them, or let no job before this one write there.",
+    )
+    assert asked == [(context.settings, "access")]
+    assert not planned.exists("03_approval/request.json")
+
+
+def test_a_plan_that_no_longer_fits_is_put_before_nobody(
+    context: StepContext, planned: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[tuple[str, str]] = []
+
+    def problems(_: StepContext, asked: ApprovalRequest, found: FoundPlan) -> tuple[str, ...]:
+        judged.append((asked.plan_sha256, found.judged.summary.plan_sha256))
+        return "The state went on.", "A policy is another."
+
+    monkeypatch.setattr(approval, "problems_of", problems)
+    with pytest.raises(ApprovalError) as raised:
+        approval.request_approval(context)
+    assert (raised.value.message, raised.value.remedy) == (
+        "The state went on. A policy is another.",
+        "Begin at the plan step: runbook run --from plan.",
+    )
+    assert len(judged) == 1
+    assert judged[0][0] == judged[0][1] != ""
+    assert not planned.exists("03_approval/request.json")
+
+
+def test_what_is_asked_for_is_printed_with_what_it_opens(
+    context: StepContext, planned: RunStore, slack: FakeSlack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = approval.request_approval(context)
+    assert capsys.readouterr().out.endswith(f"Asked for: stack access, plan {made.plan_sha256}: Nothing changes.\n")
+    context.known.clear()
+    planned.write_json("02_plan/exposure.json", Exposure())
+    approval.request_approval(context)
+    assert capsys.readouterr().out.endswith(f"plan {made.plan_sha256}: Nobody gains or loses access.\n")
+
+
+def test_a_request_tells_of_uncommitted_files_of_who_judges_and_of_what_went_wrong_before(
+    context: StepContext, planned: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clean(settings: Settings, stack: str) -> tuple[str, ...]:
+        assert (settings, stack) == (context.settings, "access")
+        return ()
+
+    monkeypatch.setattr(approval, "uncommitted", clean)
+    monkeypatch.setattr(approval, "governance", lambda given: ("Policies changed.",) if given is context else ())
+    monkeypatch.setattr(
+        approval, "earlier_troubles", lambda *given: ("It failed.",) if given == (context.settings, context.run) else ()
+    )
+    made = approval.request_approval(context)
+    assert (made.dirty, made.governance, made.earlier) == (False, ("Policies changed.",), ("It failed.",))
+    monkeypatch.setattr(approval, "uncommitted", lambda settings, stack: ("policies/a.yml",))
+    assert approval.request_approval(context).dirty
+    # What was noted when the run began counts as well.
+    monkeypatch.setattr(approval, "uncommitted", clean)
+    context.run = context.run.model_copy(update={"dirty": True})
+    assert approval.request_approval(context).dirty
 
 
 def plan_file(**state: object) -> bytes:
@@ -176,8 +267,9 @@ def test_a_plan_file_tells_the_state_that_it_was_made_against() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"no zip", plan_file()[:30]], ids=["empty", "no zip", "cut off"])
 def test_a_file_that_is_no_plan_is_refused(content: bytes) -> None:
-    with pytest.raises(InputError, match="the plan file can't be read"):
+    with pytest.raises(InputError, match="the plan file can't be read") as caught:
         read_lineage(content)
+    assert caught.value.remedy == "Run the plan step again."
 
 
 @pytest.mark.parametrize("client", ["none", "silent", "nobody"])
@@ -294,6 +386,45 @@ def test_a_request_holds_all_that_it_is_judged_by(
     assert [file.path for file in inputs] == ["02_plan/plan.tfplan"]
 
 
+def test_a_request_names_who_wrote_and_holds_digests_of_what_the_plan_was_made_from(
+    context: StepContext, planned: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[tuple[StepContext, str]] = []
+
+    def wrote(settings: Settings, run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        assert (settings, run) == (context.settings, context.run)
+        return ("robin", "kim"), ("x@example.com",)
+
+    @contextmanager
+    def keeping(given: StepContext, name: str) -> Iterator[None]:
+        kept.append((given, name))
+        yield
+
+    monkeypatch.setattr(approval, "who_wrote", wrote)
+    monkeypatch.setattr(approval, "keeping_answers", keeping)
+    made = approval.request_approval(context)
+    assert (made.authors, made.unknown_authors, made.complete) == (("robin", "kim"), ("x@example.com",), True)
+    assert made.inputs_sha256 == plan_check.inputs_digest(PlanInputs())
+    assert made.config_sha256 == plan_check.config_digest(context.settings)
+    assert kept == [(context, "gitlab")]
+    found = found_plan(context)
+    context.known["fake plan"] = replace(found, plan=found.plan.model_copy(update={"complete": False}))
+    assert not approval.request_approval(context).complete
+
+
+def test_who_rejects_is_led_to_the_job_for_it_where_there_is_one(
+    context: StepContext, in_pipeline: FakeJobs, plan_links: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without such a job there is no other page than the pipeline's, which is told already.
+    assert approval.request_approval(context).reject_url == ""
+    name = context.settings.config.approval.reject_job
+    job = SimpleNamespace(name=name, web_url="https://gitlab.example/-/jobs/9")
+    monkeypatch.setattr(in_pipeline, "pipeline_jobs", lambda pipeline: (job,))
+    made = approval.request_approval(context)
+    assert (made.reject_url, made.url) == (job.web_url, "https://gitlab.example/-/pipelines/1001")
+    assert plan_links[-1] == "https://gitlab.example/-/pipelines/1001"
+
+
 def test_the_code_that_will_run_is_asked_for_and_what_was_not_shown_stops_it(
     context: StepContext, planned: RunStore
 ) -> None:
@@ -346,6 +477,34 @@ def test_who_waits_is_told_for_whom_and_asks_ever_less_often(
     assert max(slept) <= 10.0
 
 
+def test_a_request_that_expired_is_told_to_be_over_and_one_that_was_rejected_is_told_as_a_decision(
+    context: StepContext, asked: ApprovalRequest, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, object]] = []
+
+    class FakeTeller:
+        def __init__(self, *given: object) -> None:
+            assert given == (context.settings, context.store, context.run)
+
+        def tell_decision(self, record: DecisionRecord) -> None:
+            told.append(("decision", record))
+
+        def tell_over(self, request: ApprovalRequest) -> None:
+            told.append(("over", request))
+
+    monkeypatch.setattr(approval, "Teller", FakeTeller)
+    approval.wait_for_decision(context, asked, wait=False, sleep=clock.sleep)
+    assert told == []
+    clock.now = asked.expires_at
+    approval.wait_for_decision(context, asked, sleep=clock.sleep)
+    assert told == [("over", asked)]
+    clock.now = NOW
+    clock.answers = {NOW: answer(asked, False)}
+    clock.sleep(0)
+    record = approval.wait_for_decision(context, asked, sleep=clock.sleep)
+    assert told[1:] == [("decision", record)]
+
+
 def test_in_a_pipeline_nobody_waits(
     context: StepContext, asked: ApprovalRequest, clock: Clock, load: Callable[..., Settings]
 ) -> None:
@@ -380,6 +539,23 @@ def test_the_end_names_who_approved_which_plan(context: StepContext, asked: Appr
     result = approval.decide(context, asked, recorded_as(asked, *said, approved=True)).result
     assert result.summary == f"Approved by alex, sam: plan {asked.plan_sha256[:12]}."
     assert result.metrics == {"plan_sha256": asked.plan_sha256, "approved": True}
+
+
+def test_the_end_says_why_nobody_had_to_approve(context: StepContext, asked: ApprovalRequest) -> None:
+    record = recorded_as(asked, approved=True, unasked="no rule changes")
+    result = approval.decide(context, asked, record).result
+    assert (result.outcome, result.summary) == (
+        Outcome.PASSED,
+        f"Nobody need approve plan {asked.plan_sha256[:12]}: no rule changes.",
+    )
+    assert result.metrics == {"plan_sha256": asked.plan_sha256, "approved": True}
+
+
+def test_a_request_that_nobody_answered_in_time_is_not_approved(context: StepContext, asked: ApprovalRequest) -> None:
+    late = recorded_as(asked, reasons=("It expired.",)).model_copy(update={"checked_at": asked.expires_at})
+    result = approval.decide(context, asked, late).result
+    assert (result.outcome, result.summary) == (Outcome.BLOCKED, "Not approved: It expired.")
+    assert result.metrics == {"plan_sha256": asked.plan_sha256, "approved": False}
 
 
 def test_the_end_gives_every_reason_why_it_was_not_approved(context: StepContext, asked: ApprovalRequest) -> None:

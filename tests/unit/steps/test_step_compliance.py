@@ -17,7 +17,7 @@ from runbook_lib.adapters.terraform_errors import Diagnostic
 from runbook_lib.domain.rules import RuleChanges
 from runbook_lib.errors import ConfigError, TerraformError
 from runbook_lib.models.base import Outcome
-from runbook_lib.models.compliance import Checked, ComplianceReport
+from runbook_lib.models.compliance import Checked, ComparedWith, ComplianceReport
 from runbook_lib.models.findings import Action, Finding, Severity, Source, Verdict
 from runbook_lib.models.rules import Rule
 from runbook_lib.models.run import Run
@@ -36,6 +36,10 @@ MAIN = """resource "aws_vpc_security_group_ingress_rule" "%(name)s" {
   description       = "Everybody may read the pages."
 }
 """
+
+
+BASE = BaseCommit("abc123def456789", "the commit before")
+SINCE = "abc123def456 (the commit before)"
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -114,9 +118,14 @@ def before(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return bool(found["files"])
 
     monkeypatch.setattr(compliance, "read_tree", read_tree)
-    base = BaseCommit("abc123", "the commit before")
-    monkeypatch.setattr(compliance, "before_change", lambda context: Before(base))
-    monkeypatch.setattr(compliance, "compared_files", lambda settings, found, suffixes: found.compared)
+    monkeypatch.setattr(compliance, "before_change", lambda context: Before(BASE))
+
+    def compared_files(settings: Settings, found: BaseCommit, suffixes: tuple[str, ...]) -> ComparedWith:
+        assert isinstance(settings, Settings)
+        assert suffixes == compliance.SUFFIXES
+        return found.compared
+
+    monkeypatch.setattr(compliance, "compared_files", compared_files)
     return found
 
 
@@ -147,25 +156,35 @@ def test_what_the_files_declare_is_read_beside_what_they_declared_before(
     assert files.findings == ()
     assert [found.address for found in files.rules] == [address("new")]
     assert [found.address for found in files.changes.before] == [address("old")]
-    assert before["asked"] == [(context.settings.root, "abc123", compliance.SUFFIXES)]
+    assert before["asked"] == [(context.settings.root, BASE.compared.commit, compliance.SUFFIXES)]
 
 
 @pytest.mark.usefixtures("terraform")
 @pytest.mark.parametrize(
-    "files",
+    ("files", "compared"),
     [
-        pytest.param({}, id="no such commit"),
-        pytest.param({"terraform/other/main.tf": ""}, id="the stack is new"),
-        pytest.param({"terraform/access/main.tf": "resource {{{"}, id="no valid Terraform"),
+        pytest.param({}, ComparedWith(problem=f"{SINCE} can't be read", everything=True), id="no such commit"),
+        pytest.param({"terraform/other/main.tf": ""}, BASE.compared, id="the stack is new"),
+        pytest.param(
+            {"terraform/access/main.tf": "resource {{{"},
+            ComparedWith(problem=f"{SINCE} holds no valid Terraform", everything=True),
+            id="no valid Terraform",
+        ),
     ],
 )
 def test_without_a_before_all_that_the_files_declare_is_new(
-    context: StepContext, before: dict[str, Any], files: dict[str, str]
+    context: StepContext,
+    before: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    files: dict[str, str],
+    compared: ComparedWith,
 ) -> None:
     before["files"] = files
-    changes = compliance.validate(context).changes
-    assert changes.before == ()
-    assert [found.address for found in changes.after] == [address("new")]
+    found = compliance.validate(context)
+    assert found.changes.before == ()
+    assert [each.address for each in found.changes.after] == [address("new")]
+    assert found.compared == compared
+    assert capsys.readouterr().out == f"{compared.sentence}\n"
 
 
 @pytest.mark.usefixtures("terraform", "before")
@@ -187,6 +206,26 @@ def test_a_module_from_elsewhere_is_said_not_to_be_read(context: StepContext) ->
     report = compliance.judge(context, files)
     assert ("module-not-read", "module.vpc") in {(finding.policy, finding.address) for finding in report.findings}
     assert report.outcome is not Outcome.PASSED
+
+
+@pytest.mark.parametrize("product", ["Terraform", "OpenTofu"])
+@pytest.mark.parametrize("unread", [False, True], ids=["at once", "again, as a module was not there yet"])
+def test_the_files_are_read_as_the_binary_that_plans_reads_them(
+    context: StepContext, terraform: FakeTerraform, before: dict[str, Any], product: str, unread: bool
+) -> None:
+    name = "new" if product == "Terraform" else "tofu"
+    terraform.binary = TerraformBinary(("x",), "1.11.4", product)
+    called = 'module "vpc" {\n  source = "terraform-aws-modules/vpc/aws"\n}\n' if unread else ""
+    (context.stack_dir / "main.tf").write_text(rule("new") + called)
+    (context.stack_dir / "main.tofu").write_text(rule("tofu") + called)
+    before["files"] = {
+        "terraform/access/main.tf": rule("new", 22),
+        "terraform/access/main.tofu": rule("tofu", 22),
+    }
+    changes = compliance.validate(context).changes
+    assert [found.address for found in changes.after] == [address(name)]
+    assert [found.address for found in changes.before] == [address(name)]
+    assert changes.unread == (("module.vpc",) if unread else ())
 
 
 CALL = 'module "sg" {\n  source  = "team/sg/aws"\n  version = "%s"\n}\n'
@@ -234,6 +273,7 @@ def test_an_error_in_the_files_is_a_finding_that_blocks_and_nothing_else_is_judg
     terraform.init_error = TerraformError("init failed") if at_init else None
     files = compliance.validate(context)
     assert files.changes == RuleChanges()
+    assert files.compared.sentence == f"Compared with {SINCE}."
     common = {
         "policy": "terraform-valid",
         "verdict": Verdict.FAILED,

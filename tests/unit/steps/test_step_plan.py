@@ -18,17 +18,21 @@ from step_fakes import NOW, FakeSlack, built_in
 from runbook_lib.adapters.age import decrypt
 from runbook_lib.adapters.store import RunStore, sha256_file
 from runbook_lib.adapters.terraform_binary import TerraformBinary
+from runbook_lib.domain.plan import why_incomplete
+from runbook_lib.domain.risk import RiskFacts, assess_risk
 from runbook_lib.errors import ConfigError
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.compliance import Checked, ComplianceReport
 from runbook_lib.models.exposure import Exposure
 from runbook_lib.models.findings import Finding, Severity, Verdict
-from runbook_lib.models.plan import Plan, PlanSummary
+from runbook_lib.models.plan import Plan, PlanInputs, PlanSummary
+from runbook_lib.models.risk import RiskLevel
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
 from runbook_lib.steps import plan
 from runbook_lib.workspace.context import StepContext
-from runbook_lib.workspace.records import read_plan
+from runbook_lib.workspace.records import plan_file as kept_plan_file
+from runbook_lib.workspace.records import read_inputs, read_plan, read_risk
 
 GROUP = "sg-0123456789abcdef0"
 RULE = 'aws_vpc_security_group_ingress_rule.public["80"]'
@@ -152,6 +156,38 @@ def test_where_plans_are_encrypted_no_file_holds_them_in_the_clear_and_the_key_a
     assert b"hush-hush-hush" not in decrypt(store.path("02_plan/plan.json.age").read_bytes(), str(key), "x")
     with pytest.raises(ConfigError, match="there is no key here"):
         read_plan(store)
+
+
+def test_what_an_earlier_attempt_left_encrypted_is_not_taken_for_this_plan(
+    context: StepContext, terraform: FakeTerraform
+) -> None:
+    for name in ("plan.tfplan.age", "plan.json.age"):
+        context.store.write_bytes(f"02_plan/{name}", b"an earlier plan")
+    plan.make_plan(context)
+    store = context.store
+    assert [store.exists(f"02_plan/{name}") for name in ("plan.tfplan.age", "plan.json.age")] == [False, False]
+    assert kept_plan_file(store) == "02_plan/plan.tfplan"
+    assert store.path("02_plan/plan.tfplan").read_bytes() == PLAN_FILE
+    assert read_plan(store).changes[0].address == RULE
+
+
+def test_what_the_plan_was_made_with_and_how_risky_it_is_are_kept(
+    context: StepContext, terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_with = PlanInputs(product="Terraform", path="terraform/access")
+    asked: list[tuple[object, ...]] = []
+
+    def inputs(*given: object) -> PlanInputs:
+        # Before Terraform reads the files: it has planned nothing yet.
+        asked.append((*given, terraform.options))
+        return made_with
+
+    monkeypatch.setattr(plan, "plan_inputs", inputs)
+    made = plan.make_plan(context)
+    assert asked == [(context, terraform, ())]
+    assert read_inputs(context.store) == made_with
+    assert read_risk(context.store) == assess_risk(RiskFacts(made.plan, made.exposure, made.report.findings))
+    assert read_risk(context.store).level is not RiskLevel.NONE
 
 
 def test_terraform_is_asked_for_before_anything_is_planned(context: StepContext, terraform: FakeTerraform) -> None:
@@ -321,6 +357,12 @@ def test_the_end_says_what_would_be_done_and_who_could_reach_what(context: StepC
     assert result.findings == given.report.findings
 
 
+@pytest.mark.parametrize(("outputs", "said"), [(1, "1 output to change"), (3, "3 outputs to change")])
+def test_the_end_counts_outputs_that_change(context: StepContext, outputs: int, said: str) -> None:
+    result = plan.decide(context, planned(outputs=outputs)).result
+    assert result.summary == f"Plan: {said}. The internet can reach web."
+
+
 def test_a_plan_of_a_part_of_the_stack_is_shown_and_refused(context: StepContext, terraform: FakeTerraform) -> None:
     terraform.found = document() | {"complete": False}
     made = plan.make_plan(context)
@@ -349,7 +391,7 @@ def test_a_local_value_leads_to_the_group_that_the_plan_file_s_files_name(
     found["configuration"] = {"root_module": {"resources": [written]}}
     terraform.found = found
     assert plan.make_plan(context).exposure.sentence == (
-        "The internet can newly reach db (new) on tcp 443; nobody loses access."
+        "opens tcp 443 of db (new) to the internet, which has no member; nobody loses access."
     )
 
 
@@ -357,6 +399,36 @@ def test_a_plan_without_a_change_says_so(context: StepContext) -> None:
     result = plan.decide(context, planned(sentence="")).result
     assert result.summary == "Plan: nothing to change. Nobody is asked, and nothing is applied."
     assert (result.outcome, result.ends) == (Outcome.PASSED, True)
+
+
+def test_an_apply_that_nobody_saw_end_is_told_where_nobody_is_asked(
+    context: StepContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unfinished(settings: Settings, run: Run) -> tuple[str, ...]:
+        assert (settings, run) == (context.settings, context.run)
+        return ("Run 5 did not end.", "Run 6 did not end.")
+
+    monkeypatch.setattr(plan, "unfinished_applies", unfinished)
+    assert plan.decide(context, planned(sentence="")).result.summary == (
+        "Plan: nothing to change. Nobody is asked, and nothing is applied. Run 5 did not end. Run 6 did not end."
+    )
+    # Where somebody is asked, the request says it.
+    assert plan.decide(context, planned(sentence="", create=1)).result.summary == "Plan: 1 to add."
+
+
+def test_what_a_plan_was_governed_by_is_kept(context: StepContext) -> None:
+    plan.decide(context, planned())
+    assert context.store.exists("02_plan/governed_by/runbook.yml")
+
+
+def test_a_part_of_a_stack_without_a_change_is_refused_and_ends_nothing(context: StepContext) -> None:
+    given = planned()
+    part = plan.Planned(Plan(complete=False), given.summary, given.report, given.exposure)
+    result = plan.decide(context, part).result
+    assert (result.outcome, result.ends) == (Outcome.BLOCKED, False)
+    assert (
+        result.summary == f"The plan is not of the whole stack: {why_incomplete(part.plan)}. Plan: nothing to change."
+    )
 
 
 @pytest.mark.parametrize(

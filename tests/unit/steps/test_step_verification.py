@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from step_fakes import NOW, FakeSlack, built_in
 
+from runbook_lib.adapters.heard import hear
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.adapters.terraform_binary import TerraformBinary
+from runbook_lib.errors import AwsError
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.findings import WaiverReference
 from runbook_lib.models.rules import Direction, Rule
@@ -16,6 +20,8 @@ from runbook_lib.settings import Settings
 from runbook_lib.steps import verification
 from runbook_lib.workspace.comparison import Places
 from runbook_lib.workspace.context import StepContext
+
+BINARY = TerraformBinary(("terraform",), "1.11.4", "Terraform")
 
 
 def rule(port: int) -> Rule:
@@ -38,7 +44,7 @@ def context(settings: Settings, store: RunStore, run: Run, slack: FakeSlack) -> 
 
 def test_terraform_and_aws_are_asked_for_first(context: StepContext, monkeypatch: pytest.MonkeyPatch) -> None:
     class FakeTerraform:
-        binary = TerraformBinary(("terraform",), "1.11.4", "Terraform")
+        binary = BINARY
 
     class FakeAws:
         def identity(self) -> str:
@@ -69,6 +75,32 @@ def test_the_three_are_compared_and_what_was_found_is_kept(
     header, row = context.store.read_text("05_verification/verification.csv").splitlines()
     assert "kind" in header
     assert "missing" in row
+
+
+def test_what_aws_answered_is_kept_also_when_it_ends_in_an_error(
+    context: StepContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FakeAws:
+        def identity(self) -> str:
+            hear("sts GetCallerIdentity", {"Arn": "arn:role/deploy"})
+            raise AwsError("AWS said no")
+
+    def gather(*given: object) -> Places:
+        hear("ec2 DescribeSecurityGroupRules", {"SecurityGroupRules": []})
+        raise AwsError("AWS said no")
+
+    monkeypatch.setattr(verification, "terraform_client", lambda *given: SimpleNamespace(binary=BINARY))
+    monkeypatch.setattr(verification, "Aws", FakeAws)
+    monkeypatch.setattr(verification, "gather_places", gather)
+    with pytest.raises(AwsError):
+        verification.check_ready(context)
+    with pytest.raises(AwsError):
+        verification.compare_all(context)
+    kept = {name: context.store.read_json(f"05_verification/vouched/{name}.json") for name in ("caller", "aws")}
+    assert kept == {
+        "caller": {"sts GetCallerIdentity": {"Arn": "arn:role/deploy"}},
+        "aws": {"ec2 DescribeSecurityGroupRules": {"SecurityGroupRules": []}},
+    }
 
 
 BY = WaiverReference(owner="net", reason="CHG-1", expires="2026-12-31")

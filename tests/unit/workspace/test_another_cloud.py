@@ -11,6 +11,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from step_fakes import answering
 
 from runbook_lib.domain.exposure import exposure
 from runbook_lib.domain.plan import parse_plan
@@ -77,7 +78,7 @@ def stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The stack's state holds the gate, the plan is empty, and AWS must not be asked."""
     resource = {"mode": "managed", "type": "acme_gate", "name": "admin", "instances": [{"attributes": ADMIN}]}
     document = {"version": 4, "serial": 1, "lineage": "l", "resources": [resource]}
-    monkeypatch.setattr(comparison, "fetch_state", lambda settings, stack: document)
+    monkeypatch.setattr(comparison, "fetch_state", answering(document))
     monkeypatch.setattr(comparison, "terraform_client", lambda *given: SimpleNamespace(directory=tmp_path))
     monkeypatch.setattr(comparison, "ensure_initialised", lambda terraform: False)
     monkeypatch.setattr(comparison, "_planned", lambda *given: (None, Plan()))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from step_fakes import NOW, built_in
+from step_fakes import NOW, answering, built_in
 
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import ApprovalError
@@ -57,7 +57,7 @@ def say(
     """What the request says once a GitLab was asked."""
 
     def ask(gitlab: GitLab) -> ApprovalRequest:
-        monkeypatch.setattr(asked, "gitlab_client", lambda settings: gitlab)
+        monkeypatch.setattr(asked, "gitlab_client", answering(gitlab))
         monkeypatch.setattr(asked, "who_wrote", lambda settings, run: (("riley",), ()))
         monkeypatch.setattr(asked, "approval_config", lambda context: context.settings.config.approval)
         context = StepContext(built_in("apply"), load(project="42", CI_PIPELINE_ID="1001"), store, run, NOW)
@@ -74,20 +74,41 @@ def test_it_was_asked_by_who_started_the_pipeline_when_its_approval_job_ran(
     assert found.expires_at == ASKED_AT + (request_.expires_at - request_.created_at)
 
 
+def test_where_a_job_s_token_can_not_tell_when_it_was_asked_the_request_s_own_word_stands(
+    say: Say, request_: ApprovalRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GitLab, "has_token", False)
+    found = say(GitLab([job()], None))
+    assert found == request_.model_copy(update={"requester": "riley", "authors": ("riley",)})
+
+
 @pytest.mark.parametrize("jobs", [[], [job("ask")], [job(started_at=None)]])
 def test_without_an_approval_job_that_ran_no_file_s_word_is_taken_for_it(
     say: Say, request_: ApprovalRequest, jobs: list[Any]
 ) -> None:
-    with pytest.raises(ApprovalError, match="pipeline 1001 has no job approval that ran"):
+    with pytest.raises(ApprovalError) as caught:
         say(GitLab(jobs, request_.model_dump_json().encode()))
+    assert (caught.value.message, caught.value.remedy) == (
+        "pipeline 1001 has no job approval that ran, so GitLab can't say when and for what it was asked",
+        "Name the job approval that runs the approval step, and start a new pipeline.",
+    )
 
 
 def test_what_that_job_uploaded_must_be_there_and_be_the_same(say: Say, request_: ApprovalRequest) -> None:
     other = request_.model_copy(update={"quorum": 9})
-    for uploaded, said in (
-        (None, "is not among its artifacts"),
-        (b"{}", "is no request"),
-        (other.model_dump_json().encode(), "is not the one that the approval job of pipeline 1001 made"),
+    for uploaded, said, remedy in (
+        (
+            None,
+            "what the approval job of pipeline 1001 asked of run 7 is not among its artifacts",
+            "Let that job keep the run folder as an artifact, and ask again in the pipeline of this run.",
+        ),
+        (b"{}", "what the approval job uploaded is no request", "Begin a new pipeline."),
+        (
+            other.model_dump_json().encode(),
+            "the request is not the one that the approval job of pipeline 1001 made",
+            "Begin a new pipeline.",
+        ),
     ):
-        with pytest.raises(ApprovalError, match=said):
+        with pytest.raises(ApprovalError) as caught:
             say(GitLab([job()], uploaded))
+        assert (caught.value.message, caught.value.remedy) == (said, remedy)

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from step_fakes import answering
 
+from runbook_lib.errors import GitLabError
 from runbook_lib.models.compliance import ComparedWith
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
+from runbook_lib.workspace import base_commit as module
 from runbook_lib.workspace.base_commit import BaseCommit, compared_files, find_base
 
 TF = (".tf",)
@@ -128,3 +131,121 @@ def test_files_that_no_commit_holds_are_named(load: Callable[..., Settings], roo
 def test_many_such_files_are_counted() -> None:
     found = ComparedWith(commit="4dc7a7c0ffee99", how="x", uncommitted=("a", "b", "c", "d", "e"))
     assert found.sentence.endswith("so: a, b, c and 2 more.")
+
+
+TOKEN = "Set GITLAB_TOKEN, which may ask GitLab what was applied last."
+
+
+def test_a_job_without_a_token_knows_of_nothing_before_it(
+    load: Callable[..., Settings], commits: list[str], run: Run
+) -> None:
+    # At a desk git's own word is enough.
+    desk = find_base(load(), run)
+    assert (desk.sha, desk.how, desk.applied) == (commits[1], "the commit before", False)
+    base = find_base(load(GITLAB_CI="true", project="42"), run)
+    assert (base.problem, base.remedy) == ("nobody says which commit was applied last", TOKEN)
+    assert str(base) == "nothing: nobody says which commit was applied last"
+    assert (base.sha, base.applied, base.first) == ("", False, False)
+
+
+class GitLab:
+    has_token = True
+
+
+Says = Callable[[str | GitLabError], None]
+
+
+@pytest.fixture
+def says(monkeypatch: pytest.MonkeyPatch) -> Says:
+    """Lets GitLab say what was applied last."""
+
+    def say(found: str | GitLabError) -> None:
+        def applied_commit(settings: Settings, run: Run) -> str:
+            if isinstance(found, GitLabError):
+                raise found
+            return found
+
+        monkeypatch.setattr(module, "gitlab_client", answering(GitLab()))
+        monkeypatch.setattr(module, "applied_commit", applied_commit)
+
+    return say
+
+
+def test_what_gitlab_says_was_applied_is_vouched_for_where_it_is_in_this_clone(
+    load: Callable[..., Settings], commits: list[str], run: Run, says: Says
+) -> None:
+    says(commits[0])
+    base = find_base(load(), run)
+    assert (base.sha, base.how, base.applied) == (commits[0], "the commit last applied", True)
+    says("c" * 40)
+    base = find_base(load(), run)
+    assert base.problem == f"{'c' * 12}, the commit last applied, is not in this clone"
+    assert base.remedy == ("Fetch the whole history: GIT_DEPTH: 0 in a job, `git fetch --unshallow` at a desk.")
+    assert (base.sha, base.applied) == ("", False)
+
+
+def test_a_gitlab_that_does_not_answer_is_a_problem_in_a_job_alone(
+    load: Callable[..., Settings], commits: list[str], run: Run, says: Says, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(GitLabError("GitLab is away", "Ask again."))
+    job = find_base(load(GITLAB_CI="true", project="42"), run)
+    assert (job.problem, job.remedy) == ("GitLab did not say what was applied last: GitLab is away", "Ask again.")
+    monkeypatch.delenv("GITLAB_CI")
+    assert find_base(load(), run).sha == commits[1]
+
+
+def test_a_stack_that_was_never_applied_is_compared_by_git_in_a_job_as_well(
+    load: Callable[..., Settings], commits: list[str], run: Run, says: Says
+) -> None:
+    says("")
+    base = find_base(load(GITLAB_CI="true", project="42"), run)
+    assert (base.sha, base.how, base.applied) == (commits[1], "the commit before", False)
+
+
+def test_outside_of_a_repository_nothing_is_compared_with(load: Callable[..., Settings], run: Run) -> None:
+    base = find_base(load(), run)
+    assert base == BaseCommit(problem="this folder is in no git repository", remedy="Work in a clone of the project.")
+    assert str(base) == "nothing: this folder is in no git repository"
+
+
+def test_the_first_commit_is_compared_with_nothing_and_says_why(
+    load: Callable[..., Settings], root: Path, run: Run
+) -> None:
+    git(root, "init", "--quiet", "--initial-branch=main")
+    commit(root, "one")
+    base = find_base(load(), run)
+    assert base == BaseCommit(first=True)
+    assert str(base) == "nothing: this is the first commit"
+    assert compared(load(), base) == ComparedWith(
+        commit="", how="", problem="this is the first commit", everything=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("origin", "named"),
+    [("HEAD", "origin/HEAD"), ("main", "origin/main"), ("master", "origin/master"), ("other", "")],
+)
+def test_a_branch_is_compared_with_where_it_left_what_origin_has(
+    load: Callable[..., Settings], root: Path, commits: list[str], run: Run, *, origin: str, named: str
+) -> None:
+    git(root, "update-ref", f"refs/remotes/origin/{origin}", commits[0])
+    base = find_base(load(), run)
+    how = f"where this branch left {named}" if named else "the commit before"
+    assert base == BaseCommit(commits[0] if named else commits[1], how)
+    assert str(base) == f"{base.sha[:12]} ({how})"
+    # Where nothing was committed since, it is the commit before.
+    git(root, "update-ref", f"refs/remotes/origin/{origin}", commits[2])
+    assert find_base(load(), run) == BaseCommit(commits[1], "the commit before")
+
+
+def test_what_did_not_lead_here_is_told_with_what_it_was_taken_for(
+    load: Callable[..., Settings], root: Path, commits: list[str]
+) -> None:
+    git(root, "checkout", "--quiet", "-b", "aside", commits[0])
+    aside = commit(root, "aside")
+    git(root, "checkout", "--quiet", "main")
+    problem = f"{aside[:12]} (the commit last applied) is none of those that led to this one"
+    assert compared(load(), applied(aside)) == ComparedWith(commit="", how="", problem=problem, everything=True)
+    problem = f"{aside[:12]}, which CI names, is none of those that led to this one"
+    found = compared(load(CI_COMMIT_BEFORE_SHA=aside), applied(commits[1]))
+    assert found == ComparedWith(commit="", how="", problem=problem, everything=True)

@@ -94,6 +94,23 @@ def test_a_mirror_serves_the_providers(load: Load, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("found")
+@pytest.mark.parametrize("workspace", ["", "prod"])
+def test_terraform_works_in_the_stack_s_own_workspace_and_for_that_stack(settings: Settings, workspace: str) -> None:
+    config = settings.config
+    stack = config.stacks["network"].model_copy(update={"workspace": workspace})
+    settings.config = config.model_copy(update={"stacks": {**config.stacks, "network": stack}})
+    waited: list[str] = []
+    made = terraform_client(settings, "network", meanwhile=lambda: waited.append("for it"))
+    assert made.environment.get("TF_WORKSPACE", "") == workspace
+    assert (made.stack, made.directory) == ("network", settings.root / stack.path)
+    made.meanwhile()
+    assert waited == ["for it"]
+    # Nobody's workspace is another stack's.
+    assert "TF_WORKSPACE" not in terraform_environment(settings)
+    assert terraform_client(settings, "").stack == "access"
+
+
+@pytest.mark.usefixtures("found")
 def test_a_folder_that_is_not_there_is_told_before_terraform_is_looked_for(settings: Settings) -> None:
     shutil.rmtree(settings.root / "terraform/network")
     with pytest.raises(ConfigError, match="the stack's folder terraform/network is not there") as caught:
@@ -104,6 +121,24 @@ def test_a_folder_that_is_not_there_is_told_before_terraform_is_looked_for(setti
 def test_a_stack_that_is_not_there_is_told(settings: Settings) -> None:
     with pytest.raises(UsageError, match="acess"):
         terraform_client(settings, "acess")
+
+
+@pytest.mark.usefixtures("found")
+def test_two_stacks_have_no_state_of_gitlab_s_together(settings: Settings) -> None:
+    config = settings.config
+    network = config.stacks["network"].model_copy(update={"state": "access"})
+    settings.config = config.model_copy(update={"stacks": {**config.stacks, "network": network}})
+    for name in ("access", "network"):
+        shutil.rmtree(settings.root / f"terraform/{name}", ignore_errors=True)
+        (settings.root / f"terraform/{name}").mkdir()
+        (settings.root / f"terraform/{name}/main.tf").write_text('terraform {\n  backend "http" {}\n}\n')
+    for name in ("access", "network"):
+        with pytest.raises(ConfigError, match="would keep the states of network and access under one name") as caught:
+            terraform_client(settings, name)
+        assert caught.value.remedy == f"Give each stack a state of its own: stacks.{name}.state."
+    # What another backend keeps has no name in GitLab.
+    (settings.root / "terraform/network/main.tf").write_text('terraform {\n  backend "s3" {}\n}\n')
+    assert [terraform_client(settings, name).stack for name in ("access", "network")] == ["access", "network"]
 
 
 @pytest.mark.usefixtures("found")

@@ -19,7 +19,7 @@ stacks:
     channel: "#access"
     region: us-east-2
     environment: {TF_VAR_size: small}
-    roles: {plan: "arn:aws:iam::1:role/plan", apply: "arn:aws:iam::1:role/apply"}
+    roles: {plan: "arn:aws:iam::111122223333:role/plan", apply: "arn:aws:iam::111122223333:role/apply"}
   network: {path: n, state: n}
 default_stack: access
 slack: {channel: "#all"}
@@ -65,14 +65,14 @@ def test_under_gitlab_the_job_s_token_is_exchanged_for_the_role_by_aws_s_librari
 ) -> None:
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/token")
     enter_stack(settings, "access", applies=applies)
-    assert os.environ["AWS_ROLE_ARN"] == f"arn:aws:iam::1:role/{role}"
+    assert os.environ["AWS_ROLE_ARN"] == f"arn:aws:iam::111122223333:role/{role}"
     assert assumed == []
 
 
 def test_at_a_desk_the_role_is_assumed_once_and_its_keys_are_masked(settings: Settings, assumed: list[str]) -> None:
     enter_stack(settings, "access")
     enter_stack(settings, "access")
-    assert assumed == ["arn:aws:iam::1:role/plan"]
+    assert assumed == ["arn:aws:iam::111122223333:role/plan"]
     assert {name: os.environ[name] for name in KEYS} == KEYS
     assert settings.redactor.mask("a-secret-of-aws and a-token-of-aws") == "[MASKED] and [MASKED]"
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any
 
 import pytest
+from step_fakes import answering
 
+from runbook_lib.domain.drift import Surveyed
 from runbook_lib.errors import AwsError, ConfigError, InputError, TerraformError
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.config import GroupReference
 from runbook_lib.models.findings import WaiverReference
 from runbook_lib.models.services import Member
-from runbook_lib.models.verification import AcceptedDifference, Carrier
+from runbook_lib.models.verification import AcceptedDifference, Carrier, Difference, DifferenceKind
 from runbook_lib.settings import Settings
-from runbook_lib.steps import service_tests
-from runbook_lib.steps.service_tests import members_of
-from runbook_lib.workspace import comparison, states
+from runbook_lib.workspace import comparison, services, states
+from runbook_lib.workspace.services import Resolver
 
 ACCOUNT = "123456789012"
 GROUP = "sg-0123456789abcdef0"
@@ -112,12 +113,12 @@ def outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Outside:
             aws.keys += [keys["AWS_ACCESS_KEY_ID"]] if keys else []
             return aws
 
-        monkeypatch.setattr(states, "fetch_state", lambda settings, stack: document)
-        monkeypatch.setattr(comparison, "fetch_state", lambda settings, stack: document)
+        monkeypatch.setattr(states, "fetch_state", answering(document))
+        monkeypatch.setattr(comparison, "fetch_state", answering(document))
         monkeypatch.setattr(comparison, "terraform_client", lambda *given: terraform)
         monkeypatch.setattr(comparison, "ensure_initialised", lambda terraform: False)
         monkeypatch.setattr("runbook_lib.adapters.aws.live_client", live_client)
-        monkeypatch.setattr(service_tests, "Aws", lambda: aws)
+        monkeypatch.setattr(services, "Aws", lambda: aws)
         return terraform, aws
 
     return place
@@ -201,8 +202,8 @@ def test_a_state_that_was_never_written_has_no_rules(settings: Settings, outside
 
 def test_the_members_are_those_of_the_group_that_the_state_names(settings: Settings, outside: Outside) -> None:
     _, aws = outside(state(web_group_id=GROUP))
-    members_of(settings, GroupReference(stack="network", output="web_group_id"))
-    members_of(settings, GroupReference(id="sg-other"))
+    Resolver(settings).members_of(GroupReference(stack="network", output="web_group_id"))
+    Resolver(settings).members_of(GroupReference(id="sg-other"))
     assert aws.asked == [GROUP, "sg-other"]
 
 
@@ -212,14 +213,14 @@ def test_an_output_that_is_no_group_says_which_outputs_there_are(
 ) -> None:
     outside(state(page="http://x/", **outputs))
     with pytest.raises(InputError, match="has no output 'web_group_id' that is a group's id") as caught:
-        members_of(settings, GroupReference(stack="network", output="web_group_id"))
+        Resolver(settings).members_of(GroupReference(stack="network", output="web_group_id"))
     assert "page" in caught.value.remedy
 
 
 def test_the_state_of_a_stack_that_was_never_applied_names_no_group(settings: Settings, outside: Outside) -> None:
     outside({})
     with pytest.raises(InputError, match="the state of stack network is empty") as caught:
-        members_of(settings, GroupReference(stack="network", output="web_group_id"))
+        Resolver(settings).members_of(GroupReference(stack="network", output="web_group_id"))
     assert caught.value.remedy == "Apply the stack network first."
 
 
@@ -227,7 +228,7 @@ def test_what_the_state_calls_sensitive_is_written_nowhere_from_then_on(settings
     document = state(web_group_id=GROUP)
     document["outputs"]["database"] = {"value": {"password": "known-to-the-state-alone"}, "sensitive": True}
     outside(document)
-    members_of(settings, GroupReference(stack="network", output="web_group_id"))
+    Resolver(settings).members_of(GroupReference(stack="network", output="web_group_id"))
     assert settings.redactor.mask("is known-to-the-state-alone") == "is [MASKED]"
 
 
@@ -263,12 +264,12 @@ def test_what_is_compared_calls_sensitive_is_masked(settings: Settings, outside:
 def test_an_output_that_is_no_group_is_told_with_all_there_are(settings: Settings, outside: Outside) -> None:
     outside(state(b="x", a="y"))
     with pytest.raises(InputError) as caught:
-        members_of(settings, GroupReference(stack="network", output="web_group_id"))
+        Resolver(settings).members_of(GroupReference(stack="network", output="web_group_id"))
     assert caught.value.message == ("the state of stack network has no output 'web_group_id' that is a group's id")
     assert caught.value.remedy == "Correct services in runbook.yml; the outputs are: a, b."
     outside(state())
     with pytest.raises(InputError) as caught:
-        members_of(settings, GroupReference(stack="network", output="web_group_id"))
+        Resolver(settings).members_of(GroupReference(stack="network", output="web_group_id"))
     assert caught.value.remedy == "Correct services in runbook.yml; the outputs are: none."
 
 
@@ -343,6 +344,32 @@ def test_rules_of_another_stack_are_its_own_unless_anybody_could_have_written_it
     found = comparison.compare_places(comparison.gather_places(settings, "access", print))
     assert [difference.kind.value for difference in found.differences] == kinds
     assert found.other_stacks == 1 - len(kinds)
+
+
+@pytest.mark.parametrize(("block", "kinds"), [("", ["unmanaged"]), ("ingress {}", [])])
+def test_a_rule_is_another_stack_s_only_where_that_one_s_files_declare_it(
+    settings: Settings, outside: Outside, root: Path, monkeypatch: pytest.MonkeyPatch, *, block: str, kinds: list[str]
+) -> None:
+    outside(state(), in_aws(), {**in_aws(9100, "sgr-seen"), "Description": ""})
+    # What the provider once saw in their group is in their state as well.
+    theirs = with_group({**state(), "resources": []}, ingress=[STALE])
+    documents = {"access": state(), "network": theirs}
+    monkeypatch.setattr(comparison, "fetch_state", lambda settings, stack: documents[stack])
+    monkeypatch.setattr(comparison, "backend_type", lambda folder: "http")
+    folder = root / settings.config.stacks["network"].path
+    for file in folder.glob("*.tf"):
+        file.unlink()
+    (folder / "main.tf").write_text(GROUP_FILE.replace('"web"\n}', f'"web"\n  {block}\n}}'))
+    assert differences(settings)[1] == kinds
+
+
+@pytest.mark.parametrize(("stack", "accepted"), [("access", 1), ("network", 0)])
+def test_somebody_answers_for_the_differences_of_one_stack_and_of_no_other(
+    settings: Settings, outside: Outside, stack: str, accepted: int
+) -> None:
+    outside(state(), in_aws())
+    given = accepting(settings, kind="unmanaged", where="*")
+    assert len(comparison.gather_places(given, stack, print).accepted) == accepted
 
 
 def test_who_carries_a_group_of_ours_and_is_in_no_state_is_told_as_a_warning(
@@ -468,3 +495,37 @@ def test_nobody_answers_for_ever(settings: Settings, outside: Outside) -> None:
     late = datetime.now(UTC).date() + timedelta(days=91)
     with pytest.raises(ConfigError, match=r"accepted_differences\.0 ends on"):
         differences(accepting(settings, kind="unmanaged", where="*", expires=late))
+
+
+def test_what_is_not_of_a_rule_is_told_by_its_group_s_name_where_that_is_known() -> None:
+    known, unknown = (
+        Difference(kind=DifferenceKind.UNMANAGED, group=group, rule=None, subject="a stranger")
+        for group in (GROUP, "sg-0fedcba9876543210")
+    )
+    places = comparison.Places((), (), (), Surveyed(names={GROUP: "web"}), besides=(known, unknown))
+    found = {difference.group: difference.name for difference in comparison.compare_places(places).differences}
+    assert found == {GROUP: "web", "sg-0fedcba9876543210": ""}
+
+
+def test_how_long_somebody_answers_is_counted_by_the_day_in_utc(
+    settings: Settings, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside(state(), in_aws())
+
+    class Clock(datetime):
+        """Here, two hours east, it is the next day already."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime(2026, 11, 28, 23, 0, tzinfo=UTC).astimezone(tz or timezone(timedelta(hours=2)))
+
+    monkeypatch.setattr(comparison, "datetime", Clock)
+    last = date(2026, 11, 28) + timedelta(days=90)
+    kept = accepting(settings, kind="unmanaged", where="*", expires=last)
+    assert comparison.gather_places(kept, "access", print).accepted[0].expires == last
+    with pytest.raises(ConfigError) as caught:
+        differences(accepting(settings, kind="unmanaged", where="*", expires=last + timedelta(days=1)))
+    assert (caught.value.message, caught.value.remedy) == (
+        "runbook.yml: stacks.access.accepted_differences.0 ends on 2027-02-27, more than 90 days from now",
+        "Choose an earlier day; the limit is compliance.max_waiver_days in runbook.yml.",
+    )

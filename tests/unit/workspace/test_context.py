@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from runbook_lib.adapters.run_lock import carries_out
 from runbook_lib.adapters.store import RunStore, sha256_file
 from runbook_lib.errors import ApprovalError, InputError, RunbookError, TerraformError, UsageError
 from runbook_lib.models.base import Outcome
+from runbook_lib.models.findings import Finding, Severity, Verdict
+from runbook_lib.models.results import ErrorInfo, InputFile, StepResult
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
 from runbook_lib.workspace.context import StepContext, describe, open_step, recorded
@@ -269,3 +271,135 @@ def test_what_a_step_needs_later_is_imported_and_what_is_missing_is_left_out(
     monkeypatch.undo()
     context.step = context.step.model_copy(update={"later": ("no_such_module",)})
     context.import_later()
+
+
+def test_a_step_s_end_is_given_and_written_as_a_whole(context: StepContext) -> None:
+    finding = Finding(
+        policy="no-ssh", verdict=Verdict.FAILED, severity=Severity.HIGH, address="aws_x.y", message="It opens ssh."
+    )
+    context.metrics["opened"] = 2
+    made = {
+        "run_id": "7", "step": "plan", "stack": "access", "started_at": NOW,
+        "finished_at": NOW + timedelta(seconds=9), "metrics": {"opened": 2},
+    }  # fmt: skip
+    ended = context.finish(Outcome.WARNED, "It opens ssh.", [finding], ends=True).result
+    assert ended == StepResult(**made, outcome=Outcome.WARNED, summary="It opens ssh.", findings=(finding,), ends=True)
+    assert context.store.read_result("plan") == ended
+    # Whoever does not say so leaves something for the steps after this one.
+    assert context.finish(Outcome.PASSED, "Done.").result == StepResult(**made, outcome=Outcome.PASSED, summary="Done.")
+    error = ErrorInfo(type="TerraformError", message="AWS said no.", remedy="Ask.")
+    context.fail(Outcome.ERRORED, error)
+    assert context.store.read_result("plan") == StepResult(
+        **made, outcome=Outcome.ERRORED, summary="AWS said no.", error=error
+    )
+
+
+def test_an_input_is_told_by_where_it_is_in_the_run_or_in_the_repository_and_not_if_it_is_gone(
+    context: StepContext,
+) -> None:
+    root, store = context.settings.root, context.store
+    for name, text in (("a/b.tf", "x"), ("gone.tf", "x")):
+        path = root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    store.write_text("02_plan/plan.txt", "y")
+    # The run's folder lies in the repository, and is told as the run's.
+    assert store.dir.is_relative_to(root)
+    context.uses(root / "a/../a/b.tf", root / "gone.tf", store.dir / "02_plan/plan.txt", root / "a", root / "none.tf")
+    context.uses(root / "a/b.tf")
+    (root / "gone.tf").unlink()
+    # SHA-256 of the letters x and y.
+    x = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+    y = "a1fce4363854ff888cff4b8e7875d600c2682390412a8cf79b37d0b11148b0fa"
+    assert context.finish(Outcome.PASSED, "Done.").result.inputs == (
+        InputFile(path="repo:a/b.tf", sha256=x),
+        InputFile(path="02_plan/plan.txt", sha256=y),
+    )
+
+
+def test_the_repository_s_files_are_those_that_terraform_and_the_policies_are_written_in(
+    context: StepContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, settings = context.settings.root, context.settings
+    access = settings.config.stacks["access"].model_copy(update={"path": "stack"})
+    compliance = settings.config.compliance.model_copy(update={"policies": Path("rules")})
+    settings.config = settings.config.model_copy(
+        update={"stacks": {**settings.config.stacks, "access": access}, "compliance": compliance}
+    )
+    for name in (
+        *("b.tf", "a.tofu", "c.tfvars", "d.json", "e.tf.json", "deep/f.tf", "g.md", "tf", ".terraform/h.tf"),
+        ".terraform.lock.hcl",
+    ):
+        path = root / "stack" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    (root / "rules/more").mkdir(parents=True)
+    for name in ("z.yml", "y.yml", "x.yaml", "more/w.yml"):
+        (root / "rules" / name).write_text("")
+    context.uses_repository()
+    inputs = context.finish(Outcome.PASSED, "Done.").result.inputs
+    stack = ("a.tofu", "b.tf", "c.tfvars", "d.json", "deep/f.tf", "e.tf.json")
+    assert [one.path for one in inputs] == [
+        *(f"repo:stack/{name}" for name in stack), "repo:rules/y.yml", "repo:rules/z.yml", "repo:runbook.yml",
+    ]  # fmt: skip
+
+
+def test_a_step_begins_when_it_is_opened_and_ends_by_the_clock(load: Callable[..., Settings], store: RunStore) -> None:
+    load()
+    before = datetime.now(UTC)
+    opened = open_step("plan", "7")
+    ended = opened.finish(Outcome.PASSED, "Done.").result
+    assert before <= ended.started_at <= ended.finished_at <= datetime.now(UTC)
+    assert ended.finished_at.tzinfo is UTC
+    assert (opened.step.name, opened.run.run_id, opened.store.dir) == ("plan", "7", store.dir)
+    assert (opened.metrics, opened.known, ended.inputs) == ({}, {}, ())
+
+
+def test_a_step_that_applies_is_not_begun_again_and_every_other_one_is(
+    load: Callable[..., Settings], store: RunStore
+) -> None:
+    load()
+    store.write_json("04_apply/began.json", {"at": "2026-11-23"})
+    ended = store.write_text("04_apply/result.json", "what came of it")
+    with pytest.raises(ApprovalError) as caught:
+        open_step("apply", "7")
+    assert caught.value.message == "run 7 was applied, or its apply began: an approval is used once"
+    assert ended.read_text() == "what came of it"
+    assert open_step("verification", "7").step.name == "verification"
+
+
+@pytest.mark.parametrize("stack", ["", "access"])
+def test_a_run_that_is_named_is_the_one_that_is_opened_if_it_is_of_the_stack(
+    load: Callable[..., Settings], store: RunStore, run: Run, stack: str
+) -> None:
+    settings = load()
+    newer = run.model_copy(update={"run_id": "8", "created_at": NOW + timedelta(hours=1)})
+    RunStore(settings.outputs, "8").write_json("run.json", newer)
+    assert open_step("compliance", "7", stack).run == run
+    with pytest.raises(UsageError, match="run 7 is of stack 'access', not 'network'"):
+        open_step("compliance", "7", "network")
+
+
+def test_a_step_that_no_runbook_has_begins_no_run(load: Callable[..., Settings]) -> None:
+    settings = load()
+    with pytest.raises(UsageError, match="unknown step 'pln'"):
+        open_step("pln")
+    assert not settings.outputs.exists()
+
+
+def test_what_is_recorded_is_called_as_it_was_with_all_that_it_was_given(context: StepContext) -> None:
+    @recorded
+    def judge(given: StepContext, one: int, /, *, other: str) -> tuple[StepContext, int, str]:
+        """What it says of itself."""
+        return given, one, other
+
+    assert judge(context, 1, other="two") == (context, 1, "two")
+    assert (judge.__name__, judge.__doc__) == ("judge", "What it says of itself.")
+
+
+def test_an_error_that_knows_no_remedy_is_written_with_none(context: StepContext) -> None:
+    with pytest.raises(InputError):
+        end_with(context, InputError("No plan."))
+    result = context.store.read_result("plan")
+    assert result is not None
+    assert result.error == ErrorInfo(type="InputError", message="No plan.", remedy="")

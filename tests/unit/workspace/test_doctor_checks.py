@@ -11,6 +11,7 @@ from typing import Any
 
 import pyrage
 import pytest
+from step_fakes import answering
 
 from runbook_lib.adapters.git import Commit
 from runbook_lib.adapters.gitlab_data import StateLock
@@ -65,8 +66,8 @@ class FakeGitLab:
 def gitlab(monkeypatch: pytest.MonkeyPatch) -> Answers:
     def place(user: str, *scopes: str) -> FakeGitLab:
         fake = FakeGitLab(user, *scopes)
-        monkeypatch.setattr(doctor, "gitlab_client", lambda settings: fake)
-        monkeypatch.setattr(doctor, "keeper", lambda settings, stack: fake)
+        monkeypatch.setattr(doctor, "gitlab_client", answering(fake))
+        monkeypatch.setattr(doctor, "keeper", answering(fake))
         return fake
 
     return place
@@ -78,14 +79,14 @@ def trouble(ask: Callable[[], str]) -> Trouble:
     return type(caught.value), caught.value.message, caught.value.remedy
 
 
-@pytest.mark.parametrize(("minutes", "way"), [(-10, "ahead of"), (10, "behind")])
+@pytest.mark.parametrize(("minutes", "way"), [(-40, "ahead of"), (40, "behind"), (-3, "ahead of"), (3, "behind")])
 def test_a_clock_that_differs_from_gitlab_s_is_named(
     settings: Settings, gitlab: Answers, minutes: int, way: str
 ) -> None:
     gitlab("alex", "api").ahead = timedelta(minutes=minutes)
     assert trouble(lambda: doctor.ask_clock(settings)) == (
         DoubtError,
-        f"this machine's clock is 10 minutes {way} GitLab's",
+        f"this machine's clock is {abs(minutes)} minutes {way} GitLab's",
         "Set it right.",
     )
     gitlab("alex", "api").ahead = timedelta(seconds=100)
@@ -94,6 +95,13 @@ def test_a_clock_that_differs_from_gitlab_s_is_named(
 
 UNSAFE = Unsafe("variables_by_developers", "every Developer may give variables to jobs", "https://gitlab.example/p")
 UNSEEN = Unsafe("unknown_environment", "this token does not see who may deploy", "https://gitlab.example/p")
+
+
+def test_without_gitlab_no_clock_is_compared_with_this_machine_s(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "gitlab_client", answering(None))
+    assert doctor.ask_clock(settings) == "no other clock is compared with this machine's"
 
 
 def test_settings_that_let_anybody_around_the_approval_are_missing_and_unseen_ones_are_a_doubt(
@@ -239,16 +247,32 @@ def test_the_project_of_the_states_is_named(load: Callable[..., Settings]) -> No
     )
 
 
+IN_A_FILE = (
+    ConfigError,
+    "a file beside the files of access: it is gone when a job ends, and the next one begins without it",
+    'Let GitLab keep it (backend "http" {}), or name another backend.',
+)
+FAR = (
+    "an approval is bound to a plan file, which Terraform makes here only if it runs here",
+    "Set the workspace's execution mode to Local.",
+)
+NAMELESS = (
+    ConfigError,
+    "runbook.yml: stacks.access.state is missing, and GitLab keeps this stack's state",
+    "Give it the state's name in GitLab.",
+)
+
+
 @pytest.mark.parametrize(
     ("block", "said"),
     [
         ('backend "s3" {}', "backend s3"),
         ('backend "http" {\n    address = "https://states.example"\n  }', "backend http elsewhere"),
-        ('backend "local" {}', ConfigError),
-        ("", ConfigError),
-        ('cloud {\n    organization = "example"\n  }', DoubtError),
-        ('backend "remote" {}', DoubtError),
-        ('backend "http" {}', ConfigError),
+        ('backend "local" {}', IN_A_FILE),
+        ("", IN_A_FILE),
+        ('cloud {\n    organization = "example"\n  }', (DoubtError, f"cloud: {FAR[0]}", FAR[1])),
+        ('backend "remote" {}', (DoubtError, f"remote: {FAR[0]}", FAR[1])),
+        ('backend "http" {}', NAMELESS),
     ],
 )
 def test_a_backend_is_told_and_one_that_would_not_do_is_refused(
@@ -265,15 +289,40 @@ def test_a_backend_is_told_and_one_that_would_not_do_is_refused(
     if isinstance(said, str):
         assert doctor.ask_backend(given, "access") == said
     else:
-        assert trouble(lambda: doctor.ask_backend(given, "access"))[0] is said
+        assert trouble(lambda: doctor.ask_backend(given, "access")) == said
+
+
+def test_it_is_the_backend_of_the_stack_that_is_meant(load: Callable[..., Settings], root: Path) -> None:
+    given = load(project="42", url="https://gitlab.example", GITLAB_TOKEN="glpat-1")
+
+    def network(block: str, **changed: str) -> None:
+        stack = given.config.stacks["network"].model_copy(update=changed)
+        given.config = given.config.model_copy(update={"stacks": {**given.config.stacks, "network": stack}})
+        for file in (root / stack.path).glob("*.tf"):
+            file.unlink()
+        (root / stack.path / "main.tf").write_text(f"terraform {{\n  {block}\n}}\n")
+
+    network('backend "s3" {}')
+    assert doctor.ask_backend(given, "network") == "backend s3"
+    # The default one has not changed.
+    assert doctor.ask_backend(given, "access") == "GitLab, 42 of https://gitlab.example"
+    network('backend "local" {}')
+    assert "beside the files of network:" in trouble(lambda: doctor.ask_backend(given, "network"))[1]
+    network('backend "http" {}', workspace="prod")
+    assert trouble(lambda: doctor.ask_backend(given, "network"))[1].startswith("stacks.network.workspace is set")
+    network('backend "http" {}', workspace="", state="")
+    assert "stacks.network.state is missing" in trouble(lambda: doctor.ask_backend(given, "network"))[1]
 
 
 def test_gitlab_keeps_no_state_of_another_workspace(load: Callable[..., Settings]) -> None:
     given = load(project="42", url="https://gitlab.example")
     stack = given.config.stacks["access"].model_copy(update={"workspace": "prod"})
     given.config = given.config.model_copy(update={"stacks": {"access": stack}})
-    error = trouble(lambda: doctor.ask_backend(given, "access"))
-    assert error[:2] == (ConfigError, "stacks.access.workspace is set, and GitLab keeps one state under a name")
+    assert trouble(lambda: doctor.ask_backend(given, "access")) == (
+        ConfigError,
+        "stacks.access.workspace is set, and GitLab keeps one state under a name",
+        "Make a stack of it, with a state of its own.",
+    )
 
 
 @pytest.fixture
@@ -401,7 +450,7 @@ def test_where_all_is_well_everything_is_told(load: Callable[..., Settings], cle
     assert {diagnosis.level for diagnosis in found} == {Level.OK}
     assert [(diagnosis.name, diagnosis.found) for diagnosis in found if diagnosis.name != "policies"] == [
         ("runbook.yml", "2 stacks: network, access"),
-        ("notebooks", "change has 6 steps, drift has 1 step"),
+        ("notebooks", "change has 6 steps, drift has 1 step, expired has 6 steps"),
         ("git", "4dc7a74dc7a7 of main"),
         ("signing key", f"ed25519 key {signer_id(KEY)[:12]}"),
         ("encryption", "plans are kept as they are, for Developers alone (terraform.encrypt_to)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from runbook_lib.models.compliance import ComplianceReport, Scope
 from runbook_lib.models.config import ComplianceConfig
 from runbook_lib.models.findings import Severity, Source, Verdict
 from runbook_lib.models.rules import Direction, Rule
+from runbook_lib.packaged import packaged
 from runbook_lib.workspace.policy_gate import PolicyFiles, PolicyGate
 
 TODAY = date(2026, 11, 23)
@@ -127,3 +129,76 @@ def test_the_digest_is_another_with_every_change_of_policies_or_waivers(files: P
     digests.append(found.digest)
     assert digests[1] == digests[2]
     assert len(set(digests)) == 3
+
+
+def test_an_optional_policy_judges_only_where_it_is_named(files: Path) -> None:
+    (files / "policies/own.yml").write_text(POLICY.replace("severity: high", "optional: true\n    severity: high"))
+    assert judged(gate(files)).outcome is Outcome.PASSED
+    assert judged(gate(files, enable=("nothing-in",))).outcome is Outcome.BLOCKED
+    with pytest.raises(ConfigError, match=r"compliance\.enable: there is no policy 'nothing-out'"):
+        gate(files, enable=("nothing-out",))
+
+
+def test_a_repository_without_policies_is_judged_by_the_pack_unless_it_names_a_folder_of_its_own(
+    tmp_path: Path,
+) -> None:
+    default = PolicyFiles.of_repository(tmp_path, ComplianceConfig())
+    assert (default.policies, default.waivers) == (packaged("policies"), None)
+    named = PolicyFiles.of_repository(tmp_path, ComplianceConfig(policies="ours"))
+    assert named.policies == tmp_path / "ours"
+    (tmp_path / "policies").mkdir()
+    assert PolicyFiles.of_repository(tmp_path, ComplianceConfig()).policies == tmp_path / "policies"
+
+
+def test_the_digest_is_another_with_what_runbook_yml_decides(files: Path) -> None:
+    configs = (
+        ComplianceConfig(),
+        ComplianceConfig(actions={"nothing-in": "warn"}),
+        ComplianceConfig(max_waiver_days=7),
+    )
+    assert len({PolicyFiles.of_repository(files, config).digest for config in configs}) == 3
+
+
+KIND = "aws_vpc_security_group_ingress_rule"
+
+
+@pytest.mark.parametrize(
+    ("stacks", "line"),
+    [
+        ({"one": "ab", "two": "a"}, "one/main.tf"),
+        ({"one": "a", "two": "ab"}, "two/main.tf"),
+        # Two that write as much of it: no line is better than one in another stack's file.
+        ({"one": "ab", "two": "ab"}, ""),
+        ({"one": "ab"}, "one/main.tf"),
+        ({}, ""),
+    ],
+)
+def test_the_line_is_of_the_stack_that_writes_the_most_of_the_change(
+    files: Path, stacks: dict[str, str], line: str
+) -> None:
+    for name, resources in stacks.items():
+        (files / name).mkdir()
+        (files / name / "main.tf").write_text(
+            "".join(f'resource "{KIND}" "{resource}" {{\n}}\n' for resource in resources)
+        )
+    rules = tuple(RULE.model_copy(update={"address": f"{KIND}.{name}"}) for name in "ab")
+    changes = RuleChanges(after=rules, touched=frozenset({0, 1}), resources=2)
+    found = judged(gate(files), tuple(files / name for name in stacks), changes=changes).findings
+    assert [finding.source for finding in found] == (
+        [Source(file=line, line=1), Source(file=line, line=3)] if line else [None, None]
+    )
+
+
+def test_what_another_scanner_found_blocks_by_what_stood_before_as_well(files: Path) -> None:
+    result = {"ruleId": "AVD-1", "level": "error", "message": {"text": "open"}}
+    sarif = json.dumps({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "Trivy"}}, "results": [result]}]})
+    before, now = gate(files, scanners={"trivy": "block"}), gate(files)
+    nothing = RuleChanges()
+
+    def outcome(opened: PolicyGate) -> Outcome:
+        return opened.with_scanner(judged(opened, changes=nothing), sarif, "trivy.sarif").outcome
+
+    assert outcome(now) is Outcome.WARNED
+    assert outcome(before) is Outcome.BLOCKED
+    assert outcome(now.after(before)) is Outcome.BLOCKED
+    assert outcome(now.after(None)) is Outcome.WARNED

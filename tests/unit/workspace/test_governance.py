@@ -6,12 +6,13 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from step_fakes import NOW, FakeSlack, built_in
+from step_fakes import NOW, FakeSlack, answering, built_in
 
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.domain.rules import RuleChanges
@@ -57,6 +58,9 @@ class Deployed:
     sha: str = ""
     error: str = ""
     has_token: bool = True
+    by: tuple[str, str] = ("production/access", "apply")
+    others: tuple[Any, ...] = ()
+    asked: list[tuple[str, str]] = field(default_factory=list)
 
     def default_branch(self) -> str:
         if self.error:
@@ -64,8 +68,13 @@ class Deployed:
         return "main"
 
     def last_deployment(self, environment: str, job: str = "", ref: str = "") -> Deployed | None:
-        assert (environment, job, ref) == ("production/access", "apply", "main")
-        return self if self.sha else None
+        self.asked.append((environment, job))
+        assert ref == "main"
+        return self if self.sha and (environment, job) == self.by else None
+
+    def deployed_by(self, job: str, ref: str) -> tuple[Any, ...]:
+        assert ref == "main"
+        return tuple(one for one in self.others if one.job == job)
 
 
 @pytest.fixture
@@ -96,7 +105,7 @@ def gitlab(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Deployed]:
     def install(**given: Any) -> Deployed:
         fake = Deployed(**given)
         for module in (base_commit, applied_commit):
-            monkeypatch.setattr(module, "gitlab_client", lambda settings: fake)
+            monkeypatch.setattr(module, "gitlab_client", answering(fake))
         return fake
 
     return install
@@ -141,6 +150,68 @@ def test_what_gitlab_says_was_applied_last_judges_however_many_commits_came_sinc
     assert before_change(context).base.applied
     assert approval_config(context).approvers == ("alex", "sam")
     assert governance(context) == ("This change also adds riley as approver, who does not count yet.",)
+
+
+@pytest.mark.parametrize("what", ["the environment", "the job that applies", "the stack"])
+def test_whoever_gives_other_names_to_what_was_applied_does_not_choose_the_judges_by_it(
+    step: Callable[..., StepContext], repository: Path, gitlab: Callable[..., Deployed], run: Run, what: str
+) -> None:
+    applied = git(repository, "rev-parse", "HEAD")
+    path = repository / "runbook.yml"
+    edit(path, "[alex, sam]", "[mallory, eve]")
+    if what == "the environment":
+        edit(path, "gitlab:  ", 'gitlab:\n  environment: "prod/{stack}"  ')
+    elif what == "the job that applies":
+        edit(path, "job: apply ", "job: approve ")
+    else:
+        path.write_text(path.read_text().replace("  access: ", "  entry: ").replace("stack: access", "stack: entry"))
+    commit(repository, "tidy up")
+    commit(repository, "the change")
+    fake = gitlab(sha=applied)
+    context = step(GITLAB_CI="true")
+    if what == "the stack":
+        context.run = run.model_copy(update={"stack": "entry"})
+    assert (before_change(context).base.sha, before_change(context).base.applied) == (applied, True)
+    assert approval_config(context).approvers == ("alex", "sam")
+    assert "This change also adds mallory as approver, who does not count yet." in governance(context)
+    assert len(fake.asked) == len(set(fake.asked)), "nothing is asked for twice"
+
+
+@dataclass
+class Other:
+    sha: str
+    job: str = "apply"
+    at: datetime | None = NOW
+
+
+def test_a_stack_that_was_never_applied_has_the_judges_of_when_others_were(
+    step: Callable[..., StepContext], repository: Path, gitlab: Callable[..., Deployed]
+) -> None:
+    applied = git(repository, "rev-parse", "HEAD")
+    edit(repository / "runbook.yml", "[alex, sam]", "[mallory, eve]")
+    commit(repository, "tidy up")
+    head = commit(repository, "the change")
+    elsewhere = Other("5" * 40, at=NOW + timedelta(days=2))
+    # What this very change was applied to says nothing of what stood before it, nor does another job, or another line.
+    gitlab(others=(Other(applied), Other(head, at=NOW + timedelta(days=1)), elsewhere, Other(head, job="deploy-docs")))
+    context = step(GITLAB_CI="true")
+    assert str(before_change(context).base) == f"{applied[:12]} (the commit last applied to another stack)"
+    assert approval_config(context).approvers == ("alex", "sam")
+    # Where nothing was applied at all, the commit before is all that there is.
+    gitlab(others=(Other(head), elsewhere, Other(applied, at=None)))
+    assert before_change(step(GITLAB_CI="true")).base.how == "the commit before"
+
+
+def test_a_job_that_the_change_names_and_that_deploys_by_itself_does_not_choose_the_judges_of_a_new_stack(
+    step: Callable[..., StepContext], repository: Path, gitlab: Callable[..., Deployed]
+) -> None:
+    applied = git(repository, "rev-parse", "HEAD")
+    edit(repository / "runbook.yml", "[alex, sam]", "[mallory, eve]")
+    edit(repository / "runbook.yml", "job: apply ", "job: docs ")
+    tidied = commit(repository, "tidy up")
+    commit(repository, "the change")
+    gitlab(others=(Other(applied), Other(tidied, job="docs", at=NOW + timedelta(days=1))))
+    assert before_change(step(GITLAB_CI="true")).base.sha == applied
 
 
 @pytest.mark.parametrize("name", ["RUNBOOK_BASE_COMMIT", "CI_COMMIT_BEFORE_SHA", "CI_MERGE_REQUEST_DIFF_BASE_SHA"])
@@ -288,6 +359,29 @@ def test_another_notebook_for_apply_is_shown_and_not_executed(
     assert any(said.startswith("This change also replaces the notebook of apply") for said in governance(context))
 
 
+@pytest.mark.parametrize("content", ["no JSON", "[]", '{"cells": 7}', "\udcff"])
+def test_what_is_no_notebook_is_shown_and_not_executed(
+    step: Callable[..., StepContext], repository: Path, content: str
+) -> None:
+    (repository / "notebooks/04_apply.ipynb").write_bytes(content.encode(errors="surrogateescape"))
+    context = step()
+    problem = notebook_problem(context.settings, context.run, built_in("apply"), NOW.date())
+    assert problem.startswith("notebooks/04_apply.ipynb is not the notebook of this version: ")
+    assert any(said.startswith("This change also replaces the notebook of apply") for said in governance(context))
+
+
+def test_a_folder_that_is_called_as_a_notebook_was_none_before(
+    step: Callable[..., StepContext], repository: Path
+) -> None:
+    (repository / "notebooks/old.ipynb").mkdir()
+    (repository / "notebooks/old.ipynb/notes.yml").write_text("kept: apart\n")
+    commit(repository, "before")
+    commit(repository, "the change")
+    context = step()
+    assert dict(before_change(context).notebooks)["notebooks/old.ipynb"] == (("no notebook",),)
+    assert governance(context) == ()
+
+
 def test_outputs_and_prose_make_no_other_notebook(step: Callable[..., StepContext], repository: Path) -> None:
     path = repository / "notebooks/04_apply.ipynb"
     notebook = json.loads(path.read_text())
@@ -337,3 +431,144 @@ def test_a_notebook_that_was_applied_before_is_no_change(
     context = step()
     assert notebook_problem(context.settings, context.run, built_in("apply"), NOW.date()) == ""
     assert governance(context) == ()
+
+
+def test_what_is_not_known_of_before_is_told_with_what_to_do(
+    step: Callable[..., StepContext], repository: Path, gitlab: Callable[..., Deployed]
+) -> None:
+    gitlab(has_token=False)
+    context = step(GITLAB_CI="true")
+    problem = "nobody says which commit was applied last"
+    assert governance(context) == (f"What was in force before this change is not known: {problem}.",)
+    with pytest.raises(ApprovalError) as caught:
+        approval_config(context)
+    assert (caught.value.message, caught.value.remedy) == (
+        f"it is not known who may approve this change: {problem}",
+        "Set GITLAB_TOKEN, which may ask GitLab what was applied last.",
+    )
+    # At a desk its own word is all that there is.
+    context.settings.environment = context.settings.environment.model_copy(update={"gitlab_ci": False})
+    assert approval_config(context).approvers == ("alex", "sam")
+
+
+def test_a_first_commit_names_its_own_judges_in_one_sentence(
+    step: Callable[..., StepContext], repository: Path, gitlab: Callable[..., Deployed]
+) -> None:
+    shutil.rmtree(repository / ".git")
+    git(repository, "init", "--quiet", "--initial-branch=main")
+    commit(repository, "first")
+    gitlab()
+    assert governance(step(GITLAB_CI="true")) == (
+        "Nothing stood before this change: it names its own approvers, policies and waivers.",
+    )
+
+
+def test_a_commit_of_before_that_holds_no_runbook_yml_governed_nothing_unless_it_was_applied(
+    step: Callable[..., StepContext], repository: Path, gitlab: Callable[..., Deployed]
+) -> None:
+    right = (repository / "runbook.yml").read_text()
+    (repository / "runbook.yml").unlink()
+    without = commit(repository, "before runbooks")
+    (repository / "runbook.yml").write_text(right)
+    commit(repository, "runbooks")
+    gitlab()
+    first = before_change(step(GITLAB_CI="true"))
+    assert (first.base.first, first.base.sha, first.base.how, first.judges) == (True, "", "the commit before", None)
+    gitlab(sha=without)
+    base = before_change(step(GITLAB_CI="true")).base
+    assert (base.sha, base.first, base.remedy) == ("", False, "Look at that commit.")
+    assert base.problem == f"{without[:12]} (the commit last applied) holds no runbook.yml"
+
+
+def test_a_commit_of_before_that_can_not_be_read_is_told_with_its_fault_and_no_folder_of_this_machine(
+    step: Callable[..., StepContext], repository: Path, gitlab: Callable[..., Deployed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = (repository / "runbook.yml").read_text()
+    (repository / "runbook.yml").write_text("version: 1\nstacks: 7\n")
+    broken = commit(repository, "broken")
+    (repository / "runbook.yml").write_text(right)
+    commit(repository, "mended")
+    gitlab()
+    base = before_change(step(GITLAB_CI="true")).base
+    begins = f"{broken[:12]} (the commit before) holds what this version can't read: runbook.yml, line 2: stacks: "
+    assert base.problem.startswith(begins)
+    assert (base.sha, base.remedy) == ("", "Have it put right by a change of its own.")
+    monkeypatch.setattr("runbook_lib.workspace.governance.read_tree", lambda *given: False)
+    base = before_change(step(GITLAB_CI="true")).base
+    assert (base.sha, base.problem, base.remedy) == (
+        "",
+        f"{broken[:12]} (the commit before) can't be read",
+        "Fetch it: GIT_DEPTH: 0.",
+    )
+
+
+@pytest.mark.parametrize("name", ["compliance", "plan", "verification"])
+def test_only_the_notebooks_that_ask_and_apply_are_held_back(
+    step: Callable[..., StepContext], repository: Path, name: str
+) -> None:
+    (repository / "notebooks" / built_in(name).notebook).write_text("{}")
+    context = step()
+    assert notebook_problem(context.settings, context.run, built_in(name), NOW.date()) == ""
+    assert any(said.startswith(f"This change also replaces the notebook of {name}, ") for said in governance(context))
+
+
+def test_what_says_what_a_job_does_is_a_judge_of_the_change(step: Callable[..., StepContext], repository: Path) -> None:
+    for name in (".gitlab-ci.yml", ".gitlab/ci/a.yml", "templates/b.yml", "templates/c/template.yml", "d.yml"):
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_text("stages: []\n")
+    commit(repository, "before")
+    commit(repository, "the next")
+    context = step()
+    judges = before_change(context).judges
+    assert judges is not None
+    assert set(judges.files) == {".gitlab-ci.yml", ".gitlab/ci/a.yml", "templates/b.yml", "templates/c/template.yml"}
+
+
+def test_a_stack_s_own_approvers_of_before_count_and_for_a_new_one_those_of_all(
+    step: Callable[..., StepContext], repository: Path
+) -> None:
+    own = "\n    state: access\n    approvers: [kim, lee]"
+    edit(repository / "runbook.yml", "\n    state: access", own)
+    commit(repository, "before")
+    edit(repository / "runbook.yml", "[kim, lee]", "[kim, lee, riley]")
+    fresh = "stacks:\n  fresh: {path: terraform/access, state: fresh, approvers: [alex, riley]}\n"
+    edit(repository / "runbook.yml", "stacks:\n", fresh)
+    commit(repository, "the change")
+    context = step()
+    assert approval_config(context).approvers == ("kim", "lee")
+    # Nobody was named for it before: of its own, only who might approve any change counts.
+    context.run = context.run.model_copy(update={"stack": "fresh"})
+    assert approval_config(context).approvers == ("alex",)
+
+
+def test_a_notebook_that_nothing_can_be_compared_with_is_shown_and_not_executed(
+    step: Callable[..., StepContext], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runbook_lib.workspace.governance.packaged", lambda name: tmp_path / "nothing" / name)
+    context = step()
+    assert notebook_problem(context.settings, context.run, built_in("apply"), NOW.date()) == (
+        "notebooks/04_apply.ipynb is not the notebook of this version: there is none to compare it with"
+    )
+
+
+def test_what_stood_before_is_found_out_once_a_step(
+    step: Callable[..., StepContext], repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = step()
+    first = before_change(context)
+    monkeypatch.delattr("runbook_lib.workspace.governance.read_before")
+    assert before_change(context) is first
+
+
+def test_a_folder_of_policies_that_was_not_there_before_held_none(
+    step: Callable[..., StepContext], repository: Path
+) -> None:
+    edit(repository / "runbook.yml", "  policies: policies\n", "  policies: ours\n")
+    edit(repository / "runbook.yml", "  enable: [sg-admin-without-expiry, sg-rule-ends-soon]", "  enable: []")
+    commit(repository, "before")
+    shutil.copytree(repository / "policies", repository / "ours")
+    commit(repository, "the change")
+    before = before_change(step())
+    assert before.base.problem == ""
+    assert before.gate is not None
+    assert (before.gate.policies, before.gate.waivers, before.gate.today) == ((), (), NOW.date())

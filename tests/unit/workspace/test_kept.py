@@ -67,6 +67,9 @@ def test_an_answer_is_kept_in_the_step_s_own_folder(context: StepContext, name: 
 
 def test_what_was_answered_is_kept_without_secrets_also_when_it_ends_in_an_error(context: StepContext) -> None:
     answer = {"id": 7, "runners_token": "GR1348941abc", "owner": {"deploy_token": "t"}, "list": [{"password": "p"}]}
+    # What is no text is no secret, and is told as it is; nor is a text of another name one.
+    open_ = {"name": "network-access", "password": None, "runners_token": {"id": 3, "state": "active"}}
+    answer["group"] = open_
 
     def ask() -> None:
         with keeping_answers(context, "gitlab"):
@@ -82,6 +85,7 @@ def test_what_was_answered_is_kept_without_secrets_also_when_it_ends_in_an_error
             "runners_token": "[MASKED]",
             "owner": {"deploy_token": "[MASKED]"},
             "list": [{"password": "[MASKED]"}],
+            "group": open_,
         }
     }
 

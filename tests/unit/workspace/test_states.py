@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from step_fakes import answering
 
 from runbook_lib.adapters.gitlab_data import HeldLock, StateLock
 from runbook_lib.adapters.terraform_errors import unlock_remedy
-from runbook_lib.errors import GitLabError, StateLockedError
+from runbook_lib.errors import ConfigError, GitLabError, StateLockedError, UsageError
 from runbook_lib.settings import Settings
 from runbook_lib.workspace import states
 from runbook_lib.workspace.states import read_state
@@ -34,14 +36,14 @@ class FakeTerraform:
 @pytest.fixture
 def terraform(monkeypatch: pytest.MonkeyPatch) -> FakeTerraform:
     fake = FakeTerraform()
-    monkeypatch.setattr(states, "terraform_client", lambda settings, stack: fake)
+    monkeypatch.setattr(states, "terraform_client", answering(fake))
     monkeypatch.setattr(states, "ensure_initialised", lambda terraform: False)
     return fake
 
 
 def test_the_state_comes_from_gitlab_where_there_is_one(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeGitLab(access=json.dumps({"serial": 3}).encode())
-    monkeypatch.setattr(states, "state_client", lambda settings: fake)
+    monkeypatch.setattr(states, "state_client", answering(fake))
     assert read_state(settings, "access") == {"serial": 3}
     assert read_state(settings, "network") == {}
 
@@ -53,7 +55,7 @@ def test_the_state_comes_from_terraform_where_no_gitlab_keeps_it(settings: Setti
 def test_a_state_that_another_backend_keeps_is_read_by_terraform_though_there_is_a_gitlab(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, terraform: FakeTerraform
 ) -> None:
-    monkeypatch.setattr(states, "state_client", lambda settings: FakeGitLab(access=b'{"serial": 3}'))
+    monkeypatch.setattr(states, "state_client", answering(FakeGitLab(access=b'{"serial": 3}')))
     folder = settings.root / settings.config.stacks["access"].path
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "zz_backend.tf").write_text('terraform {\n  backend "s3" {}\n}\n')
@@ -64,7 +66,7 @@ def test_a_state_that_another_backend_keeps_is_read_by_terraform_though_there_is
 
 
 def test_a_state_that_is_no_json_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(states, "state_client", lambda settings: FakeGitLab(access=b"<html>"))
+    monkeypatch.setattr(states, "state_client", answering(FakeGitLab(access=b"<html>")))
     with pytest.raises(GitLabError, match="the state access of project platform/network-access is no JSON"):
         read_state(settings, "access")
 
@@ -86,7 +88,7 @@ class FakeLocks:
 
 
 def locked(settings: Settings, monkeypatch: pytest.MonkeyPatch, client: FakeLocks) -> StateLockedError:
-    monkeypatch.setattr(states, "state_client", lambda settings: client)
+    monkeypatch.setattr(states, "state_client", answering(client))
     with pytest.raises(StateLockedError) as caught, states.holder_named(settings, "access"):
         raise StateLockedError("the state is locked", "Wait.")
     return caught.value
@@ -124,7 +126,7 @@ def test_another_error_passes_as_it_is(settings: Settings) -> None:
 
 
 def test_a_state_that_is_no_json_says_where_to_look(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(states, "state_client", lambda settings: FakeGitLab(access=b"<html>"))
+    monkeypatch.setattr(states, "state_client", answering(FakeGitLab(access=b"<html>")))
     with pytest.raises(GitLabError) as caught:
         read_state(settings, "access")
     assert caught.value.remedy == "Look at the state's last version in GitLab."
@@ -146,3 +148,123 @@ def test_what_is_learned_is_told_to_the_notebook_too(settings: Settings, monkeyp
     states.learn(settings, {"second-secret", "a-first-secret"})
     assert told == [["a-first-secret", "second-secret"]]
     assert settings.redactor.mask("second-secret") == "[MASKED]"
+
+
+class Keeper(FakeLocks):
+    """GitLab, which keeps the state and its lock, and takes away only the lock that is held."""
+
+    project = "platform/network-access"
+
+    def __init__(self, held: str = "", *, tells: bool = True) -> None:
+        super().__init__(StateLock("robin", None) if held else None)
+        self.held, self.tells = held, tells
+
+    def state_lock(self, name: str) -> StateLock | None:
+        if not self.tells:
+            raise GitLabError("GitLab is away")
+        return super().state_lock(name)
+
+    def held_lock(self, name: str) -> HeldLock | None:
+        assert name == "access"
+        if self.held == "hidden":
+            raise GitLabError("only Maintainers may ask")
+        return HeldLock(self.held, "robin", "") if self.held else None
+
+    def unlock_state(self, name: str, lock_id: str) -> bool:
+        assert name == "access"
+        return lock_id == self.held
+
+
+def test_the_lock_that_is_held_is_found_and_taken_away_and_no_other(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(states, "state_client", answering(Keeper("a1")))
+    assert states.lock_of(settings, "access") == HeldLock("a1", "robin", "")
+    states.unlock(settings, "access", "a1")
+    with pytest.raises(StateLockedError) as caught:
+        states.unlock(settings, "access", "b2")
+    assert (caught.value.message, caught.value.remedy) == (
+        "the state access is locked by another lock than b2",
+        "Ask who holds it now: `runbook state unlock --stack access` says so before it does anything.",
+    )
+    monkeypatch.setattr(states, "state_client", answering(Keeper()))
+    assert states.lock_of(settings, "access") is None
+
+
+def test_where_no_gitlab_keeps_the_state_terraform_takes_the_lock_away_by_its_id(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[object] = []
+    fake = SimpleNamespace(force_unlock=done.append)
+
+    def client(*given: object) -> SimpleNamespace:
+        done.append(given)
+        return fake
+
+    monkeypatch.setattr(states, "terraform_client", client)
+    monkeypatch.setattr(states, "ensure_initialised", done.append)
+    states.unlock(settings, "network", "a1")
+    assert done == [(settings, "network"), fake, "a1"]
+    with pytest.raises(UsageError) as caught:
+        states.lock_of(settings, "network")
+    assert (caught.value.message, caught.value.remedy) == (
+        "no GitLab project keeps the state, so nobody tells which lock is held",
+        "Give the lock's id, as Terraform printed it: `runbook state unlock --stack network ID`.",
+    )
+
+
+@pytest.mark.parametrize("held", ["hidden", ""])
+def test_who_is_not_told_which_lock_is_held_is_left_with_the_one_that_terraform_printed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    client = Keeper("hidden")
+    client.held = held
+    monkeypatch.setattr(states, "state_client", answering(client))
+    with pytest.raises(StateLockedError) as caught, states.holder_named(settings, "access"):
+        raise StateLockedError("the state is locked", "Wait.", "printed")
+    assert (caught.value.message, caught.value.remedy, caught.value.lock_id) == (
+        "the state access is locked by robin since an unknown time",
+        unlock_remedy("access", "printed"),
+        "printed",
+    )
+
+
+def test_that_gitlab_tells_no_more_of_a_lock_is_no_news_beside_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert locked(settings, monkeypatch, Keeper("a1", tells=False)).message == "the state is locked"
+
+
+def test_a_state_that_is_no_json_is_told_with_where_it_is_broken(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(states, "state_client", answering(FakeGitLab(access=b'{"serial": 3')))
+    with pytest.raises(GitLabError) as caught:
+        read_state(settings, "access")
+    assert caught.value.message == (
+        "the state access of project platform/network-access is no JSON:"
+        " Expecting ',' delimiter: line 1 column 13 (char 12)"
+    )
+
+
+def test_which_state_gitlab_keeps_is_said_by_the_stack_that_is_meant(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client: Any = Keeper()
+    config = settings.config
+    monkeypatch.setattr(states, "state_client", answering(client))
+
+    def nameless(name: str) -> None:
+        stack = config.stacks[name].model_copy(update={"state": ""})
+        settings.config = config.model_copy(update={"stacks": {**config.stacks, name: stack}})
+
+    nameless("access")
+    assert states.keeper(settings, "network") is client
+    nameless("network")
+    assert states.keeper(settings, "access") is client
+    with pytest.raises(ConfigError) as caught:
+        states.keeper(settings, "network")
+    assert (caught.value.message, caught.value.remedy) == (
+        "runbook.yml: stacks.network.state is missing, and GitLab keeps this stack's state",
+        "Give it the state's name in GitLab.",
+    )

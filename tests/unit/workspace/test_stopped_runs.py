@@ -6,11 +6,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from step_fakes import FakeSlack
+from step_fakes import FakeSlack, answering
 
+from runbook_lib.adapters.gitlab_data import GitLabJob
 from runbook_lib.adapters.outbox import Delivery
 from runbook_lib.adapters.store import RunStore
-from runbook_lib.errors import ChatError, SlackError
+from runbook_lib.errors import ChatError, GitLabError, SlackError
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.results import ErrorInfo, StepResult
 from runbook_lib.models.run import Run
@@ -147,3 +148,120 @@ def test_what_slack_refused_is_raised_with_its_remedy(
     with pytest.raises(ChatError) as caught:
         tell_stopped(settings, "7", "")
     assert (caught.value.message, caught.value.remedy) == ("Slack can't be reached", "Check the network.")
+
+
+class GitLab:
+    """A pipeline with these jobs, by their states; or one that can't be asked."""
+
+    def __init__(self, *jobs: tuple[str, str], has_token: bool = True, error: GitLabError | None = None) -> None:
+        self.has_token, self.error = has_token, error
+        self.jobs = [
+            GitLabJob(number, name, status, "riley", 7, None, None, 0, f"https://g.example/-/jobs/{number}", "c0", "")
+            for number, (name, status) in enumerate(jobs, 1)
+        ]
+
+    def pipeline_jobs(self, pipeline: int) -> list[GitLabJob]:
+        assert pipeline == 7
+        if self.error:
+            raise self.error
+        return self.jobs
+
+
+Lost = Callable[..., tuple[str, str, str]]
+
+
+@pytest.fixture
+def lost(load: Callable[..., Settings], store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Lost:
+    """What is told of a pipeline's run that nothing says the end of: the step, what happened, and what to do."""
+    told: list[StepResult] = []
+
+    class Silent:
+        def __init__(self, *given: object) -> None:
+            pass
+
+        def tell_failure(self, result: StepResult) -> Delivery:
+            told.append(result)
+            return Delivery()
+
+    def ask(gitlab: GitLab | None, pipeline: str = "7") -> tuple[str, str, str]:
+        monkeypatch.setattr("runbook_lib.workspace.slack_thread.gitlab_client", answering(gitlab))
+        monkeypatch.setattr("runbook_lib.workspace.slack_thread.Teller", Silent)
+        tell_stopped(load(CI_PIPELINE_ID=pipeline), "7", "")
+        assert told[-1].error is not None
+        assert told[-1].error.message == told[-1].summary
+        return told[-1].step, told[-1].summary, told[-1].error.remedy
+
+    return ask
+
+
+READ = "Read the job's log, then retry the job."
+PLAN = ("plan", "The job of step plan ended without a result, or never began.", READ)
+
+
+@pytest.mark.parametrize(
+    ("gitlab", "said"),
+    [
+        (
+            GitLab(("compliance", "success"), ("lint", "failed"), ("build", "failed")),
+            ("lint", "The job lint failed.", "Read its log, then retry it: https://g.example/-/jobs/2"),
+        ),
+        # A name that can be no step's is told as a job's.
+        (
+            GitLab(("lint: [a b]", "failed")),
+            ("job", "The job lint: [a b] failed.", "Read its log, then retry it: https://g.example/-/jobs/1"),
+        ),
+        # A step's own job tells of the step; and what passed, or still runs, stopped nothing.
+        (GitLab(("plan", "failed"), ("lint", "failed")), PLAN),
+        (GitLab(("lint", "success"), ("build", "running")), PLAN),
+        (GitLab(("lint", "failed"), has_token=False), PLAN),
+        (GitLab(error=GitLabError("HTTP 502")), PLAN),
+        (None, PLAN),
+    ],
+    ids=["another job", "a matrix", "a step", "none", "no token", "no answer", "no GitLab"],
+)
+def test_a_job_that_is_no_step_and_failed_is_what_stopped_the_run(
+    lost: Lost, store: RunStore, result: Results, gitlab: GitLab | None, said: tuple[str, str, str]
+) -> None:
+    store.write_result(result("compliance"))
+    assert lost(gitlab) == said
+
+
+def test_the_jobs_of_another_pipeline_than_the_run_s_are_not_asked_for(
+    lost: Lost, store: RunStore, result: Results
+) -> None:
+    store.write_result(result("compliance"))
+    assert lost(GitLab(("lint", "failed")), pipeline="8") == PLAN
+
+
+@pytest.mark.parametrize(
+    ("gitlab", "said"),
+    [
+        # The job that began their pipeline failed itself: there may be none.
+        (
+            GitLab(("service_tests", "failed")),
+            "The job of step service_tests ended without a result, or never began.",
+        ),
+        (GitLab(("lint", "failed")), "Service tests did not pass: their own pipeline says why."),
+        (GitLab(("lint", "success")), "Service tests did not pass: their own pipeline says why."),
+    ],
+    ids=["its own", "another", "none"],
+)
+def test_service_tests_that_never_began_are_told_from_those_that_failed(
+    lost: Lost, store: RunStore, result: Results, gitlab: GitLab, said: str
+) -> None:
+    for name in ("compliance", "plan", "approval", "apply", "verification"):
+        store.write_result(result(name))
+    assert lost(gitlab) == ("service_tests", said, READ)
+
+
+def test_what_somebody_else_put_among_what_waits_is_named_on_standard_error(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, *,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    teller = Teller(settings, store, run)
+    refusal = SlackError("outbox/7.json was put there by somebody else", "Look at it.")
+    refused = Delivery((), (), ("failure",), refusal)
+    for found in (Delivery((), ("failure",), (), refusal), refused):
+        monkeypatch.setattr(teller._outbox, "deliver", lambda slack, found=found: found)
+        assert teller.deliver() is found
+    assert capsys.readouterr().err == "warning: outbox/7.json was put there by somebody else\n"

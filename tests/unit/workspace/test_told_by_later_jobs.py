@@ -171,3 +171,49 @@ def test_the_run_of_another_pipeline_is_not_blamed_on_this_ones_jobs(
     monkeypatch.setattr("runbook_lib.workspace.slack_thread.gitlab_client", lambda settings: Jobs("prepare"))
     settings = load(project="42", **(IN_CI | {"CI_PIPELINE_ID": "8"}))
     assert tell_stopped(settings, "7", "").startswith("Run 7 stopped at compliance")
+
+
+@pytest.mark.parametrize("tell", ["start", "tell_failure"])
+@pytest.mark.parametrize(
+    ("variables", "told"), [({}, []), ({"project": "42", **IN_CI}, ["compliance", "plan"])], ids=["desk", "pipeline"]
+)
+def test_only_in_a_pipeline_is_told_what_earlier_steps_left(
+    load: Callable[..., Settings], store: RunStore, run: Run, *,
+    result: Results, slack: FakeSlack, tell: str, variables: dict[str, str], told: list[str],
+) -> None:  # fmt: skip
+    for step in ("compliance", "plan"):
+        store.write_result(result(step))
+    teller = Teller(load(**variables), store, run)
+    delivery = teller.start() if tell == "start" else teller.tell_failure(result("apply", Outcome.ERRORED))
+    assert delivery.error is None
+    assert steps_told(slack) == told
+
+
+def test_a_failure_that_left_no_result_is_on_the_board_that_is_renewed_before_it_is_told(
+    settings: Settings, store: RunStore, run: Run, result: Results, slack: FakeSlack
+) -> None:
+    store.write_result(result("compliance"))
+    Teller(settings, store, run).start()
+    Teller(settings, store, run).tell_failure(result("plan", Outcome.ERRORED))
+    assert slack.boards == ["access: errored at plan (run 7)"]
+    assert slack.posts == [
+        ("access: in progress (run 7)", False),
+        ("access: plan errored: plan it is (run 7)", True),
+    ]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_decision_begins_no_thread_but_renews_the_one_that_there_is_unless_it_is_a_no(
+    settings: Settings, store: RunStore, run: Run, slack: FakeSlack, *, request_: ApprovalRequest, known: bool
+) -> None:
+    teller = Teller(settings, store, run)
+    if known:
+        teller.start()
+    yes = DecisionRecord(run_id="7", plan_sha256=request_.plan_sha256, approved=True, checked_at=NOW)
+    teller.tell_decision(yes)
+    teller.tell_began(yes)
+    assert len(slack.boards) == (2 if known else 0)
+    assert [text.startswith("access: in progress") for text, _ in slack.posts] == [True, False, False][not known :]
+    # A no is for all who look at the board, also where nothing was told before it.
+    teller.tell_decision(rejected(store, request_.plan_sha256))
+    assert slack.boards[-1] == "access: rejected by sam (run 7)"

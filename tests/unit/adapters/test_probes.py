@@ -6,16 +6,16 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-import stamina
 import trustme
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from runbook_lib.adapters.connect_to import ConnectTo, parse_connect_to, redirect
-from runbook_lib.adapters.http import HttpOptions, run_tests
+from runbook_lib.adapters.probes.run import ProbeOptions, run_tests
 from runbook_lib.domain.services import judge_answer
 from runbook_lib.errors import ConfigError
 from runbook_lib.models.services import ServiceResult, ServiceTest
@@ -23,19 +23,13 @@ from runbook_lib.models.services import ServiceResult, ServiceTest
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_between_attempts() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=20, cap=True):
-        yield
-
-
 def probe(url: str, **fields: object) -> ServiceTest:
     known = {"name": "web", "address": "127.0.0.1", "url": url, "timeout": 5.0, "attempts": 1}
     return ServiceTest.model_validate(known | fields)
 
 
-def ask(url: str, options: HttpOptions | None = None, **fields: object) -> ServiceResult:
-    return run_tests([probe(url, **fields)], judge_answer, options)[0]
+def ask(url: str, options: ProbeOptions | None = None, **fields: object) -> ServiceResult:
+    return run_tests([probe(url, **fields)], judge_answer, replace(options or ProbeOptions(), pauses=(0,)))[0]
 
 
 def free_port() -> int:
@@ -47,32 +41,34 @@ def free_port() -> int:
 @pytest.fixture
 def raw() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
     """A server that treats each connection as it is told, for what no HTTP server does."""
-    listeners: list[socket.socket] = []
+    served: list[tuple[socket.socket, threading.Thread]] = []
 
     def serve(handle: Callable[[socket.socket], None]) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
-        listeners.append(listener)
 
         def loop() -> None:
             while True:
                 try:
-                    connection, _ = listener.accept()
+                    handle(listener.accept()[0])
                 except OSError:
                     return
-                handle(connection)
 
-        threading.Thread(target=loop, daemon=True).start()
+        thread = threading.Thread(target=loop, daemon=True)
+        thread.start()
+        served.append((listener, thread))
         return f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
     yield serve
-    for listener in listeners:
+    for listener, thread in served:
+        # Closed while a thread still waits for it, its number would stand for another file to that thread.
         listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
         listener.close()
 
 
 def test_a_good_answer_passes(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/").respond_with_data("<img src='picture.png'>")
-    result = ask(httpserver.url_for("/"), HttpOptions(clock=lambda: NOW), contains="<img")
+    result = ask(httpserver.url_for("/"), ProbeOptions(clock=lambda: NOW), contains="<img")
     assert (result.passed, result.status, result.attempts, result.error, result.at) == (True, 200, 1, "", NOW)
     assert result.seconds > 0
 
@@ -212,14 +208,14 @@ def test_a_redirect_that_the_test_asks_for_is_the_answer(httpserver: HTTPServer)
 
 def test_connect_to_goes_elsewhere_but_asks_for_the_same_host(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/").respond_with_handler(lambda request: Response(request.headers["Host"]))
-    options = HttpOptions(connect_to=(ConnectTo("203.0.113.7", 80, "127.0.0.1", httpserver.port),))
+    options = ProbeOptions(connect_to=(ConnectTo("203.0.113.7", 80, "127.0.0.1", httpserver.port),))
     assert ask("http://203.0.113.7/", options, contains="203.0.113.7").passed
     assert ask("http://203.0.113.7/", options, contains=str(httpserver.port)).error.startswith("content")
 
 
 def test_a_failure_elsewhere_names_both_ends() -> None:
     port = free_port()
-    options = HttpOptions(connect_to=(ConnectTo("203.0.113.7", 80, "127.0.0.1", port),))
+    options = ProbeOptions(connect_to=(ConnectTo("203.0.113.7", 80, "127.0.0.1", port),))
     error = ask("http://203.0.113.7/", options).error
     assert error == f"refused: nothing listens on 203.0.113.7:80 (through 127.0.0.1:{port})"
 
@@ -240,14 +236,14 @@ def test_tls_is_checked_against_the_urls_host_though_connected_elsewhere(
     https: tuple[HTTPServer, ssl.SSLContext],
 ) -> None:
     server, context = https
-    options = HttpOptions(tls=context, connect_to=(ConnectTo("", 443, "127.0.0.1", server.port),))
+    options = ProbeOptions(tls=context, connect_to=(ConnectTo("", 443, "127.0.0.1", server.port),))
     assert ask("https://web.example/", options, contains="secure").error == ""
     assert ask("https://other.example/", options).error.startswith("TLS: the certificate is not valid: ")
 
 
 def test_an_untrusted_certificate_is_told_and_not_tried_again(https: tuple[HTTPServer, ssl.SSLContext]) -> None:
     server, _ = https
-    options = HttpOptions(tls=ssl.create_default_context(), connect_to=(ConnectTo(to_host="127.0.0.1"),))
+    options = ProbeOptions(tls=ssl.create_default_context(), connect_to=(ConnectTo(to_host="127.0.0.1"),))
     result = ask(f"https://web.example:{server.port}/", options, attempts=3)
     assert (result.attempts, result.error.split(":")[0]) == (1, "TLS")
 
@@ -260,7 +256,7 @@ def test_results_come_in_the_order_of_the_tests_and_each_is_told(httpserver: HTT
     httpserver.expect_request("/").respond_with_data("x")
     told: list[tuple[int, int]] = []
     tests = [probe(httpserver.url_for("/"), address=f"203.0.113.{n}") for n in range(30)]
-    options = HttpOptions(concurrency=7, on_result=lambda result, done, total: told.append((done, total)))
+    options = ProbeOptions(concurrency=7, on_result=lambda result, done, total: told.append((done, total)))
     results = run_tests(tests, judge_answer, options)
     assert [result.test for result in results] == tests
     assert told == [(done, 30) for done in range(1, 31)]
@@ -283,9 +279,36 @@ def test_as_many_requests_are_under_way_as_allowed_and_no_more() -> None:
     with HTTPServer(host="127.0.0.1", threaded=True) as server:
         server.expect_request("/").respond_with_handler(handle)
         tests = [probe(server.url_for("/"), address=f"203.0.113.{n}", timeout=30) for n in range(9)]
-        results = run_tests(tests, judge_answer, HttpOptions(concurrency=3))
+        # On a busy machine it may take them long, and none of them hands on its place.
+        results = run_tests(tests, judge_answer, ProbeOptions(concurrency=3, patience=60))
     assert [result.error for result in results] == [""] * 9
     assert most == 3
+
+
+def test_whoever_hangs_holds_up_nobody() -> None:
+    told: list[str] = []
+    six = threading.Event()
+
+    def handle(request: Request) -> Response:
+        if request.path == "/hangs":
+            six.wait(timeout=60)
+        return Response("x")
+
+    def note(result: ServiceResult, done: int, total: int) -> None:
+        told.append(result.test.url)
+        if done == 6:
+            six.set()
+
+    with HTTPServer(host="127.0.0.1", threaded=True) as server:
+        server.expect_request("/hangs").respond_with_handler(handle)
+        server.expect_request("/").respond_with_handler(handle)
+        hanging = [probe(server.url_for("/hangs"), address=f"203.0.113.{n}", timeout=60) for n in range(7)]
+        good = [probe(server.url_for("/"), address=f"203.0.113.{n}", timeout=60) for n in range(100, 106)]
+        # Twice as many hang as there is room: they answer when there are six results, and not before.
+        options = ProbeOptions(concurrency=3, patience=0.05, on_result=note)
+        results = run_tests([*hanging, *good], judge_answer, options)
+    assert [result.error for result in results] == [""] * 13
+    assert told[:6] == [server.url_for("/")] * 6
 
 
 def test_tests_run_inside_a_loop_that_already_runs_as_in_a_notebook(httpserver: HTTPServer) -> None:
