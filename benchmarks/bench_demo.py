@@ -188,15 +188,16 @@ def leave(settings: Settings, lab: LabAddresses, runs: int) -> int:
 def measure(settings: Settings, lab: LabAddresses, rounds: int) -> int:
     stories, own, typed = [], [], []
     alone: dict[str, list[float]] = {step: [] for step in ALONE}
+    began = int(time.time())  # a run's id is used once, and those of an earlier measurement are there
     for number in range(rounds):
         story = new_story(settings)
         stories.append(time_story(story, lab))
         terraform = terraform_of(lab)
         restore_base(terraform)
         open_web(terraform)
-        alone["plan"].append(time_alone("plan", f"plan-{number}", story, lab))
+        alone["plan"].append(time_alone("plan", f"plan-{began}-{number}", story, lab))
         restore_base(terraform)
-        alone["verification"].append(time_alone("verification", f"verification-{number}", story, lab))
+        alone["verification"].append(time_alone("verification", f"verification-{began}-{number}", story, lab))
         plan = str(lab.folder / "bare.tfplan")
         for times, commands in ((own, own_commands(plan)), (typed, typed_commands(plan))):
             times.append(time_bare(terraform, commands))

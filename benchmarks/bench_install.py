@@ -40,11 +40,14 @@ def install(folder: Path, wheel: Path, python: str, name: str) -> tuple[Path, fl
     """Install as the pipeline does, beside a cache that the first installation fills."""
     venv, package = folder / name, folder / f"{name}-package"
     began = time.monotonic()
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target", package]
+    pip = [python, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", "--wheel-dir", package]
     subprocess.run([*pip, wheel], check=True)
+    subprocess.run([python, "-m", "zipfile", "-e", package / wheel.name, package / "unpacked"], check=True)
     # The caches lie in the folder where it is started, as in a job.
-    kept = {key: value for key, value in os.environ.items() if key != "UV_CACHE_DIR"} | {"PYTHONPATH": str(package)}
-    command = [python, "-m", "runbook_lib.job_installation", venv, wheel]
+    kept = {key: value for key, value in os.environ.items() if key != "UV_CACHE_DIR"} | {
+        "PYTHONPATH": str(package / "unpacked")
+    }
+    command = [python, "-m", "runbook_lib.job_installation", venv, package / wheel.name]
     subprocess.run(command, cwd=folder, env=kept, check=True)
     seconds = time.monotonic() - began
     subprocess.run([venv / "bin/runbook", "--version"], cwd=folder, check=True, stdout=subprocess.DEVNULL)

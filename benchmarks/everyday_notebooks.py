@@ -176,17 +176,25 @@ def _on_terminal(text: str) -> str:
 
 
 def execute(notebook: Everyday, engine: str, folder: Path) -> Executed:
-    """In this process, in a folder of its own."""
+    """In this process, in a folder of its own.
+
+    papermill's own engine now and then waits for ever for a message that does not come: then it is asked once more.
+    """
+    from nbclient.exceptions import CellTimeoutError
     from papermill import execute_notebook
     from papermill.exceptions import PapermillExecutionError
 
     path, out = notebook.write(folder / "in.ipynb"), folder / "out.ipynb"
-    began, end = time.perf_counter(), ""
     options = {"engine_name": ENGINES[engine], "parameters": notebook.parameters, "cwd": str(folder)}
-    try:
-        execute_notebook(str(path), str(out), progress_bar=False, **options)
-    except PapermillExecutionError as error:
-        end = f"{error.ename}: {error.evalue}"
+    for bound in (60, None) if engine == "papermill" else (None,):
+        began, end = time.perf_counter(), ""
+        try:
+            execute_notebook(str(path), str(out), progress_bar=False, execution_timeout=bound, **options)
+        except PapermillExecutionError as error:
+            end = f"{error.ename}: {error.evalue}"
+        except CellTimeoutError:
+            continue
+        break
     return Executed(json.loads(out.read_text()), time.perf_counter() - began, end)
 
 

@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,9 +33,11 @@ from mutmut.utils.file_utils import walk_mutatable_files
 from mutmut.utils.format_utils import get_mutant_name, orig_function_and_class_names_from_key
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("runbook_lib", "tests", "docs", "notebooks", "policies", "terraform")
-FILES = ("runbook.yml", "pyproject.toml")
+# What mutmut takes from there by itself.
+PARTS = ("pyproject.toml", "runbook_lib", "tests")
 LEAST = 0.9
+# mutmut calls a segfault what was ended by a signal: what did not heed its time limit, or took all memory.
+NOTICED = {"killed", "timeout", "segfault"}
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,12 @@ class Survivor:
 
 def copy_project(folder: Path) -> None:
     """What the unit tests need, with every function in the form in which mutmut mutates it."""
-    for name in PARTS:
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(".terraform", "__pycache__"))
-    for name in FILES:
-        shutil.copyfile(ROOT / name, folder / name)
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]["also_copy"]
+    for name in (*PARTS, *told):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(".terraform", "__pycache__"))
+        else:
+            shutil.copyfile(ROOT / name, folder / name)
     for path in (folder / "runbook_lib").rglob("*.py"):
         path.write_text(undecorate(path.read_text()))
 
@@ -93,7 +98,7 @@ def survivors(sample: dict[str, Path]) -> list[Survivor]:
         data = SourceFileMutationData(path=path)
         data.load()
         status = status_by_exit_code[data.exit_code_by_key[name]]
-        if status not in {"killed", "timeout"}:
+        if status not in NOTICED:
             diff = get_diff_for_mutant(name, path=path)
             found.append(Survivor(path, line_of(name, path, diff), status, diff))
     return sorted(found, key=lambda survivor: (survivor.path, survivor.line))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, sync_playwright
@@ -39,30 +41,43 @@ def main() -> None:
         settings = Settings.load(ROOT)
         lab = lab_up(settings, Path(folder) / "lab", tell, tied=True)
         try:
-            story = Story(settings, keep=True, broken=None, tell=tell)
+            # What was asked is told as decided once it is, so it is looked at while it waits.
+            story = Story(
+                settings, keep=True, broken=None, tell=tell, before_approval=lambda: picture_request(lab.slack_url)
+            )
             if story.tell_on(lab):
                 raise SystemExit("the demo did not pass: no pictures")
-            take(lab.slack_url, (settings.outputs / story.run_id / "02_plan" / "notebook.html").as_uri())
+            picture_notebook((settings.outputs / story.run_id / "02_plan" / "notebook.html").as_uri())
         finally:
             lab_down(lab.folder)
 
 
-def take(slack: str, notebook: str) -> None:
-    """Picture both pages."""
+def picture_request(slack: str) -> None:
+    """Picture the channel as it asks for the approval."""
+    with opened(slack, 1280) as page:
+        scroll(page, page.get_by_text("Approving lets this very plan be applied").last, "end")
+        picture(page, "slack-thread.png")
+
+
+def picture_notebook(address: str) -> None:
+    """Picture the plan's page where it says who can newly reach what."""
+    with opened(address, 1000) as page:
+        scroll(page, page.get_by_role("heading", name="Who can newly reach what?"), "start")
+        picture(page, "plan-notebook.png")
+
+
+@contextlib.contextmanager
+def opened(address: str, width: int) -> Iterator[Page]:
+    """A page in a browser of its own: a thread can't use another's."""
     binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if not binary:
         raise SystemExit("Chromium is not installed: make tools")
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=binary, args=OPTIONS)
-        request = browser.new_page(viewport={"width": 1280, "height": 1000})
-        request.goto(slack)
-        scroll(request, request.get_by_text("Approving lets this very plan be applied").last, "end")
-        picture(request, "slack-thread.png")
-        exposed = browser.new_page(viewport={"width": 1000, "height": 1000})
-        exposed.goto(notebook)
-        scroll(exposed, exposed.get_by_role("heading", name="Who can newly reach what?"), "start")
-        picture(exposed, "plan-notebook.png")
+        page = browser.new_page(viewport={"width": width, "height": 1000})
+        page.goto(address)
+        yield page
         browser.close()
 
 

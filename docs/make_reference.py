@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import fields
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from runbook_lib.cli.main import app
 from runbook_lib.models.approval import ApprovalRequest, DecisionRecord
 from runbook_lib.models.config import RunbookConfig
 from runbook_lib.models.evidence import Manifest
+from runbook_lib.models.history import TABLES, about
 from runbook_lib.models.policies import Policy
 from runbook_lib.models.results import StepResult
 from runbook_lib.models.run import Run
@@ -44,7 +46,27 @@ def pages() -> dict[str, str]:
         "runbook-yml.md": config,
         "policy.md": policy,
         "run-files.md": run_files(),
+        "history-tables.md": history_tables(),
     }
+
+
+def history_tables() -> str:
+    """Every table and column of the index of run folders."""
+    lines = [
+        "# The index of all runs",
+        MADE,
+        "The tables of `outputs/history.sqlite`. [All runs](../history.md) says what they are for.",
+    ]
+    for name, row in TABLES.items():
+        kinds = {one.name: _kind_of(str(one.type)) for one in fields(row)}
+        columns = [f"| `{column}` | {kinds[column]} | {text} |" for column, text in about(row).items()]
+        lines += [f"## {name}", str(row.__doc__), "\n".join(["| column | kind | holds |", "|---|---|---|", *columns])]
+    return "\n\n".join(lines) + "\n"
+
+
+def _kind_of(type_: str) -> str:
+    name, _, null = type_.partition(" | ")
+    return {"int": "whole number", "float": "number", "str": "text"}[name] + (" or null" if null else "")
 
 
 def commands() -> str:
