@@ -13,16 +13,18 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --custom-compile-command "make lock"
-ENVIRONMENT := $(BIN)/pyproject2conda yaml -e desk -e lab -e test -e build --name runbook --python-include infer \
+ENVIRONMENT := $(BIN)/pyproject2conda yaml -e desk -e lab -e listen -e test -e build --name runbook --python-include infer \
   --pip-dep "-e ."
 SCHEMA := $(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci
 WORKERS ?= 3
 ARGS ?=
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Else every command that a test or the demo starts compiles the whole package once more.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup job terraform tools node demo lab test pytest matrix lint format bench bench-compliance bench-hcl bench-engine \
-  bench-masking bench-demo bench-pages bench-verify bench-install conformance conformance-notebooks fuzz mutants docs reference pictures \
+.PHONY: help setup job terraform tools node demo lab test pytest matrix lint format bench bench-compliance bench-exposure bench-hcl bench-engine \
+  bench-masking bench-demo bench-pages bench-verify bench-history bench-install bench-services conformance conformance-notebooks fuzz mutants docs reference pictures \
   lock environment clean
 
 help:  ## list the targets
@@ -37,13 +39,14 @@ $(STAMP): requirements.lock pyproject.toml
 	  echo "hint: on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
 	@echo "setup: installing what requirements.lock names into $(VENV)" >&2
 	@# The lock is complete and hashed: nothing is left for pip to resolve.
-	@$(PIP) --no-deps --require-hashes -r requirements.lock
+	@# Compiled is what is imported, when it is: of most of it nothing ever is.
+	@$(PIP) --no-compile --no-deps --require-hashes -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 job: $(VENV)/.job  ## .venv with what a job of the pipeline needs and no more, by uv from requirements-job.lock
 
-$(VENV)/.job: requirements-job.lock requirements-uv.lock pyproject.toml
+$(VENV)/.job: requirements-job.lock requirements-uv.lock requirements-terraform.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or later is on PATH" >&2; exit 2; }
 	@PYTHONPATH=$(CURDIR) $(PYTHON) -m runbook_lib.job_installation $(VENV) --no-build-isolation --editable .
 	@touch $@
@@ -95,10 +98,13 @@ format: setup  ## put code and notebooks into the usual form
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/nbstripout notebooks/*.ipynb notebooks/*/*.ipynb runbook_lib/cli/*.ipynb
 
-bench: bench-compliance bench-hcl bench-engine bench-masking bench-demo bench-pages bench-verify bench-install  ## every measurement that the documentation speaks of
+bench: bench-compliance bench-exposure bench-hcl bench-engine bench-masking bench-demo bench-pages bench-verify bench-history bench-install bench-services  ## every measurement that the documentation speaks of
 
 bench-compliance: setup
 	@$(BIN)/python benchmarks/bench_compliance.py $(ARGS)
+
+bench-exposure: setup  ## what 10,000 rules open of 1,000 interfaces: at most 3 seconds
+	@$(BIN)/python benchmarks/bench_exposure.py $(ARGS)
 
 bench-engine: setup
 	@$(BIN)/python benchmarks/bench_engine.py $(ARGS)
@@ -117,6 +123,12 @@ bench-pages: setup tools  ## a 10 MB plan's page: made, opened in Chromium, its 
 
 bench-verify: setup
 	@$(BIN)/python benchmarks/bench_verify.py $(ARGS)
+
+bench-history: setup tools  ## the index of 2,000 run folders: cold, renewed, and its page opened in Chromium
+	@$(BIN)/python -m benchmarks.bench_history $(ARGS)
+
+bench-services: setup  ## the service tests beside requests in threads and bare aiohttp, in one run
+	@$(BIN)/python benchmarks/bench_services.py $(ARGS)
 
 bench-install: setup  ## size and seconds of a job's installation, with an empty cache and with a full one
 	@$(BIN)/python benchmarks/bench_install.py $(ARGS)
@@ -149,7 +161,7 @@ pictures: setup tools  ## take the README's pictures from a run of the demo
 	@$(BIN)/python docs/make_pictures.py
 
 lock: setup  ## renew the lock files from pyproject.toml
-	@$(LOCK) pyproject.toml --extra desk --extra lab --extra test --extra docs --extra build -o requirements.lock $(ARGS)
+	@$(LOCK) pyproject.toml --extra desk --extra lab --extra listen --extra test --extra docs --extra build -o requirements.lock $(ARGS)
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["terraform"])' \
 	  | $(LOCK) - --constraint requirements.lock -o requirements-terraform.lock $(ARGS)
 	@# A kernel that nobody types into completes no words and is not debugged: nothing of these is imported without asking.

@@ -26,10 +26,22 @@ locals {
       r.from_port == null ? "" : r.from_port == r.to_port ? "${r.from_port}" : "${r.from_port}-${r.to_port}",
     ])) => r
   }
+
+  # The first moment at which a rule may stand no more: a day counts to its end in UTC.
+  ends = {
+    for key, r in local.rules : key => (
+      r.expires == null ? null : length(r.expires) == 10 ? timeadd("${r.expires}T00:00:00Z", "24h") : r.expires
+    )
+  }
+
+  # From then on the plan has it no more. The plan's own time decides, so what is applied is what was planned.
+  standing = {
+    for key, r in local.rules : key => r if local.ends[key] == null ? true : timecmp(plantimestamp(), local.ends[key]) < 0
+  }
 }
 
 resource "aws_vpc_security_group_ingress_rule" "rule" {
-  for_each = { for key, r in local.rules : key => r if r.direction == "ingress" }
+  for_each = { for key, r in local.standing : key => r if r.direction == "ingress" }
 
   security_group_id            = data.aws_security_group.group[each.value.group].id
   ip_protocol                  = each.value.protocol
@@ -41,11 +53,12 @@ resource "aws_vpc_security_group_ingress_rule" "rule" {
   prefix_list_id               = each.value.prefix_list
   description                  = each.value.description
 
-  tags = { Name = each.key }
+  # The tag is what others know a rule's end by: policies, whoever looks at AWS, the next run.
+  tags = { for name, value in { Name = each.key, expires = each.value.expires } : name => value if value != null }
 }
 
 resource "aws_vpc_security_group_egress_rule" "rule" {
-  for_each = { for key, r in local.rules : key => r if r.direction == "egress" }
+  for_each = { for key, r in local.standing : key => r if r.direction == "egress" }
 
   security_group_id            = data.aws_security_group.group[each.value.group].id
   ip_protocol                  = each.value.protocol
@@ -57,5 +70,5 @@ resource "aws_vpc_security_group_egress_rule" "rule" {
   prefix_list_id               = each.value.prefix_list
   description                  = each.value.description
 
-  tags = { Name = each.key }
+  tags = { for name, value in { Name = each.key, expires = each.value.expires } : name => value if value != null }
 }

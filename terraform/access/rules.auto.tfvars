@@ -1,4 +1,5 @@
-# Who may reach what. This is the file that a requester edits; variables.tf says what the fields mean.
+# Who may reach what. This is the file that a requester edits; variables.tf says what the fields mean. SSH and the like are
+# opened for a time: with expires.
 
 rules = [
   {
@@ -8,14 +9,6 @@ rules = [
     to_port     = 8000
     cidr_ipv4   = "0.0.0.0/0"
     description = "Visitors of the web front"
-  },
-  {
-    group       = "admin"
-    protocol    = "tcp"
-    from_port   = 22
-    to_port     = 22
-    cidr_ipv4   = "10.20.0.0/16"
-    description = "SSH from the office network"
   },
   {
     group        = "front_to_back"

@@ -19,6 +19,8 @@ variable "rules" {
     from_port    first port, or ICMP type; absent if the protocol has none
     to_port      last port, or ICMP code; absent if the protocol has none
     description  why the rule exists; AWS shows it beside the rule
+    expires      until when it may stand: a day, to its end in UTC (2026-12-31), or an RFC 3339 moment
+                 (2026-12-31T18:00:00Z); absent if it stands for good
 
     And the other end, exactly one of:
 
@@ -39,6 +41,7 @@ variable "rules" {
     source_group = optional(string)
     prefix_list  = optional(string)
     description  = string
+    expires      = optional(string)
   }))
   nullable = false
 
@@ -121,7 +124,23 @@ variable "rules" {
   }
 
   validation {
-    condition     = length(var.rules) == length(distinct([for r in var.rules : merge(r, { description = "" })]))
+    condition = alltrue([
+      for r in var.rules : can(regex("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2}))?$", r.expires))
+      && can(timecmp(timeadd(length(r.expires) == 10 ? "${r.expires}T00:00:00Z" : r.expires, "24h"), "2000-01-01T00:00:00Z"))
+      if r.expires != null
+    ])
+    error_message = format(
+      "expires must be a day such as 2026-12-31, or an RFC 3339 moment such as 2026-12-31T18:00:00Z: %s.",
+      join(", ", [
+        for r in var.rules : format("%s, %s %s: %q", r.group, r.protocol, r.description, r.expires)
+        if r.expires != null
+        && !can(timecmp(timeadd(try(length(r.expires), 0) == 10 ? "${r.expires}T00:00:00Z" : r.expires, "24h"), "2000-01-01T00:00:00Z"))
+      ])
+    )
+  }
+
+  validation {
+    condition     = length(var.rules) == length(distinct([for r in var.rules : merge(r, { description = "", expires = null })]))
     error_message = "The same rule is listed twice (a different description does not make it another rule)."
   }
 }

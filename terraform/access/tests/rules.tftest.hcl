@@ -216,3 +216,101 @@ run "a_blank_description_is_refused" {
 
   expect_failures = [var.rules]
 }
+
+run "a_rule_stands_until_its_end_and_its_tag_says_until_when" {
+  command = plan
+
+  variables {
+    rules = [
+      { group = "admin", protocol = "tcp", from_port = 22, to_port = 22, cidr_ipv4 = "10.20.0.0/16", description = "x", expires = "9990-12-31" },
+      { group = "admin", protocol = "tcp", from_port = 23, to_port = 23, cidr_ipv4 = "10.20.0.0/16", description = "x", expires = "9990-12-31T18:00:00+01:00" },
+      { group = "admin", protocol = "tcp", from_port = 24, to_port = 24, cidr_ipv4 = "10.20.0.0/16", description = "x" },
+      { group = "admin", protocol = "tcp", from_port = 25, to_port = 25, cidr_ipv4 = "10.20.0.0/16", description = "x", expires = "2020-12-31" },
+      { group = "admin", protocol = "tcp", from_port = 26, to_port = 26, cidr_ipv4 = "10.20.0.0/16", description = "x", expires = "2020-12-31T18:00:00.5Z" },
+      { group = "web", direction = "egress", protocol = "tcp", from_port = 443, to_port = 443, cidr_ipv4 = "10.20.0.0/16", description = "x", expires = "2020-12-31" },
+    ]
+  }
+
+  assert {
+    condition = { for key, rule in aws_vpc_security_group_ingress_rule.rule : key => lookup(rule.tags, "expires", "never") } == {
+      "admin from 10.20.0.0/16 tcp 22" = "9990-12-31"
+      "admin from 10.20.0.0/16 tcp 23" = "9990-12-31T18:00:00+01:00"
+      "admin from 10.20.0.0/16 tcp 24" = "never"
+    }
+    error_message = "What has ended is planned no more, and the tag says what ends."
+  }
+
+  assert {
+    condition     = length(aws_vpc_security_group_egress_rule.rule) == 0
+    error_message = "An egress rule ends as well."
+  }
+}
+
+run "a_day_counts_to_its_end" {
+  command = plan
+
+  variables {
+    rules = [
+      { group = "admin", protocol = "tcp", from_port = 22, to_port = 22, cidr_ipv4 = "10.20.0.0/16", description = "x", expires = formatdate("YYYY-MM-DD", timestamp()) },
+      { group = "admin", protocol = "tcp", from_port = 23, to_port = 23, cidr_ipv4 = "10.20.0.0/16", description = "x", expires = formatdate("YYYY-MM-DD", timeadd(timestamp(), "-24h")) },
+    ]
+  }
+
+  assert {
+    condition     = keys(aws_vpc_security_group_ingress_rule.rule) == ["admin from 10.20.0.0/16 tcp 22"]
+    error_message = "Today's rule stands, yesterday's does not."
+  }
+}
+
+run "an_end_that_is_no_day_is_refused" {
+  command = plan
+
+  variables {
+    rules = [{ group = "web", protocol = "tcp", from_port = 80, to_port = 80, cidr_ipv4 = "10.0.0.0/8", description = "x", expires = "31.12.2026" }]
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "an_end_that_the_calendar_does_not_have_is_refused" {
+  command = plan
+
+  variables {
+    rules = [{ group = "web", protocol = "tcp", from_port = 80, to_port = 80, cidr_ipv4 = "10.0.0.0/8", description = "x", expires = "2026-02-30" }]
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "a_moment_without_its_zone_is_refused" {
+  command = plan
+
+  variables {
+    rules = [{ group = "web", protocol = "tcp", from_port = 80, to_port = 80, cidr_ipv4 = "10.0.0.0/8", description = "x", expires = "2026-12-31T18:00:00" }]
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "an_empty_end_is_refused" {
+  command = plan
+
+  variables {
+    rules = [{ group = "web", protocol = "tcp", from_port = 80, to_port = 80, cidr_ipv4 = "10.0.0.0/8", description = "x", expires = "" }]
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "the_same_rule_twice_is_refused_even_with_another_end" {
+  command = plan
+
+  variables {
+    rules = [
+      { group = "web", protocol = "tcp", from_port = 80, to_port = 80, cidr_ipv4 = "10.0.0.0/8", description = "x", expires = "9990-12-31" },
+      { group = "web", protocol = "tcp", from_port = 80, to_port = 80, cidr_ipv4 = "10.0.0.0/8", description = "x" },
+    ]
+  }
+
+  expect_failures = [var.rules]
+}
