@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -25,6 +27,11 @@ _ERROR = (
     "<RequestID>00000000-0000-4000-8000-000000000000</RequestID></Response>"
 )
 
+# Calls that change nothing: asked again, they are answered anew.
+_READS = ("Describe", "Get", "List", "Lookup")
+_REMEMBERED = 1000  # answers
+_Answer = tuple[str, list[tuple[str, str]], bytes]
+
 
 class Gate:
     """A WSGI application in front of moto's."""
@@ -33,6 +40,7 @@ class Gate:
         self.application = application
         self.faults = faults
         self._turn = threading.Lock()
+        self._changed: OrderedDict[str, _Answer] = OrderedDict()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call."""
@@ -40,14 +48,36 @@ class Gate:
         form = _form(environ)
         action = form.get("Action", "")
         inside = INSIDE in environ.get("HTTP_USER_AGENT", "")
-        fault = self.faults.strike(action) if action and not inside else None
+        call = str(environ.get("HTTP_AMZ_SDK_INVOCATION_ID", ""))
+        fault = self.faults.strike(action) if action and not inside and call not in self._changed else None
         if fault is not None:
             return _refuse(fault, action, start_response)
         if action == "AllocateAddress" and "Address" not in form:
             _append(environ, f"&Address={take_address()}")
         # moto changes its lists in place: a rule taken out while another is put in can make that fail.
         with self._turn:
-            return self.application(environ, start_response)
+            status, headers, body = self._answer(environ, action, call)
+        start_response(status, headers)
+        return [body]
+
+    def _answer(self, environ: WSGIEnvironment, action: str, call: str) -> _Answer:
+        """What moto says, once for each call: on a busy machine an answer can be lost, and the client asks again.
+
+        A second attempt that changed the world again would find its own group there already.
+        """
+        from werkzeug.test import run_wsgi_app
+
+        if call in self._changed:
+            logging.warning("%s is asked again (%s)", action, environ.get("HTTP_AMZ_SDK_REQUEST"))
+            return self._changed[call]
+        given, status, headers = run_wsgi_app(self.application, environ, buffered=True)
+        answer = status, headers.to_wsgi_list(), b"".join(given)
+        # What fails in the server is to be tried again.
+        if call and action and not action.startswith(_READS) and not status.startswith("5"):
+            self._changed[call] = answer
+            if len(self._changed) > _REMEMBERED:
+                self._changed.popitem(last=False)
+        return answer
 
 
 class Aws:

@@ -66,19 +66,23 @@ class LabAws:
         self.ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[rule])
 
 
+def client_of(url: str, attempts: int) -> Any:
+    return boto3.client(
+        "ec2",
+        endpoint_url=url,
+        region_name="eu-west-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="y",
+        config=Config(retries={"total_max_attempts": attempts}),
+    )
+
+
 @contextmanager
 def running_aws() -> Iterator[LabAws]:
     faults = Faults()
     aws = Aws(faults)
     aws.start()
-    ec2 = boto3.client(
-        "ec2",
-        endpoint_url=aws.url,
-        region_name="eu-west-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="y",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+    ec2 = client_of(aws.url, attempts=1)
     image = ec2.describe_images()["Images"][0]["ImageId"]
     yield LabAws(ec2, AwsClients(aws.url, Credentials.make()), faults, image)
     aws.stop()

@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from botocore.exceptions import ClientError
-from lab_aws import LabAws, running_aws
+from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.httpsession import URLLib3Session
+from lab_aws import LabAws, client_of, running_aws
 
-from runbook_lib.lab.faults import FaultOrder
+from runbook_lib.lab.faults import AwsFault, FaultOrder
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +105,24 @@ def test_an_object_keeps_its_key_and_the_names_of_its_metadata(aws: LabAws) -> N
     found = s3.get_object(Bucket="kept", Key=key)
     assert found["Metadata"] == {"made_by": "terraform", "cost-centre": "7"}
     assert len(found["Body"].read()) == 3_000_000
+
+
+def test_a_change_whose_answer_is_lost_and_that_is_asked_for_again_is_made_once(aws: LabAws) -> None:
+    vpc = aws.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    lost: list[str] = []
+
+    def lose(request: Any, **_: Any) -> None:
+        if not lost:
+            lost.append(URLLib3Session().send(request).text)
+            raise ConnectionClosedError(endpoint_url=request.url)
+
+    client = client_of(aws.ec2.meta.endpoint_url, attempts=2)
+    client.meta.events.register("before-send.ec2.CreateSecurityGroup", lose)
+    aws.faults.give(FaultOrder(aws=AwsFault(actions=("CreateSecurityGroup",), after=1)))
+    given = {"GroupName": "once", "Description": "once", "VpcId": vpc}
+    made = client.create_security_group(**given)
+    assert made["ResponseMetadata"]["RetryAttempts"] == 1
+    assert f"<groupId>{made['GroupId']}</groupId>" in lost[0]
+    break_aws(aws, None)
+    with pytest.raises(ClientError, match="Duplicate"):  # another call is another matter
+        client.create_security_group(**given)
