@@ -258,13 +258,22 @@ def test_an_address_that_drops_packets_hides_no_other_that_is_open(expect: str, 
 def test_a_connection_that_is_there_is_not_dropped_though_this_process_sees_it_too_late(
     serve: Callable[[Any], int], monkeypatch: pytest.MonkeyPatch, expect: str, cause: str, said: str
 ) -> None:
+    limits: list[asyncio.Timeout] = []
+    make = asyncio.timeout
+
+    def limit(seconds: float | None) -> asyncio.Timeout:
+        limits.append(make(None if seconds is None else 30))
+        return limits[-1]
+
     async def late(_: object, sock: socket.socket, address: tuple[str, int]) -> None:
-        with contextlib.suppress(BlockingIOError):
-            socket.socket.connect(sock, address)
-        await asyncio.sleep(30)  # until the time is over
+        sock.setblocking(True)
+        socket.socket.connect(sock, address)
+        limits[-1].reschedule(0)  # the time is over before anybody says that it is connected
+        await asyncio.sleep(30)
 
     monkeypatch.setattr("asyncio.selector_events.BaseSelectorEventLoop.sock_connect", late)
-    found = ask(kind="tcp", port=serve(holds()), expect=expect, timeout="200ms")
+    monkeypatch.setattr("asyncio.timeout", limit)
+    found = ask(kind="tcp", port=serve(holds()), expect=expect)
     assert (found.cause, found.passed) == (cause, False)
     assert said in found.error
 

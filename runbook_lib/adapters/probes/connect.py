@@ -59,7 +59,8 @@ async def everywhere(
 ) -> list[FailedAttempt | None]:
     """How an attempt ends at each address of a host and port, None where it gets there.
 
-    All at once, each within the whole limit (seconds). FailedAttempt names why there are none to try.
+    All at once, each within the whole limit (seconds), as is finding them. FailedAttempt names why there are none to
+    try.
     """
     try:
         async with asyncio.timeout(limit):
