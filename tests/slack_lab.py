@@ -29,17 +29,17 @@ class RunningSlack:
         return self.url + self.config.webhook_path
 
     def fault(self, **fault: Any) -> None:
-        answer = requests.post(f"{self.url}/lab/slack/faults", json=fault, timeout=10)
+        answer = requests.post(f"{self.url}/lab/slack/faults", json=fault, timeout=60)
         answer.raise_for_status()
 
     def change_channel(self, channel: str = "C0INFRA", **change: Any) -> None:
-        requests.post(f"{self.url}/lab/slack/channels/{channel}", json=change, timeout=10).raise_for_status()
+        requests.post(f"{self.url}/lab/slack/channels/{channel}", json=change, timeout=60).raise_for_status()
 
     def delete(self, ts: str) -> None:
-        requests.delete(f"{self.url}/lab/slack/messages/{ts}", timeout=10).raise_for_status()
+        requests.delete(f"{self.url}/lab/slack/messages/{ts}", timeout=60).raise_for_status()
 
     def messages(self, channel: str = "") -> list[dict[str, Any]]:
-        answer = requests.get(f"{self.url}/lab/slack/messages", params={"channel": channel}, timeout=10)
+        answer = requests.get(f"{self.url}/lab/slack/messages", params={"channel": channel}, timeout=60)
         return list(answer.json()["messages"])
 
 
@@ -57,7 +57,7 @@ def running_slack(config: SlackLabConfig, clock: Callable[[], float] = time.time
     server.startup = started  # type: ignore[method-assign]
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(120)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield RunningSlack(f"http://127.0.0.1:{port}", config)

@@ -38,7 +38,7 @@ class RunningGitLab:
         return requests.request(method, f"{self.url}{path}", headers=headers, timeout=10, **options)
 
     def control(self, path: str, /, **body: Any) -> dict[str, Any]:
-        answer = requests.post(f"{self.url}/lab/gitlab/{path}", json=body, timeout=10)
+        answer = requests.post(f"{self.url}/lab/gitlab/{path}", json=body, timeout=60)
         answer.raise_for_status()
         return dict(answer.json())
 
@@ -92,7 +92,7 @@ def running_gitlab(config: GitLabLabConfig) -> Iterator[RunningGitLab]:
     server.startup = started  # type: ignore[method-assign]
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(120)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield RunningGitLab(f"http://127.0.0.1:{port}", config)

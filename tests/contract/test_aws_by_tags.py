@@ -208,10 +208,10 @@ def allowed(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         key = iam.create_access_key(UserName=user)["AccessKey"]
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
-        requests.post(address, data=b"0", timeout=10).raise_for_status()
+        requests.post(address, data=b"0", timeout=60).raise_for_status()
 
     yield only
-    requests.post(address, data=b"inf", timeout=10).raise_for_status()
+    requests.post(address, data=b"inf", timeout=60).raise_for_status()
 
 
 def test_what_is_documented_is_enough(world: World, allowed: Any) -> None:

@@ -88,13 +88,13 @@ def use_policy(monkeypatch: pytest.MonkeyPatch, document: dict[str, Any]) -> Non
     key = iam.create_access_key(UserName=user)["AccessKey"]
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
-    requests.post(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth", data=b"0", timeout=10).raise_for_status()
+    requests.post(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth", data=b"0", timeout=60).raise_for_status()
 
 
 @pytest.fixture
 def enforced(ec2: Any) -> Iterator[Any]:
     yield ec2
-    requests.post(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth", data=b"inf", timeout=10)
+    requests.post(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth", data=b"inf", timeout=60)
 
 
 def ask_everything(web: str, prefix_list: str) -> None:

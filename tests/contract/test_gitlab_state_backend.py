@@ -143,8 +143,8 @@ def test_of_many_who_lock_at_once_one_wins(lab: RunningGitLab) -> None:
 def terraform(shared: RunningGitLab, tmp_path: Path) -> Terraform:
     binary = shutil.which("terraform") or shutil.which("tofu")
     assert binary, "Terraform or OpenTofu must be on PATH"
-    requests.delete(f"{shared.url}{STATE}/lock", headers={"PRIVATE-TOKEN": shared.token("alex")}, timeout=10)
-    requests.delete(f"{shared.url}{STATE}", headers={"PRIVATE-TOKEN": shared.token("alex")}, timeout=10)
+    requests.delete(f"{shared.url}{STATE}/lock", headers={"PRIVATE-TOKEN": shared.token("alex")}, timeout=60)
+    requests.delete(f"{shared.url}{STATE}", headers={"PRIVATE-TOKEN": shared.token("alex")}, timeout=60)
 
     def run(*arguments: str, user: str = "alex", folder: str = "a") -> subprocess.CompletedProcess[str]:
         directory = tmp_path / folder

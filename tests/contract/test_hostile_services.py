@@ -246,7 +246,7 @@ def service(name: str, asked: dict[str, Any], port: int) -> ServiceConfig:
     given = {
         "name": name,
         "targets": ["a.example"],
-        "timeout": "1500ms" if waits else "60s",
+        "timeout": "5s" if waits else "60s",
         "attempts": 1,
         "url": "http://{address}:{port}/",
     }

@@ -87,7 +87,7 @@ def test_a_connection_is_kept_so_that_no_answer_is_lost_behind_its_closing(aws: 
         "Content-Type": "application/x-www-form-urlencoded",
         "Authorization": "AWS4-HMAC-SHA256 Credential=key/20260101/eu-west-1/ec2/aws4_request, Signature=none",
     }
-    connection = HTTPConnection(str(place.hostname), place.port, timeout=10)
+    connection = HTTPConnection(str(place.hostname), place.port, timeout=60)
     with contextlib.closing(connection):
         for _ in range(3):
             connection.request("POST", "/", body, headers)

@@ -27,7 +27,7 @@ class Outside:
     def gets_in(self, port: int = 80) -> bool:
         local = self.edge.refresh()[self.front.address, port]
         try:
-            return requests.get(f"http://127.0.0.1:{local}/", timeout=10).text == "the page"
+            return requests.get(f"http://127.0.0.1:{local}/", timeout=60).text == "the page"
         except requests.ConnectionError:
             return False
 
@@ -125,7 +125,7 @@ def test_an_edge_that_was_stopped_listens_no_more(aws: LabAws) -> None:
     local = edge.refresh()[front.address, 80]
     edge.stop()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", local), timeout=5).close()
+        socket.create_connection(("127.0.0.1", local), timeout=60).close()
 
 
 def test_without_a_route_to_the_internet_nobody_gets_in(aws: LabAws, outside: Outside) -> None:

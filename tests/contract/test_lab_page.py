@@ -143,16 +143,14 @@ def hostile(view: Any, words: str) -> Any:
 
 @pytest.mark.parametrize("words", HOSTILE)
 def test_no_text_that_it_shows_runs_with_its_policy_off(lab: RunningSlack, page: Page, words: str) -> None:
-    view = hostile(requests.get(f"{lab.url}/lab/slack/view", timeout=10).json(), words)
+    view = hostile(requests.get(f"{lab.url}/lab/slack/view", timeout=60).json(), words)
     view["users"] = {words: {"name": words, "real_name": words}}
     view["pipelines"][0]["status"] = words
     view["messages"].append({"type": "message", "user": words, "ts": "1.000001", "blocks": [{"type": words}]})
     page.route("**/lab/slack/view", lambda route: route.fulfill(body=json.dumps(view), content_type="application/json"))
     opened(page, lab)
-    page.wait_for_timeout(200)
-    assert page.locator(".message").count() == len(view["messages"]) + sum(
-        len(m.get("replies", ())) for m in view["messages"]
-    )
+    shown = len(view["messages"]) + sum(len(m.get("replies", ())) for m in view["messages"])
+    page.wait_for_function("shown => document.querySelectorAll('.message').length === shown", arg=shown)
     assert page.locator("main img, main script, aside img, aside script, nav img, nav script").count() == 0
     assert page.evaluate(LINKS) == 0
     assert page.evaluate("window.heard") == 0

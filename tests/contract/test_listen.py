@@ -81,7 +81,7 @@ class World:
         return Listener(Tokens(**given, api_url=self.slack.api_url), answers.why_not, answers.take)
 
     def _post(self, what: str, **body: Any) -> requests.Response:
-        return requests.post(f"{self.slack.url}/lab/slack/{what}", json=body, timeout=10)
+        return requests.post(f"{self.slack.url}/lab/slack/{what}", json=body, timeout=60)
 
     def click(self, user: str = "alex", action: str = "decide-approve", **more: Any) -> bool:
         answer = self._post("click", message_ts=self.ts, action_id=action, user=user, **more)
@@ -91,7 +91,7 @@ class World:
     def shown(self, user: str, until: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         """What somebody is shown, once it is: slack-bolt works in threads of its own."""
         for _ in range(3_000):
-            found = dict(requests.get(f"{self.slack.url}/lab/slack/shown/{user}", timeout=10).json())
+            found = dict(requests.get(f"{self.slack.url}/lab/slack/shown/{user}", timeout=60).json())
             if until(found):
                 return found
         raise AssertionError(found)

@@ -347,14 +347,14 @@ def test_every_test_has_a_result_by_the_deadline(serve: Callable[[Any], int]) ->
     asked = ServiceConfig.model_validate({"name": "s", "targets": ["a.example"], "timeout": "60s"})
     url = asked.model_copy(update={"url": f"http://{{address}}:{port}/"})
     tests = [make_test(url, "127.0.0.1") for _ in range(5)]
-    found = run_tests(tests, judge_answer, ProbeOptions(concurrency=2, deadline=0.3, patience=60))
+    found = run_tests(tests, judge_answer, ProbeOptions(concurrency=2, deadline=3, patience=60))
     assert [(result.cause, result.attempts) for result in found] == [("deadline", 1)] * 2 + [("deadline", 0)] * 3
 
 
 def test_a_services_own_deadline_bounds_its_attempts(serve: Callable[[Any], int]) -> None:
     found = ask(
-        ProbeOptions(pauses=(0,)), url=f"http://{{address}}:{serve(holds())}/", timeout="200ms", attempts=20,
-        deadline="500ms",
+        ProbeOptions(pauses=(0,)), url=f"http://{{address}}:{serve(holds())}/", timeout="2s", attempts=20,
+        deadline="5s",
     )  # fmt: skip
     assert (found.cause, found.attempts <= 3) == ("silent", True)
     assert found.error.endswith("the service's own deadline was over") or "within" in found.error

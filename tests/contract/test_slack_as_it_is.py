@@ -76,7 +76,7 @@ def refusal(web: WebClient, method: str, **arguments: Any) -> str:
 
 def sent(web: WebClient, **target: str) -> str:
     made = web.files_getUploadURLExternal(filename="plan.txt", length=3)
-    requests.post(made["upload_url"], data=b"abc", timeout=10).raise_for_status()
+    requests.post(made["upload_url"], data=b"abc", timeout=60).raise_for_status()
     answer = web.files_completeUploadExternal(files=[{"id": made["file_id"], "title": "Plan"}], **target)
     assert answer["files"] == [{"id": made["file_id"], "title": "Plan"}]
     return str(made["file_id"])

@@ -27,12 +27,12 @@ def lab(gitlab: RunningGitLab) -> Iterator[RunningSlack]:
 
 
 def decide(lab: RunningSlack, job: int, **answer: Any) -> requests.Response:
-    return requests.post(f"{lab.url}/lab/approve", json={"job_id": job, **answer}, timeout=10)
+    return requests.post(f"{lab.url}/lab/approve", json={"job_id": job, **answer}, timeout=60)
 
 
 def test_page_shows_the_pipelines_of_gitlab(lab: RunningSlack, gitlab: RunningGitLab) -> None:
     pipeline, job = gitlab.pipeline_before_apply()
-    view = requests.get(f"{lab.url}/lab/slack/view", timeout=10).json()
+    view = requests.get(f"{lab.url}/lab/slack/view", timeout=60).json()
     shown = view["pipelines"][0]
     assert (shown["id"], shown["status"]) == (pipeline, "manual")
     assert {"id": job, "status": "manual"}.items() <= next(j for j in shown["jobs"] if j["name"] == "apply").items()
@@ -62,7 +62,7 @@ def test_job_that_waits_for_nobody_cannot_be_approved(lab: RunningSlack, gitlab:
 
 def test_page_says_when_gitlab_does_not_answer() -> None:
     with running_slack(SlackLabConfig(gitlab_url="http://127.0.0.1:9", approver_token="x")) as lab:
-        assert "does not answer" in requests.get(f"{lab.url}/lab/slack/view", timeout=10).json()["pipelines_error"]
+        assert "does not answer" in requests.get(f"{lab.url}/lab/slack/view", timeout=60).json()["pipelines_error"]
         assert decide(lab, 1).status_code == 502
     with running_slack(SlackLabConfig()) as lab:
         assert decide(lab, 1).status_code == 409
@@ -73,4 +73,4 @@ def test_form_on_a_foreign_page_cannot_act_here(path: str) -> None:
     # A form can post text of its choice to a loopback address, but not as JSON.
     with running_slack(SlackLabConfig()) as lab:
         headers = {"Content-Type": "text/plain"}
-        assert requests.post(lab.url + path, data='{"job_id": 1}', headers=headers, timeout=10).status_code == 422
+        assert requests.post(lab.url + path, data='{"job_id": 1}', headers=headers, timeout=60).status_code == 422

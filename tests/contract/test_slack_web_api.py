@@ -150,14 +150,14 @@ def test_uploaded_text_arrives_in_the_thread_byte_for_byte(web: WebClient, lab: 
     )
     file = web.conversations_replies(channel=CHANNEL, ts=parent["ts"])["messages"][1]["files"][0]
     assert (file["id"], file["title"], file["size"]) == (made["file"]["id"], "Plan", len(content.encode()))
-    assert requests.get(f"{lab.url}/lab/slack/files/{file['id']}", timeout=10).content == content.encode()
+    assert requests.get(f"{lab.url}/lab/slack/files/{file['id']}", timeout=60).content == content.encode()
 
 
 def test_upload_refuses_a_token_and_another_length(web: WebClient) -> None:
     url = web.files_getUploadURLExternal(filename="a.txt", length=3)["upload_url"]
-    assert requests.post(url, data=b"abc", headers={"Authorization": "Bearer x"}, timeout=10).status_code == 403
-    assert requests.post(url, data=b"abcd", timeout=10).status_code == 400
-    assert requests.post(url, data=b"abc", timeout=10).status_code == 200
+    assert requests.post(url, data=b"abc", headers={"Authorization": "Bearer x"}, timeout=60).status_code == 403
+    assert requests.post(url, data=b"abcd", timeout=60).status_code == 400
+    assert requests.post(url, data=b"abc", timeout=60).status_code == 200
 
 
 def test_upload_that_was_never_sent_cannot_be_completed(web: WebClient) -> None:
@@ -172,7 +172,7 @@ def test_webhook_answers_in_plain_words(lab: RunningSlack) -> None:
     assert hook.send(text="").body == "no_text"
     assert hook.send(text="x", blocks=[{"type": "hologram"}]).body == "invalid_blocks"
     assert WebhookClient(lab.url + "/services/T0/B0/wrong").send(text="x").status_code == 404
-    assert requests.post(lab.webhook, data="{", timeout=10).text == "invalid_payload"
+    assert requests.post(lab.webhook, data="{", timeout=60).text == "invalid_payload"
 
 
 def test_message_past_the_burst_is_told_to_wait_and_taken_a_second_later() -> None:

@@ -23,6 +23,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from runbook_lib.models.steps import BUILT_IN
 from runbook_lib.workspace.records import read_request
 
+# What a page shows is waited for, however busy the machine is.
+expect.set_options(timeout=120_000)
 CHROMIUM_OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -38,7 +38,7 @@ def aws(lab: LabAddresses, service: str) -> Any:
 
 def status_of(url: str) -> int | None:
     try:
-        return requests.get(url, timeout=10).status_code
+        return requests.get(url, timeout=60).status_code
     except requests.ConnectionError:
         return None
 
@@ -58,7 +58,7 @@ def test_the_page_is_reached_only_while_port_80_is_open(lab: LabAddresses) -> No
     seen = [status_of(lab.front_url)]
     with port_80_open(lab):
         seen.append(status_of(lab.front_url))
-        picture = requests.get(f"{lab.front_url}picture.png", timeout=10)
+        picture = requests.get(f"{lab.front_url}picture.png", timeout=60)
     seen.append(status_of(lab.front_url))
     assert seen == [None, 200, None]
     assert picture.content == (ROOT / "terraform/network/picture.png").read_bytes()
@@ -96,7 +96,7 @@ def test_a_front_that_is_down_answers_nobody_until_it_is_healed(lab: LabAddresse
 
 
 def test_both_states_are_in_gitlab_and_nobody_holds_a_lock(lab: LabAddresses) -> None:
-    states = requests.get(f"{lab.gitlab_url}/lab/gitlab/states", timeout=10).json()
+    states = requests.get(f"{lab.gitlab_url}/lab/gitlab/states", timeout=60).json()
     assert {"network", "access"} <= states.keys()
     assert {(bool(state["serials"]), state["lock"]) for state in states.values()} == {(True, None)}
 
@@ -105,7 +105,7 @@ def test_the_credentials_of_the_state_are_in_no_state(lab: LabAddresses) -> None
     for name in ("network", "access"):
         url = f"{lab.gitlab_api}/projects/42/terraform/state/{name}"
         token = lab.credentials.gitlab["terraform-bot"]
-        text = requests.get(url, auth=("terraform-bot", token), timeout=10).text
+        text = requests.get(url, auth=("terraform-bot", token), timeout=60).text
         assert '"resources"' in text
         assert not [secret for secret in lab.credentials.gitlab.values() if secret in text]
 

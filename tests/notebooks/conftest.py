@@ -121,7 +121,7 @@ def notebook(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-def wait_for(happened: Callable[[], bool], process: Any = None, limit: float = 60) -> None:
+def wait_for(happened: Callable[[], bool], process: Any = None, limit: float = 120) -> None:
     """Wait until something has happened in another process; fail if it ends before that, or never does it."""
     deadline = time.monotonic() + limit
     while not happened():

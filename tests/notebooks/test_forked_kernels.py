@@ -116,7 +116,7 @@ def test_files_beside_the_notebooks_are_not_taken_for_libraries(sequences: Seque
 
 def test_a_forked_kernel_that_is_killed_is_told_from_an_exception(sequences: Sequences) -> None:
     sequences.step(
-        "compliance", f"{SO_FAR}\nimport os, signal, time\ntime.sleep(0.5)\nos.kill(os.getpid(), signal.SIGKILL)"
+        "compliance", f"{SO_FAR}\nimport os, signal, time\ntime.sleep(3)\nos.kill(os.getpid(), signal.SIGKILL)"
     )
     summary = sequences.run()
     assert summary.exit_status == 3

@@ -140,7 +140,7 @@ def test_a_flood_of_hostile_text_ends_and_a_signal_and_a_time_out_are_obeyed_mea
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert papermill.finish(process, path).status != 0
-    assert time.monotonic() - began < 45
+    assert time.monotonic() - began < 100
     began = time.monotonic()
     assert papermill.run(path, "--execution-timeout", "2", environ={"RUNBOOK_GRACE": "2"}).status != 0
-    assert time.monotonic() - began < 90
+    assert time.monotonic() - began < 150

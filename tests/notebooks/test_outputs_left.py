@@ -255,7 +255,7 @@ def test_kernel_that_had_to_be_killed_leaves_its_last_words(papermill: Papermill
     deaf = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
     stuck = "import ctypes\nctypes.PyDLL(None).sleep(60)"
     done = papermill.run(
-        notebook(f"{deaf}{FLUSHED}{stuck}"), "--execution-timeout", "4", environ={"RUNBOOK_GRACE": "1"}
+        notebook(f"{deaf}{FLUSHED}{stuck}"), "--execution-timeout", "10", environ={"RUNBOOK_GRACE": "1"}
     )
     assert done.status == 124
     assert done.output(0).endswith("epoch 2999\nabout to call the library\nwarned\n")
@@ -268,7 +268,7 @@ if not os.fork():
     os._exit(0)
 os.wait()
 import time
-time.sleep(1)
+time.sleep(3)
 print('parent', flush=True)
 """
     path = notebook(FLUSHED + fork + DEATHS["SIGKILL"])

@@ -32,10 +32,12 @@ def ask(url: str, options: ProbeOptions | None = None, **fields: object) -> Serv
     return run_tests([probe(url, **fields)], judge_answer, replace(options or ProbeOptions(), pauses=(0,)))[0]
 
 
-def free_port() -> int:
+@pytest.fixture
+def unused() -> Iterator[int]:
+    """A port that is taken, so that nobody else listens there, and that refuses whoever comes."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+        yield int(sock.getsockname()[1])
 
 
 @pytest.fixture
@@ -84,10 +86,9 @@ def test_missing_content_fails_and_is_told(httpserver: HTTPServer) -> None:
     assert ask(httpserver.url_for("/"), contains="<img").error == "content: the body did not contain '<img'"
 
 
-def test_a_refused_connection_says_refused() -> None:
-    port = free_port()
-    result = ask(f"http://127.0.0.1:{port}/")
-    assert (result.error, result.status) == (f"refused: nothing listens on 127.0.0.1:{port}", None)
+def test_a_refused_connection_says_refused(unused: int) -> None:
+    result = ask(f"http://127.0.0.1:{unused}/")
+    assert (result.error, result.status) == (f"refused: nothing listens on 127.0.0.1:{unused}", None)
 
 
 def test_a_name_without_an_address_says_dns() -> None:
@@ -96,9 +97,9 @@ def test_a_name_without_an_address_says_dns() -> None:
 
 def test_a_server_that_never_answers_says_timeout(raw: Callable[..., str]) -> None:
     held: list[socket.socket] = []
-    error = ask(raw(held.append), timeout=0.2).error
+    error = ask(raw(held.append), timeout=2).error
     assert error.startswith("timeout: ")
-    assert error.endswith("took the connection but did not answer within 0.2 s")
+    assert error.endswith("took the connection but did not answer within 2 s")
 
 
 def test_a_connection_that_is_dropped_on_the_way_says_so() -> None:
@@ -213,11 +214,10 @@ def test_connect_to_goes_elsewhere_but_asks_for_the_same_host(httpserver: HTTPSe
     assert ask("http://203.0.113.7/", options, contains=str(httpserver.port)).error.startswith("content")
 
 
-def test_a_failure_elsewhere_names_both_ends() -> None:
-    port = free_port()
-    options = ProbeOptions(connect_to=(ConnectTo("203.0.113.7", 80, "127.0.0.1", port),))
+def test_a_failure_elsewhere_names_both_ends(unused: int) -> None:
+    options = ProbeOptions(connect_to=(ConnectTo("203.0.113.7", 80, "127.0.0.1", unused),))
     error = ask("http://203.0.113.7/", options).error
-    assert error == f"refused: nothing listens on 203.0.113.7:80 (through 127.0.0.1:{port})"
+    assert error == f"refused: nothing listens on 203.0.113.7:80 (through 127.0.0.1:{unused})"
 
 
 @pytest.fixture
@@ -264,7 +264,7 @@ def test_results_come_in_the_order_of_the_tests_and_each_is_told(httpserver: HTT
 
 def test_as_many_requests_are_under_way_as_allowed_and_no_more() -> None:
     lock, now, most = threading.Lock(), 0, 0
-    three = threading.Barrier(3, timeout=20)
+    three = threading.Barrier(3, timeout=60)
 
     def handle(request: Request) -> Response:
         nonlocal now, most

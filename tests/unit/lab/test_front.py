@@ -78,16 +78,16 @@ def front(httpserver: HTTPServer) -> Iterator[str]:
 
 def test_the_page_shows_the_picture_that_it_reads_from_s3(front: str, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/picture.png").respond_with_data(b"a picture", content_type="image/png")
-    page = requests.get(front, timeout=10)
+    page = requests.get(front, timeout=60)
     assert page.status_code == 200
     assert '<img src="picture.png"' in page.text
-    picture = requests.get(f"{front}/picture.png", timeout=10)
+    picture = requests.get(f"{front}/picture.png", timeout=60)
     assert (picture.status_code, picture.headers["content-type"], picture.content) == (200, "image/png", b"a picture")
 
 
 def test_a_picture_that_s3_refuses_is_an_error_of_the_front(front: str, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/picture.png").respond_with_data("AccessDenied", status=403)
-    answer = requests.get(f"{front}/picture.png", timeout=10)
+    answer = requests.get(f"{front}/picture.png", timeout=60)
     assert answer.status_code == 502
     assert "403" in answer.text
 

@@ -26,7 +26,7 @@ def url() -> Iterator[str]:
 
 
 def ask(url: str, host: str, path: str, method: str = "GET") -> requests.Response:
-    return requests.request(method, f"{url}{path}", headers={"Host": host}, timeout=10)
+    return requests.request(method, f"{url}{path}", headers={"Host": host}, timeout=60)
 
 
 def test_it_answers_what_every_service_of_that_port_and_path_expects(url: str) -> None:
