@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..adapters.aws import live_client
 from ..adapters.store import sha256_file
@@ -37,6 +38,7 @@ from ..workspace.plan_check import find_plan, problems_of, refuse_changed_inputs
 from ..workspace.preflight import Check, CheckResult, preflight
 from ..workspace.project_settings import check_project
 from ..workspace.records import drop_progress, keep_progress, plan_file, read_request, resources_file, steps_before
+from ..workspace.runs import refuse_second
 from ..workspace.service_baseline import take_baseline
 from ..workspace.slack_thread import Teller
 from ..workspace.state_push import ERRORED, keep_errored
@@ -44,6 +46,8 @@ from ..workspace.states import holder_named, learn, read_state
 
 __all__ = ["Applied", "apply_plan", "check_ready", "confirm_approval", "decide", "start"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 AWS = "hashicorp/aws"
 # For so long a judgement is one of the moment at which Terraform begins.
 _FRESH = timedelta(minutes=1)
@@ -60,11 +64,28 @@ class Applied:
     outputs: dict[str, Any]
 
 
+def _once(
+    function: Callable[Concatenate[StepContext, P], T],
+) -> Callable[Concatenate[StepContext, P], T]:
+    """Decorate a function of the step: by hand its cell may be executed again, also after Terraform has begun.
+
+    Then it is refused, and not even its refusal is written over what the first one left.
+    """
+
+    @functools.wraps(function)
+    def wrapper(context: StepContext, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        refuse_second(context.store)
+        return function(context, *args, **kwargs)
+
+    return wrapper
+
+
 def start(run_id: str = "", stack: str = "") -> StepContext:
     """Begin the step; refused, and nothing of the first one's record touched, where it was carried out already."""
     return open_step("apply", run_id, stack)
 
 
+@_once
 def check_ready(context: StepContext) -> tuple[CheckResult, ...]:
     """Ask for the plan, the request and Terraform."""
     return preflight(
@@ -88,6 +109,7 @@ def _all_passed(context: StepContext) -> str:
     return "none of them said no"
 
 
+@_once
 @recorded
 def confirm_approval(context: StepContext) -> DecisionRecord:
     """Collect the decisions and check all of them against the plan and the state as they are now."""
@@ -118,6 +140,7 @@ def _judge(context: StepContext) -> DecisionRecord:
     return record
 
 
+@_once
 @recorded
 def apply_plan(context: StepContext, record: DecisionRecord) -> Applied:
     """Apply the approved plan file; what Terraform said is kept in apply.jsonl and apply.txt whatever happens."""

@@ -125,12 +125,16 @@ class StepContext:
 
 
 def open_step(name: str, run_id: str = "", stack: str = "") -> StepContext:
-    """Begin a step of a run. By hand, with no run id, one that starts runs makes it; others take the stack's newest."""
+    """Begin a step of a run. By hand, with no run id, one that starts runs makes it; others take the stack's newest.
+
+    ApprovalError for a step up to apply where that began: what it was carried out by stays as it is.
+    """
     started_at = datetime.now(UTC)
     settings = Settings.load()
     store, run = open_run(settings, _asked(settings, name, run_id, stack))
     step = step_of(settings, run, name)
-    if step.applies:
+    applies = find_step(run.steps, "apply")
+    if applies and step.number <= applies.number:
         refuse_second(store)
     enter_stack(settings, run.stack, applies=step.applies)
     store.step_dir(name)

@@ -20,6 +20,7 @@ from .asked import clock_of, kept_by_job
 from .clients import gitlab_client, stack_config
 from .context import StepContext
 from .records import began_file
+from .runs import refuse_second
 from .slack_thread import Teller
 
 __all__ = ["begin", "outdated", "refuse_odd_files", "refuse_used", "uncommitted", "uncommitted_in_ci"]
@@ -113,7 +114,11 @@ def uncommitted_in_ci(settings: Settings, stack: str) -> tuple[str, ...]:
 
 
 def begin(context: StepContext, record: DecisionRecord) -> None:
-    """Use the approval up: write down and tell that apply begins, before Terraform does."""
+    """Use the approval up: write down and tell that apply begins, before Terraform does.
+
+    ApprovalError where another notebook of the run began it meanwhile.
+    """
+    refuse_second(context.store)
     now, run = clock_of(context.settings, context.clock()), context.run
     gitlab = gitlab_client(context.settings)
     if gitlab is not None and gitlab.has_token and not context.settings.environment.pipeline_id and run.commit:

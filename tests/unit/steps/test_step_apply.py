@@ -236,6 +236,31 @@ def test_a_failure_before_anything_was_done_asks_for_no_new_plan(
     assert caught.value.remedy == "Give the run's AWS role this permission."
 
 
+@pytest.mark.parametrize("cell", ["check_ready", "confirm_approval", "apply_plan"])
+def test_a_cell_that_is_executed_again_leaves_what_the_first_apply_left(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch, cell: str
+) -> None:
+    terraform = use(monkeypatch, FakeTerraform([DONE[0], failed("creating rule", "UnauthorizedOperation")], 1))
+    with pytest.raises(TerraformError):
+        apply.apply_plan(context, record)
+    folder = context.store.dir / "04_apply"
+    left = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(ApprovalError, match="run 7 was applied, or its apply began: an approval is used once"):
+        getattr(apply, cell)(context, *([record] if cell == "apply_plan" else []))
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == left
+    assert len(terraform.applied) == 1
+
+
+def test_of_two_notebooks_of_a_run_one_begins(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terraform, other = use(monkeypatch, FakeTerraform(DONE)), {"plan_sha256": "the other's"}
+    monkeypatch.setattr(apply, "take_baseline", lambda context: context.store.write_json("04_apply/began.json", other))
+    with pytest.raises(ApprovalError, match="its apply began"):
+        apply.apply_plan(context, record)
+    assert (terraform.applied, context.store.read_json("04_apply/began.json")) == ([], other)
+
+
 def test_a_locked_state_is_told_as_that(
     context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -652,6 +677,7 @@ def test_an_update_that_turned_out_to_be_none_is_applied_where_terraform_says_th
         planning(monkeypatch, context, follows)
         with contextlib.nullcontext() if well else pytest.raises(TerraformError, match="1 not begun"):
             assert apply.apply_plan(context, record).changed == 0
+        context.store.path("04_apply/began.json").unlink()
 
 
 def test_a_judgement_of_long_ago_is_made_anew_before_terraform_begins(

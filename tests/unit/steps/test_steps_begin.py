@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from runbook_lib.adapters.store import RunStore
-from runbook_lib.errors import UsageError
+from runbook_lib.errors import ApprovalError, UsageError
 from runbook_lib.settings import Settings
 from runbook_lib.steps import apply, approval, compliance, plan, service_tests, verification
 
@@ -50,3 +50,18 @@ def test_a_step_that_may_begin_a_run_begins_one_of_the_default_stack_by_itself(
     run = STEPS[name].start().run
     assert (run.stack, run.runbook) == ("access", "change")
     assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{4}", run.run_id)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_no_step_up_to_apply_begins_again_in_a_run_whose_apply_began(
+    load: Callable[..., Settings], store: RunStore, name: str
+) -> None:
+    load()
+    store.write_json("04_apply/began.json", {})
+    kept = store.write_text(store.file(name, "result.json"), "as it was")
+    if name in {"verification", "service_tests"}:
+        assert STEPS[name].start("7", "access").run.run_id == "7"
+        return
+    with pytest.raises(ApprovalError, match="run 7 was applied, or its apply began"):
+        STEPS[name].start("7", "access")
+    assert kept.read_text() == "as it was"
