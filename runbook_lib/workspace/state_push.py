@@ -17,9 +17,11 @@ from ..domain.strict_json import read_json
 from ..errors import InputError, RunbookError, UsageError
 from ..models.base import Model
 from ..models.plan import PlanSummary
+from ..models.run import Run
 from ..settings import Settings
 from .clients import terraform_client
 from .records import ENCRYPTED
+from .runs import RUN_FILE
 from .states import fetch_state, holder_named, learn, learn_state
 
 __all__ = ["ERRORED", "PushedState", "check_push", "keep_errored", "push_state"]
@@ -71,8 +73,8 @@ def keep_errored(settings: Settings, store: RunStore, stack: str, left: Path) ->
 def check_push(settings: Settings, stack: str, file: Path, over: int | None = None) -> PushedState:
     """Hold a state file to the one that is stored; `over` is the serial that it may replace, if nobody noted it.
 
-    InputError for a file that is no whole state, UsageError for one of another lineage, one that is not newer, or where
-    another state came in between.
+    InputError for a file that is no whole state, UsageError for one of another lineage or, where none is stored yet, of
+    another stack's run, for one that is not newer, or where another state came in between.
     """
     folder = PrivateFolder()
     path = _plain(settings, folder.copy(file))
@@ -84,6 +86,12 @@ def check_push(settings: Settings, stack: str, file: Path, over: int | None = No
             f"{file.name} has the lineage {given['lineage']}, and the state of {stack} has {stored.get('lineage')}",
             "It is another state's: name the stack that it is of with --stack.",
         )
+    if not stored and (other := _stack_of(file)) != stack and other in settings.config.stacks:
+        # The first state of a stack has no lineage yet that it could be held to.
+        raise UsageError(
+            f"{file.name} was left by an apply of {other}, and {stack} has no state yet",
+            f"Push it to the stack that it is of: --stack {other}.",
+        )
     if stored and serial <= now:
         raise UsageError(
             f"{file.name} has serial {serial}, and the state of {stack} has serial {now} already",
@@ -94,9 +102,19 @@ def check_push(settings: Settings, stack: str, file: Path, over: int | None = No
 
 
 def push_state(settings: Settings, stack: str, state: PushedState) -> None:
-    """Store it; Terraform holds it to lineage and serial once more, under the state's lock."""
+    """Store it; Terraform holds it to lineage and serial once more, under the state's lock.
+
+    UsageError where the state that it replaces is no longer the one that was looked at: a person may have been asked.
+    """
     terraform = terraform_client(settings, stack)
     ensure_initialised(terraform)
+    now = int(fetch_state(settings, stack).get("serial") or 0)
+    if now != state.replaced_serial:
+        raise UsageError(
+            f"the state of {stack} has serial {now}, and had {state.replaced_serial} when it was looked at:"
+            " another state came in between",
+            "Nothing was pushed. Push it again, and look at what it would replace.",
+        )
     with holder_named(settings, stack):
         terraform.state_push(state.path)
 
@@ -113,6 +131,13 @@ def _nothing_between(stack: str, file: Path, serials: tuple[int, int], over: int
             " another state came in between",
             f"Look at the state's versions and who made them. If all up to {now} are of the same apply: --over {now}.",
         )
+
+
+def _stack_of(file: Path) -> str:
+    """The stack whose run folder the file lies in; empty if it lies in none."""
+    with contextlib.suppress(OSError, ValueError):
+        return Run.model_validate_json((file.parent.parent / RUN_FILE).read_bytes()).stack
+    return ""
 
 
 def _noted(file: Path) -> int | None:

@@ -77,6 +77,44 @@ def test_the_first_state_of_a_stack_is_made_over_none(
     assert (found.serial, found.replaced_serial, found.replaced_resources) == (1, 0, 0)
 
 
+def test_the_first_state_of_a_stack_is_none_that_another_stack_s_apply_left(
+    settings: Settings, store: RunStore, stored: dict[str, Any], tmp_path: Path
+) -> None:
+    file = kept(store, state(1), over='{"lineage": "", "serial": 0}')
+    with pytest.raises(UsageError) as caught:
+        check_push(settings, "network", file)
+    assert (caught.value.message, caught.value.remedy) == (
+        "errored.tfstate was left by an apply of access, and network has no state yet",
+        "Push it to the stack that it is of: --stack access.",
+    )
+    # Once there is a state, its lineage tells; of a stack that has another name now nothing else does.
+    stored.update(state(0))
+    assert check_push(settings, "network", file).serial == 1
+    stored.clear()
+    renamed = store.read_json("run.json") | {"stack": "doors"}
+    store.write_json("run.json", renamed)
+    assert check_push(settings, "network", file).serial == 1
+    for beside in ("no JSON", None):
+        store.write_text("run.json", beside) if beside else store.path("run.json").unlink()
+        assert check_push(settings, "network", file).serial == 1
+
+
+def test_what_came_in_between_while_a_person_was_asked_is_not_overwritten(
+    settings: Settings, store: RunStore, stored: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored.update(state(5))
+    found = check_push(settings, "access", kept(store, state(8), over=over(5)))
+    stored.update(state(6))
+    monkeypatch.setattr(module, "terraform_client", answering(None))
+    monkeypatch.setattr(module, "ensure_initialised", lambda terraform: False)
+    with pytest.raises(UsageError) as caught:
+        push_state(settings, "access", found)
+    assert (caught.value.message, caught.value.remedy) == (
+        "the state of access has serial 6, and had 5 when it was looked at: another state came in between",
+        "Nothing was pushed. Push it again, and look at what it would replace.",
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
