@@ -32,9 +32,10 @@ def take_back(change: Change, branch: str, message: str) -> str:
     """
     if find_commit(change.root, f"refs/heads/{branch}"):
         raise InputError(f"the branch {branch} is there already", f"Use it, or delete it: git branch -D {branch}.")
+    # Not by `diff`: how that shows a change (colours, prefixes, a submodule's log) is each person's own setting.
     patch = _git(
-        change.root, "diff", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv",
-        change.old, change.new, "--", *_plain(change.files),
+        change.root, "diff-tree", "-p", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv",
+        "--ignore-submodules=none", change.old, change.new, "--", *_plain(change.files),
     )  # fmt: skip
     top = Path(os.fsdecode(_git(change.root, "rev-parse", "--show-toplevel")).rstrip("\n"))
     with tempfile.TemporaryDirectory() as folder:
@@ -66,7 +67,7 @@ def switch_to(root: Path, branch: str) -> None:
 
 
 def _commit(tree: Path, patch: bytes, branch: str, message: str) -> str:
-    done = run_git(tree, "apply", "--reverse", "--3way", "--index", given=patch)
+    done = run_git(tree, "apply", "--reverse", "--3way", "--index", "--whitespace=nowarn", given=patch)
     if done.returncode:
         said = run_git(tree, "diff", "--name-only", "-z", "--diff-filter=U").stdout
         files = ", ".join(os.fsdecode(name) for name in said.split(b"\0") if name)
@@ -74,7 +75,7 @@ def _commit(tree: Path, patch: bytes, branch: str, message: str) -> str:
             f"others changed the same lines since{f', in {files}' if files else ''}: nothing was taken back",
             "Take it back by hand, in a change of its own.",
         )
-    if not run_git(tree, "diff", "--cached", "--quiet").returncode:
+    if not run_git(tree, "diff", "--cached", "--quiet", "--ignore-submodules=none").returncode:
         raise InputError("nothing of that change is there any more", "There is nothing to take back.")
     _git(tree, "commit", "--quiet", "--no-verify", "--file=-", given=message.encode())
     _git(tree, "branch", branch, "HEAD")

@@ -138,6 +138,34 @@ def test_the_same_lines_changed_since_are_named_and_nothing_is_left_behind(clone
     assert clone.git("status", "--porcelain") == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("diff.noprefix", "true"), ("diff.context", "0"), ("diff.relative", "true"), ("color.ui", "always"),
+        ("apply.whitespace", "fix"), ("apply.whitespace", "error-all"), ("apply.ignoreWhitespace", "change"),
+        ("diff.submodule", "log"), ("diff.ignoreSubmodules", "all"), ("submodule.m.ignore", "all"),
+    ],
+)  # fmt: skip
+def test_how_a_person_likes_to_see_changes_is_no_part_of_one(clone: Clone, name: str, value: str) -> None:
+    inside = (clone.root / "web/m").relative_to(clone.top).as_posix()
+    modules = f'[submodule "m"]\n\tpath = {inside}\n\turl = ../m\n'
+
+    def pin(sha: str, text: str) -> str:
+        (clone.root / "web/m").mkdir(exist_ok=True)
+        (clone.top / ".gitmodules").write_text(modules)
+        (clone.root / "web/main.tf").write_text(text)
+        clone.git("add", "--all")
+        clone.git("update-index", "--add", "--cacheinfo", f"160000,{sha * 40},{inside}")
+        clone.git("commit", "--quiet", "--message=A change")
+        return clone.git("rev-parse", "HEAD")
+
+    clone.before, clone.applied = pin("1", "one   \n\n\n"), pin("2", "two\n")
+    clone.git("config", name, value)
+    clone.ran()
+    assert clone.undo().files == ("web/m", "web/main.tf")
+    assert clone.git("rev-parse", "undo/7^{tree}") == clone.git("rev-parse", f"{clone.before}^{{tree}}")
+
+
 def test_what_is_taken_back_already_and_a_branch_that_is_there_are_refused(clone: Clone) -> None:
     clone.ran()
     clone.undo()
