@@ -12,7 +12,10 @@ from ..settings import Settings
 from .applied_commit import applied_commit, applied_elsewhere
 from .clients import gitlab_client
 
-__all__ = ["BaseCommit", "compared_files", "find_base"]
+__all__ = ["APPLIED", "BaseCommit", "compared_files", "find_base"]
+
+# How every commit is told of that GitLab vouches for.
+APPLIED = "the commit last applied"
 
 _FETCH = "Fetch the whole history: GIT_DEPTH: 0 in a job, `git fetch --unshallow` at a desk."
 _TOKEN = "Set GITLAB_TOKEN, which may ask GitLab what was applied last."  # noqa: S105 - what to do, no token
@@ -105,9 +108,9 @@ def _applied(settings: Settings, run: Run) -> tuple[str, str, bool]:
         return "", "", False
     applied = applied_commit(settings, run)
     if applied:
-        return applied, "the commit last applied", True
+        return applied, APPLIED, True
     # A new stack has the judges that stood when others were applied, and not those that its own change brings.
-    return applied_elsewhere(settings, run), "the commit last applied to another stack", True
+    return applied_elsewhere(settings, run), f"{APPLIED} to another stack", True
 
 
 def _by_git(settings: Settings, head: str) -> BaseCommit:

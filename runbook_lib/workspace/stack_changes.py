@@ -18,7 +18,9 @@ from ..models.stacks import TouchedStack
 from ..repository import CONFIG_NAME
 from ..settings import Settings
 
-__all__ = ["StackChanges", "every_stack", "files_of_stack", "stacks_touched"]
+__all__ = ["StackChanges", "config_at", "every_stack", "files_of_stack", "stacks_touched"]
+
+_CONFIGURATION = (".tf", ".tf.json", ".tofu", ".tofu.json")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class StackChanges:
 def every_stack(settings: Settings, names: tuple[str, ...] = (), why: str = "asked for") -> StackChanges:
     """The stacks of these names, or all of them; UsageError for an unknown one."""
     chosen = dict.fromkeys((settings.stack_name(name) for name in names or settings.config.stacks), why)
-    stacks = carry_out_order(_read(settings), chosen)
+    stacks = carry_out_order(_read(settings.root, settings.config), chosen)
     return StackChanges(stacks, f"{len(stacks)} of {len(settings.config.stacks)} stacks, {why}")
 
 
@@ -53,8 +55,8 @@ def stacks_touched(settings: Settings, base: str = "") -> StackChanges:
         raise UsageError(f"{base} is no commit of this clone", "Fetch it: GIT_DEPTH: 0 in a job.")
     if files is None:
         return every_stack(settings, why=f"as {named[:12]}, the commit before, is not in this clone")
-    reads = _read(settings)
-    before = _config_of(settings, named) if CONFIG_NAME in files else settings.config
+    reads = _read(settings.root, settings.config)
+    before = config_at(settings, named) if CONFIG_NAME in files else settings.config
     found = touched_stacks(reads, map(PurePosixPath, files), _described_otherwise(settings, before))
     stacks = carry_out_order(reads, found)
     plural = "" if len(files) == 1 else "s"
@@ -62,9 +64,14 @@ def stacks_touched(settings: Settings, base: str = "") -> StackChanges:
     return StackChanges(stacks, chosen_by, _gone(before, settings.config) if before else ())
 
 
-def files_of_stack(settings: Settings, stack: str) -> StackReads:
-    """Which files a stack is made of."""
-    return _read(settings)[settings.stack_name(stack)]
+def files_of_stack(settings: Settings, stack: str, commit: str = "") -> StackReads:
+    """Which files a stack is made of, or was at a commit, links left out; none where it was not there."""
+    if not commit:
+        return _read(settings.root, settings.config)[settings.stack_name(stack)]
+    with tempfile.TemporaryDirectory() as folder:
+        read_tree(settings.root, commit, _CONFIGURATION, Path(folder))
+        config = config_at(settings, commit) or settings.config
+        return _read(Path(folder), config).get(stack, StackReads(frozenset()))
 
 
 def _described_otherwise(settings: Settings, before: RunbookConfig | None) -> Mapping[str, str]:
@@ -88,7 +95,8 @@ def _state_of(stack: StackConfig) -> tuple[str, str]:
     return (stack.state or os.path.normpath(stack.path), stack.workspace)
 
 
-def _config_of(settings: Settings, base: str) -> RunbookConfig | None:
+def config_at(settings: Settings, base: str) -> RunbookConfig | None:
+    """runbook.yml as a commit has it; None where it has none that can be read."""
     with tempfile.TemporaryDirectory() as folder:
         if not read_tree(settings.root, find_commit(settings.root, base), (CONFIG_NAME,), Path(folder)):
             return None
@@ -98,8 +106,8 @@ def _config_of(settings: Settings, base: str) -> RunbookConfig | None:
             return None
 
 
-def _read(settings: Settings) -> dict[str, StackReads]:
-    config, root = settings.config, settings.root.resolve()
+def _read(root: Path, config: RunbookConfig) -> dict[str, StackReads]:
+    root = root.resolve()
     found = {name: read_stack_files(root, s.path, s.var_files, s.reads) for name, s in config.stacks.items()}
     folders = {name: PurePosixPath(os.path.normpath(stack.path)) for name, stack in config.stacks.items()}
     read = {}

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from ..adapters.git import changed_files, files_between, find_commit, remote_url
+from ..adapters.git import changed_files, files_between, find_commit, is_ancestor, remote_url
 from ..adapters.git_undo import Change, push_branch, take_back
 from ..adapters.gitlab_changes import Proposal
 from ..domain.undo import lost
 from ..errors import ConfigError, InputError, UsageError
 from ..models.base import Outcome
-from ..models.compliance import ComplianceReport
+from ..models.compliance import ComparedWith, ComplianceReport
 from ..models.run import Run
+from ..models.steps import find_step
 from ..report.gitlab_text import code
+from ..repository import CONFIG_NAME
 from ..settings import Settings
+from .base_commit import APPLIED
 from .clients import gitlab_client
 from .records import read_summary
 from .runs import RUN_FILE, load_run, run_store
-from .stack_changes import files_of_stack
+from .stack_changes import config_at, files_of_stack
 
 if TYPE_CHECKING:
     from ..adapters.gitlab import GitLab
@@ -58,7 +62,7 @@ def undo_run(settings: Settings, run_id: str) -> Undone:
         how = "applied nothing" if result is None else f"did not apply its change to the end: {result.outcome}"
         raise UsageError(f"run {run_id} {how}", "Run from the plan step: its plan says what is so now.")
     report = store.read_model(store.file("plan", "findings.json"), ComplianceReport)
-    before = report.compared_with.commit if report.compared_with else ""
+    before = _before(settings, run, report.compared_with)
     change = Change(settings.root, *_commits(settings, run, before), _files(settings, run, before))
     branch = f"undo/{run_id}"
     message = (
@@ -66,7 +70,8 @@ def undo_run(settings: Settings, run_id: str) -> Undone:
         f"This reverts what came between {change.old} and {change.new} in the files of the stack {run.stack}.\n"
     )
     # Before anything is made: what can't be read is no reason to leave half of it.
-    gone, since = lost(read_summary(store)), files_between(settings.root, change.new) or ()
+    gone = (*lost(read_summary(store)), *_left(settings, run, change))
+    since = files_between(settings.root, change.new) or ()
     commit = take_back(change, branch, message)
     return Undone(run, branch, commit, change.files, gone, _own(settings, run.stack, since))
 
@@ -130,6 +135,34 @@ def _description(done: Undone) -> str:
     return "\n\n".join([*shown, "The plan of its pipeline says what it would do now."]) + "\n"
 
 
+def _before(settings: Settings, run: Run, compared: ComparedWith | None) -> str:
+    """The commit that was applied before this run: by GitLab's word, else by the run folders here, else by git."""
+    guessed = compared.commit if compared else ""
+    if compared is None or compared.how.startswith(APPLIED):
+        return guessed
+    # Of what git says, the commit before, more may have been applied by this run, or less.
+    found = []
+    for path in settings.outputs.glob(f"*/{RUN_FILE}"):
+        with contextlib.suppress(InputError, UsageError):
+            store = run_store(settings, path.parent.name)
+            other = load_run(store)
+            result = store.read_result("apply") if find_step(other.steps, "apply") else None
+            earlier = other.stack == run.stack and other.created_at < run.created_at
+            if earlier and result and result.outcome is Outcome.PASSED:
+                found.append((other.created_at, other.commit))
+    last = max(found)[1] if found else ""
+    return last if last and is_ancestor(settings.root, last, run.commit) else guessed
+
+
+def _left(settings: Settings, run: Run, change: Change) -> Iterator[str]:
+    """A sentence for what the run changed beside the files that are taken back."""
+    if run.dirty:
+        yield "files differed from the commit when the run began: what they held then is in no commit"
+    before, after = (config_at(settings, commit) for commit in (change.old, change.new))
+    if before and after and before.stacks.get(run.stack) != after.stacks.get(run.stack):
+        yield f"{CONFIG_NAME} said otherwise of {run.stack} before: change that by hand"
+
+
 def _commits(settings: Settings, run: Run, before: str) -> tuple[str, str]:
     for name, what in ((before, "what stood before it"), (run.commit, "its own commit")):
         if not (name and find_commit(settings.root, name)):
@@ -142,15 +175,16 @@ def _commits(settings: Settings, run: Run, before: str) -> tuple[str, str]:
 
 def _files(settings: Settings, run: Run, before: str) -> tuple[str, ...]:
     changed = files_between(settings.root, before, run.commit) or ()
-    found = _own(settings, run.stack, changed)
+    found = _own(settings, run.stack, changed, before)
     if not found:
         raise InputError(
             f"run {run.run_id} changed no file of the stack {run.stack}",
-            "What it applied came from elsewhere: drift, a variable, or another stack.",
+            "What it applied came from elsewhere: drift, a variable, another stack, or files that were not committed.",
         )
     return found
 
 
-def _own(settings: Settings, stack: str, files: Iterable[str]) -> tuple[str, ...]:
-    reads = files_of_stack(settings, stack)
-    return tuple(name for name in files if reads.reads(PurePosixPath(name)))
+def _own(settings: Settings, stack: str, files: Iterable[str], before: str = "") -> tuple[str, ...]:
+    """Those of the files that the stack reads, or read before."""
+    reads = [files_of_stack(settings, stack, commit) for commit in dict.fromkeys(("", before))]
+    return tuple(name for name in files if any(one.reads(PurePosixPath(name)) for one in reads))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -39,7 +39,7 @@ class Clone:
     """A repository, whose last change of web a run has applied."""
 
     def __init__(self, top: Path, below: str = "") -> None:
-        self.top, self.root = top, top / below
+        self.top, self.root, self.below = top, top / below, f"{below}/" if below else ""
         self.root.mkdir(parents=True)
         self.git("init", "--quiet", "--initial-branch=main")
         for name, value in (("user.name", "Sam"), ("user.email", "sam@example.com")):
@@ -166,6 +166,83 @@ def test_how_a_person_likes_to_see_changes_is_no_part_of_one(clone: Clone, name:
     assert clone.git("rev-parse", "undo/7^{tree}") == clone.git("rev-parse", f"{clone.before}^{{tree}}")
 
 
+def test_what_the_stack_read_before_its_own_change_led_it_elsewhere_comes_back_as_well(clone: Clone) -> None:
+    def reading(name: str) -> str:
+        return f'locals {{\n  rules = file("../{name}/rules.json")\n}}\n'
+
+    clone.before = clone.commit({"old/rules.json": "[80]", "new/rules.json": "[]", "web/main.tf": reading("old")})
+    changed = {"old/rules.json": "[22]", "new/rules.json": "[443]", "web/main.tf": reading("new")}
+    clone.applied = clone.commit({**changed, "db/main.tf": "# three\n"})
+    clone.ran()
+    assert clone.undo().files == ("new/rules.json", "old/rules.json", "web/main.tf")
+    assert (clone.shown("old/rules.json"), clone.shown("new/rules.json")) == ("[80]", "[]")
+
+
+def test_what_is_in_no_file_of_the_stack_s_commit_is_said_to_stay(clone: Clone) -> None:
+    told = CONFIG.replace("{path: web}", "{path: web, var_files: [wide.tfvars]}")
+    clone.applied = clone.commit({"runbook.yml": told, "web/wide.tfvars": "ports = [22]\n"})
+    clone.ran()
+    clone.store.write_json("run.json", clone.store.read_json("run.json") | {"dirty": True})
+    done = clone.undo()
+    assert "web/wide.tfvars" in done.files
+    assert done.lost[1:] == (
+        "files differed from the commit when the run began: what they held then is in no commit",
+        "runbook.yml said otherwise of web before: change that by hand",
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "before"),
+    [("the commit before", "run"), ("", "run"), ("the commit last applied", "compared"), (None, "unknown")],
+)
+def test_without_gitlab_s_word_the_run_before_says_what_stood(clone: Clone, how: str | None, before: str) -> None:
+    known = {"run": clone.applied, "compared": clone.commit({"web/main.tf": "# two\n"})}
+    elsewhere = clone.git("commit-tree", "-m", "A branch of its own", f"{clone.before}^{{tree}}")
+    clone.applied = clone.commit({"web/main.tf": "# three\n"})
+    clone.ran(before=known["compared"])
+    report = ComplianceReport(
+        outcome=Outcome.PASSED,
+        checked=Checked(),
+        compared_with=None if how is None else ComparedWith(commit=known["compared"], how=how),
+    )
+    clone.store.write_json(clone.store.file("plan", "findings.json"), report)
+    for run_id, hours, stack, commit, outcome in (
+        ("1", -3, "web", clone.before, Outcome.PASSED),
+        ("2", -2, "web", known["run"], Outcome.PASSED),
+        ("3", -1, "web", known["compared"], Outcome.ERRORED),
+        ("4", -1, "db", known["compared"], Outcome.PASSED),
+        ("5", 1, "web", known["compared"], Outcome.PASSED),
+    ):
+        earlier(clone, run_id, (stack, commit), outcome, NOW + timedelta(hours=hours))
+    (clone.root / "outputs/no run").mkdir()
+    (clone.root / "outputs/no run/run.json").write_text("{}")
+    (clone.root / "outputs/6").mkdir()
+    (clone.root / "outputs/6/run.json").write_text("{")
+    if before == "unknown":
+        with pytest.raises(InputError, match="what stood before it is not known here"):
+            clone.undo()
+        return
+    clone.undo()
+    assert clone.shown("web/main.tf") == clone.git("show", f"{known[before]}:{clone.below}web/main.tf")
+    # One of a branch that did not lead here says nothing of it.
+    earlier(clone, "7-", ("web", elsewhere), Outcome.PASSED, NOW - timedelta(minutes=1))
+    clone.git("branch", "--quiet", "-D", "undo/7")
+    clone.undo()
+    assert clone.shown("web/main.tf") == "# two"
+
+
+def earlier(clone: Clone, run_id: str, of: tuple[str, str], outcome: Outcome, at: datetime) -> None:
+    """Another run, of a stack and a commit, whose apply ended so."""
+    store, (stack, commit) = RunStore(clone.root / "outputs", run_id), of
+    steps = tuple(step.recorded for step in BUILT_IN)
+    run = Run(run_id=run_id, stack=stack, commit=commit, requester="riley", created_at=at, steps=steps)
+    result = StepResult(
+        run_id=run_id, step="apply", stack=stack, outcome=outcome, summary="s", started_at=at, finished_at=at
+    )
+    store.write_json("run.json", run)
+    store.write_result(result)
+
+
 def test_what_is_taken_back_already_and_a_branch_that_is_there_are_refused(clone: Clone) -> None:
     clone.ran()
     clone.undo()
@@ -226,7 +303,7 @@ def test_a_run_that_changed_no_file_of_its_stack_is_told_so(clone: Clone) -> Non
         clone.undo()
     assert (caught.value.message, caught.value.remedy) == (
         "run 7 changed no file of the stack web",
-        "What it applied came from elsewhere: drift, a variable, or another stack.",
+        "What it applied came from elsewhere: drift, a variable, another stack, or files that were not committed.",
     )
 
 
