@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -196,16 +195,16 @@ def _carry_out(context: StepContext, plan: Path, record: DecisionRecord) -> Comp
         # By hand days may lie between two cells, and a baseline can take its time: somebody may have said no.
         record = _judge(context)
     begin(context, record)
-    config, began = context.settings.config.terraform, time.time()
+    config, before = context.settings.config.terraform, _state_left(context)
     try:
         done = terraform.apply(plan, f"-lock-timeout={config.lock_timeout}", f"-parallelism={config.parallelism}")
     except KeyboardInterrupt:
         # Terraform has ended all the same, and what it did counts.
         stopped = Completed(130, "\n".join(heard), "")
-        _keep(context, stopped, began)
+        _keep(context, stopped, before)
         _keep_how_far(context, stopped)
         raise
-    _keep(context, done, began)
+    _keep(context, done, before)
     return done
 
 
@@ -249,7 +248,26 @@ def _masked(line: str) -> str:
     return line
 
 
-def _keep(context: StepContext, done: Completed, began: float) -> None:
+def _state_left(context: StepContext) -> tuple[int, ...]:
+    """What tells a state that could not be uploaded from an older one; no clock, which may not be the file system's."""
+    try:
+        found = (context.stack_dir / ERRORED).stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _keep(context: StepContext, done: Completed, before: tuple[int, ...]) -> None:
+    try:
+        # A state that could not be uploaded is the only copy: it is kept with the evidence before all else, and said.
+        if _state_left(context) not in {(), before}:
+            left = context.stack_dir / ERRORED
+            context.metrics["errored_state"] = keep_errored(context.settings, context.store, context.run.stack, left)
+    finally:
+        _keep_said(context, done)
+
+
+def _keep_said(context: StepContext, done: Completed) -> None:
     sensitive = [output.get("value") for output in _outputs(done).values() if output.get("sensitive")]
     named = (secret for event in _events(done.stdout) for secret in named_secrets_in(event))
     learn(context.settings, strings_in(sensitive).union(named))
@@ -257,11 +275,6 @@ def _keep(context: StepContext, done: Completed, began: float) -> None:
     context.store.write_text(context.file("apply.jsonl"), said)
     messages = [str(event.get("@message", "")) for event in _events(said)]
     context.store.write_text(context.file("apply.txt"), "\n".join([*messages, done.stderr]).strip() + "\n")
-    # A state that could not be uploaded is the only copy: it is kept with the evidence, and said.
-    left = context.stack_dir / ERRORED
-    if left.is_file() and left.stat().st_mtime >= began - 1:
-        kept = keep_errored(context.settings, context.store, context.run.stack, left)
-        context.metrics["errored_state"] = kept
 
 
 def _keep_how_far(context: StepContext, done: Completed) -> tuple[dict[str, str], ...]:

@@ -19,7 +19,15 @@ from runbook_lib.adapters.heard import hear
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.adapters.terraform import Completed
 from runbook_lib.domain.approval import ApplyFacts
-from runbook_lib.errors import ApprovalError, AwsError, ConfigError, GitLabError, StateLockedError, TerraformError
+from runbook_lib.errors import (
+    ApprovalError,
+    AwsError,
+    ConfigError,
+    GitLabError,
+    StateLockedError,
+    StoreError,
+    TerraformError,
+)
 from runbook_lib.models.approval import ApprovalRequest, DecisionRecord
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.config import RunbookEntry, StepEntry
@@ -291,6 +299,44 @@ def test_the_only_copy_of_a_state_is_kept_with_what_to_do_about_it(
         "04_apply/errored.tfstate is the only copy of the new state. Upload it: `runbook state push --stack access"
         " 7/04_apply/errored.tfstate`, then make a new plan."
     )
+
+
+def test_the_only_copy_is_kept_by_whatever_clock_it_is_dated_and_though_nothing_else_can_be(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terraform = use(monkeypatch, FakeTerraform([DONE[0], failed("Failed to save state")], 1))
+    path = context.stack_dir / "errored.tfstate"
+    path.write_text('{"serial": 8}')
+
+    def leave(plan: Path, *options: str) -> Completed:
+        path.write_text('{"serial": 9}')
+        os.utime(path, (1, 1))
+        return Completed(terraform.status, "\n".join(terraform.lines), "")
+
+    def refuse(relative: str, text: str) -> Path:
+        raise StoreError("the disk is full", "Make room.")
+
+    monkeypatch.setattr(terraform, "apply", leave)
+    monkeypatch.setattr(context.store, "write_text", refuse)
+    with pytest.raises(StoreError):
+        apply.apply_plan(context, record)
+    assert context.store.read_json("04_apply/errored.tfstate") == {"serial": 9}
+
+
+def test_what_terraform_said_is_kept_also_where_the_only_copy_can_not_be(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terraform = use(monkeypatch, FakeTerraform([DONE[0], failed("Failed to save state")], 1))
+    terraform.left = context.stack_dir / "errored.tfstate"
+
+    def refuse(*given: object) -> str:
+        raise StoreError("the disk is full", "Make room.")
+
+    monkeypatch.setattr(apply, "keep_errored", refuse)
+    with pytest.raises(StoreError):
+        apply.apply_plan(context, record)
+    assert "Failed to save state" in context.store.read_text("04_apply/apply.txt")
+    assert terraform.left.is_file()
 
 
 def test_what_was_done_before_an_interrupt_is_kept(
@@ -576,7 +622,6 @@ def test_an_older_copy_of_a_state_is_not_taken_for_this_one_s(
 ) -> None:
     old = context.stack_dir / "errored.tfstate"
     old.write_text("{}")
-    os.utime(old, (1, 1))
     use(monkeypatch, FakeTerraform(DONE))
     apply.apply_plan(context, record)
     assert not context.store.exists("04_apply/errored.tfstate")
