@@ -152,7 +152,7 @@ def apply_plan(context: StepContext, record: DecisionRecord) -> Applied:
     far = _keep_how_far(context, done)
     if done.status:
         with holder_named(context.settings, context.run.stack):
-            raise _failure(done, _kept_state(context), in_words(far))
+            raise _failure(done, context.run.stack, _kept_state(context), in_words(far))
     with contextlib.suppress(RunbookError):
         # Nothing of the new state is needed, but what it calls sensitive must not be shown by a later cell either.
         read_state(context.settings, context.run.stack)
@@ -312,14 +312,14 @@ def _kept_state(context: StepContext) -> str:
     )
 
 
-def _failure(done: Completed, remedy: str = "", far: str = "") -> RunbookError:
+def _failure(done: Completed, stack: str, remedy: str = "", far: str = "") -> RunbookError:
     errors = [event for event in _events(done.stdout) if event.get("@level") == "error"]
     applied = sum(1 for event in _events(done.stdout) if event.get("type") == "apply_complete")
-    if not errors:
-        return map_failure("apply", done.status, done.stderr)
-    diagnostic = errors[0].get("diagnostic") or {}
-    text = f"Error: {diagnostic.get('summary') or errors[0].get('@message')}\n\n{diagnostic.get('detail') or ''}"
-    error = map_failure("apply", done.status, text)
+    text = done.stderr
+    if errors:
+        diagnostic = errors[0].get("diagnostic") or {}
+        text = f"Error: {diagnostic.get('summary') or errors[0].get('@message')}\n\n{diagnostic.get('detail') or ''}"
+    error = map_failure("apply", done.status, text, stack)
     if not applied:
         return type(error)(error.message, remedy) if remedy else error
     half = f"{error.message}; {applied} {'resource was' if applied == 1 else 'resources were'} changed before it"

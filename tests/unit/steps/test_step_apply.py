@@ -235,6 +235,22 @@ def test_a_failure_half_way_says_how_much_was_done(
     assert "creating rule" in context.store.read_text("04_apply/apply.txt")
 
 
+def test_a_terraform_that_was_killed_half_way_says_how_much_was_done(
+    context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terraform = use(monkeypatch, FakeTerraform([DONE[0]], -9))
+    gone = ResourceChange(address=f'{RULE}["8000"]', type="a", name="b", actions=("delete",))
+    planning(monkeypatch, context, gone, gone.model_copy(update={"address": "a.b"}))
+    terraform.left = context.stack_dir / "errored.tfstate"
+    with pytest.raises(TerraformError) as caught:
+        apply.apply_plan(context, record)
+    assert caught.value.message == (
+        "terraform apply ended with status -9: it said nothing; 1 resource was changed before it"
+        " (1 done, 1 not begun; resources.json names each)"
+    )
+    assert "is the only copy of the new state" in caught.value.remedy
+
+
 def test_a_failure_before_anything_was_done_asks_for_no_new_plan(
     context: StepContext, record: DecisionRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,7 +292,7 @@ def test_a_locked_state_is_told_as_that(
     use(monkeypatch, FakeTerraform([failed("Error acquiring the state lock", detail)], 1))
     with pytest.raises(StateLockedError) as caught:
         apply.apply_plan(context, record)
-    assert caught.value.remedy.count("`runbook state unlock a1`") == 1
+    assert caught.value.remedy.count("`runbook state unlock --stack access a1`") == 1
 
 
 def test_a_variable_without_a_value_is_told_as_that(
