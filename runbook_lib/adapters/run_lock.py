@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from ..errors import UsageError
 
@@ -21,13 +22,7 @@ def carries_out(outputs: Path, run_id: str) -> Iterator[None]:
     """Carry this run out, alone; UsageError if another process does. The lock ends with the process that holds it."""
     path = _path(outputs, run_id)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(
-                f"run {run_id} is being carried out{_holder(path)}", "Wait for its end, or name another run."
-            ) from error
+    with _locked(path, run_id) as file:
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat()}
         file.truncate(0)
         file.write(json.dumps(holder))
@@ -35,7 +30,7 @@ def carries_out(outputs: Path, run_id: str) -> Iterator[None]:
         try:
             yield
         finally:
-            # While it is held still: whoever waits for this very file finds that it is gone, and makes another one.
+            # While it is held still: whoever gets this very file finds that it is gone, and makes another one.
             path.unlink(missing_ok=True)
 
 
@@ -49,6 +44,23 @@ def is_carried_out(outputs: Path, run_id: str) -> bool:
         return False
     except OSError:
         return True
+
+
+def _locked(path: Path, run_id: str) -> IO[str]:
+    while True:
+        file = path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            raise UsageError(
+                f"run {run_id} is being carried out{_holder(path)}", "Wait for its end, or name another run."
+            ) from error
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                return file
+        # Who held it took it away between our opening it and its end: it is nobody's lock any more.
+        file.close()
 
 
 def _path(outputs: Path, run_id: str) -> Path:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -49,6 +52,24 @@ def test_a_second_process_is_refused_and_told_of_the_first(tmp_path: Path) -> No
     assert not is_carried_out(tmp_path, "r1")
     with carries_out(tmp_path, "r1"):
         assert is_carried_out(tmp_path, "r1")
+
+
+def test_who_comes_as_the_first_one_ends_has_a_lock_that_others_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, lock = ExitStack(), fcntl.flock
+    first.enter_context(carries_out(tmp_path, "r1"))
+
+    def end_first(file: IO[str], how: int) -> None:
+        first.close()
+        lock(file, how)
+
+    monkeypatch.setattr("runbook_lib.adapters.run_lock.fcntl.flock", end_first)
+    with carries_out(tmp_path, "r1"):
+        assert is_carried_out(tmp_path, "r1")
+        with pytest.raises(UsageError, match="run r1 is being carried out by process"), carries_out(tmp_path, "r1"):
+            pytest.fail("two processes carry one run out")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_whose_outputs_are_not_there_yet_can_be_carried_out(tmp_path: Path) -> None:
