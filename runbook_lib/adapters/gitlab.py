@@ -194,12 +194,12 @@ class GitLab:
         Any Developer can report a deployment that never was: only one that a job on a protected branch made counts.
         """
         found = self._succeeded({"environment": environment}, f"ask what was deployed to {environment}")
-        return next((one for one in found if job in {"", one.job} and ref in {"", one.ref}), None)
+        return next((one for one in found if one.made_by(job or one.job, ref or one.ref)), None)
 
     def deployed_by(self, job: str, ref: str) -> tuple[GitLabDeployed, ...]:
         """The newest successful deployments to any environment that this job made on a branch, the newest first."""
         found = self._succeeded({}, f"ask what the job {job} deployed")
-        return tuple(one for one in found if (one.job, one.ref) == (job, ref))
+        return tuple(one for one in found if one.made_by(job, ref))
 
     def _succeeded(self, asked: Mapping[str, str], doing: str) -> list[GitLabDeployed]:
         query = {**asked, "status": "success", "order_by": "finished_at", "sort": "desc"}
@@ -212,7 +212,7 @@ class GitLab:
         query = {"environment": environment, "order_by": "created_at", "sort": "desc"}
         doing = f"ask what was deployed to {environment}"
         found = self._http.list(f"{self._path}/deployments", doing, GitLabDeployed.parse, query, most=100)
-        return tuple(one for one in found if (one.job, one.ref) == (job, ref))
+        return tuple(one for one in found if one.made_by(job, ref))
 
     def commit(self, sha: str) -> GitLabCommit:
         """One commit; GitLabRefusalError 404 if it was not pushed."""

@@ -24,6 +24,7 @@ __all__ = [
     "MergeRequestReference",
     "MergeRequestVersion",
     "StateLock",
+    "is_job",
     "login_of",
     "parse_commits",
     "parse_deployment_approvals",
@@ -32,6 +33,11 @@ __all__ = [
     "parse_notes",
     "parse_state_lock",
 ]
+
+
+def is_job(name: str, wanted: str) -> bool:
+    """Whether a job has this name; `parallel` adds to it which one of many it is: `apply: [web]`, `apply 1/2`."""
+    return name == wanted or name.startswith((f"{wanted}: ", f"{wanted} "))
 
 
 def _time(text: str | None) -> datetime | None:
@@ -193,6 +199,10 @@ class GitLabDeployed:
             pipeline_id=int((job.get("pipeline") or {}).get("id") or 0),
             url=str(job.get("web_url") or ""),
         )
+
+    def made_by(self, job: str, ref: str) -> bool:
+        """Whether a job of this name made it on this branch."""
+        return is_job(self.job, job) and self.ref == ref
 
 
 @dataclass(frozen=True)

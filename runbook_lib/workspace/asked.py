@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from ..adapters.approvals.gitlab_comment import ask_in_comment, asked_in_comment
 from ..adapters.gitlab import GitLab
-from ..adapters.gitlab_data import GitLabCommit, GitLabJob
+from ..adapters.gitlab_data import GitLabCommit, GitLabJob, is_job
 from ..domain.people import addresses
 from ..errors import ApprovalError, GitLabError
 from ..models.approval import ApprovalRequest
@@ -137,8 +137,7 @@ def check_own_pipeline(settings: Settings) -> None:
             f"CI_PIPELINE_ID says {named}, but this job belongs to pipeline {own.pipeline_id}", _WITHOUT
         )
     applies = settings.config.approval.job
-    # `parallel` adds what a job is one of: `apply: [web]`, `apply 1/2`.
-    if own.name != applies and not own.name.startswith((f"{applies}: ", f"{applies} ")):
+    if not is_job(own.name, applies):
         raise ApprovalError(
             f"this job is {own.name}, and approval.job in runbook.yml names {applies}",
             "Name the job there that applies, and begin a new pipeline.",

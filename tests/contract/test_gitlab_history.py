@@ -128,6 +128,19 @@ def test_the_last_deployment_is_the_last_that_the_job_made_on_the_branch(lab: Ru
     assert client.last_deployment("production/access", "apply", "main") == found
 
 
+@pytest.mark.parametrize("job", ["apply: [access]", "apply 1/2"])
+def test_one_of_many_jobs_of_a_name_deploys_as_that_does(lab: RunningGitLab, job: str) -> None:
+    client, sha = lab.client("riley"), lab.push()
+    lab.control("deployments", environment="production/access", sha=sha, job=job)
+    found = client.last_deployment("production/access", "apply", "main")
+    assert found
+    assert (found.sha, found.job) == (sha, job)
+    assert client.deployments("production/access", "apply", "main") == (found,)
+    assert client.deployed_by("apply", "main") == (found,)
+    lab.control("deployments", environment="production/access", sha="f" * 40, job="apply-all")
+    assert client.last_deployment("production/access", "apply", "main") == found
+
+
 def test_a_pipeline_tells_who_started_it_on_what(lab: RunningGitLab) -> None:
     number = lab.pipeline("sam")
     found = lab.client("riley").pipeline(number)

@@ -37,6 +37,7 @@ class GitLab(FakeGitLab):
         self.ref = "main"
         self.lacking: tuple[str, ...] = ()
         self.earlier: list[Any] = []
+        self.own_job = "apply"
         self.kept: dict[tuple[int, str], bytes] = {}
 
     def pipeline(self, number: int) -> Any:
@@ -52,8 +53,11 @@ class GitLab(FakeGitLab):
         return self.lacking
 
     def earlier_jobs(self, pipeline: int, name: str) -> list[Any]:
-        assert (pipeline, name) == (7, "apply")
-        return self.earlier
+        assert pipeline == 7
+        return self.earlier if name == self.own_job else []
+
+    def whose_job(self) -> Any:
+        return SimpleNamespace(name=self.own_job)
 
     def artifact(self, job: int, path: str) -> bytes | None:
         return self.kept.get((job, path))
@@ -176,6 +180,15 @@ def test_an_earlier_apply_job_has_used_the_approval_unless_it_shows_that_it_did_
         refuse_used(settings, store, run)
     assert caught.value.message == "apply was begun before, by sam: https://g.example/-/jobs/5"
     assert caught.value.remedy == NEW_PLAN
+
+
+def test_one_of_many_jobs_of_a_name_is_begun_once_as_well(
+    load: Callable[..., Settings], store: RunStore, run: Run, gitlab: GitLab
+) -> None:
+    gitlab.earlier = [SimpleNamespace(id=5, user="sam", web_url="https://g.example/-/jobs/5")]
+    gitlab.has_job_token, gitlab.own_job = True, "apply: [web]"
+    with pytest.raises(ApprovalError, match="apply was begun before, by sam"):
+        refuse_used(load(CI_PIPELINE_ID="7", project="42"), store, run)
 
 
 @pytest.fixture
