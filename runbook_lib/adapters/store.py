@@ -21,7 +21,7 @@ from ..models.run import Run
 from ..models.steps import BUILT_IN, RunStep, find_step
 from .atomic import cannot_write, write_atomic
 
-__all__ = ["RunStore", "sha256_file"]
+__all__ = ["RUN_ID", "RunStore", "sha256_file"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

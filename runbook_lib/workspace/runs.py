@@ -14,7 +14,7 @@ from typing import Any
 
 from ..adapters.git import read_commit
 from ..adapters.run_lock import is_carried_out
-from ..adapters.store import RunStore
+from ..adapters.store import RUN_ID, RunStore
 from ..errors import ApprovalError, InputError, UsageError
 from ..models.run import Run
 from ..models.steps import CHANGE, DRIFT, RunStep, Step, find_step
@@ -70,6 +70,8 @@ def latest_run_id(settings: Settings, stack: str) -> str:
         return settings.environment.pipeline_id
     stack, found = settings.stack_name(stack), []
     for path in settings.outputs.glob(f"*/{RUN_FILE}"):
+        if not RUN_ID.fullmatch(path.parent.name):
+            continue  # somebody's copy: no run can have this name
         run = RunStore(settings.outputs, path.parent.name).read_model(RUN_FILE, Run)
         # A look at the drift is no change that anything goes on with.
         if run.stack == stack and run.runbook != DRIFT:
@@ -84,9 +86,11 @@ def latest_run_id(settings: Settings, stack: str) -> str:
 def living_run(settings: Settings, stack: str) -> str:
     """The id of a run of the stack that some process carries out here now; empty if there is none."""
     for path in settings.outputs.glob(f"*/{RUN_FILE}"):
-        run = RunStore(settings.outputs, path.parent.name).read_model(RUN_FILE, Run)
-        if run.stack == stack and is_carried_out(settings.outputs, run.run_id):
-            return run.run_id
+        # What nobody carries out need not be readable: a state is put right among the ruins of something.
+        if is_carried_out(settings.outputs, path.parent.name):
+            run = run_store(settings, path.parent.name).read_model(RUN_FILE, Run)
+            if run.stack == stack:
+                return run.run_id
     return ""
 
 

@@ -120,6 +120,27 @@ def test_the_newest_run_of_a_stack_is_the_one_to_go_on_with(settings: Settings, 
     assert latest_run_id(settings, "") == "new"
 
 
+def test_somebody_s_copy_of_a_run_s_folder_is_none(settings: Settings, run: Run) -> None:
+    begun(settings, run, run_id="old")
+    copy = settings.outputs / "copy of old"
+    copy.mkdir()
+    (copy / "run.json").write_text("{}")
+    assert latest_run_id(settings, "access") == "old"
+
+
+def test_a_folder_that_nobody_carries_out_need_not_be_readable_to_tell_who_does(settings: Settings, run: Run) -> None:
+    begun(settings, run, run_id="living")
+    for name in ("copy of living", "broken"):
+        (settings.outputs / name).mkdir()
+        (settings.outputs / name / "run.json").write_text("{")
+    assert living_run(settings, "access") == ""
+    with carries_out(settings.outputs, "living"):
+        assert living_run(settings, "access") == "living"
+    # Of which stack this one is nobody knows.
+    with carries_out(settings.outputs, "broken"), pytest.raises(InputError, match=r"broken/run\.json"):
+        living_run(settings, "access")
+
+
 def test_in_a_pipeline_the_newest_run_is_the_pipeline_s(load: Callable[..., Settings], run: Run) -> None:
     settings = load(CI_PIPELINE_ID="1001")
     begun(settings, run, run_id="other", created_at=NOW + timedelta(days=900))
