@@ -79,6 +79,9 @@ HTTP = {
     "a_redirect_that_is_not_wanted": Case(
         moved(b"/login"), "redirect", "/login, and none is wanted", {"redirect": "forbidden"}
     ),
+    "a_redirect_that_no_file_and_no_terminal_should_have": Case(
+        moved(b"http://[\x1b[31m\x9b"), "redirect", r"to http://[\x1b[31m\udc9b, and none", {"redirect": "forbidden"}
+    ),
     "a_body_that_is_not_gzip": Case(coded(b"gzip", b"plain"), "encoding", "not in the coding", IMG),
     "a_body_that_is_not_deflate": Case(coded(b"deflate", b"\x01plain"), "encoding", "not in the coding", IMG),
     "a_gzip_that_ends_too_early": Case(coded(b"gzip", hostile.packed()[:-6]), "", asked=IMG),
@@ -128,6 +131,9 @@ HTTP = {
     "a_body_that_is_no_json": Case(page(), "content", "no JSON", {"jsonpath": {"$.up": True}}),
     "json_too_deep": Case(page(NESTED), "content", "no JSON", {"jsonpath": {"$.up": True}}),
     "json_with_one_for_true": Case(page(b'{"up": 1}'), "content", "$.up is 1 instead of true", {"jsonpath": {"$.up": True}}),
+    "json_with_half_a_letter": Case(
+        page(rb'{"up": "\ud800\u202e"}'), "content", r'$.up is "\ud800\u202e" instead', {"jsonpath": {"$.up": True}}
+    ),
     "json_as_wanted": Case(page(b'{"up": [{"a": 1}]}'), "", asked={"jsonpath": {"$.up[0].a": 1}}),
     "a_text_made_for_the_pattern": Case(page(b"a" * 300_000), "content", "did not match", {"matches": "(a+)+b$"}),
     "an_answer_too_late": Case(hostile.late(0.2), "latency", "50 ms are wanted", {"latency": "50ms"}),
@@ -306,6 +312,12 @@ def test_whatever_an_endpoint_does_has_its_name(name: str, results: dict[str, Se
     assert (found.cause, found.passed) == (cause, not cause), found.error
     assert said in found.error
     assert found.attempts == (0 if cause in {"forbidden", "secret", "no_address"} and "redirect" not in name else 1)
+
+
+def test_what_is_told_of_an_endpoint_is_one_line_that_any_file_can_hold(results: dict[str, ServiceResult]) -> None:
+    for found in results.values():
+        assert found.error.isprintable()
+        assert ServiceResult.model_validate_json(found.model_dump_json()).error == found.error
 
 
 def test_no_result_is_without_a_name_and_none_is_unforeseen(results: dict[str, ServiceResult]) -> None:

@@ -1,4 +1,4 @@
-"""A test's secrets taken out of what a server said: it may send back what it was sent, in another form."""
+"""What a server said, as it may be told: without a test's secrets, which it may send back, and in one line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from urllib.parse import quote
 
-__all__ = ["Hide", "hiding"]
+__all__ = ["Hide", "hiding", "legible"]
 
 Hide = Callable[[str], str]
 # What is shorter stands in many texts by chance.
@@ -22,6 +22,11 @@ def hiding(secrets: Iterable[str]) -> Hide:
     """
     values = tuple(value for value in secrets if len(value) >= _SHORTEST)
     return partial(_hide, values) if values else str
+
+
+def legible(text: str) -> str:
+    """A text in one line, and with nothing in it that a terminal obeys, that hides or that no file can hold."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _hide(values: tuple[str, ...], text: str) -> str:

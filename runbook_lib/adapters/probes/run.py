@@ -17,7 +17,7 @@ from ...models.service_config import SecretText
 from ...models.services import ServiceAnswer, ServiceResult, ServiceTest
 from ..connect_to import ConnectTo
 from .attempt import Cause, FailedAttempt, Trace, cause_of_anything, waited_for
-from .hide import Hide, hiding
+from .hide import Hide, hiding, legible
 from .http1 import Http1, make_request, parse_url
 from .places import Places
 from .tcp import ask_tcp, reach
@@ -212,11 +212,11 @@ class _Run:
             final = True
         except FailedAttempt as failed:
             state.status, state.cause = failed.status, failed.cause
-            state.error, final = self._hide(test)(failed.reason), failed.final
+            state.error, final = legible(self._hide(test)(failed.reason)), failed.final
         except Exception as error:  # noqa: BLE001 - whatever an endpoint does ends as one test's result
             why = cause_of_anything(error, trace) or _unforeseen(error, self._hide(test))
             state.status, state.cause, final = None, why.cause, False
-            state.error = self._hide(test)(why.reason)
+            state.error = legible(self._hide(test)(why.reason))
         finally:
             state.turns += 1
             state.attempts += trace.sent
