@@ -42,7 +42,10 @@ def merge_reports(reports: Sequence[ServiceReport]) -> ServiceReport:
     untested = {f"shard {part}": "its results are not there" for part in parts if part not in by_part}
     results: dict[tuple[str, str], ServiceResult] = {}
     for one in by_part.values():
-        results |= {(result.test.name, result.test.address): result for result in one.results}
+        for result in one.results:
+            known = results.get((result.test.name, result.test.address))
+            if known is None or known.passed:
+                results[result.test.name, result.test.address] = result
         untested |= one.untested
     lists = [*by_part.values()]
     unknowable = {name: reason for one in lists for name, reason in one.unknowable.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,9 +78,17 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 
 def shard(tests: Iterable[ServiceTest], part: int, parts: int) -> tuple[ServiceTest, ...]:
-    """The part's share: together the parts are all tests, each once, whatever order they come in."""
-    ordered = sorted(tests, key=lambda test: (test.name, test.address, test.url))
-    return tuple(ordered[part - 1 :: parts])
+    """The part's share: together the parts are all tests, each once, whatever order they come in.
+
+    Whose share a test is depends on nothing but itself: of members that come and go between one part and the next
+    no other is asked twice or not at all.
+    """
+    mine = (test for test in tests if _number(test) % parts == part - 1)
+    return tuple(sorted(mine, key=lambda test: (test.name, test.address, test.url)))
+
+
+def _number(test: ServiceTest) -> int:
+    return int.from_bytes(hashlib.sha256(f"{test.name}\0{test.address}".encode()).digest()[:8])
 
 
 @dataclass(frozen=True)
@@ -117,20 +126,22 @@ def compare(
 
     A test that the baseline does not have is as bad as a regression if it fails: nothing says that it failed before.
     """
-    known = {_key(result): result for result in baseline if result.cause not in UNFINISHED}
+    known = {_key(result.test): result for result in baseline if result.cause not in UNFINISHED}
     done = tuple(results)
-    here = {_key(result) for result in done}
+    # Those of other shards take what is theirs, so that a shard finds what one run of them all would find.
+    tests = sorted((*(result.test for result in done), *elsewhere), key=_key)
+    here = {_key(test) for test in tests}
     moved = _by_member(result for key, result in known.items() if key not in here)
+    earlier = {_key(test): known.get(_key(test)) or _moved_from(test, moved) for test in tests}
+    here |= {_key(before.test) for before in earlier.values() if before}
     worse: list[ServiceResult] = []
     fixed: list[ServiceResult] = []
     failing: list[ServiceResult] = []
     found: list[ServiceResult] = []
     passing = 0
     for result in done:
-        earlier = moved.get(_of_member(result))
-        before = known.get(_key(result)) or (earlier.pop() if earlier else None)
+        before = earlier[_key(result.test)]
         if before is not None:
-            here.add(_key(before))
             result = result.model_copy(update={"before": "passed" if before.passed else "failed"})  # noqa: PLW2901
         found.append(result)
         was_good = before is None or before.passed
@@ -141,8 +152,7 @@ def compare(
         elif before is not None:
             passing += before.passed
             fixed += [result] if not before.passed else []
-    others = {(test.name, test.address) for test in elsewhere}
-    gone = tuple(sorted(set(known) - here - others))
+    gone = tuple(sorted(set(known) - here))
     return Compared(tuple(found), tuple(worse), tuple(fixed), tuple(failing), passing, gone)
 
 
@@ -161,7 +171,7 @@ def report(
     """
     more = listed or Listed(nothing_asked or {}, tuple(elsewhere))
     against = None if baseline is None else tuple(baseline)
-    given = tuple(sorted(results, key=_key))
+    given = tuple(sorted(results, key=lambda result: _key(result.test)))
     found = compare(given, against or (), more.elsewhere)
     done = found.results if against is not None else given
     failing = [result for result in done if not result.passed]
@@ -177,9 +187,9 @@ def report(
         summary=_summary(done, more, found if against is not None else None, blocking),
         results=done,
         untested=dict(more.untested),
-        regressions=tuple(" ".join(_key(result)) for result in found.worse) if against is not None else (),
-        fixed=tuple(" ".join(_key(result)) for result in found.fixed),
-        still_failing=tuple(" ".join(_key(result)) for result in found.still_failing),
+        regressions=tuple(" ".join(_key(result.test)) for result in found.worse) if against is not None else (),
+        fixed=tuple(" ".join(_key(result.test)) for result in found.fixed),
+        still_failing=tuple(" ".join(_key(result.test)) for result in found.still_failing),
         still_passing=found.still_passing,
         gone=tuple(" ".join(key) for key in found.gone),
         unknowable=dict(more.unknowable),
@@ -195,8 +205,13 @@ def _blocks(result: ServiceResult, found: Compared, listed: Listed, *, compared:
     return result.before != "failed"
 
 
-def _of_member(result: ServiceResult) -> tuple[str, str, bool]:
-    return result.test.name, result.test.member_id, ":" in result.test.address
+def _of_member(test: ServiceTest) -> tuple[str, str, bool]:
+    return test.name, test.member_id, ":" in test.address
+
+
+def _moved_from(test: ServiceTest, moved: Mapping[tuple[str, str, bool], list[ServiceResult]]) -> ServiceResult | None:
+    earlier = moved.get(_of_member(test))
+    return earlier.pop() if earlier else None
 
 
 def _by_member(results: Iterable[ServiceResult]) -> dict[tuple[str, str, bool], list[ServiceResult]]:
@@ -204,7 +219,7 @@ def _by_member(results: Iterable[ServiceResult]) -> dict[tuple[str, str, bool], 
     # Of a member that had several addresses those that passed come last, and are taken first: in doubt it got worse.
     for result in sorted(results, key=lambda one: (one.passed, one.test.address)):
         if result.test.member_id:
-            found.setdefault(_of_member(result), []).append(result)
+            found.setdefault(_of_member(result.test), []).append(result)
     return found
 
 
@@ -249,8 +264,8 @@ def _order(address: str) -> tuple[bool, str]:
     return ":" in address, address
 
 
-def _key(result: ServiceResult) -> tuple[str, str]:
-    return result.test.name, result.test.address
+def _key(test: ServiceTest) -> tuple[str, str]:
+    return test.name, test.address
 
 
 def _summary(

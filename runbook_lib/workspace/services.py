@@ -134,15 +134,8 @@ def plan_tests(settings: Settings, stack: str, shard_text: str = "", exposure: E
     of_change = _of_change(settings, stack, resolver, exposure)
     tests += of_change.tests
     mine = shard(tests, *part)
-    # What nobody could be asked of is told by the first shard alone: merged, it is told once.
-    mine_too = part[0] == 1
-    return Asked(
-        mine,
-        nobody if mine_too or not mine else {},
-        _others(tests, mine),
-        dict(of_change.unknowable) if mine_too else {},
-        shard_text,
-    )
+    # Each shard tells of whom it found nobody, whatever the others found: merged, it is told once.
+    return Asked(mine, nobody, _others(tests, mine), dict(of_change.unknowable), shard_text)
 
 
 def ask(

@@ -34,6 +34,12 @@ def test_all_shards_are_the_report_that_one_run_would_have_made() -> None:
     assert merge_reports([part("1/1", result(1))]).outcome == "passed"
 
 
+def test_what_two_shards_have_asked_has_failed_if_it_failed_in_either() -> None:
+    for one, two in (("", "no"), ("no", "")):
+        found = merge_reports([part("1/2", result(1, one)), part("2/2", result(1, two))])
+        assert (found.outcome, [each.passed for each in found.results]) == ("blocked", [False])
+
+
 def test_a_shard_without_tests_takes_nothing_from_the_others() -> None:
     assert merge_reports([part("1/2", result(1)), part("2/2")]).outcome == "passed"
 

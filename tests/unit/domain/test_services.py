@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runbook_lib.domain.service_history import merge_reports
 from runbook_lib.domain.services import Listed, expand, judge_answer, parse_shard, report, shard, untested
 from runbook_lib.errors import ConfigError, UsageError
 from runbook_lib.models.config import GroupReference, ServiceConfig
@@ -54,7 +55,16 @@ def test_the_shards_together_are_all_tests_each_once(hosts: list[int], parts: in
     tests = expand(WEB, [member(f"203.0.113.{host}") for host in hosts])
     shares = [shard(reversed(tests), part, parts) for part in range(1, parts + 1)]
     assert sorted(t.address for share in shares for t in share) == sorted(t.address for t in tests)
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    # Of members that come or go before another shard begins each is asked by the same one: none is left out.
+    fewer = [shard(tests[1:], part, parts) for part in range(1, parts + 1)]
+    assert [tuple(t for t in share if t not in tests[:1]) for share in shares] == fewer
+
+
+def test_shards_are_about_as_large() -> None:
+    tests = expand(WEB, [member(f"203.0.113.{host}") for host in range(250)])
+    sizes = [len(shard(tests, part, 5)) for part in range(1, 6)]
+    assert min(sizes) > 35
+    assert max(sizes) < 65
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "a/b", "1/3/5", "-1/3", ""])
@@ -168,13 +178,15 @@ def test_a_refused_shard_is_told_with_how_to_write_one() -> None:
     assert [parse_shard(text) for text in ("1/1", "3/3", "10/12")] == [(1, 1), (3, 3), (10, 12)]
 
 
-def test_shards_are_dealt_by_service_then_address_then_url() -> None:
+def test_a_shard_s_tests_come_by_service_then_address_then_url() -> None:
     def test_of(name: str, address: str, url: str) -> ServiceTest:
         return ServiceTest(name=name, address=address, url=url)
 
     ordered = (test_of("a", "2", "y"), test_of("a", "2", "z"), test_of("a", "3", "x"), test_of("b", "1", "w"))
     assert shard(ordered[::-1], 1, 1) == ordered
-    assert shard(ordered[::-1], 2, 3) == ordered[1:2]
+    # Two of one service and address stay together.
+    shares = [shard(ordered[::-1], part, 3) for part in (1, 2, 3)]
+    assert any(set(ordered[:2]) <= set(share) for share in shares)
 
 
 @pytest.mark.parametrize(
@@ -339,3 +351,34 @@ def test_what_cant_be_known_from_here_is_told_and_blocks_nothing() -> None:
     found = report([], listed=Listed(unknowable={"opened: a": "only b could try it"}))
     assert (found.outcome, found.summary) == ("skipped", "Nothing of what the change does can be seen from here.")
     assert report([result()], listed=Listed(unknowable={"x": "y"})).outcome == "passed"
+
+
+@given(st.sets(st.tuples(st.sampled_from("ab"), st.integers(1, 9), st.booleans())),
+       st.sets(st.tuples(st.sampled_from("ab"), st.integers(1, 9), st.booleans())), st.integers(1, 4))  # fmt: skip
+def test_shards_find_in_a_baseline_what_one_run_of_them_all_finds(
+    before: set[tuple[str, int, bool]], now: set[tuple[str, int, bool]], parts: int
+) -> None:
+    def results(given: set[tuple[str, int, bool]]) -> list[ServiceResult]:
+        # Three members, each with several addresses.
+        made = {
+            (name, number): ServiceResult(
+                test=ServiceTest(name=name, address=f"a{number}", url="u", member_id=f"i-{number % 3}"),
+                passed=passed, error="" if passed else "no", at=NOW,
+            )
+            for name, number, passed in sorted(given)
+        }  # fmt: skip
+        return list(made.values())
+
+    baseline, done = results(before), results(now)
+    tests = [result.test for result in done]
+    whole = report(done, baseline=baseline)
+    shares = []
+    for part in range(1, parts + 1):
+        mine = shard(tests, part, parts)
+        listed = Listed(elsewhere=tuple(test for test in tests if test not in mine), part=f"{part}/{parts}")
+        shares.append(report([one for one in done if one.test in mine], baseline=baseline, listed=listed))
+    found = merge_reports(shares)
+    assert (found.results, found.regressions, found.fixed, found.still_failing, found.gone, found.still_passing) == (
+        whole.results, whole.regressions, whole.fixed, whole.still_failing, whole.gone, whole.still_passing
+    )  # fmt: skip
+    assert found.outcome is whole.outcome

@@ -173,10 +173,17 @@ def test_a_part_that_is_the_whole_has_no_name(text: str, part: str) -> None:
     assert part_of(text) == part
 
 
-def test_an_untested_service_is_told_by_the_first_shard_alone(settings: Settings) -> None:
-    given(settings, {"group": {"id": "sg-both"}}, {"group": {"id": "sg-0"}})
-    told = [plan_tests(settings, "access", f"{part}/2").untested for part in (1, 2)]
-    assert [list(one) for one in told] == [["s1"], []]
+def test_whom_a_shard_can_t_find_it_tells_whatever_the_others_found(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = {"group": {"id": "sg-both"}, "family": "both"}
+    given(settings, group, {"group": {"id": "sg-0"}}, {"targets": [f"203.0.113.{number}" for number in range(8)]})
+    first = plan_tests(settings, "access", "1/2")
+    # AWS fails once the other shard has asked.
+    monkeypatch.setattr(FakeAws, "members", lambda self, group: (_ for _ in ()).throw(AwsError("AWS fails", "Wait.")))
+    second = plan_tests(settings, "access", "2/2")
+    assert [list(one.untested) for one in (first, second)] == [["s1"], ["s0", "s1"]]
+    assert second.tests
 
 
 def opening(target_id: str, port: int = 80, target: str = "web") -> Exposure:
@@ -227,12 +234,12 @@ def test_a_group_that_the_change_made_is_found_by_its_address_in_the_stack_s_sta
         ("aws_security_group.web", "the state of stack access is empty. Apply the stack access first"),
     ],
 )
-def test_what_a_change_opens_to_nobody_who_is_known_can_t_be_seen_which_is_told_once(
+def test_what_a_change_opens_to_nobody_who_is_known_can_t_be_seen_which_is_told(
     settings: Settings, group: str, why: str
 ) -> None:
     given(settings)
     told = [plan_tests(settings, "access", shard, opening(group)).unknowable for shard in ("", "1/2", "2/2")]
-    assert [list(one.values()) for one in told] == [[why], [why], []]
+    assert [list(one.values()) for one in told] == [[why], [why], [why]]
 
 
 def test_where_only_some_places_may_be_asked_the_others_cant_be_known(load: Callable[..., Settings]) -> None:
