@@ -18,6 +18,7 @@ __all__ = ["OfChange", "change_tests"]
 
 # So many ports of a range that was closed are tried one by one.
 _PORTS: Final = 16
+_OF_THE_CHANGE: Final = "of.the.change"
 _NETWORKS: Final = tuple(ip_network(network) for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 
 Members = Callable[[str], "Sequence[Member] | str"]
@@ -68,7 +69,7 @@ def _of_entry(word: str, entry: ExposureEntry, members: Members, place: Sequence
     if word == "opened":
         whom = [member for member in whom if member.address not in kept_out]
     first, last = int(str(entry.from_port)), int(str(entry.to_port))
-    tests = [test for port in range(first, last + 1) for test in _tests(word, entry, port, whom)]
+    tests = [test for port in range(max(1, first), last + 1) for test in _tests(word, entry, port, whom)]
     return tests or "nobody in the group has an address that can be asked from here"
 
 
@@ -76,15 +77,17 @@ def _tests(word: str, entry: ExposureEntry, port: int, whom: Iterable[Member]) -
     version = 6 if ":" in str(entry.source) else 4
     public = entry.source_kind == ExposureSource.INTERNET or not _private(str(entry.source))
     service = ServiceConfig(
-        name=f"{word}: {entry.target} tcp {port}",
+        name=_OF_THE_CHANGE,
         kind="tcp",
         port=port,
-        targets=("of.the.change",),
+        targets=(_OF_THE_CHANGE,),
         interface="public" if public else "private",
         family="ipv6" if version == 6 else "ipv4",
         expect="answer" if word == "opened" else "unreachable",
     )
-    return [test.model_copy(update={"of_change": word}) for test in expand(service, whom)]
+    # Of a name that Terraform or AWS gives nobody knows how long it is.
+    called = {"name": f"{word}: {entry.target} tcp {port}", "of_change": word}
+    return [test.model_copy(update=called) for test in expand(service, whom)]
 
 
 def _not_from_here(entry: ExposureEntry, place: Sequence[str]) -> str:
@@ -116,6 +119,8 @@ def _no_port(word: str, entry: ExposureEntry) -> str:
         return f"{said} has no connection that says whether one gets there"
     if not isinstance(entry.from_port, int) or not isinstance(entry.to_port, int):
         return "all ports: which of them is served is not known"
+    if entry.to_port == 0:
+        return "nothing can be asked at port 0"
     count = entry.to_port - entry.from_port + 1
     if word == "opened" and count > 1:
         return f"{count} ports: which of them is served is not known"

@@ -83,6 +83,7 @@ def test_a_private_source_is_tried_from_inside_it_at_the_private_addresses() -> 
         (entry(from_port=UNKNOWN, to_port=UNKNOWN), "all ports: which of them is served is not known"),
         (entry(from_port=80, to_port=UNKNOWN), "all ports: which of them is served is not known"),
         (entry(from_port=UNKNOWN, to_port=80), "all ports: which of them is served is not known"),
+        (entry(from_port=0, to_port=0), "nothing can be asked at port 0"),
         (entry(from_port=80, to_port=81), "2 ports: which of them is served is not known"),
         (
             entry(protocol="-1", from_port=None, to_port=None),
@@ -123,6 +124,18 @@ def test_what_the_internet_reaches_cant_be_seen_from_a_private_place() -> None:
     assert (
         why_not(opened=entry(), place=("10.0.0.0/8",)) == "only the internet could try it, and this runs in 10.0.0.0/8"
     )
+
+
+def test_of_ports_that_close_port_0_is_none_that_is_asked() -> None:
+    assert why_not(closed=entry(from_port=0, to_port=0)) == "nothing can be asked at port 0"
+    closed = asked(Exposure(closed=(entry(from_port=0, to_port=2),)))
+    assert sorted({url.rpartition(":")[2] for _, url, _ in closed}) == ["1", "2"]
+
+
+def test_a_group_may_have_a_name_of_any_length() -> None:
+    long = f"module.{'n' * 250}.aws_security_group.web"
+    (first, *_) = change_tests(Exposure(opened=(entry(target=long),)), members).tests
+    assert first.name == f"opened: {long} tcp 80"
 
 
 @pytest.mark.parametrize(
