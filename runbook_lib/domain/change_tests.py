@@ -98,7 +98,7 @@ def _not_from_here(entry: ExposureEntry, place: Sequence[str]) -> str:
     if entry.target_kind == ExposureSource.INTERNET.value or entry.target_kind in {"network", "private", "prefix_list"}:
         return "whom the group's members reach can be tried from those alone"
     if kind == ExposureSource.INTERNET:
-        return "" if not place or any(not _private(network) for network in place) else _elsewhere(place)
+        return _not_in_the_internet(place, 6 if ":" in entry.source else 4)
     if kind in {ExposureSource.GROUP, ExposureSource.PREFIX_LIST}:
         return f"only {entry.source} could try it"
     try:
@@ -108,7 +108,14 @@ def _not_from_here(entry: ExposureEntry, place: Sequence[str]) -> str:
     return "" if any(_inside(network, source) for network in place) else _elsewhere(place, entry.source)
 
 
-def _elsewhere(place: Sequence[str], source: str = "the internet") -> str:
+def _not_in_the_internet(place: Sequence[str], version: int) -> str:
+    public = [network for network in place if not _private(network)]
+    if not place or any(_speaks(network, version) for network in public):
+        return ""
+    return _elsewhere(place, f"the internet by IPv{version}" if public else "the internet")
+
+
+def _elsewhere(place: Sequence[str], source: str) -> str:
     here = ", ".join(place) if place else "somewhere in the internet"
     return f"only {source} could try it, and this runs in {here}" if place else f"only {source} could try it"
 
@@ -132,6 +139,13 @@ def _inside(place: str, source: Network) -> bool:
     if isinstance(inner, IPv4Network) and isinstance(source, IPv4Network):
         return inner.subnet_of(source)
     return isinstance(inner, IPv6Network) and isinstance(source, IPv6Network) and inner.subnet_of(source)
+
+
+def _speaks(place: str, version: int) -> bool:
+    try:
+        return ip_network(place).version == version
+    except ValueError:
+        return True
 
 
 def _private(text: str) -> bool:

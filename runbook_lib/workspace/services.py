@@ -8,6 +8,7 @@ from typing import Any
 
 from ..adapters.aws import Aws
 from ..adapters.connect_to import parse_connect_to
+from ..adapters.probes.connect import has_way
 from ..adapters.probes.run import ProbeOptions, run_tests
 from ..domain.change_tests import OfChange, change_tests
 from ..domain.rules import group_ids_of_state, is_id
@@ -172,17 +173,19 @@ def _of_change(settings: Settings, stack: str, resolver: Resolver, exposure: Exp
             return _reason(error)
 
     found = change_tests(exposure, whom, config.place)
-    if not settings.environment.connect_only:
-        return found
-    # What nothing here stands for can't be seen from here, as little as a network that this is not in.
+    # What nothing here stands for or leads to can't be seen from here, as little as a network that this is not in.
     kept: list[ServiceTest] = []
     left: dict[str, str] = {}
     for test in found.tests:
         port = (test.service.port if test.service else None) or 0
         if any(rule.matches(test.address, port) for rule in rules):
             kept.append(test)
-        else:
+        elif settings.environment.connect_only:
             left[test.name] = "nothing here stands for this address and port"
+        elif ":" in test.address and not has_way(test.address):
+            left[f"{test.name} by IPv6"] = "this machine has no route to it"
+        else:
+            kept.append(test)
     return OfChange(tuple(kept), (*found.unknowable, *left.items()))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from .attempt import Cause, FailedAttempt, Stage, Trace, connecting_failure, waited_for
 from .places import Address, Places, check, pair
 
-__all__ = ["Connected", "addresses_of", "connect", "connect_one", "everywhere"]
+__all__ = ["Connected", "addresses_of", "connect", "connect_one", "everywhere", "has_way"]
 
 _STREAM = socket.SOCK_STREAM
 Attempt = Callable[[Address, int, Trace], Awaitable[None]]
@@ -140,6 +140,16 @@ async def connect_one(address: Address, port: int, trace: Trace) -> Connected:
         raise
     sock.done, sock.port, sock.trace = True, port, trace
     return sock
+
+
+def has_way(address: str) -> bool:
+    """Whether this machine would know where to send a packet for this IPv6 address; it sends none."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            sock.connect((address, 9))
+    except OSError:
+        return False
+    return True
 
 
 def _is_connected(sock: socket.socket) -> bool:

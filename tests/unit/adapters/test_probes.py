@@ -15,6 +15,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from runbook_lib.adapters.connect_to import ConnectTo, parse_connect_to, redirect
+from runbook_lib.adapters.probes.connect import has_way
 from runbook_lib.adapters.probes.run import ProbeOptions, run_tests
 from runbook_lib.domain.services import judge_answer
 from runbook_lib.errors import ConfigError
@@ -348,3 +349,13 @@ def test_empty_parts_of_connect_to_mean_any_and_unchanged() -> None:
     assert redirect(rules, "A.example", 80) == ("A.example", 8080)
     assert redirect(rules, "c.example", 443) == ("b.example", 443)
     assert redirect(rules, "c.example", 80) == ("c.example", 80)
+
+
+def test_where_a_packet_would_go_is_known_without_sending_one() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        assert not has_way("::1")
+    else:
+        assert has_way("::1")
+    assert not has_way("ff02::1%none-such")

@@ -138,6 +138,17 @@ def test_a_group_may_have_a_name_of_any_length() -> None:
     assert first.name == f"opened: {long} tcp 80"
 
 
+def test_the_internet_is_tried_by_the_addresses_that_whoever_stands_here_has() -> None:
+    both = Exposure(opened=(entry(), entry(source="::/0")))
+    for place, version, address in (
+        ("198.51.100.0/24", 6, "203.0.113.1"), ("2001:db8:9::/48", 4, "2001:db8::1"),
+    ):  # fmt: skip
+        found = change_tests(both, members, (place,))
+        assert found.tests[0].address == address
+        ((_, reason),) = found.unknowable
+        assert reason == f"only the internet by IPv{version} could try it, and this runs in {place}"
+
+
 @pytest.mark.parametrize(
     ("source", "place", "reason"),
     [

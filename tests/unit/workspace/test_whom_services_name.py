@@ -249,6 +249,23 @@ def test_where_only_some_places_may_be_asked_the_others_cant_be_known(load: Call
     assert (other.tests, list(other.unknowable.values())) == ((), ["nothing here stands for this address and port"])
 
 
+def test_what_opens_by_ipv6_can_t_be_known_on_a_machine_without_a_route(
+    load: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    four = opening("sg-both").opened[0]
+    both = Exposure(opened=(four, four.model_copy(update={"source": "::/0"})))
+    given(settings := load())
+    for way, asked in ((True, ["203.0.113.7", "2001:db8::6", "2001:db8::7"]), (False, ["203.0.113.7"])):
+        monkeypatch.setattr(services, "has_way", lambda address, way=way: way)
+        found = plan_tests(settings, "access", "", both)
+        assert sorted(test.address for test in found.tests) == sorted(asked)
+        assert found.unknowable == ({} if way else {"opened: web tcp 80 by IPv6": "this machine has no route to it"})
+    # What stands for the address here needs no route.
+    given(led := load(RUNBOOK_CONNECT_TO="[2001:db8::6]:80:127.0.0.1:1"))
+    found = plan_tests(led, "access", "", both)
+    assert sorted(test.address for test in found.tests) == ["2001:db8::6", "203.0.113.7"]
+
+
 def test_a_change_is_not_tried_where_runbook_yml_says_so(settings: Settings) -> None:
     given(settings)
     off = settings.config.service_tests.model_copy(update={"from_change": False})
