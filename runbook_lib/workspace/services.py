@@ -130,10 +130,15 @@ def plan_tests(settings: Settings, stack: str, shard_text: str = "", exposure: E
             nobody[service.name] = _reason(error)
         except InputError as error:
             nobody[service.name] = _reason(error)
+    of_change = OfChange()
+    try:
+        of_change = _of_change(settings, stack, resolver, exposure)
+    except AdapterError as error:
+        failed.append(error)
+        nobody["what the change does"] = _reason(error)
+    tests += of_change.tests
     if failed and not tests:
         raise failed[0]
-    of_change = _of_change(settings, stack, resolver, exposure)
-    tests += of_change.tests
     mine = shard(tests, *part)
     # Each shard tells of whom it found nobody, whatever the others found: merged, it is told once.
     return Asked(mine, nobody, _others(tests, mine), dict(of_change.unknowable), shard_text)
@@ -169,6 +174,8 @@ def _of_change(settings: Settings, stack: str, resolver: Resolver, exposure: Exp
     def whom(identity: str) -> Sequence[Member] | str:
         try:
             return resolver.of_target(stack, identity)
+        except AdapterError:
+            raise
         except RunbookError as error:
             return _reason(error)
 

@@ -230,7 +230,6 @@ def test_a_group_that_the_change_made_is_found_by_its_address_in_the_stack_s_sta
     [
         ("", "which group web is, is not told"),
         ("sg-0", "the group has no members"),
-        ("sg-gone", "AWS refused it. Allow it"),
         ("aws_security_group.web", "the state of stack access is empty. Apply the stack access first"),
     ],
 )
@@ -240,6 +239,17 @@ def test_what_a_change_opens_to_nobody_who_is_known_can_t_be_seen_which_is_told(
     given(settings)
     told = [plan_tests(settings, "access", shard, opening(group)).unknowable for shard in ("", "1/2", "2/2")]
     assert [list(one.values()) for one in told] == [[why], [why], [why]]
+
+
+def test_what_a_change_does_is_untested_where_aws_fails_and_that_blocks(settings: Settings) -> None:
+    given(settings, {"targets": ["203.0.113.1"]})
+    found = plan_tests(settings, "access", "", opening("sg-gone"))
+    assert [test.name for test in found.tests] == ["s0"]
+    assert (found.untested, found.unknowable) == ({"what the change does": "AWS refused it. Allow it"}, {})
+    # Where nothing else is to be asked it is the error.
+    given(settings)
+    with pytest.raises(AwsError, match="AWS refused it"):
+        plan_tests(settings, "access", "", opening("sg-gone"))
 
 
 def test_where_only_some_places_may_be_asked_the_others_cant_be_known(load: Callable[..., Settings]) -> None:
