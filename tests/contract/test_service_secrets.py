@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hostile_endpoints import listen, page
@@ -79,6 +80,27 @@ def test_no_part_of_a_secret_that_comes_back_is_told(
     assert found.cause == cause
     assert "***" in found.error
     assert "s3c" not in found.error
+
+
+# Other writers leave other letters as they are: a URL's path and query, a form, HTML.
+@pytest.mark.parametrize(
+    ("form", "head", "asked"),
+    [
+        (str, b"302 Found\r\nLocation: /login?t=KEY\r\n", {"redirect": "forbidden"}),
+        (str, b"302 Found\r\nLocation: /t/KEY\r\n", {"redirect": "forbidden"}),
+        (quote_plus, b"302 Found\r\nLocation: /login?t=KEY\r\n", {"redirect": "forbidden"}),
+        (lambda key: json.dumps(html.escape(key)), b"200 OK\r\n", {"jsonpath": {"$": 1}}),
+    ],
+)
+def test_a_secret_is_known_in_whatever_way_each_of_its_letters_comes_back(
+    form: Callable[[str], str], head: bytes, asked: dict[str, Any], serve: Callable[[Any], int]
+) -> None:
+    key = "p@ss/w\"o'r d&<+=ü"
+    handle = echoing(lambda key: form(key).encode(), head)
+    found = ask(ProbeOptions(secrets={"KEY": key}.get), url=f"http://{{address}}:{serve(handle)}/", **WITH_KEY, **asked)
+    assert found.cause in {"redirect", "content"}
+    assert "***" in found.error
+    assert "ss" not in found.error
 
 
 def test_what_is_masked_in_the_words_is_judged_as_it_came(serve: Callable[[Any], int]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Callable, Iterable
-from functools import partial
-from urllib.parse import quote
+from functools import cache, partial
 
 __all__ = ["Hide", "hiding", "legible"]
 
@@ -30,20 +30,29 @@ def legible(text: str) -> str:
 
 
 def _hide(values: tuple[str, ...], text: str) -> str:
-    forms = {form for value in values for form in _forms(value)}
     # The longest first: one may be the beginning of another. A host's name comes back in small letters.
-    either = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
-    return re.sub(either, "***", text, flags=re.IGNORECASE)
+    forms = [form for value in sorted(values, key=len, reverse=True) for form in (re.escape(value), _any_form(value))]
+    return re.sub("|".join(forms), "***", text, flags=re.IGNORECASE)
 
 
-def _forms(value: str) -> set[str]:
-    as_json = json.dumps(value)[1:-1]
-    return {
-        value,
-        as_json,
-        as_json.replace("/", "\\/"),
-        json.dumps(value, ensure_ascii=False)[1:-1],
-        repr(value)[1:-1],
-        quote(value),
-        quote(value, safe=""),
+def _any_form(value: str) -> str:
+    """An expression for a value however it comes back: each writer escapes other letters, and in its own way."""
+    return "".join(f"(?>{'|'.join(map(re.escape, _forms(letter)))})" for letter in value)
+
+
+@cache
+def _forms(letter: str) -> tuple[str, ...]:
+    """A letter as JSON, Python, URLs, forms and HTML write it, the longest first."""
+    number = ord(letter)
+    forms = {
+        letter,
+        json.dumps(letter)[1:-1],
+        repr(letter)[1:-1],
+        f"\\u{number:04x}",
+        "".join(f"%{byte:02x}" for byte in letter.encode(errors="surrogateescape")),
+        html.escape(letter),
+        f"&#{number};",
+        f"&#x{number:x};",
+        *({"/": ["\\/"], "'": ["\\'"], " ": ["+"]}.get(letter, ())),
     }
+    return tuple(sorted(forms, key=len, reverse=True))
