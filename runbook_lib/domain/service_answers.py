@@ -152,6 +152,8 @@ def _tls(test: ServiceTest, answer: ServiceAnswer, hide: Hide) -> str:
 
 
 def _term(service: ServiceConfig, answer: ServiceAnswer, shown: Certificate) -> str:
+    if answer.at and shown.not_before and answer.at < shown.not_before:
+        return f"certificate: not valid before {shown.not_before:%Y-%m-%d %H:%M} UTC"
     if answer.at and shown.not_after and shown.not_after - answer.at < timedelta(days=service.days_left):
         left, when = (shown.not_after - answer.at).days, f"{shown.not_after:%Y-%m-%d}"
         if left < 0:

@@ -203,6 +203,15 @@ def test_a_certificate_is_good_for_as_many_days_as_are_wanted(shown: Certificate
     assert tls(shown) == wrong
 
 
+def test_a_certificate_of_tomorrow_is_none_whoever_need_vouch_for_it() -> None:
+    at_once, later = (
+        certificate(days=90).model_copy(update={"not_before": NOW + timedelta(seconds=seconds)}) for seconds in (0, 1)
+    )
+    assert (tls(at_once), tls(later, at=None)) == ("", "")
+    for chain in (True, False):
+        assert tls(later, chain=chain) == "certificate: not valid before 2026-01-02 12:00 UTC"
+
+
 def test_a_certificate_is_not_called_old_where_nobody_says_when_it_was_seen() -> None:
     assert tls(certificate(days=1), at=None) == ""
     assert tls(certificate(days=1), days_left=1) == ""
