@@ -13,7 +13,7 @@ from step_fakes import NOW, FakeSlack, built_in
 from runbook_lib.adapters.connect_to import ConnectTo
 from runbook_lib.adapters.probes.run import ProbeOptions
 from runbook_lib.adapters.store import RunStore
-from runbook_lib.domain.services import judge_answer
+from runbook_lib.domain.services import judge_answer, report
 from runbook_lib.errors import ConfigError
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.config import GroupReference, ServiceConfig
@@ -302,6 +302,12 @@ def test_a_stack_without_services_has_passed(context: StepContext, wire: dict[st
     found = service_tests.test_services(context, service_tests.find_tests(context))
     result = service_tests.decide(context, found).result
     assert (result.outcome, result.summary) == (Outcome.PASSED, "The stack access has no service to test.")
+
+
+def test_a_stack_without_services_has_not_passed_where_nobody_knows_what_its_change_did(context: StepContext) -> None:
+    with_services(context.settings)
+    found = report((), {"shard 2/2": "its results are not there"})
+    assert service_tests.decide(context, found).result.outcome is Outcome.BLOCKED
 
 
 @pytest.mark.parametrize(
