@@ -381,6 +381,25 @@ def test_shards_of_service_tests_alone_have_a_run_each_and_share_the_parents() -
     assert said(CI_NODE_INDEX="1", CI_NODE_TOTAL="1") == "7 1/1"
 
 
+def test_no_variable_makes_a_job_ask_a_part_of_the_services_alone_or_none() -> None:
+    for shards, total, status in (
+        ("1", None, 0),
+        ("1", "1", 0),
+        ("4", "4", 0),
+        ("1", "5", 2),
+        ("4", "5", 2),
+        ("4", None, 2),
+    ):
+        pipeline = component("service-tests", shards=shards)
+        script = "\n".join(lines(pipeline, pipeline[".service-tests"]["script"])).partition("set -- -p")[0]
+        given = {"CI_NODE_TOTAL": total} if total else {}
+        done = subprocess.run(["bash", "-euc", script], env={"PATH": "/bin", **given}, check=False, capture_output=True)
+        assert done.returncode == status
+    # An empty one is none: `== null` alone is false of it, and no job would be there.
+    (rule,) = component("service-tests")["service_tests"]["rules"]
+    assert rule == {"if": '$RUNBOOK_RUN_ID == null || $RUNBOOK_RUN_ID == ""'}
+
+
 def test_drift_looks_at_the_stacks_that_are_named_and_else_at_all() -> None:
     def said(stacks: str) -> str:
         job = component("drift", stacks=stacks)["drift"]
