@@ -224,7 +224,12 @@ def _by_member(results: Iterable[ServiceResult]) -> dict[tuple[str, str, bool], 
 
 
 def _url(service: ServiceConfig, address: str) -> str:
-    names = {name for _, name, _, _ in _fields(service) if name is not None}
+    # With a conversion or a format it is another one, however it begins.
+    names = {
+        name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+        for _, name, form, conversion in _fields(service)
+        if name is not None
+    }
     if names - {"address"}:
         raise ConfigError(
             f"the url of service {service.name!r} has the unknown placeholder {{{sorted(names - {'address'})[0]}}}",

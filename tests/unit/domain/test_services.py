@@ -38,7 +38,11 @@ def test_an_ipv6_address_is_bracketed_in_the_url() -> None:
     assert expand(WEB, [member("2001:db8::1")])[0].url == "http://[2001:db8::1]/"
 
 
-@pytest.mark.parametrize("url", ["http://{adress}/", "http://{}/", "http://{address"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://{adress}/", "http://{}/", "http://{address", "http://{address:d}/", "http://{address!z}/",
+     "http://{address:{x}}/", "http://{address:>99999999999}/"],
+)  # fmt: skip
 def test_a_url_with_another_placeholder_is_an_error_that_names_the_service(url: str) -> None:
     with pytest.raises(ConfigError, match="'web'"):
         expand(WEB.model_copy(update={"url": url}), [member("203.0.113.1")])
