@@ -14,8 +14,6 @@ from runbook_lib.adapters.store import RunStore
 from runbook_lib.models.base import Outcome
 from runbook_lib.settings import Settings
 
-pytestmark = pytest.mark.timeout(600)
-
 
 class Merged(Pipeline):
     """The pipeline of after the merge, up to its approval job; `plan` goes on from there by itself."""

@@ -24,8 +24,6 @@ COMMAND = [sys.executable, "-m", "runbook_lib.cli", "demo"]
 # What a newcomer's clone holds and the demo reads.
 PARTS = ("notebooks", "policies", "terraform")
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:

@@ -23,8 +23,6 @@ from foreign_pipeline import (
 )
 from local_runner import expanded, succeed
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:

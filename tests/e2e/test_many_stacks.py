@@ -14,8 +14,6 @@ from ruamel.yaml import YAML
 
 from runbook_lib.lab.addresses import LabAddresses
 
-pytestmark = pytest.mark.timeout(600)
-
 CONFIG = """
 version: 1
 stacks:

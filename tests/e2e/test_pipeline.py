@@ -18,8 +18,6 @@ from runbook_lib.cli.demo_repository import Repository
 from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.settings import Settings
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture(scope="module")
 def lab(session_base: Base) -> LabAddresses:

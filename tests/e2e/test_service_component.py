@@ -22,8 +22,6 @@ from slack_lab import RunningSlack, running_slack
 from runbook_lib.lab.slack import SlackLabConfig
 from runbook_lib.models.services import ServiceReport
 
-pytestmark = pytest.mark.timeout(600)
-
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 COMPONENT = "gitlab.example.com/platform/runbook/service-tests@v1.2.3"
 # GitLab is not asked for anything.

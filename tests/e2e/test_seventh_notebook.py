@@ -20,8 +20,6 @@ from runbook_lib.lab.addresses import LabAddresses
 from runbook_lib.models.base import Outcome
 from runbook_lib.settings import Settings
 
-pytestmark = pytest.mark.timeout(600)
-
 RUNBOOKS = """
 runbooks:
   change: {steps: [compliance, plan, cost, approval, apply, verification, service_tests]}

@@ -16,8 +16,6 @@ from runbook_lib.models.base import Outcome
 from runbook_lib.settings import Settings
 from runbook_lib.workspace.records import read_request
 
-pytestmark = pytest.mark.timeout(600)
-
 NOT_WAITING = ("-p", "approval.wait=false")
 FREE = "  quorum: 1\n  rules:\n    - {when: {only_expired: true}, needs: 0}\n"
 RULE = """  {{
