@@ -95,7 +95,7 @@ class Terraform:
         text = self.run("state", "pull", quiet=True).stdout
         try:
             return dict(json.loads(text)) if text.strip() else {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise TerraformError(f"the state is no JSON: {error}", "Look at the state's last version.") from error
 
     def output(self) -> dict[str, Any]:

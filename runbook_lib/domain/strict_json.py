@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from runbook_lib.errors import InputError
 
-__all__ = ["read_json"]
+__all__ = ["read_json", "read_shown", "refuse_deep"]
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
+# Far more than Terraform's own types nest, and far less than Python's stack bears, in a kernel too.
+DEEPEST: Final = 150
+_NESTS: Final = frozenset({dict, list})
 _REMEDY = "Write it again with `terraform show -json`."
+
+T = TypeVar("T")
 
 
 def read_json(text: str | bytes, name: str = "the input") -> Any:
@@ -24,7 +29,7 @@ def read_json(text: str | bytes, name: str = "the input") -> Any:
         if _HALF.search(text):
             # Only an escape can bring half a character, which no report could be written with.
             json.dumps(data, ensure_ascii=False).encode()
-        return data
+        return refuse_deep(data, name)
     except UnicodeEncodeError as error:
         raise InputError(f"{name} is no valid JSON: a surrogate stands alone", "Write it again.") from error
     except UnicodeDecodeError as error:
@@ -33,9 +38,33 @@ def read_json(text: str | bytes, name: str = "the input") -> Any:
         where = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"{name} is no JSON, or cut short: {error.msg} at {where}", _remedy(text)) from error
     except RecursionError as error:
-        raise InputError(f"{name} is nested too deeply to be what Terraform writes", _REMEDY) from error
+        raise _deep(name) from error
     except ValueError as error:
         raise InputError(f"{name} is no valid JSON: {error}", _REMEDY) from error
+
+
+def read_shown(text: str, name: str) -> dict[str, Any]:
+    """What Terraform itself has just written, which needs no such strictness; InputError for deep nesting alone."""
+    try:
+        return dict(refuse_deep(json.loads(text), name))
+    except RecursionError as error:
+        raise _deep(name) from error
+
+
+def refuse_deep(data: T, name: str) -> T:
+    """The data; InputError where it is nested so deeply that whoever walks through it would fall."""
+    level: list[Any] = [data] if isinstance(data, dict | list) else []
+    for _ in range(DEEPEST):
+        inside = (node.values() if type(node) is dict else node for node in level)
+        level = [child for children in inside for child in children if type(child) in _NESTS]
+    if level:
+        raise _deep(name)
+    return data
+
+
+def _deep(name: str) -> InputError:
+    remedy = "Keep such a value as one text, with Terraform's `jsonencode`."
+    return InputError(f"{name} is nested too deeply: more than {DEEPEST} levels", remedy)
 
 
 def _remedy(text: str | bytes) -> str:

@@ -18,6 +18,7 @@ from ..domain.fingerprint import fingerprint
 from ..domain.plan import parse_plan, why_incomplete
 from ..domain.risk import RiskFacts, assess_risk
 from ..domain.sensitive import masked_plan
+from ..domain.strict_json import read_shown
 from ..models.base import Outcome
 from ..models.compliance import ComplianceReport
 from ..models.exposure import Exposure
@@ -102,7 +103,7 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
             # The policies are read while Terraform is at work.
             reading = pool.submit(open_gate, context)
             text = terraform.plan(path, *_options(context, lock))
-        document = json.loads(terraform.show_plan(path))
+        document = read_shown(terraform.show_plan(path), "the plan")
         masked, secrets = masked_plan(document)
         learn(context.settings, secrets)
     context.store.write_json(inputs_file(context.store), inputs)

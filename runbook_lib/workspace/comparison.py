@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +41,7 @@ from ..domain.rules import (
     rules_from_state,
 )
 from ..domain.sensitive import masked_plan
+from ..domain.strict_json import read_shown
 from ..errors import ConfigError, RunbookError
 from ..models.plan import Plan
 from ..models.rules import Rule
@@ -160,7 +160,7 @@ def _planned(
         path = Path(folder) / "verification.tfplan"
         # It only reads, so it takes no lock: who verifies may be a Developer.
         differs = terraform.plan_differs(path, "-lock=false", *options)
-        document = json.loads(terraform.show_plan(path))
+        document = read_shown(terraform.show_plan(path), "the plan")
     masked, secrets = masked_plan(document)
     learn(settings, secrets)
     rules = rules_from_plan(parse_plan(document)).after if differs else None

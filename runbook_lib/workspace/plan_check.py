@@ -34,6 +34,7 @@ from ..domain.redaction import strings_in
 from ..domain.requirements import removes_expired_alone
 from ..domain.rules import rules_from_plan
 from ..domain.sensitive import plan_secrets
+from ..domain.strict_json import read_shown
 from ..errors import ApprovalError, InputError
 from ..models.approval import ApprovalRequest
 from ..models.compliance import ComplianceReport
@@ -119,7 +120,7 @@ def find_plan(context: StepContext, *, backend: bool) -> FoundPlan:
         ensure_initialised(terraform, backend=backend)
         inputs = plan_inputs(context, terraform)
         _refuse(context, other_providers, lambda: inputs)
-        document = json.loads(terraform.show_plan(path))
+        document = read_shown(terraform.show_plan(path), "the plan")
         learn(context.settings, plan_secrets(document))
         plan = parse_plan(document)
         judged = judge_plan(context, open_gate(context), plan, path).with_fingerprint(fingerprint(document))

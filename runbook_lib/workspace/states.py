@@ -13,6 +13,7 @@ from ..adapters.terraform_backend import backend_type
 from ..adapters.terraform_errors import unlock_remedy
 from ..adapters.terraform_folder import ensure_initialised
 from ..domain.sensitive import state_secrets
+from ..domain.strict_json import refuse_deep
 from ..errors import ConfigError, GitLabError, StateLockedError, UsageError
 from ..settings import Settings
 from .clients import stack_config, state_client, terraform_client
@@ -71,6 +72,10 @@ def fetch_state(settings: Settings, stack: str) -> dict[str, Any]:
     From GitLab itself, where no Terraform files are needed and which takes a hundredth of the time, if it keeps the
     state; from any other backend by Terraform.
     """
+    return refuse_deep(_fetched(settings, stack), f"the state of {stack}")
+
+
+def _fetched(settings: Settings, stack: str) -> dict[str, Any]:
     client = keeper(settings, stack)
     if client is None:
         terraform = terraform_client(settings, stack)
@@ -80,7 +85,7 @@ def fetch_state(settings: Settings, stack: str) -> dict[str, Any]:
     content = client.state(name)
     try:
         return dict(json.loads(content)) if content else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         remedy = "Look at the state's last version in GitLab."
         raise GitLabError(f"the state {name} of project {client.project} is no JSON: {error}", remedy) from error
 

@@ -12,7 +12,7 @@ from step_fakes import answering
 
 from runbook_lib.adapters.gitlab_data import HeldLock, StateLock
 from runbook_lib.adapters.terraform_errors import unlock_remedy
-from runbook_lib.errors import ConfigError, GitLabError, StateLockedError, UsageError
+from runbook_lib.errors import ConfigError, GitLabError, InputError, RunbookError, StateLockedError, UsageError
 from runbook_lib.settings import Settings
 from runbook_lib.workspace import states
 from runbook_lib.workspace.states import read_state
@@ -68,6 +68,19 @@ def test_a_state_that_another_backend_keeps_is_read_by_terraform_though_there_is
 def test_a_state_that_is_no_json_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(states, "state_client", answering(FakeGitLab(access=b"<html>")))
     with pytest.raises(GitLabError, match="the state access of project platform/network-access is no JSON"):
+        read_state(settings, "access")
+
+
+@pytest.mark.parametrize(
+    ("depth", "error", "says"),
+    [(151, InputError, "the state of access is nested too deeply"), (100_000, GitLabError, "is no JSON")],
+)
+def test_a_state_that_is_nested_too_deeply_is_refused_in_words(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, depth: int, error: type[RunbookError], says: str
+) -> None:
+    content = b'{"outputs": ' * depth + b"1" + b"}" * depth
+    monkeypatch.setattr(states, "state_client", answering(FakeGitLab(access=content)))
+    with pytest.raises(error, match=says):
         read_state(settings, "access")
 
 
