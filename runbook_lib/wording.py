@@ -21,6 +21,7 @@ __all__ = [
     "INTERNET",
     "NOTHING_TO_DO",
     "NO_CHANGE",
+    "begun",
     "changed",
     "describe_rule",
     "effect",
@@ -60,6 +61,7 @@ _ICMP: Final = ("icmp", "icmpv6")
 _WITH_PORTS: Final = ("tcp", "udp")
 _ALL_PORTS: Final = (0, 65535)
 _UNKNOWN_PARTIES: Final = {"group": "an unknown group", "prefix_list": "an unknown prefix list"}
+_SOMEBODY: Final = "somebody unknown"
 _EFFECTS: Final = {Action.BLOCK: "blocks", Action.APPROVE: "needs the approver's eye", Action.WARN: "warns"}
 _DECIDED_IN: Final = {
     "gitlab_job": "GitLab's manual job",
@@ -160,8 +162,14 @@ def party(name: str | Unknown, kind: str | Unknown) -> str:
     if kind == "internet":
         return INTERNET
     if str(name) == _UNKNOWN:
-        return _UNKNOWN_PARTIES.get(str(kind), "somebody unknown")
+        return _UNKNOWN_PARTIES.get(str(kind), _SOMEBODY)
     return f"prefix list {name}" if kind == "prefix_list" else str(name)
+
+
+def begun(text: str) -> str:
+    """The text as a sentence begins: our own words for a party with a capital, while its name keeps its spelling."""
+    ours = (INTERNET, "prefix list ", *_UNKNOWN_PARTIES.values(), _SOMEBODY)
+    return f"{text[:1].upper()}{text[1:]}" if text.startswith(ours) else text
 
 
 def party_in_full(name: str | Unknown, kind: str | Unknown) -> str:

@@ -8,7 +8,7 @@ from ..models.approval import ApprovalRequest
 from ..models.exposure import Exposure, ExposureEntry, Reachable
 from ..models.findings import Finding
 from ..models.plan import PlanInputs, PlanSummary
-from ..wording import opening, party, things
+from ..wording import begun, opening, party, things
 
 __all__ = ["changed_inputs", "other_folder", "other_providers", "other_terraform", "shown_otherwise"]
 
@@ -59,7 +59,7 @@ def _exposed_otherwise(shown: Exposure, found: Exposure) -> Iterator[str]:
         if entry.reachable is Reachable.REACHABLE and not any(_covers(one, entry) for one in told):
             who, target = party(entry.source, entry.source_kind), things(entry) or str(entry.target)
             yield (
-                f"{who[:1].upper()}{who[1:]} can now reach {target} on {opening(entry)}, which was not"
+                f"{begun(who)} can now reach {target} on {opening(entry)}, which was not"
                 f" shown to the approvers. {_AGAIN}"
             )
 

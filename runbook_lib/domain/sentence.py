@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource, Reachable
-from runbook_lib.wording import INTERNET, NO_CHANGE, join, keeps_out, openings, party, says_whom, things
+from runbook_lib.wording import INTERNET, NO_CHANGE, begun, join, keeps_out, openings, party, says_whom, things
 
 __all__ = ["sentence"]
 
 _MOST: Final = 3
+_NOT_KNOWN: Final = re.compile(r",? (?:is|are) not known(?=,|$)")
 _Ends = Callable[[ExposureEntry], tuple[str, str]]
 
 
@@ -20,7 +22,7 @@ def sentence(exposure: Exposure) -> str:
     idle = [entry for entry in exposure.opened if entry.reachable.rank > Reachable.UNKNOWN.rank]
     opened = _statements(gained, "can newly reach", _things)
     if idle:
-        opened = "; ".join(filter(None, (opened, _idle(idle))))
+        opened = f"{opened}; {_idle(idle)}" if opened else f"O{_idle(idle)[1:]}"
     closed = _statements(exposure.closed, "can no longer reach", _parties)
     doubts = _doubts([*gained, *exposure.unknown])
     if exposure.unknown:
@@ -71,9 +73,7 @@ def _statements(entries: Iterable[ExposureEntry], verb: str, ends: _Ends) -> str
     said = [f"{join(group)} {verb} {target} on {texts}" for (target, texts), group in ordered]
     if len(said) > _MOST:
         said = [*said[: _MOST - 1], f"{len(said) - _MOST + 1} more such changes"]
-    text = "; ".join(said)
-    # A group's name keeps its spelling; only our own words start with a capital.
-    return f"T{text[1:]}" if text.startswith(INTERNET) else text
+    return begun("; ".join(said))
 
 
 def _idle(entries: Iterable[ExposureEntry]) -> str:
@@ -95,7 +95,9 @@ def _idle(entries: Iterable[ExposureEntry]) -> str:
 
 def _doubts(entries: Iterable[ExposureEntry]) -> str:
     """What is not known of what may be reached, as a sentence."""
-    told = list(dict.fromkeys(e.why for e in entries if e.reachable is Reachable.UNKNOWN and e.why))
+    whys = (entry.why for entry in entries if entry.reachable is Reachable.UNKNOWN and entry.why)
+    # Each says by itself that it is not known, as it does in a table.
+    told = list(dict.fromkeys(_NOT_KNOWN.sub("", why) for why in whys))
     if not told:
         return ""
     said = "; ".join(told if len(told) <= _MOST else [*told[: _MOST - 1], f"{len(told) - _MOST + 1} more such doubts"])

@@ -24,6 +24,7 @@ from runbook_lib.models.verification import Difference, DifferenceKind, Verifica
 from runbook_lib.report import charts, picture, tables
 from runbook_lib.report.messages import approval_request
 from runbook_lib.wording import (
+    begun,
     changed,
     describe_rule,
     effect,
@@ -263,8 +264,7 @@ def test_one_rule_reads_alike_wherever_it_is_read(
     report = judge(RuleChanges(after=(given,), touched=frozenset({0})), [EVERY_INGRESS])
     assert [finding.message for finding in report.findings] == [f"No ingress: ingress {on} from {written}"]
 
-    subject = f"T{who[1:]}" if who == "the internet" else who
-    assert found.unknown or found.sentence == f"{subject} can newly reach web on {on}; nobody loses access."
+    assert found.unknown or found.sentence == f"{begun(who)} can newly reach web on {on}; nobody loses access."
 
 
 def test_two_halves_of_the_world_are_the_internet_and_say_so() -> None:

@@ -74,7 +74,7 @@ def test_exposure_says_the_sentence_first(app: typer.Typer, tmp_path: Path) -> N
     result = run(app, "exposure", "--plan", plan(tmp_path))
     assert result.exit_code == 0
     assert result.stdout.splitlines()[0] == (
-        "The internet can newly reach sg-1 on tcp 80; nobody loses access. Not known: who is in sg-1 is not known."
+        "The internet can newly reach sg-1 on tcp 80; nobody loses access. Not known: who is in sg-1."
     )
 
 

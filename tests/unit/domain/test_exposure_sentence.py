@@ -9,7 +9,7 @@ from runbook_lib.domain.sentence import sentence
 from runbook_lib.models.approval import ApprovalRequest
 from runbook_lib.models.exposure import ExposedInterface, Exposure, ExposureEntry, Reachable
 from runbook_lib.models.plan import PlanSummary
-from runbook_lib.wording import things
+from runbook_lib.wording import begun, party, things
 
 
 def thing(name: str, *addresses: str, verdict: Reachable = Reachable.REACHABLE) -> ExposedInterface:
@@ -54,7 +54,7 @@ def test_things_are_named_and_what_has_no_member_is_said() -> None:
 def test_each_reason_why_nothing_comes_through_is_said(verdict: Reachable, why: str, said: str) -> None:
     found = sentence(Exposure(opened=(entry("0.0.0.0/0", "db", 22, verdict, why=why),)))
     wanted = "which has no member" if verdict is Reachable.NO_MEMBER else said
-    assert found == f"opens tcp 22 of db to the internet, {wanted}; nobody loses access."
+    assert found == f"Opens tcp 22 of db to the internet, {wanted}; nobody loses access."
 
 
 @pytest.mark.parametrize(
@@ -169,17 +169,17 @@ DOUBTED = [doubted(f"d{number}", f"doubt {number}") for number in range(4)]
         ((OFFICE,), (GONE,), f"{OFFICE_SAID} {GONE_SAID}"),
         ((OUTWARD,), (), f"web-front-1 and -2 can newly reach the internet on tcp 80{NOBODY_LOSES}"),
         # What is opened for nothing is told of all that it is so of.
-        ((idle("db", 22), idle("web", 22)), (), f"opens tcp 22 of db and web {TO_THE_INTERNET}{NOBODY_LOSES}"),
-        ((idle("db", 22), idle("db", 80)), (), f"opens tcp 22 and 80 of db {TO_THE_INTERNET}{NOBODY_LOSES}"),
+        ((idle("db", 22), idle("web", 22)), (), f"Opens tcp 22 of db and web {TO_THE_INTERNET}{NOBODY_LOSES}"),
+        ((idle("db", 22), idle("db", 80)), (), f"Opens tcp 22 and 80 of db {TO_THE_INTERNET}{NOBODY_LOSES}"),
         ((idle("db", 22), idle("web", 80), idle("x", 81)), (),
-         (f"opens tcp 22 of db {TO_THE_INTERNET}; opens tcp 80 of web {TO_THE_INTERNET}; opens tcp 81 of x"
+         (f"Opens tcp 22 of db {TO_THE_INTERNET}; opens tcp 80 of web {TO_THE_INTERNET}; opens tcp 81 of x"
          f" {TO_THE_INTERNET}{NOBODY_LOSES}")),
         ((idle("db", 22), idle("web", 80), idle("x", 81), idle("y", 82)), (),
-         (f"opens tcp 22 of db {TO_THE_INTERNET}; opens tcp 80 of web {TO_THE_INTERNET}; 2 more openings that nothing"
+         (f"Opens tcp 22 of db {TO_THE_INTERNET}; opens tcp 80 of web {TO_THE_INTERNET}; 2 more openings that nothing"
          f" newly comes through{NOBODY_LOSES}")),
         ((OUTWARD.model_copy(update={"reachable": Reachable.OPEN_BUT_NOT_REACHABLE, "why": "no route"}),), (),
-         f"opens tcp 80 of web {TO_THE_INTERNET}{NOBODY_LOSES}"),
-        ((ITSELF,), (), f"opens tcp 22 of db to db, which is not reached: no route{NOBODY_LOSES}"),
+         f"Opens tcp 80 of web {TO_THE_INTERNET}{NOBODY_LOSES}"),
+        ((ITSELF,), (), f"Opens tcp 22 of db to db, which is not reached: no route{NOBODY_LOSES}"),
         ((OFFICE, idle("db", 22)), (GONE,),
          f"{OFFICE_SAID[:-1]}; opens tcp 22 of db {TO_THE_INTERNET}. {GONE_SAID}"),
         # Doubts come last, each once, and of many the first.
@@ -208,3 +208,31 @@ def test_what_is_not_known_of_rules_stands_before_what_is_in_doubt() -> None:
     assert sentence(Exposure(opened=(doubted("db", "its routes"),), unknown=(nobody,))) == (
         "10.0.0.0/8 can newly reach db on tcp 22. Whom 1 rule lets in is known only after apply. Not known: its routes."
     )
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("what stands behind rtb-9, which newly leads to igw-1, is not known",
+         "what stands behind rtb-9, which newly leads to igw-1"),
+        ("who is in web is not known", "who is in web"),
+        ("its groups are not known, its subnet is not known", "its groups, its subnet"),
+        ("the group not known here lets it in", "the group not known here lets it in"),
+    ],
+)  # fmt: skip
+def test_that_something_is_not_known_is_said_once(why: str, said: str) -> None:
+    assert sentence(Exposure(opened=(doubted("db", why),))).endswith(f" Not known: {said}.")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said"),
+    [
+        ("pl-1", "prefix_list", "Prefix list pl-1"),
+        ("0.0.0.0/0", "internet", "The internet"),
+        ("unknown", "unknown", "Somebody unknown"),
+        ("unknown", "group", "An unknown group"),
+        ("web-front", "group", "web-front"),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_where_the_word_is_ours(name: str, kind: str, said: str) -> None:
+    assert begun(party(name, kind)) == said

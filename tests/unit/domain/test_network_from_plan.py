@@ -174,7 +174,7 @@ def test_who_is_in_a_group_that_was_there_before_is_not_known() -> None:
     found = told(group, rule)
     assert [(each.reachable, each.why) for each in found.opened] == [(Reachable.UNKNOWN, "who is in web is not known")]
     assert found.sentence == (
-        "The internet can newly reach web on tcp 80; nobody loses access. Not known: who is in web is not known."
+        "The internet can newly reach web on tcp 80; nobody loses access. Not known: who is in web."
     )
 
 

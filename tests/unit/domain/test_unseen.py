@@ -59,7 +59,7 @@ def test_what_is_opened_of_another_stack_s_network_is_unknown_and_not_nothing(
 ) -> None:
     found = told(new)
     assert (whys(found), found.opened, found.closed) == ([(target, why)], (), ())
-    assert found.sentence == f"Not known: {why}."
+    assert found.sentence == f"Not known: {why.removesuffix(' is not known').removesuffix(',')}."
     risk = assess_risk(RiskFacts(plan=Plan(), exposure=found))
     assert risk.level is RiskLevel.HIGH
 
@@ -70,7 +70,7 @@ def test_what_a_rule_opens_to_nobody_knows_whom_is_told_beside_it() -> None:
                 from_port=80, to_port=80, ip_protocol="tcp")  # fmt: skip
     assert told(route, rule).sentence == (
         "Whom 1 rule lets in is known only after apply."
-        " Not known: what stands behind rtb-9, which newly leads to igw-1, is not known."
+        " Not known: what stands behind rtb-9, which newly leads to igw-1."
     )
 
 

@@ -391,7 +391,7 @@ def test_a_local_value_leads_to_the_group_that_the_plan_file_s_files_name(
     found["configuration"] = {"root_module": {"resources": [written]}}
     terraform.found = found
     assert plan.make_plan(context).exposure.sentence == (
-        "opens tcp 443 of db (new) to the internet, which has no member; nobody loses access."
+        "Opens tcp 443 of db (new) to the internet, which has no member; nobody loses access."
     )
 
 

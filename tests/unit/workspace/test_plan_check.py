@@ -357,7 +357,7 @@ def test_what_aws_could_not_be_asked_is_said_where_it_may_have_mattered(context:
                                                              "destination_cidr_block": "0.0.0.0/0"}}  # fmt: skip
     route = {"address": "aws_route.out", "mode": "managed", "type": "aws_route", "name": "out", "change": made}
     assert sentence({**nothing, "resource_changes": [route]}, unasked) == (
-        "Not known: what stands behind rtb-9, which newly leads to igw-1, is not known."
+        "Not known: what stands behind rtb-9, which newly leads to igw-1."
         " AWS could not be asked: runbook doctor says why."
     )
 
