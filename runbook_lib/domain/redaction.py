@@ -14,7 +14,16 @@ from typing import Any, Final
 
 from .markup import ANSI, read_markup, without_codes
 from .secret_forms import forms_of
-from .secret_names import MASK, is_common, is_listed_secret, is_secret, may_be_secret, names_secret, paired
+from .secret_names import (
+    MASK,
+    is_common,
+    is_listed_secret,
+    is_listed_secrets,
+    is_secret,
+    may_be_secret,
+    names_secret,
+    paired,
+)
 from .secret_patterns import SHAPES, Finder, Part, Span, names_a_user
 from .secret_places import PLACES
 
@@ -239,7 +248,12 @@ class Redactor:
             return MASK if secret else self._mask_leaf(value, patience)
         if isinstance(value, Mapping) and names_secret(name):
             # {"db_password": {"sensitive": false, "value": …}}
-            return self._mask_items(value, patience, name)
+            several = is_listed_secrets(name)
+            known = {
+                key: MASK if several and isinstance(item, str) and is_listed_secret(name, item) else item
+                for key, item in value.items()
+            }
+            return self._mask_items(known, patience, name)
         if isinstance(value, list | tuple):
             return [
                 MASK if isinstance(item, str) and is_listed_secret(name, item) else self._mask_tree(item, patience)

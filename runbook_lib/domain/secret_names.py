@@ -11,6 +11,7 @@ __all__ = [
     "MASK",
     "is_common",
     "is_listed_secret",
+    "is_listed_secrets",
     "is_secret",
     "is_telling",
     "may_be_paired",
@@ -126,6 +127,11 @@ def is_listed_secret(name: str, value: str) -> bool:
     Lists of secrets and of tokens hold names and words as often.
     """
     return bool(_LISTED.search(name)) and is_secret(name, value) and is_telling(value) and " " not in value
+
+
+def is_listed_secrets(name: str) -> bool:
+    """Whether a name is of several such secrets, as the name of a map is that holds each by whose it is."""
+    return name.lower().rstrip("_0123456789").endswith("s") and bool(_LISTED.search(name)) and names_secret(name)
 
 
 def is_telling(value: str) -> bool:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
-from .secret_names import MASK, is_listed_secret, is_secret, may_be_secret, names_secret
+from .secret_names import MASK, is_listed_secret, is_listed_secrets, is_secret, may_be_secret, names_secret
 from .secret_patterns import Part, Span
 
 __all__ = ["NamedValues"]
@@ -35,6 +36,22 @@ _QUOTED: Final = re.compile(rf"{_IS}[rbufRBUF]{{0,2}}{_VALUE}")
 _LIST: Final = re.compile(rf"{_IS}[\[(]\s{{0,40}}+")
 _NEXT: Final = re.compile(r"\s{0,9}+,\s{0,40}+")
 _LONGEST_LIST: Final = 512
+# password: |
+#   hunter2
+_BLOCK: Final = re.compile(
+    rf"(?:{_Q})?[ \t]{{0,9}}+:[ \t]{{1,9}}+[|>][1-9+-]{{0,2}}[ \t]{{0,40}}+(?:#[^\n]{{0,200}}+)?\r?\n"
+)
+_LINE: Final = re.compile(r"(?P<before>[ \t+~-]*+)(?P<v>[^\n]*+)\n?")
+_LONGEST_BLOCK: Final = 16_384
+# passwords = { alice = "hunter2x" }, and the same in YAML.
+_MAP: Final = re.compile(rf"{_IS}\{{\s{{0,40}}+")
+_ENTRY: Final = re.compile(
+    rf"(?:[+~-][ \t]{{1,4}})?(?:{_Q})?[\w.@-]{{1,64}}+(?:{_Q})?[ \t]{{0,40}}+[:=][ \t]{{0,9}}+{_VALUE}[,\s]{{0,60}}+"
+)
+_LINES: Final = re.compile(rf"(?:{_Q})?[ \t]{{0,9}}+:[ \t]{{0,40}}+(?:#[^\n]{{0,200}}+)?\r?\n")
+_PAIR: Final = re.compile(
+    rf"(?:{_Q})?[\w.@-]{{1,64}}+(?:{_Q})?:[ \t]{{1,40}}+(?P<q>[\"']?)(?P<v>[^\s\"'\\]{{8,256}}+)(?P=q)\s*+"
+)
 _OLD: Final = r"(?:\"(?>(?:[^\"\\\n]|\\.)*)\"|null|\(sensitive value\)|[\w.\-]{1,64}+)"
 _CHANGED: Final = re.compile(
     rf"(?:{_Q})?\s{{0,60}}+=\s{{0,9}}+(?P<old>{_OLD})\s{{1,9}}+->\s{{1,9}}+(?:\"(?P<new>(?>(?:[^\"\\\n]|\\.)*))\"|(?=null|\())"
@@ -112,7 +129,9 @@ class NamedValues:
         if quoted:
             yield from _of(quoted, name)
             return
+        yield from _block(text, begin, end, name)
         yield from _listed(text, end, name)
+        yield from _mapped(text, begin, end, name)
         yield from _bare(text, begin, end, name)
         yield from _told(text, begin, end, name)
         yield from _beside(text, begin, end, name)
@@ -145,6 +164,49 @@ def _listed(text: str, end: int, name: str) -> Iterator[Span]:
         if is_listed_secret(name, item[kind]):
             yield item.span(kind)
         begin = _NEXT.match(text, item.end(), limit)
+
+
+def _block(text: str, begin: int, end: int, name: str) -> Iterator[Span]:
+    """The lines of a value that YAML has below its name, all of them further to the right."""
+    head = _BLOCK.match(text, end)
+    if head is None:
+        return
+    # Of tokens, which are one word, a second line says enough.
+    most = 2 if name.lower().rstrip("s").endswith("token") else None
+    lines = list(islice(_below(text, begin, head.end(), _LONGEST_BLOCK), most))
+    if lines and is_secret(name.lstrip("-."), "\n".join(text[at:to] for at, to in lines)):
+        yield from lines
+
+
+def _below(text: str, begin: int, at: int, most: int) -> Iterator[Span]:
+    """What the lines from `at` on hold, as long as they stand further to the right than what begins at `begin`."""
+    before = text[max(0, begin - _LONGEST_NAME) : begin].rpartition("\n")[2].rstrip("\"'")
+    limit = min(len(text), at + most)
+    while at < limit and not before.strip(" \t+~-"):
+        line = _LINE.match(text, at, at + _LONGEST_BLOCK)
+        value = line["v"].rstrip() if line else ""
+        if line is None or (value and len(line["before"]) <= len(before)):
+            return
+        if value:
+            yield line.start("v"), line.start("v") + len(value)
+        at = line.end()
+
+
+def _mapped(text: str, begin: int, end: int, name: str) -> Iterator[Span]:
+    """The values of a map of several: of one password it is as often what is required of it."""
+    if not is_listed_secrets(name):
+        return
+    head, limit = _MAP.match(text, end), end + _LONGEST_LIST
+    while head and (entry := _ENTRY.match(text, head.end(), limit)):
+        kind = "v0" if entry["v0"] is not None else "v1"
+        if is_listed_secret(name, entry[kind]):
+            yield entry.span(kind)
+        head = entry
+    lines = _LINES.match(text, end)
+    for at, to in _below(text, begin, lines.end(), _LONGEST_LIST) if lines else ():
+        pair = _PAIR.match(text, at, to)
+        if pair and pair.end() == to and _strong(pair["v"], 8):
+            yield pair.span("v")
 
 
 def _bare(text: str, begin: int, end: int, name: str) -> Iterator[Span]:

@@ -59,6 +59,7 @@ NAMED = [
         "db_password: x =",
     ),
     *('"token": "eyJeyJ', 'x="token', "key_", "secret_token_key", "password = \\\\", 'token="ab\\', "--api-key a"),
+    *("password: |\n  a\n", "token: |\n a\n ", "token: >-\n", "passwords = {a = 'b', ", "passwords:\n a: b\n "),
     *("--password', '", "'--token', 'a1', ", "passwords=['a', ", "password=['", "passwords=['passwords=[', "),
 ]
 OTHERS = {

@@ -727,3 +727,18 @@ def test_each_of_a_list_of_passwords_is_masked() -> None:
     }
     masked = [MASK, "required", None, {"note": "orange7x"}]
     assert Redactor().mask_tree(frame) == {"user": ["me1234567"], "password": masked, "tokens": ["a1b2"]}
+
+
+def test_each_in_a_map_of_passwords_is_masked_and_nothing_that_is_required_of_one() -> None:
+    users = {"alice": "orange7x", "bob": "required", "more": {"eve": "orange7x"}}
+    asked = {"type": "string", "pattern": "orange7x"}
+    assert Redactor().mask_tree({"passwords": users, "password": asked}) == {
+        "passwords": users | {"alice": MASK},
+        "password": asked,
+    }
+
+
+def test_a_block_of_yaml_is_masked_though_its_lines_come_one_by_one() -> None:
+    stream = StreamMask(Redactor())
+    shown = [stream.feed(line) for line in ("password: |\n", "  hunter2\n", "  and more\n", "user: me\n")]
+    assert "".join([*shown, stream.flush()]) == f"password: |\n  {MASK}\n  {MASK}\nuser: me\n"

@@ -239,6 +239,48 @@ def test_what_stands_in_a_list_of_passwords_is_one_if_it_can_be_nothing_else(tex
     assert found(text) == secrets
 
 
+@pytest.mark.parametrize(
+    ("text", "secrets"),
+    [
+        ("password: |\n  hunter2\n  and more\nuser: me\n", ["hunter2", "and more"]),
+        ("db:\n  password: >-  # old\n    correct horse\n\n    battery\n  user: me", ["correct horse", "battery"]),
+        ("- 'password': |2+\r\n    abc\r\n- name: x\r\n", ["abc"]),
+        ("token: |\n  eyJabc123def456\nx: y", ["eyJabc123def456"]),
+        ("+   password: |\n+     hunter2\n+   user: me", ["hunter2"]),
+        (f"password: |\n  {'a1' * 4000}\n", ["a1" * 4000]),
+        # Nothing stands below it, or what stands there says where the secret is.
+        ("- password: |\n  next: y\n", []),
+        ("  password: |\n  other: |\n", []),
+        ("password: |\n  {{ .Values.password }}\nx: y", []),
+        ("password: |\n  ${var.password}\n", []),
+        ("token: |\n  a word\n  or more\n", []),
+        ("| password: |\n|   name: |\n", []),
+        ("the password: |\n  hunter2\n", []),
+        ("description: |\n  hunter2\n", []),
+    ],
+)
+def test_what_yaml_has_below_a_name_is_its_value(text: str, secrets: list[str]) -> None:
+    assert found(text) == secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets"),
+    [
+        ('passwords = {\n  alice = "hunter2x"\n  + bob   = "orange7x"\n}', ["hunter2x", "orange7x"]),
+        ('{"api_keys": {"alice": "hunter2x", "bob": "word", "eve": "orange7x"}}', ["hunter2x", "orange7x"]),
+        ("passwords:\n  alice: hunter2x\n  'bob': 'orange7x'\nuser: hunter2x", ["hunter2x", "orange7x"]),
+        # What is required of one, or said of them.
+        ("password:\n  type: string\n  pattern: ^[a-z0-9]{8,}$\n", []),
+        ('"password": {"type": "string", "pattern": "^[a-z0-9]{8}$"}', []),
+        ("passwords:\n  policy: at least 8 letters\n  rotation: 90days\n", []),
+        ("passwords:\n  alice: ${var.alice}\n  bob: module.x.password_1\n", []),
+        ('tokens = { alice = "hunter2x" }', []),
+    ],
+)
+def test_what_stands_in_a_map_of_passwords_is_one_if_it_can_be_nothing_else(text: str, secrets: list[str]) -> None:
+    assert found(text) == secrets
+
+
 def test_each_of_many_is_found() -> None:
     text = 'password = "abc-1"\nx\nDB_PASSWORD=abc-2\nexport API_TOKEN=abcdef-3\n<secret>abc-4</secret>'
     assert found(text) == ["abc-1", "abc-2", "abcdef-3", "abc-4"]
