@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..models.config import RunbookConfig
 
 __all__ = ["register"]
 
@@ -34,20 +37,20 @@ def notebook(name: Annotated[str, typer.Argument(metavar="NAME", help="The step'
         raise UsageError(f"{name!r} can't name a step", "Use small letters, digits and '_', as in peer_review.")
     if find_step(BUILT_IN, name):
         raise UsageError(f"{name} is a built-in step", "Choose another name.")
-    path = find_repository().root / "notebooks" / f"{name}.ipynb"
+    repository = find_repository()
+    # Before anything is written: with a mistake in runbook.yml nothing is done.
+    said = _next_steps(name, repository.load())
+    path = repository.root / "notebooks" / f"{name}.ipynb"
     if path.exists():
         raise UsageError(f"{path} is there already", "Choose another name, or edit that one.")
     text = TEMPLATE.read_text(encoding="utf-8")
     title = name.replace("_", " ").capitalize()
     write_atomic(path, text.replace("@name@", name).replace("@title@", title).encode())
     typer.echo(path)
-    typer.echo(_next_steps(name), err=True)
+    typer.echo(said, err=True)
 
 
-def _next_steps(name: str) -> str:
-    from ..repository import find_repository
-
-    runbooks = find_repository().load()
+def _next_steps(name: str, runbooks: RunbookConfig) -> str:
     names = [step.name for step in runbooks.runbook(runbooks.runbook_names[0]) if step.name != name]
     position = names.index("plan") + 1 if "plan" in names else len(names)
     steps = ", ".join([*names[:position], name, *names[position:]])

@@ -127,6 +127,15 @@ def test_a_new_notebook_runs_as_the_step_that_it_says_how_to_list(
         new.notebook("cost")
 
 
+def test_no_notebook_is_written_where_runbook_yml_is_wrong(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(team.root)
+    with (team.root / "runbook.yml").open("a") as file:
+        file.write("chanel: x\n")
+    with pytest.raises(ConfigError, match="chanel"):
+        new.notebook("rather_dear")
+    assert not (team.root / "notebooks/rather_dear.ipynb").exists()
+
+
 def test_a_notebook_that_decides_nothing_and_raises_is_an_error_and_ends_the_run(team: Team) -> None:
     team.cost("raise LookupError('no prices today')")
     summary = team.run("plan", "cost", "approval")
