@@ -15,7 +15,7 @@ from ..settings import Settings
 from .clients import enter_stack, gitlab_client, slack_client, stack_config, terraform_client
 from .policy_gate import PolicyFiles, PolicyGate
 from .preflight import Check, CheckResult, run_checks
-from .project_settings import remedy, unsafe_settings
+from .project_settings import NOT_ASKED, remedy, unsafe_settings
 from .states import KEPT_BY_GITLAB, backend_of, holder_named, keeper
 
 __all__ = [
@@ -207,6 +207,8 @@ def ask_project_settings(settings: Settings, stack: str) -> str:
         raise ConfigError(f"not safe to apply from: {said}", remedy(found))
     if found:
         raise DoubtError(said, remedy(found))
+    if gitlab_client(settings) is None:
+        return NOT_ASKED
     return "who may give variables, push and deploy is limited"
 
 

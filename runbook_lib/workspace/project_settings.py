@@ -11,9 +11,10 @@ from ..settings import Settings
 from .applied_commit import environment_of
 from .clients import gitlab_client
 
-__all__ = ["Unsafe", "check_project", "remedy", "unsafe_settings"]
+__all__ = ["NOT_ASKED", "Unsafe", "check_project", "remedy", "unsafe_settings"]
 
 DEVELOPER = 30
+NOT_ASKED = "no GitLab project is asked"
 CI_SETTINGS, REPOSITORY = "-/settings/ci_cd", "-/settings/repository"
 
 
@@ -49,6 +50,8 @@ def check_project(settings: Settings, stack: str) -> str:
     found = [one for one in unsafe_settings(settings, stack) if strict or one.known]
     if found:
         raise ApprovalError(f"the GitLab project is not safe to apply from: {_said(found)}", remedy(found))
+    if gitlab_client(settings) is None:
+        return NOT_ASKED
     return "variables, branch and environment are protected"
 
 

@@ -375,7 +375,7 @@ def test_plan_request_and_the_steps_before_are_asked_for_first(
     found = [(result.name, result.found) for result in apply.check_ready(context)]
     assert found == [
         ("run", "7 of stack access"),
-        ("project settings", "variables, branch and environment are protected"),
+        ("project settings", "no GitLab project is asked"),
         ("plan", request_.plan_sha256[:12]),
         ("request", "asked by riley"),
         ("steps before", "none of them said no"),

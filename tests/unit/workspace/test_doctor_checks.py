@@ -104,6 +104,12 @@ def test_without_gitlab_no_clock_is_compared_with_this_machine_s(
     assert doctor.ask_clock(settings) == "no other clock is compared with this machine's"
 
 
+def test_without_gitlab_nothing_is_said_to_be_protected(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "gitlab_client", answering(None))
+    monkeypatch.setattr(doctor, "unsafe_settings", lambda settings, stack: ())
+    assert doctor.ask_project_settings(settings, "access") == "no GitLab project is asked"
+
+
 def test_settings_that_let_anybody_around_the_approval_are_missing_and_unseen_ones_are_a_doubt(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

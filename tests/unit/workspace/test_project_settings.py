@@ -72,6 +72,8 @@ def test_a_safe_project_is_said_to_be_one(settings: Settings, gitlab: GitLab) ->
 def test_without_a_project_there_is_nothing_to_look_at(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "gitlab_client", answering(None))
     assert unsafe_settings(settings, "access") == ()
+    # Nobody looked, so nobody says that it is safe.
+    assert check_project(settings, "access") == "no GitLab project is asked"
 
 
 AWAY = GitLabError("403")
