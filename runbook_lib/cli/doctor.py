@@ -18,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    stack: Annotated[str, typer.Option(help="The stack of runbook.yml to look at; the default one if none.")] = "",
+    stack: Annotated[
+        str, typer.Option(help="The stack of runbook.yml to look at; if none the default one, else all.")
+    ] = "",
     every: Annotated[
         bool, typer.Option("--all", help="All stacks; what is the same for several is said once.")
     ] = False,
@@ -33,6 +35,8 @@ def doctor(
     settings = Settings.load()
     if stack and every:
         raise UsageError("--stack and --all exclude each other", "Give one of them.")
+    several = len(settings.config.stacks) > 1 and not settings.config.default_stack
+    every = every or (several and not stack)
     said: dict[Diagnosis, None] = {}
     for name in settings.config.stacks if every else (stack,):
         with apart():

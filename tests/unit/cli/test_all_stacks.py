@@ -87,8 +87,10 @@ def test_all_excludes_what_names_one(repository: Path, options: list[str]) -> No
     assert isinstance(CliRunner().invoke(app, options).exception, UsageError)
 
 
+# Where none is named and none is the default it is all of them.
+@pytest.mark.parametrize("options", [["--all"], []])
 def test_doctor_says_once_what_is_the_same_for_several_stacks(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
+    repository: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
     seen = []
 
@@ -101,7 +103,7 @@ def test_doctor_says_once_what_is_the_same_for_several_stacks(
         )
 
     monkeypatch.setattr("runbook_lib.workspace.doctor.examine", examine)
-    done = CliRunner().invoke(app, ["doctor", "--all"])
+    done = CliRunner().invoke(app, ["doctor", *options])
     assert done.exit_code == 2
     assert [line.split() for line in done.stdout.splitlines()] == [
         ["stack", "open"],
