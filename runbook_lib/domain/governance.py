@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 from ..models.approval_config import ApprovalRule, SlackApprovals
 from ..models.compliance import Policy, Waiver
-from ..models.config import ApprovalConfig, RunbookConfig
+from ..models.config import ApprovalConfig, RunbookConfig, StackConfig
 from ..models.findings import Action, Severity
 
-__all__ = ["Judges", "approval_in_force", "common_waivers", "describe_changes", "notebook_cells", "notebook_changes"]
+__all__ = [
+    "Judges",
+    "approval_before",
+    "approval_in_force",
+    "common_waivers",
+    "describe_changes",
+    "notebook_cells",
+    "notebook_changes",
+]
 
 _SEVERITIES, _ACTIONS = list(Severity), list(Action)
 # Said in words of their own.
@@ -27,6 +36,17 @@ class Judges:
     policies: tuple[Policy, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+
+
+def approval_before(before: RunbookConfig, now: RunbookConfig, stack: str) -> ApprovalConfig:
+    """Who could approve changes of a stack, also under another name: what has its state, or lay in its place.
+
+    Of several names all count.
+    """
+    own = now.stacks[stack]
+    called = [stack] if stack in before.stacks else [name for name, one in before.stacks.items() if _is_same(one, own)]
+    first, *others = [before.approval_of(name) for name in called] or [before.approval]
+    return reduce(approval_in_force, others, first)
 
 
 def approval_in_force(before: ApprovalConfig, now: ApprovalConfig) -> ApprovalConfig:
@@ -127,7 +147,7 @@ def _cell(cell: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _approval(before: Judges, now: Judges, stack: str) -> Iterator[str]:
-    old, new = _approval_of(before.config, stack), now.config.approval_of(stack)
+    old, new = approval_before(before.config, now.config, stack), now.config.approval_of(stack)
     was, are = ({_login(name): name for name in config.approvers} for config in (old, new))
     for login in sorted(are.keys() - was.keys()):
         yield f"adds {are[login]} as approver, who does not count yet"
@@ -138,8 +158,10 @@ def _approval(before: Judges, now: Judges, stack: str) -> Iterator[str]:
         yield f"{word} the approvals that are needed from {old.quorum} to {new.quorum}"
 
 
-def _approval_of(config: RunbookConfig, stack: str) -> ApprovalConfig:
-    return config.approval_of(stack) if stack in config.stacks else config.approval
+def _is_same(one: StackConfig, other: StackConfig) -> bool:
+    if one.state and other.state:
+        return one.state == other.state
+    return (one.path, one.workspace) == (other.path, other.workspace)
 
 
 def _policies(before: Judges, now: Judges) -> Iterator[str]:

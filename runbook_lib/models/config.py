@@ -328,10 +328,13 @@ class RunbookConfig(Model):
         )
 
     def approval_of(self, stack: str) -> ApprovalConfig:
-        """Who may approve a change of this stack, and how many must."""
-        own = self.stacks[stack]
+        """Who may approve a change of this stack, and how many must, by the rules that hold for it."""
+        own, rules = self.stacks[stack], self.approval.rules_of(stack)
         given = {"approvers": own.approvers, "quorum": own.quorum}
-        return self.approval.model_copy(update={name: value for name, value in given.items() if value is not None})
+        found: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        # A stack that a change gives another name keeps them: they name none any more.
+        found["rules"] = tuple(rule.model_copy(update={"stacks": ()}) for rule in rules)
+        return self.approval.model_copy(update=found)
 
     def services_of(self, stack: str) -> tuple[ServiceConfig, ...]:
         """The services that are tested after a change of this stack."""

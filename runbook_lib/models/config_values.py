@@ -38,7 +38,7 @@ def _path(value: str) -> str:
     path = PurePosixPath(value)
     if path.is_absolute() or ".." in path.parts:
         raise wrong(f"{value} is no folder below the repository")
-    return value
+    return path.as_posix()
 
 
 def _role(value: str) -> str:

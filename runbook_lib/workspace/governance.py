@@ -13,7 +13,14 @@ from pathlib import Path
 from ..adapters.git import read_tree
 from ..adapters.store import sha256_file
 from ..adapters.yaml_file import load_model
-from ..domain.governance import Judges, approval_in_force, describe_changes, notebook_cells, notebook_changes
+from ..domain.governance import (
+    Judges,
+    approval_before,
+    approval_in_force,
+    describe_changes,
+    notebook_cells,
+    notebook_changes,
+)
 from ..errors import ApprovalError, ConfigError
 from ..models.config import ApprovalConfig, RunbookConfig
 from ..models.run import Run
@@ -90,11 +97,10 @@ def approval_config(context: StepContext) -> ApprovalConfig:
 
     ApprovalError in a pipeline where that is not known.
     """
-    before, now = before_change(context), context.settings.config.approval_of(context.run.stack)
+    before, config, stack = before_change(context), context.settings.config, context.run.stack
+    now = config.approval_of(stack)
     if before.config is not None:
-        stack = context.run.stack
-        known = stack in before.config.stacks
-        return approval_in_force(before.config.approval_of(stack) if known else before.config.approval, now)
+        return approval_in_force(approval_before(before.config, config, stack), now)
     if context.settings.environment.in_ci and not before.base.first:
         problem = f"it is not known who may approve this change: {before.base.problem}"
         raise ApprovalError(problem, before.base.remedy)

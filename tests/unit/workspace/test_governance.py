@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 from step_fakes import NOW, FakeSlack, answering, built_in
 
 from runbook_lib.adapters.store import RunStore
@@ -175,6 +176,30 @@ def test_whoever_gives_other_names_to_what_was_applied_does_not_choose_the_judge
     assert approval_config(context).approvers == ("alex", "sam")
     assert "This change also adds mallory as approver, who does not count yet." in governance(context)
     assert len(fake.asked) == len(set(fake.asked)), "nothing is asked for twice"
+
+
+@pytest.mark.parametrize("path", ["terraform/access", "./terraform/access/"])
+def test_a_stack_under_another_name_keeps_who_must_approve_it(
+    step: Callable[..., StepContext], repository: Path, run: Run, path: str
+) -> None:
+    runbook = repository / "runbook.yml"
+    yaml = YAML(typ="safe")
+    before = yaml.load(runbook)
+    before["stacks"]["access"] |= {"approvers": ["carol", "dave", "erin"], "quorum": 2}
+    before["approval"] |= {"rules": [{"when": {"opens": "anything"}, "needs": 2, "stacks": ["access"]}]}
+    yaml.dump(before, runbook)
+    commit(repository, "what stood before")
+    entry = {name: value for name, value in before["stacks"]["access"].items() if name not in {"approvers", "quorum"}}
+    now = before | {"stacks": {"network": before["stacks"]["network"], "entry": entry | {"path": path}}}
+    now["default_stack"], now["approval"] = "entry", before["approval"] | {"rules": []}
+    yaml.dump(now, runbook)
+    commit(repository, "the change")
+    context = step()
+    context.run = run.model_copy(update={"stack": "entry"})
+    found = approval_config(context)
+    assert (found.approvers, found.quorum) == (("carol", "dave", "erin"), 2)
+    assert [rule.needs for rule in found.rules_of("entry")] == [2]
+    assert "This change also lowers the approvals that are needed from 2 to 1." in governance(context)
 
 
 @dataclass
