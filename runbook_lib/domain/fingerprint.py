@@ -19,7 +19,7 @@ _ASIDE: Final = {"before_sensitive", "after_sensitive", "replace_paths", "genera
 _NAMES: Final = ("address", "deposed", "mode", "name", "previous_address", "provider_name", "type")
 
 
-def fingerprint(plan: Mapping[str, Any]) -> str:
+def fingerprint(plan: Mapping[str, Any], files: Mapping[str, str] | None = None) -> str:
     """The sha256, as hex, of all that a plan as `terraform show -json` gives it would do; InputError if it is none.
 
     That is every change of a resource, an action or an output with before, after and what is not known yet, in the
@@ -27,15 +27,24 @@ def fingerprint(plan: Mapping[str, Any]) -> str:
     configured and through which alias each change is made, which says in which account. What stays as it is, why it
     changes, who planned with which version, and when, is no part of it. Take the plan as Terraform gave it: of one
     whose secrets are masked, two that write different secrets look the same.
+
+    Where what it does follows from expressions whose words a plan doesn't hold, because a value that is configured is
+    known only after apply or a provider goes by more than root variables, all that they can be made of is part of it:
+    `files`, which are digests by name, the variables, and what stands.
     """
     parse_plan(plan)
     try:
-        return hashlib.sha256(_canonical(_told(plan)).encode()).hexdigest()
+        return hashlib.sha256(_canonical(_told(plan, files or {})).encode()).hexdigest()
     except ValueError as error:
         raise InputError(f"the plan can't be digested: {error}", "Write it with `terraform show -json`.") from error
 
 
-def _told(plan: Mapping[str, Any]) -> dict[str, Any]:
+def _told(plan: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+    made_from = {
+        "files": files,
+        "variables": plan.get("variables"),
+        "state": _map(plan.get("prior_state")).get("values"),
+    }
     changes = [change for change in _maps(plan.get("resource_changes")) if _does_something(change)]
     return {
         "schema": _SCHEMA,
@@ -49,6 +58,7 @@ def _told(plan: Mapping[str, Any]) -> dict[str, Any]:
         "providers": _providers(plan),
         # Left out where there are none, so that all other plans keep the digest that they had.
         **({"through": through} if (through := _sorted(_through(plan, changes))) else {}),
+        **({"made_from": made_from} if _untold(plan, changes) else {}),
     }
 
 
@@ -104,12 +114,45 @@ def _through(plan: Mapping[str, Any], changes: list[Mapping[str, Any]]) -> Itera
     places = {(address.path, address.base) for address in addresses}
     for path, module in _modules(_map(_map(plan.get("configuration")).get("root_module"))):
         for resource in _maps(module.get("resources")):
-            looked_up = "data." if resource.get("mode") == "data" else ""
-            base = f"{looked_up}{resource.get('type')}.{resource.get('name')}"
+            base = _base(resource)
             key = str(resource.get("provider_config_key") or "")
             # An alias, or a module's own: the name alone is the one that there always is.
             if {".", ":"} & set(key) and (path, base) in places:
                 yield {"address": [*path, base], "provider": key}
+
+
+def _untold(plan: Mapping[str, Any], changes: list[Mapping[str, Any]]) -> bool:
+    """Whether something that is done is written in words that the plan doesn't hold: it names what they refer to."""
+    configuration = _map(plan.get("configuration"))
+    for config in _map(configuration.get("provider_config")).values():
+        named = set(_references(config))
+        if named and (_map(config).get("module_address") or not all(name.startswith("var.") for name in named)):
+            return True
+    invoked = (*_maps(plan.get("action_invocations")), *_maps(plan.get("deferred_action_invocations")))
+    if any(_holds(_map(one.get("action_invocation", one)).get("config_unknown")) for one in invoked):
+        return True
+    unknown: dict[tuple[tuple[str, ...], str], set[str]] = {}
+    for one in changes:
+        address = parse_address(str(one.get("address")))
+        left = {name for name, value in _map(one["change"].get("after_unknown")).items() if _holds(value)}
+        unknown.setdefault((address.path, address.base), set()).update(left)
+    return any(
+        unknown.get((path, _base(resource)), set()) & set(_map(resource.get("expressions")))
+        for path, module in _modules(_map(configuration.get("root_module")))
+        for resource in _maps(module.get("resources"))
+    )
+
+
+def _base(resource: Mapping[str, Any]) -> str:
+    looked_up = "data." if resource.get("mode") == "data" else ""
+    return f"{looked_up}{resource.get('type')}.{resource.get('name')}"
+
+
+def _holds(node: Any) -> bool:
+    """Whether anything in it is so, at any depth."""
+    if isinstance(node, Mapping):
+        return any(map(_holds, node.values()))
+    return any(map(_holds, node)) if isinstance(node, list) else node is True
 
 
 def _modules(module: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

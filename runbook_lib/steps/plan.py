@@ -109,7 +109,7 @@ def make_plan(context: StepContext, *, lock: bool = True, scope: str = "changed"
     context.store.write_json(inputs_file(context.store), inputs)
     context.store.write_text(context.file("plan.txt"), NOISE.sub("", text).lstrip("\n"))
     _keep(context, path, masked)
-    return _judge(context, document, (reading.result(), scope), path)
+    return _judge(context, (document, inputs.files), (reading.result(), scope), path)
 
 
 @recorded
@@ -153,9 +153,12 @@ def _keep(context: StepContext, path: Path, masked: dict[str, Any]) -> None:
         context.store.write_bytes(context.file(f"{name}{ENCRYPTED}"), encrypt(data, recipients))
 
 
-def _judge(context: StepContext, document: dict[str, Any], by: tuple[PolicyGate, str], path: Path) -> Planned:
-    (gate, scope), plan = by, parse_plan(document)
-    judged = judge_plan(context, gate, plan, path, scope).with_fingerprint(fingerprint(document))
+def _judge(
+    context: StepContext, planned: tuple[dict[str, Any], dict[str, str]], by: tuple[PolicyGate, str], path: Path
+) -> Planned:
+    (document, files), (gate, scope) = planned, by
+    plan = parse_plan(document)
+    judged = judge_plan(context, gate, plan, path, scope).with_fingerprint(fingerprint(document, files))
     summary = judged.summary
     write_reports(context, judged.report)
     context.store.write_json(context.file("summary.json"), summary)

@@ -123,7 +123,8 @@ def find_plan(context: StepContext, *, backend: bool) -> FoundPlan:
         document = read_shown(terraform.show_plan(path), "the plan")
         learn(context.settings, plan_secrets(document))
         plan = parse_plan(document)
-        judged = judge_plan(context, open_gate(context), plan, path).with_fingerprint(fingerprint(document))
+        judged = judge_plan(context, open_gate(context), plan, path)
+        judged = judged.with_fingerprint(fingerprint(document, inputs.files))
         # Masked as the request is when it is written, with which it is compared.
         locked, mask = locked_providers(terraform.directory), context.settings.redactor.mask
         code = code_of_plan(plan, locked, mask, removed_provisioners(path.read_bytes()))

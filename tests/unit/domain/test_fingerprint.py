@@ -147,6 +147,49 @@ def test_what_is_looked_up_or_left_for_later_through_another_account_is_another_
     assert len({through(key) for key in ("aws", "aws.dev", "aws.prod")}) == 3
 
 
+UNTOLD: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "a value of words that the plan lacks": lambda p: p["resource_changes"][0]["change"]["after_unknown"].update(
+        cidr_ipv4=True
+    ),
+    "a part of one": lambda p: p["resource_changes"][0]["change"]["after_unknown"].update(
+        cidr_ipv4=[{"ip": False}, {"ip": True}]
+    ),
+    "a provider by a local value": put(
+        "configuration/provider_config/aws/expressions/assume_role", [{"role_arn": {"references": ["local.role"]}}]
+    ),
+    "a module's provider by its own variable": put("configuration/provider_config/aws/module_address", "module.a"),
+    "an action's value": put("action_invocations", [{"address": "action.x.y", "config_unknown": {"to": True}}]),
+}
+
+
+@pytest.mark.parametrize("edit", UNTOLD.values(), ids=UNTOLD)
+def test_what_the_plan_does_not_hold_the_words_of_is_the_same_where_all_that_it_is_made_of_is(
+    edit: Callable[[dict[str, Any]], Any],
+) -> None:
+    planned = plan()
+    written = {"cidr_ipv4": {"references": ["aws_eip.a.public_ip", "aws_eip.a", "local.suffix"]}}
+    planned["configuration"]["root_module"]["resources"][0]["expressions"] = written
+    files = {"terraform/access/main.tf": "1" * 64}
+    # Where all is told, nothing else counts.
+    assert fingerprint(planned, files) == fingerprint(planned)
+    edit(planned)
+    found = fingerprint(planned, files)
+    assert fingerprint(copy.deepcopy(planned), dict(files)) == found
+    assert fingerprint(planned, {"terraform/access/main.tf": "2" * 64}) != found
+    assert fingerprint(planned | {"variables": planned["variables"] | {"suffix": {"value": "/0"}}}, files) != found
+    looked_up = {"values": {"root_module": {"resources": [{"address": "data.x.y", "values": {"id": "/0"}}]}}}
+    assert fingerprint(planned | {"prior_state": looked_up}, files) != found
+    # Who made it, and when, is none of it.
+    assert fingerprint(planned | {"timestamp": "2027-01-01T00:00:00Z", "terraform_version": "1.12.0"}, files) == found
+
+
+def test_what_a_provider_alone_tells_after_apply_makes_nothing_else_count() -> None:
+    computed = plan()
+    computed["configuration"]["root_module"]["resources"][0]["expressions"] = {"cidr_ipv4": {"constant_value": "a"}}
+    computed["resource_changes"][0]["change"]["after_unknown"] = {"id": True, "arn": True, "tags_all": {}}
+    assert fingerprint(computed, {"main.tf": "1"}) == fingerprint(computed, {"main.tf": "2"})
+
+
 def test_the_digest_is_of_the_same_document_in_every_version() -> None:
     # Whoever approved one that another version made has approved this one: what is digested otherwise is of another
     # schema.

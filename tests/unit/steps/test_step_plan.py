@@ -18,6 +18,7 @@ from step_fakes import NOW, FakeSlack, built_in
 from runbook_lib.adapters.age import decrypt
 from runbook_lib.adapters.store import RunStore, sha256_file
 from runbook_lib.adapters.terraform_binary import TerraformBinary
+from runbook_lib.domain.fingerprint import fingerprint
 from runbook_lib.domain.plan import why_incomplete
 from runbook_lib.domain.risk import RiskFacts, assess_risk
 from runbook_lib.errors import ConfigError
@@ -174,7 +175,10 @@ def test_what_an_earlier_attempt_left_encrypted_is_not_taken_for_this_plan(
 def test_what_the_plan_was_made_with_and_how_risky_it_is_are_kept(
     context: StepContext, terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made_with = PlanInputs(product="Terraform", path="terraform/access")
+    made_with = PlanInputs(product="Terraform", path="terraform/access", files={"terraform/access/main.tf": "1" * 64})
+    # A provider that goes by words which the plan does not hold: then its files are a part of what the plan does.
+    by_local = {"aws": {"expressions": {"region": {"references": ["local.region"]}}}}
+    terraform.found["configuration"] = {"provider_config": by_local, "root_module": {}}
     asked: list[tuple[object, ...]] = []
 
     def inputs(*given: object) -> PlanInputs:
@@ -188,6 +192,7 @@ def test_what_the_plan_was_made_with_and_how_risky_it_is_are_kept(
     assert read_inputs(context.store) == made_with
     assert read_risk(context.store) == assess_risk(RiskFacts(made.plan, made.exposure, made.report.findings))
     assert read_risk(context.store).level is not RiskLevel.NONE
+    assert made.summary.fingerprint == fingerprint(terraform.found, made_with.files) != fingerprint(terraform.found)
 
 
 def test_terraform_is_asked_for_before_anything_is_planned(context: StepContext, terraform: FakeTerraform) -> None:

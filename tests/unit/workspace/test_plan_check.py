@@ -288,6 +288,18 @@ def test_a_plan_is_found_out_from_a_private_copy_once_a_step(context: StepContex
     assert context.settings.redactor.mask("It is hush-hush-hush.") == "It is [MASKED]."
 
 
+def test_a_plan_that_does_not_hold_the_words_of_what_it_does_is_known_by_the_files_that_it_was_made_from(
+    context: StepContext, shows: Shows
+) -> None:
+    planned(context)
+    by_local = {"aws": {"expressions": {"region": {"references": ["local.region"]}}}}
+    shows.document["configuration"] = {"provider_config": by_local, "root_module": {}}
+    found = find_plan(context, backend=False)
+    assert "terraform/access/main.tf" in found.inputs.files
+    assert found.judged.summary.fingerprint == fingerprint(shows.document, found.inputs.files)
+    assert found.judged.summary.fingerprint != fingerprint(shows.document)
+
+
 def test_a_plan_that_lies_encrypted_is_found_out_from_what_is_in_it(
     context: StepContext, shows: Shows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
