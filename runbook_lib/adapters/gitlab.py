@@ -34,11 +34,12 @@ from .gitlab_data import (
     parse_deployment_approvals,
     parse_downstream,
     parse_job_variables,
+    parse_manual_job,
     parse_notes,
     parse_state_lock,
 )
 from .gitlab_http import TOKEN, GitLabHttp, GitLabRefusalError, state_address
-from .gitlab_queries import JOB_VARIABLES, STATE_LOCK
+from .gitlab_queries import JOB_PLAYED, STATE_LOCK
 from .gitlab_users import GitLabUsers, username
 
 __all__ = ["GitLab", "state_address"]
@@ -262,12 +263,11 @@ class GitLab:
         return tuple(sorted(filter(None, self._http.list(path, doing, parse_downstream))))
 
     def earlier_jobs(self, pipeline_id: int, name: str) -> tuple[GitLabJob, ...]:
-        """The jobs of this name that came to run before the last one of it, those that a retry replaced included."""
+        """The jobs of this name before the last one of it, which a retry replaced, whether they came to run or not."""
         path = f"{self._path}/pipelines/{pipeline_id}/jobs"
         doing = f"list the jobs of pipeline {pipeline_id}, also those that were retried"
         found = self._http.list(path, doing, GitLabJob.parse, {"include_retried": "true"})
-        mine = sorted((job for job in found if job.name == name), key=lambda job: job.id)
-        return tuple(job for job in mine[:-1] if job.started_at is not None)
+        return tuple(sorted((job for job in found if job.name == name), key=lambda job: job.id)[:-1])
 
     def job(self, job_id: int) -> GitLabJob:
         """One job."""
@@ -331,9 +331,14 @@ class GitLab:
 
     def play_variables(self, job_id: int) -> dict[str, str]:
         """The variables that whoever played a manual job gave it; GitLabError if this token may not see them."""
-        doing = f"read what the player of job {job_id} told it"
-        gid = f"gid://gitlab/Ci::Build/{job_id}"
-        told = self._query(JOB_VARIABLES, {"job": gid}, doing, parse_job_variables)
+        return self._of_job(job_id, f"read what the player of job {job_id} told it", parse_job_variables)
+
+    def is_manual(self, job_id: int) -> bool:
+        """Whether a job starts only when somebody plays it; GitLabError if this token may not see that."""
+        return self._of_job(job_id, f"ask whether job {job_id} is one that is played", parse_manual_job)
+
+    def _of_job(self, job_id: int, doing: str, parse: Callable[[dict[str, Any]], T | None]) -> T:
+        told = self._query(JOB_PLAYED, {"job": f"gid://gitlab/Ci::Build/{job_id}"}, doing, parse)
         if told is None:
             raise GitLabError(f"could not {doing}", f"Make the user of {TOKEN} a Developer of the project.")
         return told

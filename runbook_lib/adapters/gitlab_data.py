@@ -30,6 +30,7 @@ __all__ = [
     "parse_deployment_approvals",
     "parse_downstream",
     "parse_job_variables",
+    "parse_manual_job",
     "parse_notes",
     "parse_state_lock",
 ]
@@ -435,6 +436,12 @@ def parse_job_variables(answer: Mapping[str, Any]) -> dict[str, str] | None:
     """The variables that a job's player gave it; None if they are not for this token to see."""
     told = (_project(answer).get("job") or {}).get("manualVariables")
     return {str(node["key"]): str(node["value"]) for node in told["nodes"]} if told else None
+
+
+def parse_manual_job(answer: Mapping[str, Any]) -> bool | None:
+    """Whether a job is one that somebody plays; None if that is not for this token to see."""
+    job = _project(answer).get("job")
+    return bool(job.get("manualJob")) if job else None
 
 
 def parse_downstream(bridge: Mapping[str, Any]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["JOB_VARIABLES", "STATE_LOCK"]
+__all__ = ["JOB_PLAYED", "STATE_LOCK"]
 
 STATE_LOCK = """
 query($project: ID!, $name: String!) {
@@ -11,10 +11,10 @@ query($project: ID!, $name: String!) {
   }
 }
 """
-JOB_VARIABLES = """
+JOB_PLAYED = """
 query($project: ID!, $job: JobID!) {
   project(fullPath: $project) {
-    job(id: $job) { manualVariables { nodes { key value } } }
+    job(id: $job) { manualJob manualVariables { nodes { key value } } }
   }
 }
 """

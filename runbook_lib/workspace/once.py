@@ -50,7 +50,7 @@ def refuse_used(settings: Settings, store: RunStore, run: Run) -> None:
         # One of many is its own: what the others carry out is none of it.
         own = gitlab.whose_job().name if gitlab.has_job_token else settings.config.approval.job
         for job in gitlab.earlier_jobs(int(pipeline), own):
-            if _may_have_begun(settings, gitlab, job.id, store):
+            if job.started_at is not None and _may_have_begun(settings, gitlab, job.id, store):
                 raise ApprovalError(f"apply was begun before, by {job.user}: {job.web_url}", _NEW_PLAN)
     elif run.commit and (note := began_in_comment(gitlab, run.commit, run.run_id)):
         raise ApprovalError(f"apply of run {run.run_id} was begun before, by {note.author}", _NEW_PLAN)

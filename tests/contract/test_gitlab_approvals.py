@@ -88,7 +88,33 @@ def test_inside_the_job_its_own_token_is_enough(lab: RunningGitLab) -> None:
     pipeline, apply = lab.pipeline_before_apply()
     lab.client("sam").play(apply)
     alone = GitLab(lab.url, "", "42", job_token=lab.start(apply))
-    assert _judge(GitLabManualJob(alone, pipeline, "apply"), _request()).approved
+    told = {"CI_JOB_MANUAL": "true"}
+    assert _judge(GitLabManualJob(alone, pipeline, "apply", told), _request()).approved
+    assert not _judge(GitLabManualJob(alone, pipeline, "apply"), _request()).decisions
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_who_retries_a_job_before_an_apply_that_starts_by_itself_has_not_approved(
+    lab: RunningGitLab, inside: bool
+) -> None:
+    # As with RUNBOOK_APPLY, or where a change takes `when: manual` away.
+    pipeline = lab.pipeline(jobs=[{"name": "plan", "stage": "plan"}, {"name": "apply", "stage": "deploy"}])
+    plan = lab.job(pipeline, "plan")
+    lab.run(plan, "failed")
+    lab.call("POST", f"/api/v4/projects/42/jobs/{plan}/retry", "alex").raise_for_status()
+    lab.run(lab.job(pipeline, "plan"))
+    apply = lab.job(pipeline, "apply")
+    token = lab.start(apply)
+    assert lab.client("riley").job(apply).user == "alex"
+    client = lab.client("riley", "42", job_token=token) if inside else lab.client("riley")
+    told = {"CI_JOB_MANUAL": "true"}  # whoever writes the pipeline's file can say so
+    assert not _judge(GitLabManualJob(client, pipeline, "apply", told), _request()).decisions
+    # A no stays one, and whoever retries apply itself has approved.
+    assert _judge(GitLabManualJob(client, pipeline, "apply", {"RUNBOOK_DECISION": "no"}), _request()).rejected
+    lab.control(f"jobs/{apply}/finish", status="failed")
+    lab.call("POST", f"/api/v4/projects/42/jobs/{apply}/retry", "sam").raise_for_status()
+    lab.start(lab.job(pipeline, "apply"))
+    assert _judge(GitLabManualJob(lab.client("riley"), pipeline, "apply"), _request()).approved_by == ("sam",)
 
 
 def test_inside_another_job_without_a_token_nothing_is_known(lab: RunningGitLab) -> None:
@@ -267,6 +293,23 @@ def test_after_a_retry_the_decision_is_that_of_who_retried(lab: RunningGitLab) -
     record = _judge(GitLabManualJob(lab.client("sam"), pipeline, "apply"), _request())
     assert [decision.user for decision in record.decisions] == ["riley"]
     assert not record.approved
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_a_no_with_which_apply_was_played_stays_one_whoever_retries_it_with_what(
+    lab: RunningGitLab, started: bool
+) -> None:
+    pipeline, apply = lab.pipeline_before_apply()
+    lab.client("alex").play(apply, {"RUNBOOK_REASON": "not on a Friday"})
+    if started:
+        lab.run(apply, "failed")
+    else:
+        lab.client("riley").cancel(apply)
+    lab.call("POST", f"/api/v4/projects/42/jobs/{apply}/retry", "sam").raise_for_status()
+    # Retried with other variables, the job's environment has none of those of the first play.
+    inside = lab.client("riley", "42", job_token=lab.start(lab.job(pipeline, "apply")))
+    record = _judge(GitLabManualJob(inside, pipeline, "apply", {"CI_JOB_MANUAL": "true"}), _request())
+    assert (record.approved, record.rejected_by) == (False, ("alex",))
 
 
 def test_a_job_canceled_before_it_was_played_is_no_decision(lab: RunningGitLab) -> None:

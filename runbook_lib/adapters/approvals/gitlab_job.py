@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from ...errors import GitLabError
@@ -17,7 +17,7 @@ __all__ = ["GitLabManualJob", "GitLabRejectJob", "rejection_by_job", "said_no"]
 PLAYED = frozenset({"running", "success", "failed", "canceled", "canceling"})
 WAITING = frozenset({"created", "manual", "skipped", "scheduled"})
 YES = frozenset({"approve", "approved"})
-DECISION, REASON = "RUNBOOK_DECISION", "RUNBOOK_REASON"
+DECISION, REASON, MANUAL = "RUNBOOK_DECISION", "RUNBOOK_REASON", "CI_JOB_MANUAL"
 ALIKE = ("RUNBOOK_DECISION", "RUNBOOK_REASON", "RUNBOOK_REJECT", "RUNBOOK_REJECTED", "DECISION", "REASON", "REJECT")
 
 
@@ -40,7 +40,9 @@ class GitLabManualJob:
     """The job named `job` in the pipeline, whose player approves.
 
     RUNBOOK_DECISION, RUNBOOK_REASON and what looks like them can turn that into a rejection. Inside the job they are in
-    its environment, which hands them over as `told`; from outside GitLab is asked. Who it was, GitLab alone says.
+    its environment, which hands them over as `told`; from outside GitLab is asked. Who it was, GitLab alone says. Of a
+    job that starts by itself it is who retried one before it, or began the pipeline: no approval, but for who retried
+    that very job.
     """
 
     def __init__(self, gitlab: GitLab, pipeline_id: int, job: str, told: Mapping[str, str] | None = None) -> None:
@@ -50,25 +52,32 @@ class GitLabManualJob:
         self._told = dict(told or {})
 
     def decisions(self, request: ApprovalRequest) -> Sequence[Decision]:
-        """Who played the job, if anybody did since it was last created; dated when it was put in the queue."""
+        """Who played the job, if anybody did since it was last created; dated when it was put in the queue.
+
+        And who played it with a no before it was retried, whatever it was retried with.
+        """
+        earlier = self._gitlab.earlier_jobs(self._pipeline_id, self._job) if self._gitlab.has_token else ()
+        return (*self._refused(earlier, request), *self._played(request, retried=bool(earlier)))
+
+    def _refused(self, earlier: Sequence[GitLabJob], request: ApprovalRequest) -> Iterator[Decision]:
+        for job in earlier:
+            told = self._gitlab.play_variables(job.id)
+            if said_no(told):
+                yield _decision(job, request, told, job.played_at or self._gitlab.now())
+
+    def _played(self, request: ApprovalRequest, *, retried: bool) -> Iterator[Decision]:
         job = own = self._own()
         if job is None:
             job = _find(self._gitlab, self._pipeline_id, self._job)
         if job is None or job.status not in PLAYED or job.played_at is None:
-            return ()
+            return
         told = self._told if own else self._told | self._gitlab.play_variables(job.id)
-        return (
-            Decision(
-                source="gitlab_job",
-                user=job.user,
-                approved=not said_no(told),
-                at=job.played_at,
-                # The click names no plan: it answers the request of this pipeline, if it came after it.
-                plan_sha256=request.plan_sha256,
-                reason=told.get(REASON, ""),
-                reference=job.web_url,
-            ),
-        )
+        if said_no(told) or retried or self._is_manual(job):
+            yield _decision(job, request, told, job.played_at)
+
+    def _is_manual(self, job: GitLabJob) -> bool:
+        # Without a token to ask by the job's own environment may still turn a yes into none.
+        return self._gitlab.is_manual(job.id) if self._gitlab.has_token else self._told.get(MANUAL) == "true"
 
     def _own(self) -> GitLabJob | None:
         # Inside the job itself its own token says whose it is; nothing else is needed, and nothing is newer.
@@ -108,6 +117,19 @@ def rejection_by_job(job: GitLabJob, request: ApprovalRequest, reason: str, now:
         at=job.played_at or now,
         plan_sha256=request.plan_sha256,
         reason=reason,
+        reference=job.web_url,
+    )
+
+
+def _decision(job: GitLabJob, request: ApprovalRequest, told: Mapping[str, str], at: datetime) -> Decision:
+    return Decision(
+        source="gitlab_job",
+        user=job.user,
+        approved=not said_no(told),
+        at=at,
+        # The click names no plan: it answers the request of this pipeline, if it came after it.
+        plan_sha256=request.plan_sha256,
+        reason=told.get(REASON, ""),
         reference=job.web_url,
     )
 

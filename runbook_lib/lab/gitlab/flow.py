@@ -175,7 +175,7 @@ def cancel_job(data: GitLabData, job: Job) -> Job:
 
 
 def retry_job(data: GitLabData, job: Job, user: LabUser) -> Job:
-    """Replace an ended job by a new one of the same name, owned by who retried it; what was skipped waits again."""
+    """Replace an ended job by a new one of the same name, of who retried it; so is what was skipped and waits again."""
     if job.status not in {"success", "failed", "canceled"} or job.retried:
         raise ApiError(403, {"message": "403 Forbidden - Job is not retryable"})
     job.retried = True
@@ -187,6 +187,6 @@ def retry_job(data: GitLabData, job: Job, user: LabUser) -> Job:
     _queue(data, again)
     for later in job.pipeline.current:
         if later.status == "skipped":
-            later.status = "created"
+            later.status, later.user = "created", user
     advance(data, job.pipeline)
     return again

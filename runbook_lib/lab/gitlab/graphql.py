@@ -31,7 +31,8 @@ def _job(data: GitLabData, gid: str) -> dict[str, Any] | None:
     if job is None:
         return None
     told = [{"key": key, "value": value} for key, value in job.variables.items()]
-    return {"manualVariables": {"nodes": told if job.spec.when == "manual" else []}}
+    manual = job.spec.when == "manual"
+    return {"manualJob": manual, "manualVariables": {"nodes": told if manual else []}}
 
 
 def _project(data: GitLabData, query: str, variables: dict[str, Any]) -> dict[str, Any] | None:

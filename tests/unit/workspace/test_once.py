@@ -169,7 +169,10 @@ def test_a_desk_comes_never_too_late(late: Late, gitlab: GitLab, monkeypatch: py
 def test_an_earlier_apply_job_has_used_the_approval_unless_it_shows_that_it_did_not(
     load: Callable[..., Settings], store: RunStore, run: Run, gitlab: GitLab, kept: tuple[str, ...]
 ) -> None:
-    gitlab.earlier = [SimpleNamespace(id=5, user="sam", web_url="https://g.example/-/jobs/5")]
+    gitlab.earlier = [
+        SimpleNamespace(id=4, started_at=None),  # cancelled before a runner took it
+        SimpleNamespace(id=5, started_at=NOW, user="sam", web_url="https://g.example/-/jobs/5"),
+    ]
     gitlab.kept = {(5, f"outputs/7/{name}"): b"{}" for name in kept}
     settings = load(CI_PIPELINE_ID="7", project="42")
     if kept == ("manifest.json",):
