@@ -51,7 +51,8 @@ class ApplyFacts:
 
     An empty commit, policy digest, run or stack is not compared. `problems` are what else stands against the request.
     `approvers`, `requirements` and `break_glass` are those of runbook.yml, and of what is found in the plan now; None
-    leaves it at the request's. A person must be named in both, and what either requires is required.
+    leaves it at the request's. A person must be named in both, and what either requires is required. `objectors` may
+    say no besides.
     """
 
     plan_sha256: str
@@ -65,6 +66,7 @@ class ApplyFacts:
     run_id: str = ""
     stack: str = ""
     problems: tuple[str, ...] = ()
+    objectors: tuple[str, ...] = ()
 
 
 def make_request(facts: RequestFacts, config: ApprovalConfig, now: datetime) -> ApprovalRequest:
@@ -337,7 +339,7 @@ def _unheard(decision: Decision, request: ApprovalRequest, facts: ApplyFacts) ->
     """Why a rejection does not count, empty if it does."""
     if decision.source in _JOBS:
         return ""
-    may = (*request.approvers, *(facts.approvers or ()))
+    may = (*request.approvers, *(facts.approvers or ()), *facts.objectors)
     if not (named(decision.user, may) or involved(request).part(decision.user)):
         return f"{decision.user} is none of the approvers in runbook.yml, and did not ask for the change."
     if decision.plan_sha256 != request.plan_sha256:

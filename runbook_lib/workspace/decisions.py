@@ -27,7 +27,7 @@ from ..settings import Settings
 from .asked import clock_of
 from .clients import gitlab_client
 from .context import StepContext
-from .governance import approval_config, governance
+from .governance import Before, approval_config, approvals, before_change, governance, read_before
 from .plan_check import FoundPlan, find_plan
 from .policy_reports import policy_files
 from .records import ENCRYPTED, decision_file, plan_file, read_request, read_summary, request_file
@@ -103,7 +103,15 @@ def _facts(context: StepContext, request: ApprovalRequest, lineage: str, serial:
         break_glass=approval.break_glass,
         run_id=context.run.run_id,
         stack=context.run.stack,
+        objectors=_objectors(before_change(context), context.settings, request),
     )
+
+
+def _objectors(before: Before, settings: Settings, request: ApprovalRequest) -> tuple[str, ...]:
+    """Who may say no, though the change takes them out of those who may approve."""
+    groups = [need.group for need in request.requirements]
+    both = approvals(before, settings, request.stack)
+    return tuple(dict.fromkeys(name for one in both for name in one.everybody(groups)))
 
 
 def _noted_effect(context: StepContext, request: ApprovalRequest, branch: str) -> NotedEffect:
@@ -129,7 +137,9 @@ def _sources(context: StepContext, request: ApprovalRequest) -> Iterator[Approva
     if gitlab.has_token:
         yield GitLabComments(gitlab, approves=_terminal_counts(context.settings, in_force))
         if approval.slack and in_force.slack:
-            yield SlackAnswers(gitlab, in_force.slack)
+            both = approvals(before_change(context), context.settings, request.stack)
+            known = {user: name for one in reversed(both) if one.slack for user, name in one.slack.users.items()}
+            yield SlackAnswers(gitlab, in_force.slack, known)
     if pipeline:
         yield GitLabManualJob(gitlab, int(pipeline), approval.job, dict(os.environ))
         for name in dict.fromkeys((approval.reject_job, in_force.reject_job)):
@@ -225,10 +235,16 @@ def _record(settings: Settings, store: RunStore, request: ApprovalRequest, answe
         decision = record_decision(store, request, answer, datetime.now(UTC))
     else:
         decision = answer_in_comment(gitlab, request, answer)
-    _warn_if_worthless(request, decision)
+    if decision.approved or not _may_object(settings, store, request, decision):
+        _warn_if_worthless(request, decision)
     if decision.approved:
         _warn_if_rejected(request, source.decisions(request))
     return decision
+
+
+def _may_object(settings: Settings, store: RunStore, request: ApprovalRequest, decision: Decision) -> bool:
+    before = read_before(settings, load_run(store), decision.at.date())
+    return named(decision.user, _objectors(before, settings, request))
 
 
 def _warn_if_worthless(request: ApprovalRequest, decision: Decision) -> None:

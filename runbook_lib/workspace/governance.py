@@ -32,7 +32,7 @@ from .base_commit import BaseCommit, find_base
 from .context import StepContext
 from .policy_gate import PolicyFiles, PolicyGate
 
-__all__ = ["Before", "approval_config", "before_change", "governance", "notebook_problem", "read_before"]
+__all__ = ["Before", "approval_config", "approvals", "before_change", "governance", "notebook_problem", "read_before"]
 
 _READ = (".yml", ".yaml", ".ipynb")
 # What says what a job does is no less a judge than the policies are.
@@ -97,14 +97,19 @@ def approval_config(context: StepContext) -> ApprovalConfig:
 
     ApprovalError in a pipeline where that is not known.
     """
-    before, config, stack = before_change(context), context.settings.config, context.run.stack
-    now = config.approval_of(stack)
+    before, (was, now) = before_change(context), approvals(before_change(context), context.settings, context.run.stack)
     if before.config is not None:
-        return approval_in_force(approval_before(before.config, config, stack), now)
+        return approval_in_force(was, now)
     if context.settings.environment.in_ci and not before.base.first:
         problem = f"it is not known who may approve this change: {before.base.problem}"
         raise ApprovalError(problem, before.base.remedy)
     return now
+
+
+def approvals(before: Before, settings: Settings, stack: str) -> tuple[ApprovalConfig, ApprovalConfig]:
+    """Who may approve a change of the stack by what stood before it, and by what it brings; either may object."""
+    now = settings.config.approval_of(stack)
+    return approval_before(before.config, settings.config, stack) if before.config else now, now
 
 
 def notebook_problem(settings: Settings, run: Run, step: RunStep, today: date) -> str:

@@ -298,6 +298,16 @@ def test_neither_the_signer_nor_the_change_says_who_is_who(world: World) -> None
     assert approval_in_force(before, ApprovalConfig()).slack is None
 
 
+def test_a_no_is_heard_of_whom_the_change_takes_for_somebody_else_or_takes_out(world: World) -> None:
+    agreed = CONFIG.model_copy(update={"users": {"U0RILEY": "riley"}})
+    say_signed(world.gitlab.client("alex"), answer(world, approved=False, reason="No."), PRIVATE)
+    client = world.gitlab.client("alex")
+    (no,) = SlackAnswers(client, agreed, {"U0ALEX": "alex"}).decisions(world.request)
+    assert (no.user, no.approved, no.doubt) == ("alex", False, "")
+    say_signed(world.gitlab.client("alex"), answer(world), PRIVATE)
+    assert SlackAnswers(client, agreed, {"U0ALEX": "alex"}).decisions(world.request)[1].user == "slack:U0ALEX"
+
+
 def test_tokens_that_slack_refuses_are_named(world: World) -> None:
     with pytest.raises(ConfigError, match="SLACK_BOT_TOKEN"):
         world.listener(bot="xoxb-another")

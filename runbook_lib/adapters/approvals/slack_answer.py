@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pydantic import ValidationError
@@ -24,11 +24,15 @@ _TYPE: Final = "application/vnd.runbook.slack-answer+json"
 
 
 class SlackAnswers:
-    """The comments that hold signed answers, whoever wrote them: the key alone, which runbook.yml pins, is believed."""
+    """The comments that hold signed answers, whoever wrote them: the key alone, which runbook.yml pins, is believed.
 
-    def __init__(self, gitlab: GitLab, config: SlackApprovals) -> None:
+    `known` are logins by Slack's ids of whom a no is heard, also where it is not agreed who they are.
+    """
+
+    def __init__(self, gitlab: GitLab, config: SlackApprovals, known: Mapping[str, str] | None = None) -> None:
         self._gitlab = gitlab
         self._config = config
+        self._known = known or {}
 
     def decisions(self, request: ApprovalRequest) -> Sequence[Decision]:
         """All answers to this run; one that does not verify is told of, and counts for nothing."""
@@ -47,7 +51,7 @@ class SlackAnswers:
             return _doubtful(note, request, f"it is of {answer.project}")
         if answer.asked.run_id != request.run_id:
             return None
-        who = self._config.users.get(answer.user, "")
+        who = self._config.users.get(answer.user, "") or ("" if answer.approved else self._known.get(answer.user, ""))
         doubt = ""
         if not who:
             doubt = f"{answer.user} is none of approval.slack.users in runbook.yml"

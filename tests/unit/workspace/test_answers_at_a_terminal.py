@@ -138,6 +138,15 @@ def test_who_is_known_to_this_machine_alone_is_told_of_the_token(
     assert "Set GITLAB_TOKEN" in caught.value.remedy
 
 
+def test_who_is_no_approver_any_more_is_not_told_that_a_no_does_not_count(
+    settings: Settings, store: RunStore, asked: ApprovalRequest
+) -> None:
+    store.write_json("03_approval/request.json", asked.model_copy(update={"approvers": ("sam",)}))
+    assert answer_request(settings, "7", "", (False, "Not without me.")).approved is False
+    with pytest.raises(ApprovalError, match="alex is no approver"):
+        answer_request(settings, "7", "", (True, ""))
+
+
 def test_who_asked_for_a_change_may_withdraw_it(settings: Settings, asked: ApprovalRequest, gitlab: FakeGitLab) -> None:
     gitlab.user = "riley"
     assert answer_request(settings, "7", "", (False, "Not today.")).approved is False

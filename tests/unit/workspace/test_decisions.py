@@ -160,6 +160,7 @@ def test_all_that_a_decision_is_judged_by_is_of_this_run_and_of_runbook_yml(
         break_glass=("olga",),
         run_id="7",
         stack="access",
+        objectors=("alex", "sam", "robin"),
     )
     state["serial"] = 4
     assert facts_of(made, asked) == replace(planned, state_serial=4)
@@ -314,8 +315,9 @@ def test_slack_s_answers_are_asked_for_where_runbook_yml_says_who_is_who_before_
         monkeypatch.setattr(decisions, name, type(name, (Source,), {}))
     found = list(decisions._sources(made, request_))
     assert [type(source).__name__ for source in found] == ["GitLabComments", *(["SlackAnswers"] if asked else [])]
-    # By what stood before: who the change itself names says nothing of who they are.
-    assert [source.given for source in found[1:] if isinstance(source, Source)] == ([(gitlab, stood)] if asked else [])
+    # By what stood before: who the change itself names says nothing of who they are, but may say no.
+    given = [(gitlab, stood, {"U0NEW": "alex"})] if asked else []
+    assert [source.given for source in found[1:] if isinstance(source, Source)] == given
 
 
 @pytest.mark.parametrize(("terminal", "project", "counts"), [

@@ -16,8 +16,10 @@ from ruamel.yaml import YAML
 from step_fakes import NOW, FakeSlack, answering, built_in
 
 from runbook_lib.adapters.store import RunStore
+from runbook_lib.domain.approval import judge_decisions
 from runbook_lib.domain.rules import RuleChanges
 from runbook_lib.errors import ApprovalError, GitLabError
+from runbook_lib.models.approval import ApprovalRequest, Decision
 from runbook_lib.models.base import Outcome
 from runbook_lib.models.compliance import Scope
 from runbook_lib.models.findings import Action, Severity, Verdict
@@ -27,6 +29,7 @@ from runbook_lib.settings import Settings
 from runbook_lib.workspace import applied_commit, base_commit
 from runbook_lib.workspace.base_commit import compared_files, find_base
 from runbook_lib.workspace.context import StepContext
+from runbook_lib.workspace.decisions import planned_facts
 from runbook_lib.workspace.governance import approval_config, before_change, governance, notebook_problem
 from runbook_lib.workspace.policy_reports import open_gate
 
@@ -176,6 +179,23 @@ def test_whoever_gives_other_names_to_what_was_applied_does_not_choose_the_judge
     assert approval_config(context).approvers == ("alex", "sam")
     assert "This change also adds mallory as approver, who does not count yet." in governance(context)
     assert len(fake.asked) == len(set(fake.asked)), "nothing is asked for twice"
+
+
+def test_who_is_taken_out_of_the_approvers_may_still_say_no(
+    step: Callable[..., StepContext], repository: Path, request_: ApprovalRequest
+) -> None:
+    edit(repository / "runbook.yml", "[alex, sam]", "[alex, sam, kim]")
+    commit(repository, "what stood before")
+    edit(repository / "runbook.yml", "[alex, sam, kim]", "[alex, sam]")
+    commit(repository, "the change")
+    context = step()
+    assert approval_config(context).approvers == ("alex", "sam")
+    facts = planned_facts(context, request_)
+    assert (facts.approvers, facts.objectors) == (("alex", "sam"), ("alex", "sam", "kim"))
+    said = {"source": "gitlab_comment", "user": "kim", "at": NOW, "plan_sha256": request_.plan_sha256}
+    for approved in (True, False):
+        record = judge_decisions(request_, (Decision(approved=approved, **said),), facts, NOW)
+        assert (record.approved, record.rejected) == (False, not approved)
 
 
 @pytest.mark.parametrize("path", ["terraform/access", "./terraform/access/"])
