@@ -128,6 +128,16 @@ def test_where_the_plan_does_something_else_it_does_not_and_says_so(story: Story
     assert "it showed a plan with the fingerprint ffffffffffff, and this one has eeeeeeeeeeee" in record.reasons[0]
 
 
+def test_where_it_was_to_be_merged_into_another_branch_when_it_was_given_it_does_not(story: Story) -> None:
+    story.lab.control(f"merge_requests/{story.iid}/push", sha=story.head, rebase=True, target="docs-preview")
+    story.note()
+    story.approve()
+    story.lab.control(f"merge_requests/{story.iid}/push", sha=story.head, rebase=True, target="main")
+    record = story.judge(story.merge())
+    assert not record.approved
+    assert "what merge request 1 is merged into changed after it was given" in record.reasons[0]
+
+
 def test_one_given_for_a_rebased_head_after_another_push_counts(story: Story) -> None:
     story.push()
     story.note()

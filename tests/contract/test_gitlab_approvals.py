@@ -379,6 +379,17 @@ def test_an_approval_to_merge_the_commit_elsewhere_is_none_to_apply_it_here(lab:
         assert _judge(GitLabMergeRequest(lab.client("riley"), effect), _request(commit)).approved is approved
 
 
+def test_an_approval_of_another_head_is_none_of_this_one_though_it_was_pushed_back(lab: RunningGitLab) -> None:
+    commit = lab.push(ref="topic")
+    iid = lab.control("merge_requests", author="riley", sha=commit)["iid"]
+    lab.control(f"merge_requests/{iid}/push", sha=lab.push(ref="topic", title="harmless"))
+    lab.call("POST", f"/api/v4/projects/42/merge_requests/{iid}/approve", "alex").raise_for_status()
+    lab.control(f"merge_requests/{iid}/push", sha=commit)
+    record = _judge(GitLabMergeRequest(lab.client("riley")), _request(commit))
+    assert not record.approved
+    assert f"{commit[:12]} was pushed to merge request {iid} after it was given" in record.reasons[0]
+
+
 def test_a_merge_request_approval_taken_back_counts_no_more(lab: RunningGitLab) -> None:
     commit = lab.push()
     merge_request = lab.control("merge_requests", author="riley", sha=commit)["iid"]

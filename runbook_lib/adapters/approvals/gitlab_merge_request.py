@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from ...models.approval import ApprovalRequest, Decision
 from ..gitlab import GitLab
@@ -47,9 +48,16 @@ class GitLabMergeRequest:
             if self._effect and merge_request.brought(request.commit, self._effect.branch):
                 found += self._before_the_merge(merge_request, request, self._effect)
             elif merge_request.sha == request.commit and self._leads_here(merge_request):
-                approvals = self._gitlab.approvals_of(merge_request)
-                found += [_decision(one, one.at, request) for one in approvals if one.at is not None]
+                found += self._of_its_head(merge_request, request)
         return tuple(found)
+
+    def _of_its_head(self, merge_request: MergeRequestReference, request: ApprovalRequest) -> Iterator[Decision]:
+        approvals = [one for one in self._gitlab.approvals_of(merge_request) if one.at is not None]
+        versions = self._gitlab.merge_request_versions(merge_request.iid) if approvals else ()
+        for one in approvals:
+            if one.at is not None:
+                # It may have had another head when it was given, and this one before and after.
+                yield _decision(one, one.at, request, _pushed(merge_request, versions, one.at))
 
     def _leads_here(self, merge_request: MergeRequestReference) -> bool:
         # Whoever approves that a commit goes somewhere else has not looked at what it does here.
@@ -72,11 +80,11 @@ class GitLabMergeRequest:
                     or _pushed(merge_request, versions, one.at)
                     or _noted(notes, effect, one.at)
                 )
-                yield _decision(one, one.at, request, doubt)
+                yield _decision(one, one.at, request, doubt, "" if doubt else fingerprint)
 
 
 def _decision(
-    approval: MergeRequestApproval, at: datetime, request: ApprovalRequest, doubt: str | None = None
+    approval: MergeRequestApproval, at: datetime, request: ApprovalRequest, doubt: str, fingerprint: str = ""
 ) -> Decision:
     return Decision(
         source="gitlab_merge_request",
@@ -85,18 +93,23 @@ def _decision(
         at=at,
         # An approval of the commit is one of the plan only if it came after it, or of a plan that does the same.
         plan_sha256=request.plan_sha256,
-        fingerprint=request.summary.fingerprint if doubt == "" else "",
-        doubt=doubt or "",
+        fingerprint=fingerprint,
+        doubt=doubt,
         reference=approval.url,
     )
 
 
 def _pushed(merge_request: MergeRequestReference, versions: Sequence[MergeRequestVersion], at: datetime) -> str:
-    """Whether something else was pushed than what was approved; a rebase that changes nothing is nothing else."""
+    """Whether it is another than what was approved: by a push, or into another branch.
+
+    A rebase that changes nothing is nothing else. A version of the same head is there where the branch changed.
+    """
     seen = [version for version in versions if version.at <= at]
     if not seen or versions[-1].sha != merge_request.sha:
         return f"GitLab does not say what merge request {merge_request.iid} was when it was given"
     last, known = versions[-1], seen[-1]
+    if any(one.sha == other.sha for one, other in pairwise(versions[len(seen) - 1 :])):
+        return f"what merge request {merge_request.iid} is merged into changed after it was given"
     if known.sha == last.sha or (known.patch and known.patch == last.patch):
         return ""
     return f"{last.sha[:12]} was pushed to merge request {merge_request.iid} after it was given for {known.sha[:12]}"

@@ -107,13 +107,16 @@ async def open_merge_request(request: Request, data: Data) -> dict[str, Any]:
 
 @router.post("/merge_requests/{iid}/push")
 async def push_to_merge_request(iid: int, request: Request, data: Data) -> dict[str, Any]:
-    """Give a merge request another head, `sha`: by a `rebase`, which keeps the difference, or another one."""
+    """Give a merge request another head, `sha`: by a `rebase`, which keeps the difference, or another one.
+
+    Another `target` may be given, too: GitLab makes a version of that as well.
+    """
     body = await body_of(request)
     found = data.merge_requests.get(iid)
     if found is None or found.merged_at:
         raise ApiError.not_found()
     patch = found.versions[-1].patch_id if body.get("rebase") else required(body, "sha")
-    found.sha = required(body, "sha")
+    found.sha, found.target = required(body, "sha"), str(body.get("target") or found.target)
     # GitLab keeps approvals over a push unless a project's settings say otherwise.
     found.versions.append(Version(found.sha, data.now(), patch))
     return {"sha": found.sha}
