@@ -33,13 +33,10 @@ from .gitlab_data import (
     parse_commits,
     parse_deployment_approvals,
     parse_downstream,
-    parse_job_variables,
-    parse_manual_job,
     parse_notes,
-    parse_state_lock,
 )
 from .gitlab_http import TOKEN, GitLabHttp, GitLabRefusalError, state_address
-from .gitlab_queries import JOB_PLAYED, STATE_LOCK
+from .gitlab_queries import JOB_PLAYED, STATE_LOCK, parse_job_variables, parse_manual_job, parse_state_lock
 from .gitlab_users import GitLabUsers, username
 
 __all__ = ["GitLab", "state_address"]

@@ -29,10 +29,8 @@ __all__ = [
     "parse_commits",
     "parse_deployment_approvals",
     "parse_downstream",
-    "parse_job_variables",
-    "parse_manual_job",
     "parse_notes",
-    "parse_state_lock",
+    "time_of",
 ]
 
 
@@ -41,7 +39,8 @@ def is_job(name: str, wanted: str) -> bool:
     return name == wanted or name.startswith((f"{wanted}: ", f"{wanted} "))
 
 
-def _time(text: str | None) -> datetime | None:
+def time_of(text: str | None) -> datetime | None:
+    """The moment that an answer says; None where it says none."""
     return datetime.fromisoformat(text) if text else None
 
 
@@ -76,8 +75,8 @@ class GitLabJob:
             status=str(document["status"]),
             user=login_of(document),
             pipeline_id=int(document["pipeline"]["id"]),
-            created_at=_time(document.get("created_at")),
-            started_at=_time(document.get("started_at")),
+            created_at=time_of(document.get("created_at")),
+            started_at=time_of(document.get("started_at")),
             queued_seconds=float(document.get("queued_duration") or 0),
             web_url=str(document.get("web_url") or ""),
             commit=str(commit.get("id") or ""),
@@ -113,9 +112,9 @@ class GitLabPipeline:
             ref=str(document["ref"]),
             user=login_of(document),
             source=str(document.get("source") or ""),
-            created_at=_time(document.get("created_at")),
+            created_at=time_of(document.get("created_at")),
             status=str(document["status"]),
-            updated_at=_time(document.get("updated_at")),
+            updated_at=time_of(document.get("updated_at")),
             name=str(document.get("name") or ""),
         )
 
@@ -164,7 +163,7 @@ class GitLabCommit:
             author_email=str(document["author_email"] or ""),
             committer_email=str(document["committer_email"] or ""),
             message=str(document["message"] or ""),
-            created_at=_time(document.get("created_at")),
+            created_at=time_of(document.get("created_at")),
             parents=tuple(str(one) for one in document.get("parent_ids") or ()),
         )
 
@@ -192,7 +191,7 @@ class GitLabDeployed:
             sha=str(document["sha"]),
             ref=str(document["ref"]),
             user=login_of(document),
-            at=_time(job.get("finished_at") or document.get("updated_at")),
+            at=time_of(job.get("finished_at") or document.get("updated_at")),
             job=str(job.get("name") or ""),
             status=str(document.get("status") or ""),
             started=bool(job.get("started_at")),
@@ -346,7 +345,7 @@ def parse_deployment_approvals(document: Mapping[str, Any]) -> tuple[DeploymentA
         DeploymentApproval(
             user=login_of(approval),
             approved=approval["status"] == "approved",
-            at=_time(approval.get("created_at")),
+            at=time_of(approval.get("created_at")),
             comment=str(approval.get("comment") or ""),
             url=url,
         )
@@ -411,37 +410,9 @@ class MergeRequestReference:
     def approvals(self, document: Mapping[str, Any]) -> tuple[MergeRequestApproval, ...]:
         """Read the API's approvals of this merge request."""
         return tuple(
-            MergeRequestApproval(login_of(approval), _time(approval.get("approved_at")), self.url)
+            MergeRequestApproval(login_of(approval), time_of(approval.get("approved_at")), self.url)
             for approval in document["approved_by"]
         )
-
-
-def _project(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    if answer.get("errors"):
-        raise ValueError(str(answer["errors"]))
-    found = (answer["data"] or {}).get("project")
-    return found if isinstance(found, dict) else {}
-
-
-def parse_state_lock(answer: Mapping[str, Any]) -> StateLock | None:
-    """The lock; None if the state is not locked, or is not there."""
-    found = _project(answer).get("terraformState") or {}
-    if not found.get("lockedAt"):
-        return None
-    user = (found.get("lockedByUser") or {}).get("username")
-    return StateLock(str(user or "a user who is gone"), _time(found["lockedAt"]))
-
-
-def parse_job_variables(answer: Mapping[str, Any]) -> dict[str, str] | None:
-    """The variables that a job's player gave it; None if they are not for this token to see."""
-    told = (_project(answer).get("job") or {}).get("manualVariables")
-    return {str(node["key"]): str(node["value"]) for node in told["nodes"]} if told else None
-
-
-def parse_manual_job(answer: Mapping[str, Any]) -> bool | None:
-    """Whether a job is one that somebody plays; None if that is not for this token to see."""
-    job = _project(answer).get("job")
-    return bool(job.get("manualJob")) if job else None
 
 
 def parse_downstream(bridge: Mapping[str, Any]) -> int:
