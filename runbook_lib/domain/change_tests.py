@@ -98,7 +98,7 @@ def _not_from_here(entry: ExposureEntry, place: Sequence[str]) -> str:
     if entry.target_kind == ExposureSource.INTERNET.value or entry.target_kind in {"network", "private", "prefix_list"}:
         return "whom the group's members reach can be tried from those alone"
     if kind == ExposureSource.INTERNET:
-        return _not_in_the_internet(place, 6 if ":" in entry.source else 4)
+        return _not_in_the_internet(place, 6 if ":" in entry.source else 4) or _let_in(place, entry.left_open)
     if kind in {ExposureSource.GROUP, ExposureSource.PREFIX_LIST}:
         return f"only {entry.source} could try it"
     try:
@@ -113,6 +113,16 @@ def _not_in_the_internet(place: Sequence[str], version: int) -> str:
     if not place or any(_speaks(network, version) for network in public):
         return ""
     return _elsewhere(place, f"the internet by IPv{version}" if public else "the internet")
+
+
+def _let_in(place: Sequence[str], left_open: Sequence[str]) -> str:
+    """Why whoever stands here may still get in where the internet no longer does, empty if he must not."""
+    for network in left_open if place else ():
+        if "/" not in network:
+            return f"whether this runs in {network}, which is still let in, is not known"
+        if any(_inside(here, ip_network(network)) or _inside(network, ip_network(here)) for here in place):
+            return f"{network} is still let in, and this runs in {', '.join(place)}"
+    return ""
 
 
 def _elsewhere(place: Sequence[str], source: str) -> str:
@@ -134,11 +144,11 @@ def _no_port(word: str, entry: ExposureEntry) -> str:
     return f"{count} ports are too many to try" if count > _PORTS else ""
 
 
-def _inside(place: str, source: Network) -> bool:
-    inner = ip_network(place)
-    if isinstance(inner, IPv4Network) and isinstance(source, IPv4Network):
-        return inner.subnet_of(source)
-    return isinstance(inner, IPv6Network) and isinstance(source, IPv6Network) and inner.subnet_of(source)
+def _inside(network: str, outer: Network) -> bool:
+    inner = ip_network(network)
+    if isinstance(inner, IPv4Network) and isinstance(outer, IPv4Network):
+        return inner.subnet_of(outer)
+    return isinstance(inner, IPv6Network) and isinstance(outer, IPv6Network) and inner.subnet_of(outer)
 
 
 def _speaks(place: str, version: int) -> bool:

@@ -12,7 +12,7 @@ from runbook_lib.models.exposure import Exposure, ExposureEntry, ExposureSource,
 from runbook_lib.models.network import Networks
 from runbook_lib.models.rules import Direction, Rule, SourceKind
 
-from .gains import Opening, as_written, kind_of, openings
+from .gains import Opening, as_written, kind_of, left_open, openings
 from .group_verdicts import GroupJudge
 from .half_paths import whole_paths
 from .intervals import network_interval
@@ -61,7 +61,7 @@ def exposure(
         else None
     )
     opened, gained = _gained(paths[0], paths[1], label, judges[0] if judges else None)
-    closed, lost = _gained(paths[1], paths[0], label, None)
+    closed, lost = _gained(paths[1], paths[0], label, None, closing=True)
     if judges:
         opened += _half_paths((was, now), paths, judges[0])
         opened += _of_things(judges[0], gained)
@@ -91,7 +91,12 @@ def _aside_from_internet(entry: ExposureEntry) -> tuple[bool, bool, int]:
 
 
 def _gained(
-    earlier: Mapping[_Key, list[Reach]], later: Mapping[_Key, list[Reach]], label: _Labels, judge: GroupJudge | None
+    earlier: Mapping[_Key, list[Reach]],
+    later: Mapping[_Key, list[Reach]],
+    label: _Labels,
+    judge: GroupJudge | None,
+    *,
+    closing: bool = False,
 ) -> tuple[list[ExposureEntry], dict[_Key, list[Opening]]]:
     """What is reached later and was not earlier: as entries, and by group as what is told of its members with it."""
     found: list[ExposureEntry] = []
@@ -102,8 +107,9 @@ def _gained(
             continue
         raw[key] = list(openings(now, was))
         for opening in raw[key]:
+            kept = left_open(opening, was) if closing else ()
             for judged in judge.of_group(key, opening) if judge else (Judged(opening),):
-                found += _entries(key, judged, label)
+                found += _entries(key, judged, label, kept)
     return found, raw
 
 
@@ -185,7 +191,7 @@ def _labels(rules: Iterable[Rule], names: Mapping[str, str]) -> _Labels:
     return label
 
 
-def _entries(key: _Key, judged: Judged, label: _Labels) -> Iterator[ExposureEntry]:
+def _entries(key: _Key, judged: Judged, label: _Labels, kept: tuple[str, ...] = ()) -> Iterator[ExposureEntry]:
     direction, group = key
     opening = judged.opening
     other_end, kind = label(opening.party.source), opening.party.kind
@@ -205,6 +211,7 @@ def _entries(key: _Key, judged: Judged, label: _Labels) -> Iterator[ExposureEntr
             reachable=judged.reachable,
             why=judged.why,
             target_id=far if outward else group,
+            left_open=kept,
         )
 
 

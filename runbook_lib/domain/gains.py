@@ -26,12 +26,14 @@ from .intervals import (
 )
 from .reach import ALL_PORTS, NAMED_PROTOCOLS, Reach
 
-__all__ = ["OTHER", "Opening", "Party", "as_written", "kind_of", "openings", "protocols_of"]
+__all__ = ["OTHER", "Opening", "Party", "as_written", "kind_of", "left_open", "openings", "protocols_of"]
 
 # In an opening, every protocol that no rule names: what is left of `all` when some were open before.
 OTHER: Final = "other"
 _PROTOCOL_ORDER: Final = {name: rank for rank, name in enumerate(("all", *NAMED_PROTOCOLS))}
 _ALL_ADDRESSES: Final = {4: "0.0.0.0/0", 6: "::/0"}
+# More networks than anybody reads are told as all of them.
+_NETWORKS: Final = 50
 
 
 class Party(NamedTuple):
@@ -70,6 +72,26 @@ def openings(winners: list[Reach], losers: list[Reach]) -> Iterator[Opening]:
             yield Opening(party, "all", ALL_PORTS)
         else:
             yield from (Opening(party, name, ports) for name, held in by_protocol.items() for ports in held)
+
+
+def left_open(opening: Opening, by: Iterable[Reach]) -> tuple[str, ...]:
+    """The networks that some rules let in where an opening tells of the internet, and prefix lists by their ids.
+
+    Whoever gains most of the internet is told as the internet, so others may have what it gains as well.
+    """
+    version = opening.party.version
+    if opening.party.source not in _ALL_ADDRESSES.values():
+        return ()
+    let_in = [
+        reach
+        for reach in by
+        if reach.protocol in {opening.protocol, "all"} and intersect((reach.ports,), (opening.ports,))
+    ]
+    found = networks(version, _addresses(let_in, version))
+    if len(found) > _NETWORKS:
+        return (_ALL_ADDRESSES[version],)
+    lists = {reach.token for reach in let_in if not reach.version and reach.kind is SourceKind.PREFIX_LIST}
+    return (*found, *sorted(lists))
 
 
 def as_written(protocol: str, low: int, high: int) -> Iterator[tuple[int | None, int | None]]:

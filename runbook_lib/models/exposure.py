@@ -58,6 +58,7 @@ class ExposureEntry(Model):
     `interfaces` are those that it is about, what is reached first, and `more_interfaces` how many are left out of them.
     `why` says what `reachable` rests on: what lacks, or what is not known. `target` is what people call it;
     `target_id` is the group's id, or Terraform's address of one that the plan makes, empty of what is no group.
+    `left_open` are the networks that keep the access of which an entry of `closed` says that the internet loses it.
     """
 
     source: str | Unknown
@@ -72,6 +73,7 @@ class ExposureEntry(Model):
     reachable: Reachable = Reachable.UNKNOWN
     why: str = ""
     target_id: str = ""
+    left_open: tuple[str, ...] = ()
 
 
 class Exposure(Model):

@@ -224,3 +224,27 @@ def test_what_opens_and_is_not_reached_is_not_asked_for() -> None:
     # What closes is closed to those too that nothing came through to.
     closed = Exposure(closed=(entry(reachable="reachable", interfaces=(kept_out,)),))
     assert [url for _, url, _ in asked(closed)] == ["tcp://203.0.113.1:80", "tcp://203.0.113.2:80"]
+
+
+@pytest.mark.parametrize(
+    ("left_open", "place", "reason"),
+    [
+        (("192.0.2.0/24",), ("192.0.2.128/25",), "192.0.2.0/24 is still let in, and this runs in 192.0.2.128/25"),
+        (("192.0.2.7/32",), ("192.0.2.0/24",), "192.0.2.7/32 is still let in, and this runs in 192.0.2.0/24"),
+        (
+            ("192.0.2.0/24", "pl-office"),
+            ("198.51.100.0/24",),
+            "whether this runs in pl-office, which is still let in, is",
+        ),
+    ],
+)
+def test_whoever_keeps_the_access_that_the_internet_loses_can_not_see_that_it_is_lost(
+    left_open: tuple[str, ...], place: tuple[str, ...], reason: str
+) -> None:
+    assert why_not(closed=entry(left_open=left_open), place=place).startswith(reason)
+
+
+@pytest.mark.parametrize("place", [(), ("198.51.100.0/24",), ("198.51.100.0/24", "2001:db8::/32")])
+def test_everybody_else_can(place: tuple[str, ...]) -> None:
+    kept = Exposure(closed=(entry(left_open=("192.0.2.0/24",), from_port=22, to_port=22),))
+    assert [url for _, url, _ in asked(kept, *place)] == ["tcp://203.0.113.1:22", "tcp://203.0.113.2:22"]

@@ -88,6 +88,18 @@ def test_the_world_is_the_internet_even_where_an_office_had_access_before() -> N
     assert opened([rule("198.51.100.0/24")], [rule(WORLD)]) == ["0.0.0.0/0 (internet) > web tcp 80-80"]
 
 
+def test_what_the_internet_loses_says_who_keeps_it() -> None:
+    office, other_port, whole_port = rule("192.0.2.0/24"), rule("198.51.100.0/24", ports=443), rule("0.0.0.0/0")
+    (entry,) = exposure([whole_port], [office, other_port, rule("2001:db8::/32"), rule("10.0.0.0/8", "all")]).closed
+    assert (entry.source, entry.left_open) == ("0.0.0.0/0", ("10.0.0.0/8", "192.0.2.0/24"))
+    # Told as all of it where there are too many, and never of what opens.
+    many = [rule(f"192.0.{n}.{m}/32") for n in range(2) for m in range(0, 120, 2)]
+    assert exposure([whole_port], many).closed[0].left_open == ("0.0.0.0/0",)
+    assert [entry.left_open for entry in exposure([office], [whole_port]).opened] == [()]
+    (entry,) = exposure([rule("10.0.0.0/8")], [rule("10.0.0.0/9")]).closed
+    assert (entry.source, entry.left_open) == ("10.128.0.0/9", ())
+
+
 def test_widening_a_network_opens_the_new_addresses_only() -> None:
     assert opened([rule("10.0.0.0/9")], [rule("10.0.0.0/8")]) == ["10.128.0.0/9 (private) > web tcp 80-80"]
 
