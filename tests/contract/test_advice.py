@@ -279,6 +279,20 @@ def silent(team: Team) -> tuple[Said, Said]:
     return first, Said(0, "")
 
 
+def nested(team: Team) -> tuple[Said, Said]:
+    value: object = "x"
+    for _ in range(200):
+        value = [value]
+
+    def check(value: object) -> Said:
+        variables = {"deep": {"value": value}}
+        return team.runbook(
+            "check", "--plan", str(team.write("plan.json", json.dumps({**PLAN, "variables": variables})))
+        )
+
+    return check(value), check(json.dumps(value))
+
+
 def no_lab(team: Team) -> tuple[Said, Said]:
     folder = team.root / ".lab"
     first = team.runbook("lab", "status")
@@ -315,6 +329,7 @@ FOLLOWED: dict[str, Row] = {
     "`the Terraform binary … is not there`": binary_not_there,
     "`the Terraform binary … can't be executed`": binary_not_executable,
     "`neither terraform nor tofu is on PATH`": no_binary,
+    "`… is nested too deeply: …`": nested,
     "`GitLab answered …` 401": refused_token,
     "`GitLab answered …` 403": lacking_scope,
     "`GitLab answered …` 404": no_member,
