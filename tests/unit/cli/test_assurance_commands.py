@@ -83,7 +83,7 @@ def test_exposure_as_json_keeps_its_contract(app: typer.Typer, tmp_path: Path) -
     assert document["opened"] == [
         {"source": "0.0.0.0/0", "source_kind": "internet", "target": "sg-1", "target_kind": "group",
          "protocol": "tcp", "from_port": 80, "to_port": 80, "interfaces": [], "more_interfaces": 0,
-         "reachable": "unknown", "why": "who is in sg-1 is not known", "target_id": "sg-1"}
+         "reachable": "unknown", "why": "who is in sg-1 is not known", "target_id": "sg-1", "left_open": []}
     ]  # fmt: skip
     assert (document["closed"], document["unknown"]) == ([], [])
     assert document["sentence"]
