@@ -188,7 +188,7 @@ def test_an_earlier_apply_job_has_used_the_approval_unless_it_shows_that_it_did_
 def test_one_of_many_jobs_of_a_name_is_begun_once_as_well(
     load: Callable[..., Settings], store: RunStore, run: Run, gitlab: GitLab
 ) -> None:
-    gitlab.earlier = [SimpleNamespace(id=5, user="sam", web_url="https://g.example/-/jobs/5")]
+    gitlab.earlier = [SimpleNamespace(id=5, started_at=NOW, user="sam", web_url="https://g.example/-/jobs/5")]
     gitlab.has_job_token, gitlab.own_job = True, "apply: [web]"
     with pytest.raises(ApprovalError, match="apply was begun before, by sam"):
         refuse_used(load(CI_PIPELINE_ID="7", project="42"), store, run)
