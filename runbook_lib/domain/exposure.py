@@ -106,10 +106,10 @@ def _gained(
         if Counter(was) == Counter(now):
             continue
         raw[key] = list(openings(now, was))
+        kept = left_open(raw[key], was) if closing else {}
         for opening in raw[key]:
-            kept = left_open(opening, was) if closing else ()
             for judged in judge.of_group(key, opening) if judge else (Judged(opening),):
-                found += _entries(key, judged, label, kept)
+                found += _entries(key, judged, label, kept.get(opening, ()))
     return found, raw
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -74,24 +74,42 @@ def openings(winners: list[Reach], losers: list[Reach]) -> Iterator[Opening]:
             yield from (Opening(party, name, ports) for name, held in by_protocol.items() for ports in held)
 
 
-def left_open(opening: Opening, by: Iterable[Reach]) -> tuple[str, ...]:
-    """The networks that some rules let in where an opening tells of the internet, and prefix lists by their ids.
+def left_open(closed: Iterable[Opening], by: Collection[Reach]) -> dict[Opening, tuple[str, ...]]:
+    """Of each that tells of the internet: the networks that some rules let in still, and prefix lists by their ids.
 
-    Whoever gains most of the internet is told as the internet, so others may have what it gains as well.
+    Whoever loses most of the internet is told as the internet, so others may keep what it loses.
     """
-    version = opening.party.version
-    if opening.party.source not in _ALL_ADDRESSES.values():
-        return ()
-    let_in = [
-        reach
-        for reach in by
-        if reach.protocol in {opening.protocol, "all"} and intersect((reach.ports,), (opening.ports,))
-    ]
-    found = networks(version, _addresses(let_in, version))
-    if len(found) > _NETWORKS:
-        return (_ALL_ADDRESSES[version],)
+    apart: dict[tuple[str, int], list[Opening]] = {}
+    for opening in closed:
+        if opening.party.source in _ALL_ADDRESSES.values():
+            apart.setdefault((opening.protocol, opening.party.version), []).append(opening)
+    found: dict[Opening, set[str]] = {}
+    for (protocol, version), lost in apart.items():
+        lost.sort(key=lambda opening: opening.ports)
+        first = 0
+        for ports, active, _ in _slabs([reach for reach in by if reach.protocol in {protocol, "all"}], []):
+            while first < len(lost) and lost[first].ports[1] < ports[0]:
+                first += 1
+            at, let_in = first, None
+            while at < len(lost) and lost[at].ports[0] <= ports[1]:
+                let_in = _let_in(active, version) if let_in is None else let_in
+                found.setdefault(lost[at], set()).update(let_in)
+                at += 1
+    return {opening: _bounded(opening.party.version, let_in) for opening, let_in in found.items()}
+
+
+def _let_in(active: Iterable[Reach], version: int) -> tuple[str, ...]:
+    let_in = list(active)
     lists = {reach.token for reach in let_in if not reach.version and reach.kind is SourceKind.PREFIX_LIST}
-    return (*found, *sorted(lists))
+    addresses = _addresses(let_in, version)
+    # Each interval is one network at least.
+    told = networks(version, addresses) if len(addresses) <= _NETWORKS else (_ALL_ADDRESSES[version],)
+    return _bounded(version, {*told, *lists})
+
+
+def _bounded(version: int, let_in: set[str]) -> tuple[str, ...]:
+    everybody = _ALL_ADDRESSES[version]
+    return (everybody,) if everybody in let_in or len(let_in) > _NETWORKS else tuple(sorted(let_in))
 
 
 def as_written(protocol: str, low: int, high: int) -> Iterator[tuple[int | None, int | None]]:
