@@ -106,6 +106,8 @@ def main() -> NoReturn:
     """Run the command line; never returns."""
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
+    # Python else looks for garbage among what it has just imported, dozens of times before the command begins.
+    gc.set_threshold(50_000, 20, 20)
     try:
         # Not by itself: typer would leave with 1, as if a gate had said no, when who reads the output went away.
         status = app(standalone_mode=False, prog_name="runbook") or 0

@@ -31,13 +31,15 @@ def setup(shell, modules, folders, words):
     end_children_with_their_cell(shell)
     let_no_child_hold_the_kernel(shell.kernel)
     let_the_last_word_be_said(shell.kernel)
+    # What is imported here is never garbage: Python need not look through it again and again, nor at its end.
+    gc.disable()
     for module in modules:
         try:
             importlib.import_module(module)
         except Exception:
             pass
-    # What was imported here is never garbage: Python need not look through it again and again, nor at its end.
     gc.freeze()
+    gc.enable()
 
 def make_failing_commands_errors(shell):
     import subprocess

@@ -100,6 +100,20 @@ def test_what_the_internet_loses_says_who_keeps_it() -> None:
     assert (entry.source, entry.left_open) == ("10.128.0.0/9", ())
 
 
+def test_each_port_that_the_internet_loses_has_its_own_who_keep_it() -> None:
+    ports, kept = (22, 80, 443, 8080), {22: "10.0.0.0/8", 80: "192.0.2.0/24", 443: "192.0.2.0/24"}
+    before = [rule("0.0.0.0/0", ports=port) for port in ports]
+    after = [rule(source, ports=port) for port, source in kept.items()]
+    after += [rule("198.51.100.0/24", ports=(400, 500)), rule("203.0.113.0/24", protocol="udp", ports=8080)]
+    found = {entry.from_port: (entry.source, entry.left_open) for entry in exposure(before, after).closed}
+    assert found == {
+        22: ("0.0.0.0/0", ("10.0.0.0/8",)),
+        80: ("0.0.0.0/0", ("192.0.2.0/24",)),
+        443: ("0.0.0.0/0", ("192.0.2.0/24", "198.51.100.0/24")),
+        8080: ("0.0.0.0/0", ()),
+    }
+
+
 def test_widening_a_network_opens_the_new_addresses_only() -> None:
     assert opened([rule("10.0.0.0/9")], [rule("10.0.0.0/8")]) == ["10.128.0.0/9 (private) > web tcp 80-80"]
 
