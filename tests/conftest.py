@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 
 from hypothesis import HealthCheck, settings
@@ -15,3 +16,10 @@ settings.load_profile("untimed")
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, handler)
+
+
+def pytest_collection_finish() -> None:
+    """Let Python look for garbage among what the tests make, not again and again among what was imported for them."""
+    gc.set_threshold(50_000, 20, 20)
+    gc.collect()
+    gc.freeze()

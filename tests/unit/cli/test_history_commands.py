@@ -12,8 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from benchmarks.made_history import MadeHistory, entry
+from runbook_lib.cli.main import app
+from runbook_lib.errors import RunbookError
 from runbook_lib.models.exposure import Exposure
 
 ROOT = Path(__file__).parents[3]
@@ -46,9 +49,16 @@ def runbook(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def ids(done: subprocess.CompletedProcess[str]) -> list[str]:
-    assert done.returncode == 0, done.stderr
-    return [row["run_id"] for row in csv.DictReader(io.StringIO(done.stdout))]
+def ids(text: str) -> list[str]:
+    return [row["run_id"] for row in csv.DictReader(io.StringIO(text))]
+
+
+@pytest.fixture
+def here(repository: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """Commands in the repository that are no process of their own."""
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv("HOME", str(repository))
+    return CliRunner()
 
 
 def test_all_runs_are_listed_newest_first_and_page_and_index_are_made(repository: Path) -> None:
@@ -83,9 +93,11 @@ def test_the_page_says_what_the_index_says_whoever_renewed_it_last(repository: P
     assert "<strong>5</strong> runs" in page.read_text()
 
 
-def test_filters_let_through_what_is_meant(repository: Path) -> None:
+def test_filters_let_through_what_is_meant(repository: Path, here: CliRunner) -> None:
     def listed(*filters: str) -> list[str]:
-        return ids(runbook(repository, "history", "--format", "csv", *filters))
+        done = here.invoke(app, ["history", "--format", "csv", *filters])
+        assert done.exit_code == 0, done.output
+        return ids(done.stdout)
 
     assert listed("--stack", "access") == ["1003", "1000"]
     assert listed("--outcome", "blocked") == ["1004"]
@@ -100,7 +112,7 @@ def test_filters_let_through_what_is_meant(repository: Path) -> None:
     assert listed("--stack", "access", "--person", "riley") == ["1000"]
 
 
-def test_what_can_t_be_asked_is_said_and_nothing_is_done(repository: Path) -> None:
+def test_what_can_t_be_asked_is_said_and_nothing_is_done(repository: Path, here: CliRunner) -> None:
     for arguments, message in (
         (("--outcome", "good"), "no run ends as 'good'"),
         (("--review", "done"), "no review is 'done'"),
@@ -111,10 +123,11 @@ def test_what_can_t_be_asked_is_said_and_nothing_is_done(repository: Path) -> No
         (("--publish", "public"), "there is no GITLAB_TOKEN"),
         (("--key", "nowhere.pub"), "the key nowhere.pub can't be read"),
     ):
-        done = runbook(repository, "history", *arguments)
-        assert (done.returncode, done.stdout) == (2, ""), arguments
-        assert message in done.stderr
-        assert "hint: " in done.stderr
+        done = here.invoke(app, ["history", *arguments])
+        assert isinstance(done.exception, RunbookError), arguments
+        assert (done.exception.exit_status, done.stdout) == (2, ""), arguments
+        assert message in done.exception.message
+        assert done.exception.remedy
     assert not (repository / "public").exists()
 
 
@@ -159,7 +172,7 @@ def test_what_the_terms_let_go_is_removed_and_noted(repository: Path) -> None:
     assert [(one["run_id"], one["stack"], len(one["plan_sha256"])) for one in noted] == [
         ("1001", "network", 64), ("1002", "billing", 64),
     ]  # fmt: skip
-    assert ids(runbook(repository, "history", "--format", "csv")) == ["1005", "1004", "1003", "1000"]
+    assert ids(runbook(repository, "history", "--format", "csv").stdout) == ["1005", "1004", "1003", "1000"]
 
 
 def test_without_terms_nothing_would_go(repository: Path) -> None:
@@ -182,7 +195,7 @@ def test_a_removal_that_was_cut_short_leaves_nothing_that_a_command_takes_for_a_
     outputs = repository / "outputs"
     (outputs / ".removed").mkdir()
     (outputs / "1002").rename(outputs / ".removed/1002")
-    assert ids(runbook(repository, "history", "--format", "csv")) == ["1005", "1004", "1003", "1001", "1000"]
+    assert ids(runbook(repository, "history", "--format", "csv").stdout) == ["1005", "1004", "1003", "1001", "1000"]
     # The next removal takes away what the last one left.
     assert runbook(repository, "evidence", "prune", "--no-dry-run").stdout == "removed 1001\n"
     assert not (outputs / ".removed").exists()

@@ -14,6 +14,8 @@ from runbook_lib.adapters.gitlab_data import GitLabCommit, GitLabNote
 from runbook_lib.adapters.store import RunStore
 from runbook_lib.errors import ApprovalError, GitLabError
 from runbook_lib.models.approval import ApprovalRequest
+from runbook_lib.models.exposure import Exposure
+from runbook_lib.models.findings import Finding, Severity, Verdict
 from runbook_lib.models.run import Run
 from runbook_lib.settings import Settings
 from runbook_lib.workspace import asked as module
@@ -244,6 +246,33 @@ def test_a_request_that_gitlab_knows_nothing_of_is_none(request_: ApprovalReques
         f"GitLab knows of no such request for plan {request_.plan_sha256[:12]} of run 7",
         "Run the approval step: it asks there.",
     )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"exposure": Exposure(sentence="Nobody gains or loses access.")},
+        {"findings": (Finding(policy="p", severity=Severity.LOW, verdict=Verdict.FAILED, address="a.b", message="m"),)},
+        {"governance": ("This change was looked at by sam.",)},
+        {"quorum": 0},
+        {"approvers": ("riley", "alex")},
+        {"dirty": True},
+        {"complete": False},
+        {"url": "https://gitlab.example.com/elsewhere"},
+        {"inputs_sha256": "other"},
+        {"config_sha256": "other"},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_nor_one_that_says_anything_else_than_was_asked(
+    settings: Settings, request_: ApprovalRequest, place: Place, says: Says, said: dict[str, Any]
+) -> None:
+    place(GitLab(commit(HEAD, "sam@example.com")))
+    announced = announce(settings, request_)
+    other = announced.model_copy(update=said)
+    assert other != announced
+    assert refused(lambda: says(other))[0].startswith("GitLab knows of no such request for plan")
+    assert says(announced).quorum == 1
 
 
 def test_a_job_of_another_pipeline_than_it_says_is_refused(load: Callable[..., Settings], place: Place) -> None:
