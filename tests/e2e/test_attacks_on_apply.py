@@ -30,13 +30,6 @@ NOT_WAITING = ("-p", "approval.wait=false")
 PLAN, REQUEST, INPUTS = "02_plan/plan.tfplan", "03_approval/request.json", "02_plan/inputs.json"
 
 
-# What nobody found.
-FINDING = {
-    "policy": "sg-wide-public-source", "verdict": "failed", "severity": "medium", "address": "a.b", "message": "Wide",
-    "action": "warn",
-}  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def approved(session_base: Base, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A run by riley at a desk, whose plan alex approved."""
@@ -128,11 +121,7 @@ def test_such_a_plan_can_not_even_be_asked_for(desk: Desk, forbidden: Desk) -> N
     "said",
     [
         {"exposure": {"opened": [], "closed": [], "unknown": [], "sentence": ""}},
-        {"findings": [FINDING]},
-        {"governance": ["This change was looked at by sam."]},
         {"quorum": 0, "approvers": ["riley", "alex"]},
-        {"complete": True, "dirty": True},
-        {"url": "https://gitlab.example.com/elsewhere"},
     ],
     ids=lambda fields: next(iter(fields)),
 )
@@ -167,16 +156,8 @@ def test_nor_with_the_list_of_what_it_reads(desk: Desk) -> None:
         planted.unlink()
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("max_waiver_days: 90", "max_waiver_days: 90\n  actions: {sg-world-ssh: warn}"),
-        ("expires_after: 4h", "expires_after: 40h"),
-        ('minimum: "1.5.0"', 'minimum: "1.6.0"'),
-    ],
-)
-def test_runbook_yml_can_not_be_changed_after_the_approval(desk: Desk, old: str, new: str) -> None:
-    desk.edit("runbook.yml", old, new)
+def test_runbook_yml_can_not_be_changed_after_the_approval(desk: Desk) -> None:
+    desk.edit("runbook.yml", "max_waiver_days: 90", "max_waiver_days: 90\n  actions: {sg-world-ssh: warn}")
     assert "What runbook.yml decides changed since the request" in refused(desk)
 
 
