@@ -225,6 +225,7 @@ def test_resuming_repeats_no_step_whose_inputs_are_the_same_and_every_other(desk
 
 
 def test_a_plan_that_is_stopped_by_a_signal_gives_the_lock_back_and_leaves_evidence(desk: Desk) -> None:
+    before = [each["text"] for each in slack_threads(desk.lab)]
     process = desk.start("run", "plan", "--run-id", desk.run_id)
     eventually(lambda: lock_of(desk), "Terraform takes the lock")
     process.send_signal(signal.SIGTERM)
@@ -234,8 +235,9 @@ def test_a_plan_that_is_stopped_by_a_signal_gives_the_lock_back_and_leaves_evide
     assert (lock_of(desk), list(terraform_processes(desk))) == (None, [])
     assert desk.result("plan").outcome is Outcome.INTERRUPTED
     assert prove_folder(desk.store.dir).valid
-    (text,) = [each["text"] for each in slack_threads(desk.lab) if f"run {desk.run_id}" in each["text"]]
-    assert "interrupted at plan" in text
+    after = [each["text"] for each in slack_threads(desk.lab)]
+    (told,) = [text for was, text in zip(before, after, strict=True) if was != text]
+    assert "interrupted at plan" in told
 
 
 def test_an_approved_plan_is_applied_once(lab: LabAddresses, original: Desk) -> None:
