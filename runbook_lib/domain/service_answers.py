@@ -124,7 +124,11 @@ def _json(service: ServiceConfig, answer: ServiceAnswer, hide: Hide) -> str:
 
 
 def _equal(value: Any, wanted: Any) -> bool:
-    # Python takes true for 1; JSON doesn't.
+    # Python takes true for 1; JSON doesn't, however deep it stands.
+    if isinstance(value, list) and isinstance(wanted, list):
+        return len(value) == len(wanted) and all(map(_equal, value, wanted))
+    if isinstance(value, dict) and isinstance(wanted, dict):
+        return value.keys() == wanted.keys() and all(_equal(value[name], wanted[name]) for name in wanted)
     return isinstance(value, bool) == isinstance(wanted, bool) and bool(value == wanted)
 
 
