@@ -166,6 +166,18 @@ def _config_error(
     return ConfigError(f"{document.path}, {first}{suffix}", "\n".join([first.remedy, *lines, *more]))
 
 
+# By the beginning of pydantic's names for it.
+_KINDS = {
+    "tuple": ("a list", "it as [one, another]"),
+    "list": ("a list", "it as [one, another]"),
+    "frozen_set": ("a list", "it as [one, another]"),
+    "dict": ("names with values", "a line `name: value` for each"),
+    "model": ("names with values", "a line `name: value` for each"),
+    "int": ("a whole number", "it in digits, without quotation marks"),
+    "int_from": ("a whole number", "it in digits, without quotation marks"),
+    "string": ("a text", "one text, in quotation marks if it looks like a number or a truth value"),
+    "bool": ("true or false", "true or false"),
+}
 MOST = 20
 MISSING = "is missing"
 
@@ -196,7 +208,16 @@ def _mistake(
         reason, remedy = f"{told['input']!r} is no time", "Write it as 30s, 15m, 4h or 2d."
     elif told["type"].startswith("date_"):
         reason, remedy = f"{str(told['input'])[:40]!r} is no date", "Write it as 2026-12-31."
+    elif kind := _KINDS.get(told["type"].rpartition("_")[0]):
+        # Not the value itself, which may be a secret that somebody put there.
+        reason, remedy = f"is {_kind_of(told['input'])}, and has to be {kind[0]}", f"Write {kind[1]}."
     return _Mistake(document.line(*prefix, *location), field, reason, remedy)
+
+
+def _kind_of(value: object) -> str:
+    """What YAML made of what stands there."""
+    kinds = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list"}
+    return "empty" if value is None else kinds.get(type(value), "names with values")
 
 
 def _names(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:

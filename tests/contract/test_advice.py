@@ -178,6 +178,10 @@ def no_time(team: Team) -> tuple[Said, Said]:
     return team.reads(first), team.reads(second)
 
 
+def other_kind(team: Team) -> tuple[Said, Said]:
+    return team.reads(RUNBOOK.replace("[alex]", "alex")), team.reads(RUNBOOK)
+
+
 def held_by_itself(team: Team) -> tuple[Said, Said]:
     return team.reads("version: 1\nstacks: &a {a: *a}\n"), team.reads(RUNBOOK)
 
@@ -323,6 +327,7 @@ FOLLOWED: dict[str, Row] = {
     "`… is not a known field`": misspelt,
     "`… is no date`": no_date,
     "`… is no time`": no_time,
+    "`… is …, and has to be …`": other_kind,
     "`… an anchor holds itself`": held_by_itself,
     "`… is no JSON`": no_json,
     "`the plan's format_version is …`": other_format,

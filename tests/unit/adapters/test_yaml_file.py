@@ -126,6 +126,28 @@ def test_a_value_that_would_let_everything_pass_is_refused(tmp_path: Path, field
         load_model(write(tmp_path, f"stacks:\n  a: {{path: p, state: s}}\n{field}\n"), RunbookConfig)
 
 
+@pytest.mark.parametrize(
+    ("written", "place", "said", "remedy"),
+    [
+        ("approval: {approvers: alex}", "approval.approvers", "a text, and has to be a list", "it as [one, another]."),
+        ("approval: {quorum: one}", "approval.quorum", "a text, and has to be a whole number", "it in digits, without"),
+        ("approval: {quorum: [1]}", "approval.quorum", "a list, and has to be a whole number", "it in digits, without"),
+        ("approval: {quorum: 1.5}", "approval.quorum", "a number, and has to be a whole number", "it in digits, "),
+        ("gitlab: {project: 42}", "gitlab.project", "a number, and has to be a text", "one text, in quotation marks"),
+        ("approval: [alex]", "approval", "a list, and has to be names with values", "a line `name: value` for each."),
+        ("approval: {job: }", "approval.job", "empty, and has to be a text", "one text, in quotation marks if"),
+    ],
+)
+def test_a_value_of_another_kind_is_named_by_kind_and_not_shown(
+    tmp_path: Path, written: str, place: str, said: str, remedy: str
+) -> None:
+    path = write(tmp_path, f"stacks:\n  a: {{path: p, state: s}}\n{written}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_model(path, RunbookConfig)
+    assert caught.value.message == f"{path}, line 3: {place}: is {said}"
+    assert caught.value.remedy.startswith(f"Write {remedy}")
+
+
 def test_a_duration_that_is_none_says_how_one_is_written(tmp_path: Path) -> None:
     body = "stacks:\n  a: {path: p, state: s}\napproval:\n  approvers: [x]\n  expires_after: -5s\n"
     with pytest.raises(ConfigError, match=r"line 5: approval\.expires_after: '-5s' is no time") as caught:
